@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check dev format lock clean
+
+demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
+	@$(BIN)/doc-assets demo
+
+test: .venv/.installed ## everything that must hold: style, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
+	$(BIN)/pytest
+
+check: test
+
+dev: .venv/.installed ## Dagster's UI, sensor and schedules on the same home as the demo
+	@$(BIN)/doc-assets ui
+
+format: .venv/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Debian splits pip out of venv; the pip of the machine serves the environment as well.
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(BIN)/python install --no-input -r requirements.lock
+	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## write requirements.lock from what pyproject.toml allows today
+	$(PYTHON) -m venv --clear --without-pip .venv-lock
+	$(PYTHON) -m pip --python .venv-lock/bin/python install --no-input '.[dev]'
+	$(PYTHON) -m pip --python .venv-lock/bin/python freeze --all --exclude pip --exclude doc_assets \
+		| sed -e 's/+cpu$$//' -e 's/ @ .*//' > requirements.lock
+	rm -rf .venv-lock
+
+clean: ## remove the environment; homes and logs stay
+	rm -rf .venv

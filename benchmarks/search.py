@@ -1,0 +1,107 @@
+"""Search: milliseconds a query document in a warm process, at several gallery sizes.
+
+    python -m benchmarks.search [--photos 1000 10000 100000]
+
+The gallery is real vectors of drawn pictures, multiplied by small noise to the wanted size (100 pictures are drawn,
+every further vector is one of them plus noise, scaled to unit length), so that neighbours are as close as in an archive
+of similar shops. The query is a document of two photos: reading, finding, embedding in eight views, searching.
+"""
+
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.report import Row, arguments, print_table, save
+from doc_assets.datatypes import Box, IndexedPhoto, PhotoPayload
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.embedding.base import Embedder, make_embedder, unit_rows
+from doc_assets.index.base import VectorStore
+from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.photos.base import make_extractor
+from doc_assets.search.query import QueryReader
+from doc_assets.search.ranking import rank_documents
+from doc_assets.search.retrieval import retrieve_from_archive
+from doc_assets.synthesis.corpus import draw_document, plan_corpus
+from doc_assets.synthesis.forms import Style, write_tif
+from doc_assets.synthesis.pictures import draw_picture
+
+COLLECTION = "photos__benchmark__v1"
+PICTURES = 100
+REPEATS = 20
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 10_000, 20_000, 100_000])
+    options = parser.parse_args()
+    embedder = make_embedder("gist", {}, device="cpu", batch_size=32)
+    drawn = embedder.embed(draw_picture(4_000_000 + i) for i in range(PICTURES))
+    query = _query_document(options.work)
+    rows = []
+    with DocumentReader() as reader:
+        queries = QueryReader(reader, make_extractor("layout", {}), embedder, 1024, 90)
+        for size in options.photos:
+            folder = options.work / f"search-{uuid.uuid4().hex[:6]}"
+            with EmbeddedStore(folder) as store:
+                build_s = _fill(store, _gallery(drawn, size), embedder)
+                rows.append({"photos": size, **_measure(store, queries, query), "build_s": build_s})
+    print_table(rows)
+    save("search", {"photos": options.photos, "repeats": REPEATS, "query_photos": 2}, rows)
+
+
+def _query_document(work: Path) -> Path:
+    """A classic document of one page with two photos."""
+    plan = next(p for p in plan_corpus(200, [], seed=8) if p.style is Style.CLASSIC and not p.form_page)
+    pages, _ = draw_document(plan, None)
+    path = work / "query.tif"
+    write_tif(path, pages, plan.style)
+    return path
+
+
+def _gallery(drawn: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(scale=0.6 / np.sqrt(drawn.shape[1]), size=(size, drawn.shape[1]))
+    return unit_rows(drawn[np.arange(size) % len(drawn)] + noise)
+
+
+def _fill(store: VectorStore, vectors: NDArray[np.float32], embedder: Embedder) -> float:
+    began = time.monotonic()
+    store.create(COLLECTION, embedder.dim)
+    for start in range(0, len(vectors), 5000):
+        points = [
+            IndexedPhoto(
+                uuid.UUID(int=start + i),
+                vector,
+                PhotoPayload(f"d{(start + i) // 2}", f"d{(start + i) // 2}.tif", "", "b", 0, i % 2, Box(0, 0, 1, 1)),
+            )
+            for i, vector in enumerate(vectors[start : start + 5000])
+        ]
+        store.upsert(COLLECTION, points)
+    store.finish(COLLECTION)
+    return time.monotonic() - began
+
+
+def _measure(store: VectorStore, queries: QueryReader, path: Path) -> Row:
+    reading, searching = [], []
+    for _ in range(REPEATS + 2):
+        began = time.monotonic()
+        document = queries.read(path)
+        read = time.monotonic()
+        matches = list(retrieve_from_archive(store, COLLECTION, document, 10))
+        rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, match_similarity=0.7)
+        reading.append(read - began)
+        searching.append(time.monotonic() - read)
+    whole = [1000 * (a + b) for a, b in zip(reading[2:], searching[2:], strict=True)]
+    return {
+        "document_ms": float(np.median(whole)),
+        "slowest_ms": max(whole),
+        "read_and_embed_ms": 1000 * float(np.median(reading[2:])),
+        "search_ms": 1000 * float(np.median(searching[2:])),
+    }
+
+
+if __name__ == "__main__":
+    main()

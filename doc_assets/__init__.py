@@ -1,0 +1,1 @@
+"""Finds photos that were re-used from one scanned document in another."""

@@ -1,0 +1,59 @@
+"""Where commands print: tables and text to standard output, progress to the terminal."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from doc_assets.progress import watched_by
+
+_WIDTH_OF_FILES = 200
+
+
+def console() -> Console:
+    """Standard output; never reads file names as markup, and cuts nothing when it is not a terminal."""
+    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    return Console(markup=False, highlight=False, soft_wrap=True, width=width)
+
+
+class _Bars:
+    """A ``ProgressSink`` that draws a bar for each loop."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def start(self, what: str, total: int) -> None:
+        """A loop begins."""
+        self._bars[what] = self._progress.add_task(what, total=total)
+
+    def advance(self, what: str) -> None:
+        """One step is done."""
+        self._progress.advance(self._bars[what])
+
+    def finish(self, what: str) -> None:
+        """The loop is over; its bar goes."""
+        self._progress.remove_task(self._bars.pop(what))
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Draws bars for tracked loops while the block runs, if standard error is a terminal.
+
+    Dagster redirects file descriptor 2 while a step runs, so bars go to a copy of it.
+    """
+    with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal:
+        bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(file=terminal),
+            transient=True,
+            disable=not terminal.isatty(),
+        )
+        with bars, watched_by(_Bars(bars)):
+            yield

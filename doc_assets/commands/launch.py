@@ -1,0 +1,102 @@
+"""Runs the jobs in this process and records them in the home's Dagster instance, for the command line."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from doc_assets.definitions import defs
+from doc_assets.defs.jobs import ingest_drop_job
+from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
+from doc_assets.defs.partitions import drops
+from doc_assets.defs.search.jobs import search_documents_job
+from doc_assets.defs.step import INTERACTIVE_TAG
+from doc_assets.storage import exclusive
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: in the Dagster instance.
+        error: what a failed step said; None for a successful run.
+        failed_checks: names of asset checks that failed with severity ERROR.
+    """
+
+    run_id: str
+    error: str | None
+    failed_checks: tuple[str, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing failed."""
+        return self.error is None and not self.failed_checks
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of the prepared home.
+
+    Commands that start together in a new home would find each other's half-made tables, so they make them in turn.
+    """
+    with exclusive(Path(os.environ["DAGSTER_HOME"]) / ".opening.lock"):
+        instance = dg.DagsterInstance.get()
+    with instance:
+        yield instance
+
+
+def ingest_drop(drop_key: str) -> RunOutcome:
+    """Runs ``ingest_drop_job`` for one drop."""
+    with open_instance() as instance:
+        instance.add_dynamic_partitions(str(drops.name), [drop_key])
+        return _run(ingest_drop_job.name, instance, partition_key=drop_key)
+
+
+def search(config: dict[str, Any]) -> RunOutcome:
+    """Runs ``search_documents_job`` with the fields of ``SearchConfig``."""
+    with open_instance() as instance:
+        ops = {"match_query_documents": {"config": config}}
+        return _run(search_documents_job.name, instance, run_config={"ops": ops})
+
+
+def _run(
+    job_name: str,
+    instance: dg.DagsterInstance,
+    *,
+    partition_key: str | None = None,
+    run_config: dict[str, Any] | None = None,
+) -> RunOutcome:
+    fail_abandoned_runs(instance)  # a killed command would block this one
+    job = defs().resolve_job_def(job_name)
+    result = job.execute_in_process(
+        run_config={**(run_config or {}), **_QUIET},
+        instance=instance,
+        partition_key=partition_key,
+        # Should it be killed, nobody but its operator starts it again.
+        tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process()},
+        raise_on_error=False,
+    )
+    checks = tuple(
+        evaluation.check_name
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    )
+    return RunOutcome(result.run_id, None if result.success else _error(result.all_events), checks)
+
+
+def _error(events: Sequence[dg.DagsterEvent]) -> str:
+    for event in events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data is not None and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            if failure.error is not None:
+                return failure.error.to_string()
+    return "The run failed before its first step; `doc-assets ui` shows its log."

@@ -1,0 +1,49 @@
+"""``doc-assets search-doc``."""
+
+from typing import Any
+
+from rich.table import Table
+
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.commands.launch import RunOutcome, search
+from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.ledger.searches import ResultRecord
+from doc_assets.settings import Settings
+
+
+def search_folder(settings: Settings, config: dict[str, Any]) -> bool:
+    """Searches and prints the best document of every query; returns whether all queries could be read."""
+    outcome, results = run_search(settings, config)
+    out = console()
+    if results:
+        out.print(ranking_table(results))
+        out.print(f"Results: {config['output_folder']} ({SUMMARY_NAME}, {CSV_NAME}, {XLSX_NAME})")
+    if outcome.error:
+        out.print(f"Run {outcome.run_id} failed: {outcome.error}")
+    return outcome.succeeded
+
+
+def run_search(settings: Settings, config: dict[str, Any]) -> tuple[RunOutcome, list[ResultRecord]]:
+    """Runs the search job; returns how it ended and what it recorded."""
+    with progress_bars():
+        outcome = search(config)
+    with Ledger.open(settings.ledger_address) as ledger:
+        return outcome, ledger.searches.results(outcome.run_id)
+
+
+def ranking_table(results: list[ResultRecord]) -> Table:
+    """One line a query document with its best archive document."""
+    table = Table("query", "best document", "photos matched", "score", "note")
+    for result in results:
+        best = result.top_docs[0] if result.top_docs else None
+        notes = ["identical file"] if best and best["exact_duplicate"] else []
+        notes += [result.error] if result.error else []
+        table.add_row(
+            result.query_document,
+            best["document"] if best else "-",
+            f"{best['n_matched_photos']} of {result.n_photos}" if best else "-",
+            f"{best['score']:.3f}" if best else "-",
+            "; ".join(notes),
+        )
+    return table

@@ -1,0 +1,95 @@
+"""``doc-assets status`` and ``doc-assets check``."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.defs.resources import resources_from
+from doc_assets.ingest.consistency import Findings, check_archive
+from doc_assets.ingest.staleness import stale_drops
+from doc_assets.ledger.documents import ArchiveCounts
+from doc_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from doc_assets.defs.resources import (
+        ArchiveResource,
+        EmbedderResource,
+        PhotoCutterResource,
+        VectorStoreResource,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """What ``status`` shows.
+
+    Attributes:
+        counts: what the ledger counts.
+        stale_drops: drops of which a step is missing or outdated.
+        embedder: in use by the settings.
+        collection: that searches use; None if nothing is published.
+        points: photos in it.
+    """
+
+    counts: ArchiveCounts
+    stale_drops: list[str]
+    embedder: str
+    collection: str | None
+    points: int
+
+
+class _Tools:
+    """The resources that both commands use, opened as Dagster would."""
+
+    def __init__(self, settings: Settings) -> None:
+        resources = resources_from(settings)
+        self.archive: ArchiveResource = resources["archive"]
+        self.cutter: PhotoCutterResource = resources["photo_cutter"]
+        self.embedder: EmbedderResource = resources["embedder"]
+        self.store: VectorStoreResource = resources["vector_store"]
+
+
+def archive_status(settings: Settings) -> ArchiveStatus:
+    """What is in the archive."""
+    tools = _Tools(settings)
+    embedder_id = tools.embedder.load().embedder_id
+    with tools.archive.open() as archive:
+        counts = archive.ledger.documents.counts()
+        stale = stale_drops(archive.ledger, tools.cutter.load().version, embedder_id)
+    with tools.store.open() as store:
+        collection = store.resolve(tools.store.alias)
+        points = store.count(collection) if collection else 0
+    return ArchiveStatus(counts, stale, embedder_id, collection, points)
+
+
+def print_status(settings: Settings, status: ArchiveStatus) -> None:
+    """The status in words."""
+    out, counts = console(), status.counts
+    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.arrivals_by_state.items())) or "none"
+    out.print(f"home        {settings.home}")
+    out.print(f"inbox       {settings.inbox_dir}")
+    out.print(f"arrivals    {sum(counts.arrivals_by_state.values())}: {states}")
+    out.print(f"archive     {counts.current} documents, {counts.photos} photos, {counts.superseded} older versions")
+    out.print(f"drops       {counts.drops}, {len(status.stale_drops)} incomplete or outdated")
+    out.print(f"collection  {status.collection or 'none published'}, {status.points} photos")
+    out.print(f"embedder    {status.embedder}")
+
+
+def check_home(settings: Settings, *, read_data: bool) -> Findings:
+    """Compares everything that is kept."""
+    tools = _Tools(settings)
+    with progress_bars(), tools.archive.open() as archive, tools.store.open() as store:
+        embedder_id = tools.embedder.load().embedder_id
+        return check_archive(archive, store, tools.store.alias, embedder_id, read_data=read_data)
+
+
+def print_findings(findings: Findings) -> None:
+    """The findings in words."""
+    out = console()
+    out.print(
+        f"{findings.documents} documents, {findings.photos} photos, {findings.vectors} vectors, "
+        f"{findings.points} points: "
+        + ("all agree." if not findings.n_faults else f"{findings.n_faults} disagreements.")
+    )
+    for fault in findings.faults:
+        out.print(f"  {fault}")

@@ -1,0 +1,177 @@
+"""The values that cross room borders: arrays, boxes, photos, points.
+
+Only the standard library and numpy; nothing here reads, writes or decides.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+RgbImage = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB, upright."""
+
+Embeddings = NDArray[np.float32]
+"""(N, D) float32, rows of unit length."""
+
+N_VIEWS = 8
+"""Quarter turns and mirrors of one photo; see ``View``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Half-open pixel rectangle [left, right) x [top, bottom); x right, y down."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right and 0 <= self.top < self.bottom):
+            raise ValueError(f"A box must have a positive area at or right of (0, 0), got {self}")
+
+    @property
+    def width(self) -> int:
+        """In pixels, at least 1."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In pixels, at least 1."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> int:
+        """In square pixels."""
+        return self.width * self.height
+
+    def as_list(self) -> list[int]:
+        """[left, top, right, bottom], as stored and reported."""
+        return [self.left, self.top, self.right, self.bottom]
+
+    @classmethod
+    def clipped(cls, left: float, top: float, right: float, bottom: float, width: int, height: int) -> Self:
+        """The box rounded to whole pixels and cut to a page of ``width`` x ``height``.
+
+        Raises:
+            ValueError: if nothing of it lies on the page.
+        """
+        return cls(max(0, round(left)), max(0, round(top)), min(width, round(right)), min(height, round(bottom)))
+
+    def overlap(self, other: "Box") -> float:
+        """Intersection over union with ``other``, in [0, 1]."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area + other.area - shared)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One of the eight turns and mirrors of a photo: first mirrored left-right, then turned.
+
+    Attributes:
+        quarter_turns: 0-3, counter-clockwise.
+        mirrored: whether the photo was mirrored left-right before the turn.
+    """
+
+    quarter_turns: int
+    mirrored: bool
+
+    @classmethod
+    def at(cls, index: int) -> Self:
+        """View number ``index`` in the order of ``Embedder.embed_views``: 0-3 turned, 4-7 mirrored and turned."""
+        return cls(quarter_turns=index % 4, mirrored=index >= N_VIEWS // 2)
+
+    def apply(self, photo: RgbImage) -> RgbImage:
+        """``photo`` as this view shows it."""
+        return np.ascontiguousarray(np.rot90(photo[:, ::-1] if self.mirrored else photo, self.quarter_turns))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One decoded page: ``page_index`` from 0, pixels (H, W, 3) uint8 RGB, upright."""
+
+    page_index: int
+    pixels: RgbImage
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoKey:
+    """Which photo: its document, page and place on the page's document, all from 0 in reading order."""
+
+    document_id: str
+    page_index: int
+    photo_index: int
+
+    def __str__(self) -> str:
+        return f"{self.document_id}/{self.page_index}/{self.photo_index}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoCrop:
+    """A photo cut out of a page.
+
+    Attributes:
+        page_index: from 0.
+        photo_index: from 0 within the document, in reading order.
+        box: where it lies, in pixels of the page as stored (upright); of a skewed photo, its bounding box.
+        skew_deg: counter-clockwise angle that the crop was straightened by, in degrees.
+        pixels: the straightened crop.
+    """
+
+    page_index: int
+    photo_index: int
+    box: Box
+    skew_deg: float
+    pixels: RgbImage
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPayload:
+    """What is stored beside a photo's vector and comes back with a hit."""
+
+    document_id: str
+    file_name: str
+    sha256: str
+    drop: str
+    page_index: int
+    photo_index: int
+    box: Box
+    merchant_id: str | None = None
+
+    @property
+    def key(self) -> PhotoKey:
+        """Which photo this is."""
+        return PhotoKey(self.document_id, self.page_index, self.photo_index)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPhoto:
+    """A point of the collection: its id, unit vector (D,) and payload."""
+
+    point_id: uuid.UUID
+    vector: NDArray[np.float32]
+    payload: PhotoPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved photo: cosine similarity in [-1, 1], higher is closer."""
+
+    point_id: uuid.UUID
+    similarity: float
+    payload: PhotoPayload
+
+
+_POINT_NAMESPACE = uuid.UUID("6f0f5f3a-2f0e-5d9e-9a0f-8f5b1d3f7c11")
+
+
+def point_id(key: PhotoKey, embedder_id: str) -> uuid.UUID:
+    """The same id for the same photo and embedder, always, so that a second upsert overwrites the first."""
+    return uuid.uuid5(_POINT_NAMESPACE, f"{key.document_id}|{key.page_index}|{key.photo_index}|{embedder_id}")

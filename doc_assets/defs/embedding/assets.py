@@ -1,0 +1,60 @@
+"""Asset ``photo_embeddings``."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from doc_assets.defs.partitions import GPU_POOL, OWNERS, drops
+from doc_assets.defs.resources import ArchiveResource, EmbedderResource, PhotoCutterResource
+from doc_assets.defs.step import Materialized, step
+from doc_assets.ingest.embedding import embed_drop
+
+
+@dg.asset(
+    partitions_def=drops,
+    deps=["photos"],
+    group_name="embedding",
+    kinds={"torch", "parquet"},
+    owners=OWNERS,
+    code_version="photo_embeddings-1",
+    pool=GPU_POOL,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_photo_has_one_embedding",
+            asset="photo_embeddings",
+            blocking=True,
+            description="As many vectors as photos; otherwise nothing of the drop is indexed.",
+        )
+    ],
+)
+def photo_embeddings(
+    context: dg.AssetExecutionContext,
+    archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
+    embedder: EmbedderResource,
+) -> Materialized:
+    """One unit vector a photo, stamped with embedder, weights and preprocessing.
+
+    Rows live in Parquet, ``embeddings/<embedder>/<drop>/``; the collection can be rebuilt from them alone.
+    """
+    with step(context), archive.open() as opened:
+        model, version = embedder.load(), photo_cutter.load().version
+        report = embed_drop(opened, model, version, context.partition_key, datetime.now(UTC))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": report.vectors,
+            "embedder": model.embedder_id,
+            "weights_sha256": model.weights_sha256,
+            "dim": model.dim,
+            "embedded_now": report.embedded,
+            "photos_per_second": report.embedded / report.seconds if report.embedded else 0.0,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_photo_has_one_embedding",
+                passed=report.photos == report.vectors,
+                description=f"{report.vectors} vectors for {report.photos} photos.",
+                metadata={"photos": report.photos, "vectors": report.vectors},
+            )
+        ],
+    )

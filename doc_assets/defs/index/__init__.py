@@ -1,0 +1,1 @@
+"""Vectors -> the collection that searches use."""

@@ -1,0 +1,1 @@
+"""Files in the drop folder -> sealed drops -> documents."""

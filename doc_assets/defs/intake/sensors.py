@@ -1,0 +1,63 @@
+"""The sensor that turns files in the drop folder into runs."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from doc_assets.defs.jobs import ingest_drop_job
+from doc_assets.defs.partitions import drops
+from doc_assets.defs.resources import ArchiveResource, IntakeResource
+from doc_assets.ingest.intake import IntakeReport, look
+from doc_assets.settings import load_settings
+
+_MAX_REQUESTS = 20
+
+
+@dg.definitions
+def sensors() -> dg.Definitions:
+    """The sensor with the interval that the settings ask for."""
+
+    @dg.sensor(
+        job=ingest_drop_job,
+        minimum_interval_seconds=load_settings().intake_interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Watches the drop folder, seals files that stand still into drops and ingests them.",
+    )
+    def new_tif_sensor(
+        context: dg.SensorEvaluationContext, archive: ArchiveResource, intake: IntakeResource
+    ) -> dg.SensorResult:
+        inbox = Path(intake.inbox)
+        with archive.open() as opened:
+            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC))
+            sealed = opened.ledger.intake.drop_keys()
+        requests = _new_drops(context, sealed)
+        if report.unreadable:
+            context.log.warning("These cannot be read now: %s", ", ".join(report.unreadable[:20]))
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
+            dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],
+            skip_reason=None if requests else dg.SkipReason(_reason(inbox, report)),
+            cursor=json.dumps({"last_drop": sealed[-1] if sealed else None, "files": report.files}),
+        )
+
+    return dg.Definitions(sensors=[new_tif_sensor])
+
+
+def _new_drops(context: dg.SensorEvaluationContext, sealed: Sequence[str]) -> list[str]:
+    """Drops of the ledger that Dagster has no partition for yet, oldest first.
+
+    The ledger is asked, not the cursor: a tick that was killed after sealing, a reset cursor or drops sealed
+    on the command line lose nothing.
+    """
+    known = set(context.instance.get_dynamic_partitions(str(drops.name)))
+    return [key for key in sealed if key not in known][:_MAX_REQUESTS]
+
+
+def _reason(inbox: Path, report: IntakeReport) -> str:
+    return (
+        f"{report.files} documents in {inbox}: {report.settling} still being written or just arrived, "
+        f"{report.waiting} waiting for their drop to fill or age, the others are ingested."
+    )

@@ -1,0 +1,64 @@
+"""Ends runs whose process is gone.
+
+A run that was killed stays "in progress" and keeps its place in the pools, so that every later run would
+wait for it. Each step notes the process it runs in; whoever finds that process gone ends the run.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+import dagster as dg
+
+PROCESS_TAG = "doc_assets/process"
+_IN_PROGRESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+_START_TIME_FIELD = 21  # of /proc/<pid>/stat, counted from 0; process numbers are used again
+
+
+def this_process() -> str:
+    """Host, number and start time of this process."""
+    return _identity(os.getpid()) or ""
+
+
+def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Ends runs in progress whose process on this host is gone, and frees their places in the pools.
+
+    Returns:
+        Ids of the runs that were ended. Runs of other hosts are theirs to judge.
+    """
+    ended = []
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_IN_PROGRESS)):
+        identity = run.tags.get(PROCESS_TAG)
+        if identity is None or not _is_gone(identity):
+            continue
+        instance.report_run_failed(run, "The process of this run is gone: it was killed or the machine restarted.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended.append(run.run_id)
+    return ended
+
+
+def _is_gone(identity: str) -> bool:
+    host, number, _ = identity.split("|")
+    return host == socket.gethostname() and _identity(int(number)) != identity
+
+
+def _identity(number: int) -> str | None:
+    """Host, number and start time of a process of this host; None if there is none."""
+    try:
+        status = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    after_name = status[status.rindex(")") + 2 :].split()  # a program may have blanks in its name
+    started = after_name[_START_TIME_FIELD - 2]
+    return f"{socket.gethostname()}|{number}|{started}"
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process was killed, so that they do not block later ones.",
+)
+def abandoned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Looks at all runs in progress; never asks for a run."""
+    ended = fail_abandoned_runs(context.instance)
+    return dg.SkipReason(f"Ended {', '.join(ended)}." if ended else "Every run in progress has its process.")

@@ -1,0 +1,224 @@
+"""Resources: settings in, domain objects out, closed whatever happens.
+
+Fields show in the UI and can be changed for one run in the Launchpad. Secrets are no fields; they are
+read from the settings when the resource is opened.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+from upath import UPath
+
+from doc_assets.documents.preflight import Limits
+from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
+from doc_assets.embedding.base import Embedder, make_embedder
+from doc_assets.index.base import VectorStore
+from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.index.server import ServerStore
+from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.cutting import PhotoCutter
+from doc_assets.ingest.intake import IntakeRules
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.photos.base import make_extractor
+from doc_assets.settings import Settings, load_settings
+
+
+class ArchiveResource(dg.ConfigurableResource[Archive]):
+    """The ledger and the folders of documents, photos and embeddings."""
+
+    bulk_root: str = Field(description="Folder or fsspec URL of documents, photos and embeddings.")
+
+    @contextmanager
+    def open(self) -> Iterator[Archive]:
+        """The archive, its ledger's tables up to date."""
+        with Ledger.open(load_settings().ledger_address) as ledger:
+            yield Archive(ledger, UPath(self.bulk_root))
+
+
+class IntakeResource(dg.ConfigurableResource[IntakeRules]):
+    """The drop folder and the rules by which its files become drops."""
+
+    inbox: str = Field(description="Drop folder that the sensor watches.")
+    settle_s: float = Field(ge=0, description="A file has arrived when it stood still this long, in seconds.")
+    drop_max_documents: int = Field(ge=1, description="A drop is sealed at this many documents ...")
+    drop_max_age_s: float = Field(ge=0, description="... or this many seconds after its oldest file arrived.")
+    drops_per_look: int = Field(ge=1, description="At most this many drops are sealed in one tick.")
+    chunk_documents: int = Field(ge=1, description="Documents of a drop that are committed together.")
+    ignore: list[str] = Field(description="Further name patterns to ignore.")
+
+    def rules(self) -> IntakeRules:
+        """The rules as the domain takes them."""
+        return IntakeRules(
+            self.settle_s,
+            self.drop_max_documents,
+            self.drop_max_age_s,
+            self.drops_per_look,
+            self.chunk_documents,
+            tuple(self.ignore),
+        )
+
+
+class ReaderResource(dg.ConfigurableResource[DocumentReader]):
+    """Decoder processes and what one document may cost them."""
+
+    max_file_bytes: int = Field(ge=1, description="Larger files are rejected.")
+    max_pages: int = Field(ge=1, description="Documents with more pages are rejected.")
+    max_page_px: int = Field(ge=1, description="Larger pages are rejected.")
+    max_document_px: int = Field(ge=1, description="Pixel budget of a whole document.")
+    memory_bytes: int = Field(ge=1, description="Memory of a decoder child beyond its start.")
+    timeout_s: float = Field(gt=0, description="CPU seconds a document may take ...")
+    timeout_per_page_s: float = Field(gt=0, description="... plus these for every page.")
+    workers: int = Field(ge=1, description="Documents decoded side by side.")
+
+    @contextmanager
+    def open(self) -> Iterator[DocumentReader]:
+        """A reader; its processes end with the block."""
+        limits = ReaderLimits(
+            Limits(self.max_pages, self.max_page_px, self.max_document_px),
+            self.max_file_bytes,
+            self.memory_bytes,
+            self.timeout_s,
+            self.timeout_per_page_s,
+        )
+        with DocumentReader(limits, self.workers) as reader:
+            yield reader
+
+
+class PhotoCutterResource(dg.ConfigurableResource[PhotoCutter]):
+    """How photos are found and stored."""
+
+    extractor: str = Field(description="layout, template or detector.")
+    options: dict[str, Any] = Field(description="Options of that extractor.")
+    max_side_px: int = Field(ge=64, description="Stored photos are scaled down to this.")
+    jpeg_quality: int = Field(ge=1, le=100, description="JPEG quality of stored photos.")
+
+    def load(self) -> PhotoCutter:
+        """The cutter as the domain takes it."""
+        return PhotoCutter(make_extractor(self.extractor, self.options), self.max_side_px, self.jpeg_quality)
+
+
+class EmbedderResource(dg.ConfigurableResource[Embedder]):
+    """What turns photos into vectors."""
+
+    name: str = Field(description="gist (built in) or transformers.")
+    options: dict[str, Any] = Field(description="Options of that embedder.")
+    device: str = Field(description="auto, cpu or cuda.")
+    batch_size: int = Field(ge=1, description="Photos embedded together; halves itself if memory runs out.")
+
+    def load(self) -> Embedder:
+        """The embedder, its weights loaded; the same object for the same fields."""
+        return _load_embedder(self.name, json.dumps(self.options), self.device, self.batch_size)
+
+
+@lru_cache(maxsize=1)
+def _load_embedder(name: str, options: str, device: str, batch_size: int) -> Embedder:
+    return make_embedder(name, json.loads(options), device=device, batch_size=batch_size)
+
+
+class VectorStoreResource(dg.ConfigurableResource[VectorStore]):
+    """Where vectors are searched: a Qdrant server, or the engine in this process."""
+
+    url: str = Field(description="Address of a Qdrant server; empty for the embedded engine.")
+    grpc_port: int = Field(description="gRPC port of that server.")
+    timeout_s: int = Field(ge=1, description="Limit of one request to that server, in seconds.")
+    folder: str = Field(description="Folder of the embedded engine.")
+    lock_timeout_s: float = Field(ge=0, description="How long to wait for another run that holds it.")
+    alias: str = Field(description="Alias that searches use.")
+
+    @contextmanager
+    def open(self) -> Iterator[VectorStore]:
+        """The store; the embedded one is held until the block ends."""
+        if self.url:
+            key = load_settings().qdrant_api_key
+            store: VectorStore = ServerStore.connect(
+                self.url,
+                api_key=key.get_secret_value() if key else None,
+                grpc_port=self.grpc_port,
+                timeout_s=self.timeout_s,
+            )
+        else:
+            store = EmbeddedStore(Path(self.folder), self.lock_timeout_s)
+        with store:
+            yield store
+
+
+class QualityResource(dg.ConfigurableResource[None]):
+    """Bounds of the asset checks."""
+
+    max_rejected_share: float = Field(ge=0, le=1, description="rejected_share_is_low fails above this.")
+    min_photos_per_document: float = Field(ge=0, description="photos_per_document_in_range warns below this mean ...")
+    max_photos_per_document: float = Field(gt=0, description="... and above this one.")
+
+
+class SearchDefaultsResource(dg.ConfigurableResource[None]):
+    """What a search does unless its config says otherwise."""
+
+    results_folder: str = Field(description="Results go into a folder of the run's id below this one.")
+    match_similarity: float = Field(ge=-1, le=1, description="A photo pair at least this similar counts as matched.")
+
+
+def resources_from(settings: Settings) -> dict[str, Any]:
+    """Every resource by its key."""
+    return {
+        "archive": ArchiveResource(bulk_root=str(settings.bulk)),
+        "intake": IntakeResource(
+            inbox=str(settings.inbox_dir),
+            settle_s=settings.intake_settle_s,
+            drop_max_documents=settings.drop_max_documents,
+            drop_max_age_s=settings.drop_max_age_s,
+            drops_per_look=settings.drops_per_tick,
+            chunk_documents=settings.chunk_documents,
+            ignore=settings.intake_ignore,
+        ),
+        "reader": ReaderResource(
+            max_file_bytes=settings.max_file_bytes,
+            max_pages=settings.max_pages,
+            max_page_px=settings.max_page_px,
+            max_document_px=settings.max_document_px,
+            memory_bytes=settings.decode_memory_bytes,
+            timeout_s=settings.decode_timeout_s,
+            timeout_per_page_s=settings.decode_timeout_per_page_s,
+            workers=settings.decode_workers,
+        ),
+        "photo_cutter": PhotoCutterResource(
+            extractor=settings.photo_extractor,
+            options=settings.photo_extractor_options,
+            max_side_px=settings.photo_max_side_px,
+            jpeg_quality=settings.photo_jpeg_quality,
+        ),
+        "embedder": EmbedderResource(
+            name=settings.embedder,
+            options=settings.embedder_options,
+            device=settings.device,
+            batch_size=settings.embed_batch_size,
+        ),
+        "vector_store": VectorStoreResource(
+            url=settings.qdrant_url or "",
+            grpc_port=settings.qdrant_grpc_port,
+            timeout_s=settings.qdrant_timeout_s,
+            folder=str(settings.qdrant_dir),
+            lock_timeout_s=settings.store_lock_timeout_s,
+            alias=settings.collection_alias,
+        ),
+        "quality": QualityResource(
+            max_rejected_share=settings.max_rejected_share,
+            min_photos_per_document=settings.min_photos_per_document,
+            max_photos_per_document=settings.max_photos_per_document,
+        ),
+        "search_defaults": SearchDefaultsResource(
+            results_folder=str(settings.results_dir), match_similarity=settings.match_similarity
+        ),
+        "in_memory": dg.mem_io_manager,  # what one op hands to the next never reaches a disk
+    }
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """The resources of this home, and the executor that spares a process a step."""
+    return dg.Definitions(resources=resources_from(load_settings()), executor=dg.in_process_executor)

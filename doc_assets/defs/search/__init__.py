@@ -1,0 +1,1 @@
+"""Query documents -> ranked results, on demand."""

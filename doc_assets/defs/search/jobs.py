@@ -1,0 +1,129 @@
+"""Search on demand: an op job, because a question is not an asset."""
+
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from doc_assets.defs import tables
+from doc_assets.defs.partitions import MAX_RUNTIME_TAG
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    EmbedderResource,
+    PhotoCutterResource,
+    ReaderResource,
+    SearchDefaultsResource,
+    VectorStoreResource,
+)
+from doc_assets.defs.step import step
+from doc_assets.evidence.query_photos import QueryPhotoFolder
+from doc_assets.evidence.result_files import write_results
+from doc_assets.search.query import QueryReader
+from doc_assets.search.run import SearchRequest, query_files, search_documents
+
+
+class SearchConfig(dg.Config):
+    """What to search for, and how."""
+
+    folder: str = Field(default="", description="Folder of query documents (.tif, .tiff).")
+    recursive: bool = Field(default=False, description="Whether subfolders are searched for queries too.")
+    files: list[str] = Field(default=[], description="Query documents by path, in addition to the folder.")
+    output_folder: str = Field(
+        default="", description="Where the results are written; default: results/<run id> in the home."
+    )
+    top_k: int = Field(default=10, description="Nearest archive photos looked at for every query photo.")
+    top_doc: int = Field(default=7, description="Documents reported for every query document.")
+    aggregation_strategy: Literal["max", "sum", "mean"] = Field(
+        default="max",
+        description="Score of a document: max = its best photo pair; sum = over the query's photos, each "
+        "one's best match in it; mean = that sum divided by the number of query photos.",
+    )
+    include_batch: bool = Field(
+        default=True, description="Compare the query documents with each other too; nothing of them is kept."
+    )
+    privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
+
+
+@dg.op(
+    out=dg.Out(str, description="Id of the search in the ledger.", io_manager_key="in_memory"),
+    description="Reads the query documents, finds and ranks archive documents, records the results in the ledger. "
+    "Only the id leaves the op: query photos never cross it.",
+)
+def match_query_documents(
+    context: dg.OpExecutionContext,
+    config: SearchConfig,
+    archive: ArchiveResource,
+    reader: ReaderResource,
+    photo_cutter: PhotoCutterResource,
+    embedder: EmbedderResource,
+    vector_store: VectorStoreResource,
+    search_defaults: SearchDefaultsResource,
+) -> str:
+    """Searches for every query document."""
+    request = SearchRequest(
+        top_k=config.top_k,
+        top_doc=config.top_doc,
+        aggregation=config.aggregation_strategy,
+        include_batch=config.include_batch,
+        match_similarity=search_defaults.match_similarity,
+        privacy_mode=config.privacy_mode,
+        output_folder=config.output_folder or str(Path(search_defaults.results_folder) / context.run_id),
+    )
+    with step(context):
+        folder = Path(config.folder) if config.folder else None
+        files = query_files(folder, [Path(file) for file in config.files], recursive=config.recursive)
+        cutter = photo_cutter.load()
+        with archive.open() as opened, reader.open() as decoder:
+            queries = QueryReader(decoder, cutter.extractor, embedder.load(), cutter.max_side_px, cutter.jpeg_quality)
+            results = search_documents(
+                opened.ledger,
+                vector_store.open,
+                vector_store.alias,
+                queries,
+                files,
+                request,
+                context.run_id,
+                on_crop=None if config.privacy_mode else QueryPhotoFolder(Path(request.output_folder)).keep,
+            )
+    context.add_output_metadata(
+        {
+            "ranking": tables.ranking(results),
+            "query_documents": len(results),
+            "query_photos": sum(result.n_photos for result in results),
+        }
+    )
+    return context.run_id
+
+
+@dg.op(description="Writes JSON, CSV and XLSX from the ledger; fails if a query document could not be read.")
+def write_search_results(context: dg.OpExecutionContext, search_id: str, archive: ArchiveResource) -> None:
+    """Writes the results of a search as files."""
+    with step(context), archive.open() as opened:
+        search = opened.ledger.searches.get(search_id)
+        results = opened.ledger.searches.results(search_id)
+        files = write_results(search, results, Path(search.settings["output_folder"]))
+    context.add_output_metadata(
+        {
+            "summary": dg.MetadataValue.path(str(files.summary)),
+            "csv": dg.MetadataValue.path(str(files.table_csv)),
+            "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
+        }
+    )
+    unread = [result for result in results if result.state == "rejected"]
+    if unread:
+        names = ", ".join(result.query_document for result in unread[:10])
+        raise dg.Failure(
+            description=f"{len(unread)} of {len(results)} query documents could not be read: {names}. "
+            f"The results of the others are in {files.summary.parent}.",
+            allow_retries=False,
+        )
+
+
+@dg.job(
+    tags=MAX_RUNTIME_TAG,
+    description="Searches the archive for the photos of query documents, on demand.",
+)
+def search_documents_job() -> None:
+    """Query documents -> ranked archive documents."""
+    write_search_results(match_query_documents())

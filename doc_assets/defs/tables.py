@@ -1,0 +1,53 @@
+"""Metadata tables. Their cells are shown as plain text: file names must never become markdown."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from doc_assets.ledger.documents import Document
+from doc_assets.ledger.searches import ResultRecord
+
+_MAX_RANKED = 200
+
+
+def faulty_documents(documents: Sequence[Document]) -> dg.MetadataValue:
+    """Rejected and partial documents with their reasons."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "document": document.file_name,
+                    "state": document.state,
+                    "code": document.reason_code or "",
+                    "reason": document.reason or "",
+                }
+            )
+            for document in documents
+        ],
+        schema=_schema("document", "state", "code", "reason"),
+    )
+
+
+def ranking(results: Sequence[ResultRecord]) -> dg.MetadataValue:
+    """The best document of every query, most suspicious first, the first two hundred."""
+    ordered = sorted(results, key=lambda result: (-(result.best_score or -1.0), result.query_document))
+    return dg.MetadataValue.table(
+        [dg.TableRecord(_ranked(result)) for result in ordered[:_MAX_RANKED]],
+        schema=_schema("query", "best_document", "score", "photos_matched", "identical_file", "note"),
+    )
+
+
+def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
+    best = result.top_docs[0] if result.top_docs else None
+    return {
+        "query": result.query_document,
+        "best_document": result.best_document or "",
+        "score": "" if result.best_score is None else f"{result.best_score:.3f}",
+        "photos_matched": f"{best['n_matched_photos']} of {result.n_photos}" if best else "",
+        "identical_file": "yes" if best and best["exact_duplicate"] else "",
+        "note": result.error or "",
+    }
+
+
+def _schema(*names: str) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name) for name in names])

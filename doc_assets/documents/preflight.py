@@ -1,0 +1,303 @@
+"""Walks a TIFF's directories before any library sees the file.
+
+Readers hang on directory loops, allocate what a lying tag asks for, and end quietly at a broken
+directory. This walk decodes nothing: it lists the pages, names what is wrong with each, and refuses
+bombs. Libraries are then shown one page at a time (``single_page``), so that they never follow a chain.
+
+Source: TIFF Revision 6.0, sections 2 and 8; BigTIFF as in libtiff's design note (8-byte offsets, magic 43).
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from doc_assets.documents.faults import Fault, FaultCode
+from doc_assets.errors import UnreadableDocumentError
+
+_CLASSIC, _BIG = 42, 43
+_MAX_TAGS = 2000
+_MAX_SIDE_PX = 1 << 17
+_MAX_SAMPLES = 8
+_MAX_BITS = 64
+_UNCOMPRESSED, _OLD_JPEG = 1, 6
+_YCBCR = 6  # photometric; its samples may be stored for several pixels at once
+_SLACK_BYTES = 1024  # some writers pad less than they declare; readers cope with this much
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_INTEGER_TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8", 6: "i1", 8: "i2", 9: "i4", 17: "i8"}
+
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+_REDUCED_OR_MASK = 0b101  # NewSubfileType bits: reduced-resolution image, transparency mask
+
+_KNOWN_STARTS = {
+    b"\xff\xd8\xff": "a JPEG",
+    b"\x89PNG": "a PNG",
+    b"GIF8": "a GIF",
+    b"%PDF": "a PDF",
+    b"BM": "a BMP",
+    b"PK\x03\x04": "a ZIP or Office file",
+    b"RIFF": "a WebP or RIFF file",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may ask for; the names are those of the settings."""
+
+    max_pages: int = 5000
+    max_page_px: int = 150_000_000
+    max_document_px: int = 20_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One page's directory: where it starts, where its pointer to the next one lies, the page's size."""
+
+    offset: int
+    next_pointer_at: int
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Structure:
+    """The pages of a document: a directory, or the fault that makes the page unusable."""
+
+    big: bool
+    order: str
+    pages: list[Directory | Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+class _Lie(Exception):
+    def __init__(self, code: FaultCode, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def preflight(content: bytes | bytearray, limits: Limits) -> Structure:
+    """Lists the pages of a TIFF without decoding any.
+
+    Returns:
+        The pages in order. ``faults`` holds what is wrong with the chain as a whole: a loop, or a
+        directory that lies outside the file, behind which further pages may be lost.
+
+    Raises:
+        UnreadableDocumentError: if it is no TIFF, has no page, or breaks a limit on pages or pixels.
+    """
+    big, order, offset = _header(content)
+    structure = Structure(big, order)
+    walk = _Walk(content, big, order)
+    seen: set[int] = set()
+    total_px = 0
+    while offset:
+        if offset in seen:
+            structure.faults.append(Fault(FaultCode.LOOP, f"The directories loop back to offset {offset}."))
+            break
+        if len(seen) >= limits.max_pages:
+            raise UnreadableDocumentError(
+                FaultCode.TOO_MANY_PAGES,
+                f"More than {limits.max_pages} pages; DOC_ASSETS_MAX_PAGES sets the limit.",
+            )
+        seen.add(offset)
+        try:
+            tags, next_pointer_at = walk.directory(offset)
+        except _Lie as lie:
+            structure.faults.append(Fault(lie.code, f"{lie} Later pages may be missing."))
+            break
+        page = _page(walk, tags, offset, next_pointer_at, len(structure.pages), limits)
+        if page is not None:
+            structure.pages.append(page)
+            if isinstance(page, Directory):
+                total_px += page.width * page.height
+        if total_px > limits.max_document_px:
+            raise UnreadableDocumentError(
+                FaultCode.DOCUMENT_TOO_LARGE,
+                f"More than {limits.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit.",
+            )
+        offset = walk.pointer(next_pointer_at)
+    if not structure.pages:
+        _refuse_without_page(structure)
+    return structure
+
+
+def single_page(content: bytearray, structure: Structure, page: Directory) -> bytes:
+    """A copy of the document that consists of ``page`` alone: the header points at it, nothing follows it.
+
+    Args:
+        content: the document; changed during the call and restored before it returns.
+        structure: what ``preflight`` said of it.
+        page: one of its pages.
+    """
+    word = f"{structure.order}{'Q' if structure.big else 'I'}"
+    size = struct.calcsize(word)
+    first_at = 8 if structure.big else 4
+    kept = {at: bytes(content[at : at + size]) for at in (first_at, page.next_pointer_at)}
+    struct.pack_into(word, content, first_at, page.offset)
+    struct.pack_into(word, content, page.next_pointer_at, 0)
+    try:
+        return bytes(content)
+    finally:
+        for at, original in kept.items():
+            content[at : at + size] = original
+
+
+def _header(content: bytes | bytearray) -> tuple[bool, str, int]:
+    start = bytes(content[:16])
+    if not start:
+        raise UnreadableDocumentError(FaultCode.EMPTY, "The file is empty.")
+    order = {b"II": "<", b"MM": ">"}.get(start[:2])
+    magic = struct.unpack_from(f"{order}H", start, 2)[0] if order and len(start) >= 4 else None  # noqa: PLR2004
+    if magic == _CLASSIC and len(start) >= 8:  # noqa: PLR2004
+        return False, str(order), struct.unpack_from(f"{order}I", start, 4)[0]
+    if magic == _BIG and len(start) >= 16:  # noqa: PLR2004
+        return True, str(order), struct.unpack_from(f"{order}Q", start, 8)[0]
+    what = next((name for mark, name in _KNOWN_STARTS.items() if start.startswith(mark)), None)
+    raise UnreadableDocumentError(
+        FaultCode.NOT_TIFF,
+        f"This is {what}, not a TIFF." if what else f"No TIFF header; the file starts with {start[:8].hex(' ')}.",
+    )
+
+
+def _refuse_without_page(structure: Structure) -> None:
+    if structure.faults:
+        fault = structure.faults[0]
+        code = FaultCode.TRUNCATED if fault.code == FaultCode.TRUNCATED else fault.code
+        raise UnreadableDocumentError(code, fault.message)
+    raise UnreadableDocumentError(FaultCode.NO_PAGE, "The file has no page.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    type: int
+    count: int
+    value_at: int
+
+
+class _Walk:
+    """Reads directories of one file; every offset is checked before it is used."""
+
+    def __init__(self, content: bytes | bytearray, big: bool, order: str) -> None:
+        self._content, self._order = content, order
+        self.size = len(content)
+        self._word, self._word_bytes = (f"{order}Q", 8) if big else (f"{order}I", 4)
+        self._count, self._count_bytes = (f"{order}Q", 8) if big else (f"{order}H", 2)
+        self._entry_bytes = 20 if big else 12
+
+    def pointer(self, at: int) -> int:
+        """The offset stored at ``at``."""
+        return int(struct.unpack_from(self._word, self._content, at)[0])
+
+    def directory(self, offset: int) -> tuple[dict[int, _Tag], int]:
+        """The tags of the directory at ``offset``, and where its pointer to the next directory lies."""
+        if offset + self._count_bytes > self.size:
+            raise _Lie(FaultCode.TRUNCATED, f"A directory should be at byte {offset}, the file has {self.size} bytes.")
+        count = int(struct.unpack_from(self._count, self._content, offset)[0])
+        next_pointer_at = offset + self._count_bytes + count * self._entry_bytes
+        if not 0 < count <= _MAX_TAGS:
+            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The directory at byte {offset} claims {count} tags.")
+        if next_pointer_at + self._word_bytes > self.size:
+            raise _Lie(FaultCode.TRUNCATED, f"The directory at byte {offset} runs past the end of the file.")
+        tags: dict[int, _Tag] = {}
+        for i in range(count):
+            at = offset + self._count_bytes + i * self._entry_bytes
+            number, kind = struct.unpack_from(f"{self._order}HH", self._content, at)
+            n = self.pointer(at + 4)
+            value_at = at + 4 + self._word_bytes
+            if _TYPE_BYTES.get(kind, 1) * n > self._word_bytes:
+                value_at = self.pointer(value_at)
+            tags.setdefault(number, _Tag(kind, n, value_at))
+        return tags, next_pointer_at
+
+    def integers(self, tags: dict[int, _Tag], number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+        """The values of a tag, None if it is absent."""
+        tag = tags.get(number)
+        if tag is None:
+            return None
+        kind = _INTEGER_TYPES.get(tag.type)
+        if kind is None or tag.count == 0:
+            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"Tag {number} has type {tag.type} and {tag.count} values.")
+        if tag.value_at + tag.count * _TYPE_BYTES[tag.type] > self.size:
+            raise _Lie(FaultCode.TRUNCATED, f"The values of tag {number} lie outside the file.")
+        values = np.frombuffer(self._content, f"{self._order}{kind}", tag.count, tag.value_at)
+        return values.astype(np.int64)
+
+    def integer(self, tags: dict[int, _Tag], number: int, default: int) -> int:
+        """The first value of a tag."""
+        values = self.integers(tags, number)
+        return default if values is None else int(values[0])
+
+
+def _page(
+    walk: _Walk, tags: dict[int, _Tag], offset: int, next_pointer_at: int, index: int, limits: Limits
+) -> Directory | Fault | None:
+    """The page, the fault that makes it unusable, or None for a thumbnail or mask."""
+    try:
+        if walk.integer(tags, _SUBFILE, 0) & _REDUCED_OR_MASK:
+            return None
+        width, height, samples = _geometry(walk, tags, limits)
+        _check_strips(walk, tags, width, height, samples, limits)
+    except _Lie as lie:
+        return Fault(lie.code, str(lie), index)
+    return Directory(offset, next_pointer_at, width, height)
+
+
+def _geometry(walk: _Walk, tags: dict[int, _Tag], limits: Limits) -> tuple[int, int, int]:
+    """Width, height and samples a pixel, if they can be true."""
+    width, height = walk.integer(tags, _WIDTH, 0), walk.integer(tags, _HEIGHT, 0)
+    if not (0 < width < _MAX_SIDE_PX and 0 < height < _MAX_SIDE_PX):
+        raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims {width} x {height} pixels.")
+    if width * height > limits.max_page_px:
+        raise _Lie(
+            FaultCode.PAGE_TOO_LARGE,
+            f"The page has {width} x {height} pixels, allowed are {limits.max_page_px}; "
+            "DOC_ASSETS_MAX_PAGE_PX sets the limit.",
+        )
+    bits = walk.integers(tags, _BITS)
+    samples, depth = walk.integer(tags, _SAMPLES, 1), 1 if bits is None else int(bits.max())
+    if not (0 < samples <= _MAX_SAMPLES and 0 < depth <= _MAX_BITS):
+        raise _Lie(FaultCode.UNSUPPORTED, f"The page claims {samples} samples of {depth} bits.")
+    is_plain = walk.integer(tags, _COMPRESSION, 1) == _UNCOMPRESSED and walk.integer(tags, _PHOTOMETRIC, 1) != _YCBCR
+    plain_bytes = -(-width * depth * samples // 8) * height
+    if is_plain and plain_bytes > walk.size + _SLACK_BYTES:
+        raise _Lie(FaultCode.TRUNCATED, f"The page needs {plain_bytes} bytes uncompressed, the file has {walk.size}.")
+    return width, height, samples
+
+
+def _check_strips(walk: _Walk, tags: dict[int, _Tag], width: int, height: int, samples: int, limits: Limits) -> None:
+    compression = walk.integer(tags, _COMPRESSION, 1)
+    tiled = _TILE_OFFSETS in tags
+    offsets = walk.integers(tags, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
+    if offsets is None:
+        if compression == _OLD_JPEG:  # may carry one stream instead of strips
+            return
+        raise _Lie(FaultCode.BROKEN_DIRECTORY, "The page has no strips.")
+    if tiled:
+        across, down = walk.integer(tags, _TILE_WIDTH, 0), walk.integer(tags, _TILE_HEIGHT, 0)
+        if across <= 0 or down <= 0 or across * down > limits.max_page_px:
+            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims tiles of {across} x {down} pixels.")
+        needed = -(-width // across) * -(-height // down)
+    else:
+        rows = min(walk.integer(tags, _ROWS_PER_STRIP, height), height)
+        if rows <= 0:
+            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims strips of {rows} rows.")
+        needed = -(-height // rows)
+    separate_planes = 2
+    needed *= samples if walk.integer(tags, _PLANAR, 1) == separate_planes else 1
+    if len(offsets) < needed:
+        raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page has {len(offsets)} strips or tiles, {needed} are needed.")
+    offsets = offsets[:needed]
+    counts = walk.integers(tags, _TILE_COUNTS if tiled else _STRIP_COUNTS)
+    sizes = np.ones(needed, np.int64)
+    if counts is not None:
+        sizes[: len(counts)] = counts[:needed]
+    slack = _SLACK_BYTES if compression == _UNCOMPRESSED else 0
+    outside = (offsets <= 0) | (offsets >= walk.size) | (sizes < 0) | (sizes > walk.size + slack - offsets)
+    if outside.any():
+        raise _Lie(
+            FaultCode.TRUNCATED,
+            f"{int(outside.sum())} of {needed} strips or tiles lie outside the file of {walk.size} bytes.",
+        )

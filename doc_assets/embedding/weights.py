@@ -1,0 +1,57 @@
+"""Weights that ship with the package: safetensors beside a manifest of their size, digest and origin."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.errors import MissingModelError
+
+Tensors = dict[str, NDArray[Any]]
+
+WEIGHTS_DIR = Path(__file__).with_name("weights")
+MANIFEST = "manifest.json"
+
+
+def load_weights(path: Path) -> tuple[Tensors, str]:
+    """The tensors of a weights file and its SHA-256.
+
+    Raises:
+        MissingModelError: if the file is absent, or differs from the manifest beside it.
+    """
+    from safetensors.numpy import load  # noqa: PLC0415
+
+    try:
+        content = path.read_bytes()
+        manifest = json.loads((path.parent / MANIFEST).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MissingModelError(
+            f"Weights {path} or their {MANIFEST} are missing: {error}. Install the package again, "
+            "or fit them with `doc-assets fit-embedder`."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    wanted = manifest.get(path.name, {}).get("sha256")
+    if found != wanted:
+        raise MissingModelError(
+            f"Weights {path} have SHA-256 {found}, the manifest beside them says {wanted}. "
+            "The file is damaged or was exchanged: install the package again or fit the weights anew."
+        )
+    return load(content), found
+
+
+def save_weights(path: Path, tensors: Tensors, how_made: dict[str, object]) -> str:
+    """Writes a weights file and its line in the manifest; returns the SHA-256."""
+    from safetensors.numpy import save  # noqa: PLC0415
+
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    manifest_path = path.parent / MANIFEST
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8")) if manifest_path.exists() else {}
+    manifest[path.name] = {"bytes": len(content), "sha256": digest, "how_made": how_made}
+    manifest_path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return digest

@@ -1,0 +1,74 @@
+"""Every error this package raises on purpose, sorted by who must act.
+
+DocAssetsError
+├── InputError               this document, page or row cannot be used; record it and go on
+│   └── UnreadableDocumentError
+├── SetupError               stop; a person must change a setting, a file or a machine
+│   ├── SettingsError
+│   ├── MissingModelError
+│   ├── IndexSchemaError
+│   └── LedgerSchemaError
+└── ServiceError             something outside is away or busy; the same call may work later
+    ├── FolderUnreachableError
+    ├── StoreUnavailableError
+    └── StoreBusyError
+
+A message names the thing, the value found, the value wanted and the next step.
+"""
+
+
+class DocAssetsError(Exception):
+    """The root of the tree above; catch a branch, not this."""
+
+
+class InputError(DocAssetsError):
+    """One document, page or row cannot be used; the rest of the batch goes on."""
+
+
+class UnreadableDocumentError(InputError):
+    """A file that is not a TIF we can read, or that breaks a limit.
+
+    Args:
+        code: stable short name of the reason, e.g. ``E_NOT_TIFF``; see ``documents/faults.py``.
+        message: the reason in words, without the file's name.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class SetupError(DocAssetsError):
+    """A person must change a setting, a file or a machine before this can work."""
+
+
+class SettingsError(SetupError):
+    """A setting is unknown, missing or out of range."""
+
+
+class MissingModelError(SetupError):
+    """Weights or a checkpoint are absent, damaged or not the ones expected."""
+
+
+class IndexSchemaError(SetupError):
+    """A collection does not fit the embedder that is asked to use it."""
+
+
+class LedgerSchemaError(SetupError):
+    """The ledger's tables are newer than this program."""
+
+
+class ServiceError(DocAssetsError):
+    """Something outside this process is away or busy; trying again later may work."""
+
+
+class FolderUnreachableError(ServiceError):
+    """A folder cannot be listed; nothing may be concluded about the files in it."""
+
+
+class StoreUnavailableError(ServiceError):
+    """The vector store does not answer."""
+
+
+class StoreBusyError(ServiceError):
+    """Another process holds the embedded vector store."""

@@ -1,0 +1,1 @@
+"""Makes the weights that ship with the package, from pictures the package draws itself."""

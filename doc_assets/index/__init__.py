@@ -1,0 +1,1 @@
+"""Vectors <-> Qdrant, behind one interface for the embedded engine and for a server."""

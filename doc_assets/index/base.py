@@ -1,0 +1,193 @@
+"""The interface of every vector store, its names, and the checks that all of them share.
+
+Stores differ in what they accept silently (one takes NaN, another a vector of the wrong length on a
+reopened folder), so vectors are checked here, before any of them sees one.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.errors import IndexSchemaError
+
+VECTOR = "image"
+"""Name of the dense vector of a point; further signals get names of their own."""
+
+INDEXED_FIELDS = ("document_id", "merchant_id", "sha256", "drop")
+"""Payload fields that filters use; each gets a payload index before the first point is written."""
+
+SCHEMA_VERSION = 1
+"""Part of a collection's name; raised when payload or vectors change their meaning."""
+
+_UNIT_TOLERANCE = 1e-3
+_COLLECTION = re.compile(r"photos__(?P<embedder>.+)__v(?P<version>\d+)")
+
+
+def collection_name(embedder_id: str, version: int = SCHEMA_VERSION) -> str:
+    """The one collection of an embedder: ``photos__<embedder>__v<n>``."""
+    return f"photos__{embedder_id}__v{version}"
+
+
+def embedder_of(collection: str) -> str | None:
+    """The embedder that a collection's name speaks of; None for a foreign name."""
+    match = _COLLECTION.fullmatch(collection)
+    return match["embedder"] if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """What a search must not return; applied in the filter, before the top k are taken."""
+
+    document_ids: tuple[str, ...] = ()
+    merchant_ids: tuple[str, ...] = ()
+
+
+class VectorStore(ABC):
+    """Collections of photos; every method works on one collection by name.
+
+    Raises, from every method that talks to the engine:
+        StoreUnavailableError: if it does not answer.
+        IndexSchemaError: if the collection is absent or of another shape.
+    """
+
+    @abstractmethod
+    def create(self, collection: str, dim: int) -> None:
+        """Makes the collection with its payload indexes; no effect if it exists with this ``dim``.
+
+        Raises:
+            IndexSchemaError: if it exists with another one.
+        """
+
+    @abstractmethod
+    def collections(self) -> list[str]:
+        """Names of all collections, sorted."""
+
+    @abstractmethod
+    def dim(self, collection: str) -> int:
+        """Length of the collection's vectors."""
+
+    @abstractmethod
+    def drop(self, collection: str) -> None:
+        """Deletes the collection with all its points; no effect if it is absent."""
+
+    @abstractmethod
+    def count(self, collection: str) -> int:
+        """Exact number of points."""
+
+    @abstractmethod
+    def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
+        """Every point's id and payload, those of ``document_ids`` only if given."""
+
+    @abstractmethod
+    def delete(self, collection: str, point_ids: Sequence[str]) -> None:
+        """Deletes points by id; unknown ids are no error."""
+
+    @abstractmethod
+    def finish(self, collection: str) -> None:
+        """Makes all writes durable and brings the search index up to date."""
+
+    @abstractmethod
+    def publish(self, alias: str, collection: str) -> None:
+        """Points ``alias`` at ``collection`` in one step."""
+
+    @abstractmethod
+    def resolve(self, alias: str) -> str | None:
+        """The collection that ``alias`` points at; None if there is no such alias."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives the store back; no method works afterwards."""
+
+    @abstractmethod
+    def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None: ...
+
+    @abstractmethod
+    def _search(
+        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
+    ) -> list[list[Hit]]: ...
+
+    def upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
+        """Writes points; a point with a known id replaces the old one.
+
+        Raises:
+            IndexSchemaError: if a vector has another length than the collection's.
+            ValueError: if a vector is not finite or not of unit length.
+        """
+        if not points:
+            return
+        self._check(collection, np.stack([point.vector for point in points]))
+        self._upsert(collection, points)
+
+    def replace_documents(self, collection: str, document_ids: Sequence[str], points: Sequence[IndexedPhoto]) -> int:
+        """Makes ``points`` all that the collection holds of these documents; returns how many old ones went.
+
+        The new points are written first, so that a search in between finds the document either way.
+        """
+        self.upsert(collection, points)
+        wanted = {str(point.point_id) for point in points}
+        stale = [point_id for point_id, _ in self.scan(collection, document_ids) if point_id not in wanted]
+        if stale:
+            self.delete(collection, stale)
+        return len(stale)
+
+    def search(
+        self,
+        collection: str,
+        vectors: NDArray[np.float32],
+        limit: int,
+        exclusion: Exclusion | None = None,
+        *,
+        exact: bool = False,
+    ) -> list[list[Hit]]:
+        """The ``limit`` most similar photos of every vector, best first, ties by id.
+
+        Args:
+            collection: where to search.
+            vectors: (N, D) unit rows.
+            limit: most hits a vector, at least 1.
+            exclusion: documents and merchants that do not count.
+            exact: compare with every point instead of following the search graph.
+        """
+        if len(vectors) == 0:
+            return []
+        self._check(collection, vectors)
+        found = self._search(collection, vectors, limit, exclusion or Exclusion(), exact)
+        return [sorted(hits, key=lambda hit: (-hit.similarity, hit.point_id.bytes)) for hits in found]
+
+    def _check(self, collection: str, vectors: NDArray[np.float32]) -> None:
+        dim = self.dim(collection)
+        if vectors.shape[1] != dim:
+            raise schema_error(collection, dim, vectors.shape[1])
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.all(np.abs(lengths - 1) < _UNIT_TOLERANCE):  # False for NaN too
+            raise ValueError(f"Vectors for {collection} must be finite and of unit length, got {lengths}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def schema_error(collection: str, found_dim: int, wanted_dim: int) -> IndexSchemaError:
+    """The error for a collection whose vectors have another length than the embedder's."""
+    return IndexSchemaError(
+        f"Collection {collection!r} holds {found_dim}-d vectors, the embedder makes {wanted_dim}-d ones. "
+        "Choose the embedder it was filled with, or ingest into a collection of the new one (run reindex)."
+    )
+
+
+def missing_collection(collection: str) -> IndexSchemaError:
+    """The error for a collection that is not there."""
+    return IndexSchemaError(
+        f"There is no collection {collection!r}. Ingest documents first (`doc-assets build-image-index`)."
+    )

@@ -1,0 +1,278 @@
+"""The Qdrant engine in this process: one folder a collection, one process at a time.
+
+The engine refuses a second process by an error deep in its log; here a lock file makes the second one
+wait, and names the first if that takes too long. One shard is one collection; aliases are a small file
+that is replaced in one step.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from filelock import FileLock, Timeout
+from typing_extensions import override
+from upath import UPath
+
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.errors import StoreBusyError, StoreUnavailableError
+from doc_assets.index.base import (
+    INDEXED_FIELDS,
+    VECTOR,
+    Exclusion,
+    VectorStore,
+    missing_collection,
+    schema_error,
+)
+from doc_assets.payloads import payload_from_row, payload_row
+from doc_assets.storage import write_atomic
+
+if TYPE_CHECKING:
+    from qdrant_edge import EdgeShard, Filter
+
+_BATCH = 512
+_FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
+_SCROLL = 2000
+_SEARCH_EFFORT = 128  # HNSW ef; recall@10 0.99 on 100,000 photos (docs/benchmarks.md)
+_GRAPH_FROM = 10_000  # points below which the engine scans; no need to start its optimizer
+_VECTORS_FILE = "vectors.json"
+
+
+class EmbeddedStore(VectorStore):
+    """Collections in folders below ``root``, held by this process until ``close``.
+
+    Args:
+        root: folder of the store; must lie on a local disk.
+        lock_timeout_s: how long to wait for another process to close the store.
+
+    Raises:
+        StoreBusyError: if it does not.
+    """
+
+    def __init__(self, root: Path, lock_timeout_s: float = 600.0) -> None:
+        self._root = root
+        self._shards: dict[str, EdgeShard] = {}
+        self._unflushed: dict[str, int] = {}
+        root.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(root / ".lock")
+        holder = root / ".lock-holder"
+        try:
+            self._lock.acquire(timeout=lock_timeout_s)
+        except Timeout as error:
+            with contextlib.suppress(OSError):
+                by = holder.read_text(encoding="utf-8")
+            raise StoreBusyError(
+                f"The vector store in {root} was still in use after {lock_timeout_s:g} s by "
+                f"{by or 'another process'}. Wait for that run or stop it, then try again; "
+                "DOC_ASSETS_STORE_LOCK_TIMEOUT_S sets how long to wait."
+            ) from error
+        holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+
+    @override
+    def create(self, collection: str, dim: int) -> None:
+        if self._folder(collection).exists():
+            found = self.dim(collection)
+            if found != dim:
+                raise schema_error(collection, found, dim)
+            return
+        import qdrant_edge as edge
+
+        being_made = self._root / f".{collection}.new"
+        shutil.rmtree(being_made, ignore_errors=True)
+        being_made.mkdir()
+        vectors = {VECTOR: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)}
+        with _engine_errors(collection):
+            shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors))
+            for field in INDEXED_FIELDS:
+                shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
+            shard.flush()
+            shard.close()
+        write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim}).encode())
+        being_made.rename(self._folder(collection))
+
+    @override
+    def collections(self) -> list[str]:
+        return sorted(path.parent.name for path in self._root.glob(f"[!.]*/{_VECTORS_FILE}"))
+
+    @override
+    def dim(self, collection: str) -> int:
+        try:
+            described = json.loads((self._folder(collection) / _VECTORS_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise missing_collection(collection) from error
+        return int(described[VECTOR])
+
+    @override
+    def drop(self, collection: str) -> None:
+        self._close(collection)
+        folder = self._folder(collection)
+        if folder.exists():
+            gone = self._root / f".{collection}.{uuid.uuid4().hex}.dropped"
+            folder.rename(gone)
+            shutil.rmtree(gone)
+
+    @override
+    def count(self, collection: str) -> int:
+        import qdrant_edge as edge
+
+        with _engine_errors(collection):
+            return int(self._shard(collection).count(edge.CountRequest(exact=True)))
+
+    @override
+    def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
+        import qdrant_edge as edge
+
+        only = None
+        if document_ids is not None:
+            only = edge.Filter(must=[edge.FieldCondition("document_id", match=edge.MatchAny(list(document_ids)))])
+        offset: Any = None
+        while True:
+            request = edge.ScrollRequest(
+                offset=offset, limit=_SCROLL, filter=only, with_payload=True, with_vector=False
+            )
+            with _engine_errors(collection):
+                records, offset = self._shard(collection).scroll(request)
+            for record in records:
+                yield str(record.id), payload_from_row(dict(record.payload or {}))
+            if offset is None:
+                return
+
+    @override
+    def delete(self, collection: str, point_ids: Sequence[str]) -> None:
+        import qdrant_edge as edge
+
+        ids: list[Any] = list(point_ids)
+        with _engine_errors(collection):
+            self._shard(collection).update(edge.UpdateOperation.delete_points(ids))
+
+    @override
+    def finish(self, collection: str) -> None:
+        with _engine_errors(collection):
+            self._shard(collection).flush()
+        if self.count(collection) < _GRAPH_FROM:
+            return
+        # The optimizer holds the interpreter lock for as long as it works, so it gets a process of its own.
+        self._close(collection)
+        command = [sys.executable, "-m", "doc_assets.index.optimize", str(self._folder(collection))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StoreUnavailableError(
+                f"The search index of {collection} could not be built: {done.stderr.strip()[-500:]}"
+            )
+
+    @override
+    def publish(self, alias: str, collection: str) -> None:
+        self.dim(collection)  # raises if it is absent
+        aliases = {**self._aliases(), alias: collection}
+        write_atomic(UPath(self._root / "aliases.json"), json.dumps(aliases, indent=1).encode())
+
+    @override
+    def resolve(self, alias: str) -> str | None:
+        return self._aliases().get(alias)
+
+    @override
+    def close(self) -> None:
+        for collection in list(self._shards):
+            self._close(collection)
+        self._lock.release()
+
+    @override
+    def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
+        import qdrant_edge as edge
+
+        shard = self._shard(collection)
+        for start in range(0, len(points), _BATCH):
+            batch = [
+                edge.Point(point.point_id, cast("Any", {VECTOR: point.vector}), payload_row(point.payload))
+                for point in points[start : start + _BATCH]
+            ]
+            with _engine_errors(collection):
+                shard.update(edge.UpdateOperation.upsert_points(batch))
+        self._unflushed[collection] = self._unflushed.get(collection, 0) + len(points)
+        if self._unflushed[collection] >= _FLUSH_EVERY:
+            with _engine_errors(collection):
+                shard.flush()
+            self._unflushed[collection] = 0
+
+    @override
+    def _search(
+        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
+    ) -> list[list[Hit]]:
+        import qdrant_edge as edge
+
+        params = edge.SearchParams(hnsw_ef=_SEARCH_EFFORT, exact=exact)
+        without = _filter(exclusion)
+        requests = [
+            edge.QueryRequest(
+                limit=limit,
+                query=edge.Query.Nearest(vector, using=VECTOR),
+                filter=without,
+                with_payload=True,
+                params=params,
+            )
+            for vector in vectors
+        ]
+        with _engine_errors(collection):
+            answers = self._shard(collection).query_batch(edge.QueryBatchRequest(requests))
+        return [
+            [
+                Hit(
+                    uuid.UUID(str(point.id)),
+                    min(1.0, max(-1.0, point.score)),
+                    payload_from_row(dict(point.payload or {})),
+                )
+                for point in points
+            ]
+            for points in answers
+        ]
+
+    def _folder(self, collection: str) -> Path:
+        return self._root / collection
+
+    def _shard(self, collection: str) -> "EdgeShard":
+        if collection not in self._shards:
+            import qdrant_edge as edge
+
+            self.dim(collection)
+            with _engine_errors(collection):
+                self._shards[collection] = edge.EdgeShard.load(str(self._folder(collection)))
+        return self._shards[collection]
+
+    def _close(self, collection: str) -> None:
+        shard = self._shards.pop(collection, None)
+        if shard is not None:
+            with _engine_errors(collection):
+                shard.flush()
+                shard.close()
+
+    def _aliases(self) -> dict[str, str]:
+        try:
+            aliases: dict[str, str] = json.loads((self._root / "aliases.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return aliases
+
+
+def _filter(exclusion: Exclusion) -> "Filter | None":
+    import qdrant_edge as edge
+
+    fields = {"document_id": exclusion.document_ids, "merchant_id": exclusion.merchant_ids}
+    conditions: list[Any] = [
+        edge.FieldCondition(field, match=edge.MatchAny(list(values))) for field, values in fields.items() if values
+    ]
+    return edge.Filter(must_not=conditions) if conditions else None
+
+
+@contextlib.contextmanager
+def _engine_errors(collection: str) -> Iterator[None]:
+    """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError) as error:
+        raise StoreUnavailableError(f"The embedded collection {collection!r} failed: {error}") from error

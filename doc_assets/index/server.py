@@ -1,0 +1,234 @@
+"""A Qdrant server by gRPC, or the client's in-memory engine in tests."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from typing_extensions import override
+
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.errors import StoreUnavailableError
+from doc_assets.index.base import (
+    INDEXED_FIELDS,
+    VECTOR,
+    Exclusion,
+    VectorStore,
+    missing_collection,
+    schema_error,
+)
+from doc_assets.payloads import payload_from_row, payload_row
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+    from qdrant_client.models import Filter
+
+_BATCH = 256  # a request stays far below the server's limit of 32 MB
+_SCROLL = 2000
+_SEARCH_EFFORT = 128
+
+
+class ServerStore(VectorStore):
+    """Collections of a Qdrant server.
+
+    Args:
+        client: a connected client; closed with the store.
+        address: what to call the server in messages.
+    """
+
+    def __init__(self, client: "QdrantClient", address: str) -> None:
+        self._client, self._address = client, address
+
+    @classmethod
+    def connect(cls, url: str, *, api_key: str | None, grpc_port: int, timeout_s: int) -> Self:
+        """A store on the server at ``url``.
+
+        Raises:
+            StoreUnavailableError: if it does not answer.
+        """
+        from qdrant_client import QdrantClient
+
+        client = QdrantClient(
+            url=url,
+            api_key=api_key,
+            grpc_port=grpc_port,
+            prefer_grpc=True,
+            timeout=timeout_s,
+            check_compatibility=False,  # it only warns, and by a request that hides the real error
+        )
+        store = cls(client, url)
+        try:
+            store.collections()
+        except StoreUnavailableError:
+            client.close()
+            raise
+        return store
+
+    @override
+    def create(self, collection: str, dim: int) -> None:
+        from qdrant_client import models
+
+        with self._server_errors():
+            exists = self._client.collection_exists(collection)
+        if exists:
+            found = self.dim(collection)
+            if found != dim:
+                raise schema_error(collection, found, dim)
+            return
+        with self._server_errors():
+            vectors = {VECTOR: models.VectorParams(size=dim, distance=models.Distance.COSINE)}
+            self._client.create_collection(collection, vectors_config=vectors)
+            for field in INDEXED_FIELDS:
+                self._client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD)
+
+    @override
+    def collections(self) -> list[str]:
+        with self._server_errors():
+            return sorted(found.name for found in self._client.get_collections().collections)
+
+    @override
+    def dim(self, collection: str) -> int:
+        with self._server_errors():
+            if not self._client.collection_exists(collection):
+                raise missing_collection(collection)
+            vectors: Any = self._client.get_collection(collection).config.params.vectors
+        return int(vectors[VECTOR].size)
+
+    @override
+    def drop(self, collection: str) -> None:
+        with self._server_errors():
+            self._client.delete_collection(collection)
+
+    @override
+    def count(self, collection: str) -> int:
+        self.dim(collection)
+        with self._server_errors():
+            return self._client.count(collection, exact=True).count
+
+    @override
+    def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
+        from qdrant_client import models
+
+        self.dim(collection)
+        only = None
+        if document_ids is not None:
+            match = models.MatchAny(any=list(document_ids))
+            only = models.Filter(must=[models.FieldCondition(key="document_id", match=match)])
+        offset: Any = None
+        while True:
+            with self._server_errors():
+                records, offset = self._client.scroll(
+                    collection, scroll_filter=only, limit=_SCROLL, offset=offset, with_payload=True
+                )
+            for record in records:
+                yield str(record.id), payload_from_row(record.payload or {})
+            if offset is None:
+                return
+
+    @override
+    def delete(self, collection: str, point_ids: Sequence[str]) -> None:
+        from qdrant_client import models
+
+        with self._server_errors():
+            self._client.delete(collection, models.PointIdsList(points=list(point_ids)), wait=True)
+
+    @override
+    def finish(self, collection: str) -> None:
+        """Every upsert waited for its write; the server builds its index by itself."""
+
+    @override
+    def publish(self, alias: str, collection: str) -> None:
+        from qdrant_client import models
+
+        self.dim(collection)
+        operations: list[Any] = []
+        if self.resolve(alias) is not None:
+            operations.append(models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)))
+        create = models.CreateAlias(collection_name=collection, alias_name=alias)
+        operations.append(models.CreateAliasOperation(create_alias=create))
+        with self._server_errors():
+            self._client.update_collection_aliases(operations)
+
+    @override
+    def resolve(self, alias: str) -> str | None:
+        with self._server_errors():
+            known = self._client.get_aliases().aliases
+        return next((found.collection_name for found in known if found.alias_name == alias), None)
+
+    @override
+    def close(self) -> None:
+        self._client.close()
+
+    @override
+    def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
+        from qdrant_client import models
+
+        for start in range(0, len(points), _BATCH):
+            batch = [
+                models.PointStruct(
+                    id=str(point.point_id),
+                    vector={VECTOR: point.vector.tolist()},
+                    payload=payload_row(point.payload),
+                )
+                for point in points[start : start + _BATCH]
+            ]
+            with self._server_errors():
+                self._client.upsert(collection, batch, wait=True)
+
+    @override
+    def _search(
+        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
+    ) -> list[list[Hit]]:
+        from qdrant_client import models
+
+        requests = [
+            models.QueryRequest(
+                query=vector.tolist(),
+                using=VECTOR,
+                limit=limit,
+                filter=_filter(exclusion),
+                params=models.SearchParams(hnsw_ef=_SEARCH_EFFORT, exact=exact),
+                with_payload=True,
+            )
+            for vector in vectors
+        ]
+        with self._server_errors():
+            answers = self._client.query_batch_points(collection, requests)
+        return [
+            [
+                Hit(
+                    uuid.UUID(str(point.id)),
+                    min(1.0, max(-1.0, point.score)),
+                    payload_from_row(point.payload or {}),
+                )
+                for point in answer.points
+            ]
+            for answer in answers
+        ]
+
+    @contextlib.contextmanager
+    def _server_errors(self) -> Iterator[None]:
+        """Every way in which the server can fail to answer, as one error with its address."""
+        import grpc
+        import httpx
+        from qdrant_client.http.exceptions import ApiException
+
+        try:
+            yield
+        except (grpc.RpcError, httpx.HTTPError, ApiException) as error:
+            raise StoreUnavailableError(
+                f"The Qdrant server at {self._address} failed: {type(error).__name__}: {str(error)[:300]}. "
+                "Check DOC_ASSETS_QDRANT_URL, DOC_ASSETS_QDRANT_GRPC_PORT, the API key and that it is running."
+            ) from error
+
+
+def _filter(exclusion: Exclusion) -> "Filter | None":
+    from qdrant_client import models
+
+    fields = {"document_id": exclusion.document_ids, "merchant_id": exclusion.merchant_ids}
+    conditions: list[Any] = [
+        models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+        for field, values in fields.items()
+        if values
+    ]
+    return models.Filter(must_not=conditions) if conditions else None

@@ -1,0 +1,161 @@
+"""Whether ledger, staged documents, Parquet and collection agree, and what to do where they do not."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from upath import UPath
+
+from doc_assets.documents.staging import sha256_of, staged_path
+from doc_assets.embedding.shards import read_embeddings
+from doc_assets.errors import IndexSchemaError
+from doc_assets.index.base import VectorStore
+from doc_assets.ingest.archive import Archive, Chunk
+from doc_assets.ledger.documents import Document
+from doc_assets.photos.shards import read_payloads
+from doc_assets.progress import track
+from doc_assets.storage import LEFTOVER_PATTERN, is_local
+
+_MAX_LISTED = 1000
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was looked at and what is wrong; at most a thousand faults are listed, all are counted."""
+
+    documents: int = 0
+    photos: int = 0
+    vectors: int = 0
+    points: int = 0
+    faults: list[str] = field(default_factory=list)
+    n_faults: int = 0
+
+    def add(self, fault: str) -> None:
+        """Notes one disagreement, in words that say what to do."""
+        self.n_faults += 1
+        if len(self.faults) < _MAX_LISTED:
+            self.faults.append(fault)
+
+
+def check_archive(
+    archive: Archive, store: VectorStore, alias: str, embedder_id: str, *, read_data: bool = False
+) -> Findings:
+    """Compares everything the ledger says of current documents with what is kept of them.
+
+    Args:
+        archive: the ledger and its files.
+        store: an open vector store.
+        alias: the alias that searches use.
+        embedder_id: whose vectors should be complete.
+        read_data: whether every staged document is read and its digest compared, which finds flipped bits.
+    """
+    findings = Findings()
+    expected = {document.document_id: document for document in archive.ledger.documents.current()}
+    findings.documents = len(expected)
+    pending = archive.ledger.documents.counts().arrivals_by_state.get("pending", 0)
+    if pending:
+        findings.add(f"{pending} documents are sealed but not read; run ingest_drop_job for their drops.")
+    _check_staged(archive, expected, findings, read_data=read_data)
+    _check_tables(archive, expected, embedder_id, findings)
+    _check_collection(store, alias, expected, findings)
+    _check_leftovers(archive.bulk, findings)
+    return findings
+
+
+def _check_staged(archive: Archive, expected: dict[str, Document], findings: Findings, *, read_data: bool) -> None:
+    for document in track(expected.values(), "staged documents", len(expected)):
+        path = staged_path(archive.bulk, str(document.sha256))
+        if not path.exists():
+            findings.add(f"{document.file_name}: the staged copy {path} is gone; drop the document again.")
+            continue
+        suspicious = path.stat().st_size != document.size_bytes  # a file may grow between sealing and staging
+        if (read_data or suspicious) and sha256_of(path.read_bytes()) != document.sha256:
+            findings.add(f"{document.file_name}: the staged copy {path} was changed; drop the document again.")
+
+
+def _check_tables(archive: Archive, expected: dict[str, Document], embedder_id: str, findings: Findings) -> None:
+    drops = archive.ledger.intake.drop_keys()
+    photos: Counter[str] = Counter()
+    vectors: Counter[str] = Counter()
+    for drop_key in track(drops, "tables", len(drops)):
+        for chunk in archive.chunks(drop_key):
+            for document_id in _photo_owners(archive, chunk, expected, findings):
+                photos[document_id] += 1
+            for document_id in _vector_owners(archive, chunk, embedder_id, expected, findings):
+                vectors[document_id] += 1
+    findings.photos, findings.vectors = photos.total(), vectors.total()
+    for document_id, document in expected.items():
+        if document.n_photos is None:
+            findings.add(f"{document.file_name}: its photos were never cut; run ingest_drop_job.")
+            continue
+        if photos[document_id] != document.n_photos:
+            findings.add(
+                f"{document.file_name}: the ledger counts {document.n_photos} photos, Parquet holds "
+                f"{photos[document_id]}; run ingest_drop_job for drop {document.drop_key}."
+            )
+        if vectors[document_id] != document.n_photos:
+            findings.add(
+                f"{document.file_name}: {document.n_photos} photos, {vectors[document_id]} vectors by {embedder_id}; "
+                f"run ingest_drop_job for drop {document.drop_key}."
+            )
+
+
+def _photo_owners(archive: Archive, chunk: Chunk, expected: dict[str, Document], findings: Findings) -> Iterator[str]:
+    path = archive.photo_shard(chunk)
+    if path.exists():
+        for payload in read_payloads(path):
+            if _is_current(payload.document_id, payload.sha256, expected):
+                yield payload.document_id
+            else:
+                findings.add(f"{path}: a photo of {payload.file_name} that is no longer current; run the re-index.")
+
+
+def _vector_owners(
+    archive: Archive, chunk: Chunk, embedder_id: str, expected: dict[str, Document], findings: Findings
+) -> Iterator[str]:
+    path = archive.embedding_shard(chunk, embedder_id)
+    if path.exists():
+        for row in read_embeddings(path):
+            if _is_current(row.payload.document_id, row.payload.sha256, expected):
+                yield row.payload.document_id
+            else:
+                findings.add(
+                    f"{path}: a vector of {row.payload.file_name} that is no longer current; run the re-index."
+                )
+
+
+def _is_current(document_id: str, sha256: str, expected: dict[str, Document]) -> bool:
+    document = expected.get(document_id)
+    return document is not None and document.sha256 == sha256
+
+
+def _check_collection(store: VectorStore, alias: str, expected: dict[str, Document], findings: Findings) -> None:
+    collection = store.resolve(alias)
+    if collection is None:
+        if expected:
+            findings.add(f"No collection is published as {alias!r}; run ingest_drop_job or the re-index.")
+        return
+    points: Counter[str] = Counter()
+    try:
+        for _, payload in store.scan(collection):
+            if _is_current(payload.document_id, payload.sha256, expected):
+                points[payload.document_id] += 1
+            else:
+                findings.add(f"Collection {collection}: a point of {payload.file_name} that is not in the ledger.")
+    except IndexSchemaError as error:
+        findings.add(str(error))
+        return
+    findings.points = points.total()
+    for document_id, document in expected.items():
+        if points[document_id] != (document.n_photos or 0):
+            findings.add(
+                f"{document.file_name}: {document.n_photos} photos, {points[document_id]} points in {collection}; "
+                f"run ingest_drop_job for drop {document.drop_key}."
+            )
+
+
+def _check_leftovers(bulk: UPath, findings: Findings) -> None:
+    if is_local(bulk):
+        for path in Path(str(bulk)).glob(f"*/**/{LEFTOVER_PATTERN}"):
+            findings.add(f"{path}: left behind by a killed writer; delete it.")

@@ -1,0 +1,123 @@
+"""Stage ``documents``: every file of a drop is staged, hashed, read page by page, and accounted for."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from doc_assets.documents.faults import DocumentState, FaultCode, ReadReport
+from doc_assets.documents.names import real_path
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.documents.staging import read_stable, sha256_of, stage
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.ingest.archive import Archive, Chunk
+from doc_assets.ingest.superseding import remove_superseded
+from doc_assets.ledger.documents import Document, ReadOutcome
+from doc_assets.parallel import ordered_map
+from doc_assets.progress import track
+
+STAGE = "documents"
+VERSION = "documents-1"
+_WORST_SHOWN = 50
+
+
+@dataclass(slots=True)
+class DocumentsReport:
+    """What became of a drop's documents.
+
+    Attributes:
+        states: number of documents by state; they add up to the drop.
+        pages: pages that can be used.
+        faulty: documents that were rejected or are partial, the first fifty.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    pages: int = 0
+    faulty: list[Document] = field(default_factory=list)
+
+    @property
+    def n_documents(self) -> int:
+        """Documents in all."""
+        return self.states.total()
+
+    @property
+    def rejected_share(self) -> float:
+        """Share of documents that could not be read, 0 for an empty drop."""
+        return self.states[DocumentState.REJECTED] / self.n_documents if self.n_documents else 0.0
+
+
+def read_drop(archive: Archive, reader: DocumentReader, drop_key: str, now: datetime) -> DocumentsReport:
+    """Reads what is pending of a drop, and what was rejected for a passing reason.
+
+    Raises:
+        ServiceError: if the disk is full or no decoder can be started; nothing is recorded as rejected for that.
+    """
+    chunks = archive.chunks(drop_key)
+    for chunk in track(chunks, "documents", len(chunks)):
+        _read_chunk(archive, reader, chunk)
+        remove_superseded(archive, chunk)
+    archive.ledger.documents.complete_stage(drop_key, STAGE, VERSION, now)
+    faulty = (DocumentState.REJECTED, DocumentState.PARTIAL)
+    return DocumentsReport(
+        states=archive.ledger.documents.states_of_drop(drop_key),
+        pages=archive.ledger.documents.pages_of_drop(drop_key),
+        faulty=archive.ledger.documents.of_drop(drop_key, faulty, _WORST_SHOWN),
+    )
+
+
+def _read_chunk(archive: Archive, reader: DocumentReader, chunk: Chunk) -> None:
+    documents = archive.ledger.documents.of_chunk(chunk.drop_key, chunk.positions)
+    todo = [document for document in documents if _is_due(document)]
+    if not todo:
+        return
+    known = archive.ledger.documents.latest_before(
+        [document.document_id for document in todo], min(document.id for document in documents)
+    )
+    digests = {name: document.sha256 for name, document in known.items()}
+
+    def read(document: Document) -> ReadOutcome:
+        return _read(archive, reader, document, digests.get(document.document_id))
+
+    outcomes = list(ordered_map(read, todo, reader.workers))
+    archive.ledger.documents.record_read(_without_repeats(todo, outcomes, digests))
+
+
+def _is_due(document: Document) -> bool:
+    if document.state == DocumentState.PENDING:
+        return True
+    return document.reason_code is not None and FaultCode(document.reason_code).is_passing
+
+
+def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
+    sha256 = None
+    try:
+        content = read_stable(real_path(document.source_path), reader.limits.max_file_bytes)
+        sha256 = sha256_of(content)
+        if sha256 == known_sha256:
+            return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
+        stage(archive.bulk, sha256, content)
+        return _outcome(document, sha256, reader.read(content))
+    except UnreadableDocumentError as error:
+        return ReadOutcome(document.id, sha256, DocumentState.REJECTED, error.code, str(error), None)
+
+
+def _outcome(document: Document, sha256: str, report: ReadReport) -> ReadOutcome:
+    return ReadOutcome(
+        document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
+    )
+
+
+def _without_repeats(
+    documents: Sequence[Document], outcomes: Sequence[ReadOutcome], digests: dict[str, str | None]
+) -> list[ReadOutcome]:
+    """The outcomes, with files that repeat an earlier one of the same chunk marked as duplicates."""
+    latest = dict(digests)
+    settled = []
+    for document, outcome in zip(documents, outcomes, strict=True):
+        if outcome.sha256 is not None and outcome.sha256 == latest.get(document.document_id):
+            settled.append(ReadOutcome(outcome.row_id, outcome.sha256, DocumentState.DUPLICATE, None, None, None))
+            continue
+        if DocumentState(outcome.state).is_readable:
+            latest[document.document_id] = outcome.sha256
+        settled.append(outcome)
+    return settled

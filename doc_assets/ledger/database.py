@@ -1,0 +1,131 @@
+"""Connections and transactions of the ledger, and bringing its tables up to date."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from doc_assets.errors import LedgerSchemaError, ServiceError
+
+SCHEMA_REVISION = "0001"
+"""The newest migration; a test holds it equal to Alembic's head."""
+
+_BUSY_TIMEOUT_MS = 60_000
+_MIGRATION_LOCK = 7_202_611_21  # any number; PostgreSQL advisory lock of this program's migrations
+
+
+class Database:
+    """An engine with the two kinds of transaction the ledger uses."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(url)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view of the tables.
+
+        Raises:
+            ServiceError: if the database does not answer.
+        """
+        with self._errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block or not at all.
+
+        On SQLite it takes the write lock at its start: a reader that later wants to write would fail at once.
+
+        Raises:
+            ServiceError: if the database does not answer.
+        """
+        with self._errors(), self.engine.connect() as connection:
+            immediate = connection.execution_options(immediate=True)
+            with immediate.begin():
+                yield immediate
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise ServiceError(
+                f"The ledger at {self.url.render_as_string(hide_password=True)} failed: {error.orig}. "
+                "Check DOC_ASSETS_LEDGER_URL and that the database answers and has room."
+            ) from error
+
+    def migrate(self) -> None:
+        """Brings the tables to ``SCHEMA_REVISION``; quick if they are.
+
+        Raises:
+            LedgerSchemaError: if they are newer than this program.
+            ServiceError: if the database does not answer.
+        """
+        if self.revision() == SCHEMA_REVISION:
+            return
+        from alembic import command
+        from alembic.util import CommandError
+
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            try:
+                command.upgrade(alembic_config(connection), "head")
+            except CommandError as error:
+                raise LedgerSchemaError(
+                    f"The ledger's tables have revision {self.revision()}, this program knows up to "
+                    f"{SCHEMA_REVISION}. Install the version that wrote them, or restore a backup."
+                ) from error
+
+    def revision(self) -> str | None:
+        """The revision of the tables; None for an empty database."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return str(found) if found is not None else None
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        self.engine.dispose()
+
+
+def alembic_config(connection: Connection) -> Any:  # noqa: ANN401 - alembic is imported only where it runs
+    """Alembic's configuration for running on ``connection``."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own class
+        connection.isolation_level = None  # transactions are begun by the listener below
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

@@ -1,0 +1,354 @@
+"""What became of every document: read, cut, indexed, superseded."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
+
+from doc_assets.ledger.database import Database
+from doc_assets.ledger.schema import DocumentRow, Drop, DropStage
+
+Key = TypeVar("Key", int, str)
+
+READABLE = ("ok", "partial")
+_PAGE_ROWS = 5000
+_KEYS_A_STATEMENT = 500
+
+_COLUMNS = (
+    DocumentRow.id,
+    DocumentRow.drop_key,
+    DocumentRow.position,
+    DocumentRow.document_id,
+    DocumentRow.file_name,
+    DocumentRow.source_path,
+    DocumentRow.merchant_id,
+    DocumentRow.size_bytes,
+    DocumentRow.mtime_ns,
+    DocumentRow.sha256,
+    DocumentRow.state,
+    DocumentRow.reason_code,
+    DocumentRow.reason,
+    DocumentRow.is_current,
+    DocumentRow.n_pages,
+    DocumentRow.n_photos,
+    DocumentRow.indexed_in,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of ``documents``; see ``schema.DocumentRow``."""
+
+    id: int
+    drop_key: str
+    position: int
+    document_id: str
+    file_name: str
+    source_path: str
+    merchant_id: str | None
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None
+    state: str
+    reason_code: str | None
+    reason: str | None
+    is_current: bool
+    n_pages: int | None
+    n_photos: int | None
+    indexed_in: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutcome:
+    """What reading one document came to, as recorded."""
+
+    row_id: int
+    sha256: str | None
+    state: str
+    reason_code: str | None
+    reason: str | None
+    n_pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveCounts:
+    """What is in the archive.
+
+    Attributes:
+        arrivals_by_state: every file that ever arrived, by state.
+        superseded: readable arrivals that a newer version replaced.
+        current: documents in the archive.
+        photos: their photos.
+        indexed: current documents whose photos a collection holds, by collection.
+        drops: sealed drops.
+    """
+
+    arrivals_by_state: dict[str, int]
+    superseded: int
+    current: int
+    photos: int
+    indexed: dict[str, int]
+    drops: int
+
+
+class DocumentLedger:
+    """The tables ``documents`` and ``drop_stages``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def chunks(self, drop_key: str) -> list[range]:
+        """The drop's chunks as ranges of positions; they never move.
+
+        Raises:
+            KeyError: if there is no such drop.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(Drop.n_files, Drop.chunk_documents).where(Drop.drop_key == drop_key)
+            ).one_or_none()
+        if row is None:
+            raise KeyError(drop_key)
+        n_files, size = row
+        return [range(start, min(start + size, n_files)) for start in range(0, n_files, size)]
+
+    def of_chunk(self, drop_key: str, positions: range, *, current_only: bool = False) -> list[Document]:
+        """The chunk's documents in order."""
+        query = select(*_COLUMNS).where(
+            DocumentRow.drop_key == drop_key,
+            DocumentRow.position >= positions.start,
+            DocumentRow.position < positions.stop,
+        )
+        if current_only:
+            query = query.where(DocumentRow.is_current)
+        with self._database.reading() as connection:
+            return _documents(connection, query.order_by(DocumentRow.position))
+
+    def latest_before(self, document_ids: Sequence[str], row_id: int) -> dict[str, Document]:
+        """Of each document the newest readable arrival before row ``row_id``."""
+        newest: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in _parts(document_ids):
+                query = (
+                    select(*_COLUMNS)
+                    .where(
+                        DocumentRow.document_id.in_(part),
+                        DocumentRow.state.in_(READABLE),
+                        DocumentRow.id < row_id,
+                    )
+                    .order_by(DocumentRow.id)
+                )
+                newest |= {document.document_id: document for document in _documents(connection, query)}
+        return newest
+
+    def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
+        """Current documents by the digest of their bytes."""
+        found: dict[str, list[Document]] = {}
+        with self._database.reading() as connection:
+            for part in _parts(digests):
+                query = select(*_COLUMNS).where(DocumentRow.sha256.in_(part), DocumentRow.is_current)
+                for document in _documents(connection, query.order_by(DocumentRow.id)):
+                    found.setdefault(str(document.sha256), []).append(document)
+        return found
+
+    def record_read(self, outcomes: Sequence[ReadOutcome]) -> None:
+        """Files the outcomes and decides which arrivals are current."""
+        if not outcomes:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                update(DocumentRow).where(DocumentRow.id == bindparam("row_id")),
+                [
+                    {
+                        "row_id": outcome.row_id,
+                        "sha256": outcome.sha256,
+                        "state": outcome.state,
+                        "reason_code": outcome.reason_code,
+                        "reason": outcome.reason,
+                        "n_pages": outcome.n_pages,
+                    }
+                    for outcome in outcomes
+                ],
+            )
+            _choose_current(connection, [outcome.row_id for outcome in outcomes])
+
+    def record_photos(self, counts: dict[int, int]) -> None:
+        """Files how many photos were found, by row."""
+        self._update_rows([{"row_id": row, "n_photos": n} for row, n in counts.items()])
+
+    def record_indexed(self, row_ids: Sequence[int], collection: str) -> None:
+        """Files that a collection now holds these documents' photos."""
+        self._update_rows([{"row_id": row, "indexed_in": collection} for row in row_ids])
+
+    def _update_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(update(DocumentRow).where(DocumentRow.id == bindparam("row_id")), rows)
+
+    def complete_stage(self, drop_key: str, stage: str, version: str, now: datetime) -> None:
+        """Files that every chunk of the drop passed ``stage`` with ``version``."""
+        with self._database.writing() as connection:
+            connection.execute(delete(DropStage).where(DropStage.drop_key == drop_key, DropStage.stage == stage))
+            connection.execute(
+                insert(DropStage),
+                {"drop_key": drop_key, "stage": stage, "version": version, "completed_at": now},
+            )
+
+    def reopen(self, drop_key: str) -> None:
+        """Makes all stages of a drop count as not completed and its rejected documents as not yet read."""
+        with self._database.writing() as connection:
+            connection.execute(delete(DropStage).where(DropStage.drop_key == drop_key))
+            connection.execute(
+                update(DocumentRow)
+                .where(DocumentRow.drop_key == drop_key, DocumentRow.state == "rejected")
+                .values(state="pending")
+            )
+
+    def stale_drops(self, versions: dict[str, str]) -> list[str]:
+        """Drops for which a stage is missing or was completed with another version, oldest first.
+
+        Args:
+            versions: the wanted version of every stage.
+        """
+        fresh = or_(
+            *(and_(DropStage.stage == stage, DropStage.version == version) for stage, version in versions.items())
+        )
+        done = (
+            select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(versions))
+        )
+        query = select(Drop.drop_key).where(Drop.drop_key.not_in(done)).order_by(Drop.sealed_at, Drop.drop_key)
+        with self._database.reading() as connection:
+            return [row[0] for row in connection.execute(query)]
+
+    def current(self) -> Iterator[Document]:
+        """Every current document in the order of arrival, a page in memory at a time."""
+        last = 0
+        while True:
+            query = select(*_COLUMNS).where(DocumentRow.is_current, DocumentRow.id > last)
+            with self._database.reading() as connection:
+                page = _documents(connection, query.order_by(DocumentRow.id).limit(_PAGE_ROWS))
+            yield from page
+            if len(page) < _PAGE_ROWS:
+                return
+            last = page[-1].id
+
+    def chunks_superseded_by(self, drop_key: str, positions: range) -> list[tuple[str, range]]:
+        """Chunks elsewhere that hold versions of this chunk's documents which are no longer current."""
+        mine = select(DocumentRow.document_id).where(
+            DocumentRow.drop_key == drop_key,
+            DocumentRow.position >= positions.start,
+            DocumentRow.position < positions.stop,
+        )
+        query = (
+            select(DocumentRow.drop_key, DocumentRow.position, Drop.n_files, Drop.chunk_documents)
+            .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+            .where(DocumentRow.document_id.in_(mine), DocumentRow.state.in_(READABLE), ~DocumentRow.is_current)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        found = set()
+        for other, position, n_files, size in rows:
+            start = position // size * size
+            found.add((other, start, min(start + size, n_files)))
+        found.discard((drop_key, positions.start, positions.stop))
+        return [(other, range(start, stop)) for other, start, stop in sorted(found)]
+
+    def pages_of_drop(self, drop_key: str) -> int:
+        """Pages of the drop's readable documents."""
+        query = select(func.sum(DocumentRow.n_pages)).where(
+            DocumentRow.drop_key == drop_key, DocumentRow.state.in_(READABLE)
+        )
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one() or 0)
+
+    def of_drop(self, drop_key: str, states: Sequence[str], limit: int) -> list[Document]:
+        """At most ``limit`` of the drop's documents in these states, in order."""
+        query = select(*_COLUMNS).where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
+        with self._database.reading() as connection:
+            return _documents(connection, query.order_by(DocumentRow.position).limit(limit))
+
+    def arrivals_at(self, paths: Sequence[str]) -> dict[str, Document]:
+        """The newest arrival from each of these source paths."""
+        newest: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in _parts(paths):
+                query = select(*_COLUMNS).where(DocumentRow.source_path.in_(part)).order_by(DocumentRow.id)
+                newest |= {document.source_path: document for document in _documents(connection, query)}
+        return newest
+
+    def states_of_drop(self, drop_key: str) -> Counter[str]:
+        """How many of the drop's documents are in each state."""
+        query = (
+            select(DocumentRow.state, func.count()).where(DocumentRow.drop_key == drop_key).group_by(DocumentRow.state)
+        )
+        with self._database.reading() as connection:
+            return Counter({row[0]: row[1] for row in connection.execute(query)})
+
+    def photos_in(self, collection: str) -> int:
+        """How many photos a collection should hold: those of each document's arrival indexed last.
+
+        A newer arrival that is read but not indexed yet does not count; the older one's points are still there.
+        """
+        indexed_last = (
+            select(func.max(DocumentRow.id))
+            .where(DocumentRow.indexed_in == collection)
+            .group_by(DocumentRow.document_id)
+        )
+        with self._database.reading() as connection:
+            query = select(func.sum(DocumentRow.n_photos)).where(DocumentRow.id.in_(indexed_last))
+            return int(connection.execute(query).scalar_one() or 0)
+
+    def counts(self) -> ArchiveCounts:
+        """What is in the archive."""
+        readable = DocumentRow.state.in_(READABLE)
+        with self._database.reading() as connection:
+
+            def number(query: Select[Any]) -> int:
+                return int(connection.execute(query).scalar_one() or 0)
+
+            states = connection.execute(select(DocumentRow.state, func.count()).group_by(DocumentRow.state)).all()
+            indexed = connection.execute(
+                select(DocumentRow.indexed_in, func.count())
+                .where(DocumentRow.is_current, DocumentRow.indexed_in.is_not(None))
+                .group_by(DocumentRow.indexed_in)
+            ).all()
+            return ArchiveCounts(
+                arrivals_by_state={state: n for state, n in states},
+                superseded=number(select(func.count()).where(readable, ~DocumentRow.is_current)),
+                current=number(select(func.count()).where(DocumentRow.is_current)),
+                photos=number(select(func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)),
+                indexed={str(collection): n for collection, n in indexed},
+                drops=number(select(func.count()).select_from(Drop)),
+            )
+
+
+def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Of each touched document, makes the newest readable arrival current and all others not.
+
+    The rule looks at nothing but arrival order, so that drops may be processed in any order, again and at once.
+    """
+    for part in _parts(row_ids):
+        touched = select(DocumentRow.document_id).where(DocumentRow.id.in_(part))
+        newest = (
+            select(func.max(DocumentRow.id))
+            .where(DocumentRow.document_id.in_(touched), DocumentRow.state.in_(READABLE))
+            .group_by(DocumentRow.document_id)
+        )
+        outdated = and_(DocumentRow.document_id.in_(touched), DocumentRow.is_current, DocumentRow.id.not_in(newest))
+        connection.execute(update(DocumentRow).where(outdated).values(is_current=False))
+        connection.execute(
+            update(DocumentRow).where(DocumentRow.id.in_(newest), ~DocumentRow.is_current).values(is_current=True)
+        )
+
+
+def _documents(connection: Connection, query: Select[Any]) -> list[Document]:
+    return [Document(*row) for row in connection.execute(query)]
+
+
+def _parts(values: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """``values`` in pieces that fit into one statement's parameters."""
+    for start in range(0, len(values), _KEYS_A_STATEMENT):
+        yield values[start : start + _KEYS_A_STATEMENT]

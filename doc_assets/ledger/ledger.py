@@ -1,0 +1,49 @@
+"""The ledger as one object: open it, use its three parts, close it."""
+
+from types import TracebackType
+from typing import Self
+
+from doc_assets.ledger.database import Database
+from doc_assets.ledger.documents import DocumentLedger
+from doc_assets.ledger.intake import IntakeLedger
+from doc_assets.ledger.searches import SearchLedger
+
+
+class Ledger:
+    """Everything SQL.
+
+    Attributes:
+        intake: the drop folder and sealing.
+        documents: what became of every document.
+        searches: what searches found.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.intake = IntakeLedger(database)
+        self.documents = DocumentLedger(database)
+        self.searches = SearchLedger(database)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The ledger at an SQLAlchemy URL, its tables made or brought up to date.
+
+        Raises:
+            ServiceError: if the database does not answer.
+            LedgerSchemaError: if its tables are newer than this program.
+        """
+        database = Database(url)
+        database.migrate()
+        return cls(database)
+
+    def close(self) -> None:
+        """Gives its connections back."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,156 @@
+"""The ledger's tables. A change here needs a migration in ``migrations/versions``."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from typing_extensions import override
+
+_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Json = JSON().with_variant(JSONB(), "postgresql")
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column of type INTEGER."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC on both sides; SQLite would give back naive times."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value is not None else None
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Common base of all tables."""
+
+    metadata = MetaData(naming_convention=_CONVENTION)
+
+
+class InboxFile(Base):
+    """A file now in the drop folder, as last seen; sealed into ``drop_key`` or still waiting."""
+
+    __tablename__ = "inbox_files"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    unchanged_since: Mapped[datetime] = mapped_column(UtcDateTime)
+    drop_key: Mapped[str | None] = mapped_column(Text)
+
+
+class Drop(Base):
+    """Documents that arrived together; its list of files never changes."""
+
+    __tablename__ = "drops"
+
+    drop_key: Mapped[str] = mapped_column(Text, primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    sealed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    n_files: Mapped[int] = mapped_column(Integer)
+    chunk_documents: Mapped[int] = mapped_column(Integer)
+
+
+class DropStage(Base):
+    """With which version a stage was last completed for a drop."""
+
+    __tablename__ = "drop_stages"
+
+    drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"), primary_key=True)
+    stage: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(Text)
+    completed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DocumentRow(Base):
+    """One arrival of a document: a file of a drop.
+
+    ``id`` grows in the order of arrival. Of several arrivals of one ``document_id`` the newest readable one
+    is current; only current documents have photos in the archive.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("drop_key", "position"),
+        Index("ix_documents_document_id", "document_id"),
+        Index("ix_documents_sha256", "sha256"),
+        Index("ix_documents_state", "state"),
+        Index("ix_documents_source_path", "source_path"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"))
+    position: Mapped[int] = mapped_column(Integer)
+    document_id: Mapped[str] = mapped_column(Text)
+    file_name: Mapped[str] = mapped_column(Text)
+    source_path: Mapped[str] = mapped_column(Text)
+    merchant_id: Mapped[str | None] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason_code: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    is_current: Mapped[bool] = mapped_column(Boolean)
+    n_pages: Mapped[int | None] = mapped_column(Integer)
+    n_photos: Mapped[int | None] = mapped_column(Integer)
+    indexed_in: Mapped[str | None] = mapped_column(Text)
+
+
+class Search(Base):
+    """One search run."""
+
+    __tablename__ = "searches"
+
+    search_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    collection: Mapped[str] = mapped_column(Text)
+    n_indexed_photos: Mapped[int] = mapped_column(Integer)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class SearchResult(Base):
+    """What a search found for one query document."""
+
+    __tablename__ = "search_results"
+
+    search_id: Mapped[str] = mapped_column(ForeignKey("searches.search_id"), primary_key=True)
+    query_document: Mapped[str] = mapped_column(Text, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)
+    n_photos: Mapped[int] = mapped_column(Integer)
+    best_document: Mapped[str | None] = mapped_column(Text)
+    best_score: Mapped[float | None] = mapped_column(Float)
+    elapsed_s: Mapped[float] = mapped_column(Float)
+    top_docs: Mapped[list[dict[str, Any]]] = mapped_column(Json)

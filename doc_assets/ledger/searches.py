@@ -1,0 +1,137 @@
+"""What searches found, one row a query document."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from doc_assets.ledger.database import Database
+from doc_assets.ledger.schema import Search, SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """One search run; see ``schema.Search``."""
+
+    search_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    collection: str
+    n_indexed_photos: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord:
+    """One query document's result; ``top_docs`` as the JSON report shows them."""
+
+    query_document: str
+    position: int
+    state: str
+    error: str | None
+    n_photos: int
+    best_document: str | None
+    best_score: float | None
+    elapsed_s: float
+    top_docs: list[dict[str, Any]]
+
+
+class SearchLedger:
+    """The tables ``searches`` and ``search_results``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, record: SearchRecord) -> None:
+        """Files a search that begins; a search with this id that was begun before is begun anew."""
+        values = {
+            "search_id": record.search_id,
+            "started_at": record.started_at,
+            "finished_at": record.finished_at,
+            "collection": record.collection,
+            "n_indexed_photos": record.n_indexed_photos,
+            "settings": record.settings,
+        }
+        with self._database.writing() as connection:
+            known = connection.execute(
+                select(Search.search_id).where(Search.search_id == record.search_id)
+            ).one_or_none()
+            if known is None:
+                connection.execute(insert(Search), values)
+            else:
+                connection.execute(update(Search).where(Search.search_id == record.search_id).values(**values))
+
+    def record(self, search_id: str, results: Sequence[ResultRecord]) -> None:
+        """Files results; a document's earlier result of the same search is replaced."""
+        rows = [
+            {
+                "search_id": search_id,
+                "query_document": result.query_document,
+                "position": result.position,
+                "state": result.state,
+                "error": result.error,
+                "n_photos": result.n_photos,
+                "best_document": result.best_document,
+                "best_score": result.best_score,
+                "elapsed_s": result.elapsed_s,
+                "top_docs": result.top_docs,
+            }
+            for result in results
+        ]
+        if not rows:
+            return
+        with self._database.writing() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            statement = dialect.insert(SearchResult)
+            keys = {"search_id", "query_document"}
+            changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+            connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed), rows)
+
+    def finish(self, search_id: str, now: datetime) -> None:
+        """Files that a search is complete."""
+        with self._database.writing() as connection:
+            connection.execute(update(Search).where(Search.search_id == search_id).values(finished_at=now))
+
+    def get(self, search_id: str) -> SearchRecord:
+        """The search of that id.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(
+                    Search.search_id,
+                    Search.started_at,
+                    Search.finished_at,
+                    Search.collection,
+                    Search.n_indexed_photos,
+                    Search.settings,
+                ).where(Search.search_id == search_id)
+            ).one_or_none()
+        if row is None:
+            raise KeyError(search_id)
+        return SearchRecord(*row)
+
+    def results(self, search_id: str) -> list[ResultRecord]:
+        """A search's results in the order of its query documents."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(
+                    SearchResult.query_document,
+                    SearchResult.position,
+                    SearchResult.state,
+                    SearchResult.error,
+                    SearchResult.n_photos,
+                    SearchResult.best_document,
+                    SearchResult.best_score,
+                    SearchResult.elapsed_s,
+                    SearchResult.top_docs,
+                )
+                .where(SearchResult.search_id == search_id)
+                .order_by(SearchResult.position)
+            )
+            return [ResultRecord(*row) for row in rows]

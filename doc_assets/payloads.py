@@ -1,0 +1,46 @@
+"""A photo's payload as a flat row: the same columns in Parquet and in the vector store."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from doc_assets.datatypes import Box, PhotoPayload
+
+PAYLOAD_FIELDS = [
+    pa.field("document_id", pa.string(), nullable=False),
+    pa.field("file_name", pa.string(), nullable=False),
+    pa.field("sha256", pa.string(), nullable=False),
+    pa.field("drop", pa.string(), nullable=False),
+    pa.field("merchant_id", pa.string()),
+    pa.field("page_index", pa.int32(), nullable=False),
+    pa.field("photo_index", pa.int32(), nullable=False),
+    pa.field("box", pa.list_(pa.int32(), 4), nullable=False),
+]
+
+
+def payload_row(payload: PhotoPayload) -> dict[str, Any]:
+    """The payload as columns of ``PAYLOAD_FIELDS``."""
+    return {
+        "document_id": payload.document_id,
+        "file_name": payload.file_name,
+        "sha256": payload.sha256,
+        "drop": payload.drop,
+        "merchant_id": payload.merchant_id,
+        "page_index": payload.page_index,
+        "photo_index": payload.photo_index,
+        "box": payload.box.as_list(),
+    }
+
+
+def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
+    """The reverse of ``payload_row``; further columns are ignored."""
+    return PhotoPayload(
+        document_id=row["document_id"],
+        file_name=row["file_name"],
+        sha256=row["sha256"],
+        drop=row["drop"],
+        page_index=row["page_index"],
+        photo_index=row["photo_index"],
+        box=Box(*row["box"]),
+        merchant_id=row["merchant_id"],
+    )

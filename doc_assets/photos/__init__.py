@@ -1,0 +1,1 @@
+"""Page -> photos: one file an extractor, one interface (``base``), crops and their Parquet shards."""

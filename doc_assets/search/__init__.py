@@ -1,0 +1,1 @@
+"""Query documents -> ranked archive documents: read, retrieve per photo, aggregate per document."""

@@ -1,0 +1,110 @@
+"""A document that is searched for: its bytes' digest and its photos' vectors, nothing on disk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.datatypes import N_VIEWS, Page, PhotoCrop, RgbImage
+from doc_assets.documents.faults import DocumentState, ReadReport
+from doc_assets.documents.names import display_name, document_id
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.documents.staging import read_stable, sha256_of
+from doc_assets.embedding.base import Embedder
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.photos.base import PhotoExtractor
+from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPhoto:
+    """A photo of a query document: where it is, and its eight views' vectors (8, D)."""
+
+    crop: PhotoCrop
+    views: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDocument:
+    """A document that is searched for.
+
+    Attributes:
+        document_id, file_name: as in the archive.
+        state: ok, partial or rejected.
+        error: why it is partial or rejected; None if it is ok.
+        sha256: of its bytes; None if they could not be read.
+        photos: in reading order; empty if it was rejected or shows none.
+    """
+
+    document_id: str
+    file_name: str
+    state: DocumentState
+    error: str | None
+    sha256: str | None
+    photos: tuple[QueryPhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReader:
+    """Everything between a query file and its vectors, with the archive's own extractor and embedder.
+
+    Attributes:
+        reader, extractor, embedder: as the archive was made with.
+        max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
+            so that the same photo gives the same vector.
+    """
+
+    reader: DocumentReader
+    extractor: PhotoExtractor
+    embedder: Embedder
+    max_side_px: int
+    jpeg_quality: int
+
+    def read(self, path: Path, on_crop: Callable[[str, PhotoCrop], None] | None = None) -> QueryDocument:
+        """Reads one query file; a file that cannot be read is a document with an error, not an exception.
+
+        Args:
+            path: the file.
+            on_crop: called with the document's id for every photo; the only way pixels leave this call.
+        """
+        name = document_id(path.name)
+        crops: list[PhotoCrop] = []
+
+        def on_page(page: Page) -> None:
+            areas = self.extractor.find(page.pixels)
+            crops.extend(cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px))
+
+        sha256 = None
+        try:
+            content = read_stable(path, self.reader.limits.max_file_bytes)
+            sha256 = sha256_of(content)
+            report = self.reader.read(content, on_page)
+        except UnreadableDocumentError as error:
+            report = ReadReport(0, (), ())
+            return QueryDocument(name, display_name(path.name), report.state, str(error), None, ())
+        if on_crop is not None:
+            for crop in crops:
+                on_crop(name, crop)
+        return QueryDocument(
+            document_id=name,
+            file_name=display_name(path.name),
+            state=report.state,
+            error=report.reason or None,
+            sha256=sha256,
+            photos=tuple(self._embedded(crops)),
+        )
+
+    def _embedded(self, crops: Sequence[PhotoCrop]) -> Iterator[QueryPhoto]:
+        """The crops with their vectors and without their pixels."""
+        if not crops:
+            return
+        views = self.embedder.embed_views(self._as_stored(crop.pixels) for crop in crops)
+        nothing: RgbImage = np.empty((0, 0, 3), np.uint8)
+        for crop, vectors in zip(crops, views.reshape(-1, N_VIEWS, self.embedder.dim), strict=True):
+            bare = PhotoCrop(crop.page_index, crop.photo_index, crop.box, crop.skew_deg, nothing)
+            yield QueryPhoto(bare, vectors)
+
+    def _as_stored(self, pixels: RgbImage) -> RgbImage:
+        return decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))

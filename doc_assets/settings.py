@@ -1,0 +1,176 @@
+"""All settings in one typed object, read from the environment and ``.env``.
+
+Every variable starts with ``DOC_ASSETS_`` and stands in ``.env.example``; an unknown one is refused,
+because a misspelt limit that is silently ignored is worse than a stop.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
+
+from doc_assets.errors import SettingsError
+
+PREFIX = "DOC_ASSETS_"
+ENV_FILE = ".env"
+
+
+class Settings(BaseSettings):
+    """What an operator can change; see ``.env.example`` for the same list with examples."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+    )
+
+    # --- where state lives
+    home: Path = Field(default=Path("appdata"), description="Folder of all state; two homes never mix.")
+    log_dir: Path = Field(default=Path("applog"), description="Folder of log files.")
+    bulk_root: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL (s3://...) of documents, photos and embeddings; default: the home.",
+    )
+    inbox: Path | None = Field(default=None, description="Drop folder the sensor watches; default: <home>/inbox.")
+    ledger_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the ledger; default: <home>/ledger.sqlite."
+    )
+
+    # --- intake
+    intake_interval_s: int = Field(default=30, ge=1, description="Seconds between two looks at the inbox.")
+    intake_settle_s: float = Field(
+        default=10.0, ge=0, description="A file has arrived when its size and time stood still this long."
+    )
+    intake_ignore: list[str] = Field(
+        default_factory=list, description="Further name patterns to ignore, as a JSON list of globs."
+    )
+    drop_max_documents: int = Field(default=2000, ge=1, description="Seal a drop at this many documents ...")
+    drop_max_age_s: float = Field(default=900.0, ge=0, description="... or when its oldest file arrived this long ago.")
+    drops_per_tick: int = Field(default=10, ge=1, description="At most this many drops sealed in one look.")
+    bulk_drop_max_documents: int = Field(
+        default=10_000, ge=1, description="Documents a drop when a folder is ingested on the command line."
+    )
+    chunk_documents: int = Field(
+        default=128, ge=1, description="Documents that are committed together; what a killed run repeats."
+    )
+
+    # --- reading documents
+    max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")
+    max_pages: int = Field(default=5000, ge=1, description="Documents with more pages are rejected.")
+    max_page_px: int = Field(default=150_000_000, ge=1, description="Larger pages are rejected (A0 at 300 dpi).")
+    max_document_px: int = Field(default=20_000_000_000, ge=1, description="Pixel budget of a whole document.")
+    decode_memory_bytes: int = Field(
+        default=1 << 30, ge=1 << 26, description="Memory a decoder child may take beyond its start."
+    )
+    decode_timeout_s: float = Field(default=5.0, gt=0, description="Time limit of a document ...")
+    decode_timeout_per_page_s: float = Field(default=1.0, gt=0, description="... plus this for every page.")
+    decode_workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Documents decoded side by side."
+    )
+
+    # --- photos
+    photo_extractor: str = Field(default="layout", description="layout, template or detector.")
+    photo_extractor_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of that extractor as a JSON object."
+    )
+    photo_max_side_px: int = Field(default=1024, ge=64, description="Stored photos are scaled down to this.")
+    photo_jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of stored photos.")
+
+    # --- embedding
+    embedder: str = Field(default="gist", description="gist (built in) or transformers.")
+    embedder_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of that embedder as a JSON object."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where models run.")
+    embed_batch_size: int = Field(default=32, ge=1, description="Photos embedded together.")
+
+    # --- vector store
+    qdrant_url: str | None = Field(
+        default=None, description="Qdrant server (http://host:6333); default: embedded in <home>/qdrant."
+    )
+    qdrant_api_key: SecretStr | None = Field(default=None, description="API key of that server.")
+    qdrant_grpc_port: int = Field(default=6334, ge=1, le=65535, description="gRPC port of that server.")
+    qdrant_timeout_s: int = Field(default=60, ge=1, description="Limit of one request to that server.")
+    store_lock_timeout_s: float = Field(default=600.0, ge=0, description="How long a run waits for the embedded store.")
+    collection_alias: str = Field(default="photos", pattern=r"^[A-Za-z0-9_-]+$", description="Alias that searches use.")
+
+    # --- search
+    match_similarity: float = Field(
+        default=0.7, ge=-1, le=1, description="A photo pair at least this similar counts as matched."
+    )
+
+    # --- schedules
+    reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
+    timezone: str = Field(default="Asia/Seoul", description="Time zone of that schedule.")
+
+    # --- checks
+    max_rejected_share: float = Field(
+        default=0.05, ge=0, le=1, description="The check rejected_share_is_low fails above this."
+    )
+    max_photos_per_document: float = Field(
+        default=20.0, gt=0, description="The check photos_per_document_in_range warns above this mean."
+    )
+    min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
+
+    @field_validator("home", "log_dir", "inbox")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @cached_property
+    def bulk(self) -> UPath:
+        """Root of staged documents, photos and embeddings; local or any fsspec URL."""
+        return UPath(self.bulk_root) if self.bulk_root else UPath(self.home)
+
+    @property
+    def inbox_dir(self) -> Path:
+        """The drop folder."""
+        return self.inbox or self.home / "inbox"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of every command and service of this home."""
+        return self.home / "dagster"
+
+    @property
+    def qdrant_dir(self) -> Path:
+        """The embedded vector store."""
+        return self.home / "qdrant"
+
+    @property
+    def results_dir(self) -> Path:
+        """Default folder of search results."""
+        return self.home / "results"
+
+    @property
+    def ledger_address(self) -> str:
+        """SQLAlchemy URL of the ledger, with its password if it has one."""
+        if self.ledger_url is not None:
+            return self.ledger_url.get_secret_value()
+        return f"sqlite:///{self.home / 'ledger.sqlite'}"
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: if a variable is unknown or has a value out of range; names each one.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = {**dotenv_values(ENV_FILE), **os.environ}
+    unknown = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(
+            f"Unknown setting {', '.join(unknown)}; .env.example lists the known ones. "
+            "Correct its spelling or remove it from the environment or .env."
+        )
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{PREFIX}{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+        )
+        raise SettingsError(f"Settings out of range: {faults}. See .env.example.") from error

@@ -1,0 +1,76 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from upath import UPath
+
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.embedding.base import make_embedder
+from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.cutting import PhotoCutter
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.photos.base import make_extractor
+from doc_assets.settings import PREFIX, Settings
+from doc_assets.synthesis.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
+
+INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed and scanned", None]
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch, tmp_path):
+    """No test reads or changes the developer's home, settings or folder."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith((PREFIX, "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(f"{PREFIX}HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(f"{PREFIX}LOG_DIR", str(tmp_path / "log"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture(scope="session")
+def reader():
+    with DocumentReader(workers=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def embedder():
+    return make_embedder("gist", {}, device="cpu", batch_size=16)
+
+
+@pytest.fixture(scope="session")
+def cutter() -> PhotoCutter:
+    return PhotoCutter(make_extractor("layout", {}))
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def archive(ledger, tmp_path) -> Archive:
+    return Archive(ledger, UPath(tmp_path / "bulk"))
+
+
+@pytest.fixture(scope="session")
+def plans() -> list[DocumentPlan]:
+    """Eight archive documents and six incoming ones; what is re-used stands in ``INCOMING``."""
+    return plan_corpus(8, INCOMING, seed=77)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory, plans) -> Path:
+    """The planned documents as files, in ``archive/`` and ``incoming/``."""
+    folder = tmp_path_factory.mktemp("corpus")
+    draw_corpus(folder, plans, workers=2)
+    return folder

@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from doc_assets.definitions import defs
+from doc_assets.settings import Settings
+from doc_assets_tests.shared import PROJECT
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return defs()
+
+
+def test_the_definitions_can_be_loaded(loaded):
+    dg.Definitions.validate_loadable(loaded)
+
+
+def test_the_lineage_reads_as_the_design_says(loaded):
+    graph = loaded.resolve_asset_graph()
+    lineage = {
+        key.to_user_string(): sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        for key in graph.get_all_asset_keys()
+    }
+
+    assert lineage == {
+        "documents": [],
+        "photos": ["documents"],
+        "photo_embeddings": ["photos"],
+        "indexed_photos": ["photo_embeddings"],
+        "photo_collection": ["indexed_photos"],
+    }
+    assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
+        "documents": "intake",
+        "photos": "photos",
+        "photo_embeddings": "embedding",
+        "indexed_photos": "index",
+        "photo_collection": "index",
+    }
+
+
+def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
+    graph = loaded.resolve_asset_graph()
+
+    assert sorted(key.name for key in graph.asset_check_keys) == [
+        "collection_matches_ledger",
+        "every_photo_has_one_embedding",
+        "photos_per_document_in_range",
+        "rejected_share_is_low",
+    ]
+    jobs = {job.name for job in loaded.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert jobs == {"ingest_drop_job", "search_documents_job"}
+    assert sorted(sensor.name for sensor in loaded.sensors) == ["abandoned_runs_sensor", "new_tif_sensor"]
+    assert [schedule.name for schedule in loaded.schedules] == ["nightly_reindex_schedule"]
+
+
+def test_everything_people_see_is_described_and_owned(loaded):
+    graph = loaded.resolve_asset_graph()
+
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert len(node.description or "") > 40
+        assert node.owners == ["team:verification"]
+        assert node.kinds
+    assert all(sensor.description for sensor in loaded.sensors)
+    assert all(loaded.resolve_job_def(name).description for name in ("ingest_drop_job", "search_documents_job"))
+
+
+def test_the_launchpad_shows_every_search_option_with_a_default_and_a_meaning(loaded):
+    from doc_assets.defs.search.jobs import SearchConfig
+
+    for name, field in SearchConfig.model_fields.items():
+        assert not field.is_required(), name
+        assert field.description, name
+        assert field.get_default() is not None, name
+
+
+def test_no_secret_is_a_field_of_a_resource(monkeypatch):
+    from doc_assets.defs.resources import resources_from
+
+    monkeypatch.setenv("DOC_ASSETS_QDRANT_URL", "http://qdrant:6333")
+    monkeypatch.setenv("DOC_ASSETS_QDRANT_API_KEY", "hunter2")
+    monkeypatch.setenv("DOC_ASSETS_LEDGER_URL", "postgresql+psycopg2://app:hunter2@db/ledger")
+
+    assert "hunter2" not in repr(resources_from(Settings()))
+
+
+def test_loading_is_cheap_because_every_run_pays_for_it():
+    heavy = ["torch", "transformers", "cv2", "pandas", "qdrant_client", "qdrant_edge", "alembic", "tifffile"]
+    program = (
+        "import time, sys; import doc_assets.definitions as d; d.defs();"
+        f"print(time.process_time(), [m for m in {heavy} if m in sys.modules])"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    seconds, modules = min(run.stdout.strip().split(" ", 1) for run in runs)
+
+    assert modules == "[]"
+    assert float(seconds) < 2.5  # CPU seconds; 1.2 on a quiet machine

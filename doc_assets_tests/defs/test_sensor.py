@@ -1,0 +1,95 @@
+import json
+import shutil
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from doc_assets.definitions import defs
+from doc_assets.defs.resources import resources_from
+from doc_assets.errors import FolderUnreachableError
+from doc_assets.settings import load_settings
+from doc_assets_tests.conftest import NOW
+
+
+@pytest.fixture
+def tick(monkeypatch, tmp_path):
+    """Evaluates the sensor once against one Dagster instance; files count as settled at the second look."""
+    monkeypatch.setenv("DOC_ASSETS_INTAKE_SETTLE_S", "0")
+    monkeypatch.setenv("DOC_ASSETS_DROP_MAX_AGE_S", "0")
+    settings = load_settings()
+    settings.inbox_dir.mkdir(parents=True)
+    sensor = next(s for s in defs().sensors if s.name == "new_tif_sensor")
+    resources = resources_from(settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def evaluate(cursor=None, *, persist=True):
+            context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs())
+            result = sensor(context, archive=resources["archive"], intake=resources["intake"])
+            if persist:
+                for request in result.dynamic_partitions_requests or []:
+                    instance.add_dynamic_partitions("drops", request.partition_keys)
+            return result
+
+        evaluate.inbox = settings.inbox_dir
+        yield evaluate
+
+
+def _keys(result):
+    return [request.partition_key for request in result.run_requests or []]
+
+
+def test_new_files_become_a_drop_with_a_partition_and_a_run(tick):
+    (tick.inbox / "a.tif").write_bytes(b"II*")
+    assert _keys(tick()) == []
+
+    result = tick()
+
+    (key,) = _keys(result)
+    assert result.dynamic_partitions_requests[0].partition_keys == [key]
+    assert result.run_requests[0].run_key == f"{key}:1"
+    assert json.loads(result.cursor)["last_drop"] == key
+
+
+def test_nothing_new_is_skipped_with_its_reason(tick):
+    (tick.inbox / "a.tif").write_bytes(b"II*")
+    first = tick()
+    tick()
+    later = tick()
+
+    assert "1 still being written" in first.skip_reason.skip_message
+    assert "1 documents in" in later.skip_reason.skip_message
+
+
+def test_a_lost_tick_or_cursor_loses_no_drop(tick):
+    (tick.inbox / "a.tif").write_bytes(b"II*")
+    tick()
+    lost = tick(persist=False)  # the daemon died before it stored what the tick asked for
+
+    again = tick(cursor=None)
+
+    assert _keys(again) == _keys(lost) != []
+    assert _keys(tick()) == []
+
+
+def test_an_unreachable_folder_turns_the_tick_red(tick):
+    shutil.rmtree(tick.inbox)
+
+    with pytest.raises(FolderUnreachableError, match="cannot be listed"):
+        tick()
+
+
+def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
+    (tick.inbox / "a.tif").write_bytes(b"II*")
+    tick()
+    (key,) = _keys(tick())
+    schedule = next(s for s in defs().schedules if s.name == "nightly_reindex_schedule")
+    resources = resources_from(load_settings())
+    arguments = {name: resources[name] for name in ("archive", "photo_cutter", "embedder")}
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW + timedelta(days=1))
+
+        requests = schedule(context, **arguments)
+
+        assert [(r.partition_key, r.run_key) for r in requests] == [(key, f"{key}:20261122")]
+        assert instance.get_dynamic_partitions("drops") == [key]

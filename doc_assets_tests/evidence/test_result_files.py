@@ -1,0 +1,109 @@
+import csv
+import io
+import json
+import zipfile
+
+import openpyxl
+import pytest
+
+from doc_assets.evidence.query_photos import safe_stem
+from doc_assets.evidence.result_files import COLUMNS, CSV_NAME, SUMMARY_NAME, XLSX_NAME, write_results
+from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets_tests.conftest import NOW
+
+HOSTILE = '=HYPERLINK("http://evil","click").tif'
+SETTINGS = {
+    "aggregation": "max", "top_k": 5, "top_doc": 7, "include_batch": True, "privacy_mode": True,
+    "match_similarity": 0.7,
+}  # fmt: skip
+SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SETTINGS)
+PAIR = {
+    "query_page": 1, "query_photo": 0, "query_box": [1, 2, 3, 4], "page": 2, "photo": 1, "box": [5, 6, 7, 8],
+    "similarity": 0.91, "quarter_turns": 1, "mirrored": False,
+}  # fmt: skip
+FOUND = {
+    "document": "가맹점_12.tif", "score": 0.91, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
+    "matches": [PAIR],
+}  # fmt: skip
+RESULTS = [
+    ResultRecord(HOSTILE, 0, "ok", None, 2, "가맹점_12.tif", 0.91, 0.25, [FOUND]),
+    ResultRecord("bad.tif", 1, "rejected", "This is a PDF, not a TIFF.", 0, None, None, 0.01, []),
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    return write_results(SEARCH, RESULTS, tmp_path / "out")
+
+
+def test_the_summary_has_the_shape_that_other_programs_read(files):
+    summary = json.loads(files.summary.read_text(encoding="utf-8"))
+
+    assert set(summary) == {"global", "per_query"}
+    expected = {
+        "aggregation_strategy_used": "max", "top_k_used": 5, "top_doc_used": 7, "indexed_image_count": 42,
+        "index_path": "photos__gist-1__v1", "fallback_to_bruteforce_message": None,
+        "global_top_docs": ["가맹점_12.tif"], "n_failed": 1,
+    }  # fmt: skip
+    assert expected.items() <= summary["global"].items()
+    first, second = summary["per_query"]
+    assert first["query_document"] == first["matched_query_document"] == HOSTILE
+    assert first["num_query_photos"] == 2
+    assert first["top_docs"] == [FOUND]
+    assert "error" not in first
+    assert second["error"] == "This is a PDF, not a TIFF."
+    assert second["top_docs"] == []
+    assert "가맹점" in files.summary.read_text(encoding="utf-8")
+
+
+def test_the_csv_opens_in_excel_with_hangul_and_without_formulas(files):
+    content = files.table_csv.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[0]["query_document"] == f"'{HOSTILE}"
+    assert rows[0]["document"] == "가맹점_12.tif"
+    assert float(rows[0]["best_similarity"]) == 0.91
+    assert rows[1]["error"] == "This is a PDF, not a TIFF."
+
+
+def test_the_workbook_holds_text_numbers_and_no_live_cell(files):
+    sheet = openpyxl.load_workbook(files.table_xlsx).active
+    rows = list(sheet.iter_rows(values_only=True))
+
+    assert rows[0] == COLUMNS
+    assert rows[1][0] == HOSTILE
+    assert rows[1][COLUMNS.index("score")] == 0.91
+    assert rows[1][COLUMNS.index("mirrored")] is False
+    with zipfile.ZipFile(files.table_xlsx) as book:
+        cells = book.read("xl/worksheets/sheet1.xml")
+    assert b"<f>" not in cells
+    assert b"<hyperlink" not in cells
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d"])
+def test_every_way_to_start_a_formula_is_defused(tmp_path, start):
+    result = ResultRecord(f"{start}cmd|calc.tif", 0, "ok", None, 0, None, None, 0.0, [])
+
+    files = write_results(SEARCH, [result], tmp_path)
+
+    (row,) = csv.DictReader(io.StringIO(files.table_csv.read_text(encoding="utf-8-sig"), newline=""))
+    assert row["query_document"].startswith("'")
+
+
+def test_results_are_replaced_not_mixed(tmp_path):
+    write_results(SEARCH, RESULTS, tmp_path)
+    write_results(SEARCH, RESULTS[:1], tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([SUMMARY_NAME, CSV_NAME, XLSX_NAME])
+    assert len(json.loads((tmp_path / SUMMARY_NAME).read_text(encoding="utf-8"))["per_query"]) == 1
+
+
+def test_file_names_made_from_documents_are_harmless_and_distinct():
+    names = [safe_stem(name) for name in ("N2024_1", "../../etc/passwd", "가맹점", "가게점", "", "a" * 300)]
+
+    assert names[0] == "N2024_1"
+    assert len(set(names)) == len(names)
+    assert all("/" not in name and ".." not in name and 0 < len(name) < 310 for name in names)

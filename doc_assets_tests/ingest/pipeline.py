@@ -1,0 +1,52 @@
+"""The whole way of a folder into an archive, without Dagster."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from doc_assets.index.base import collection_name
+from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.ingest.cutting import cut_drop
+from doc_assets.ingest.embedding import embed_drop
+from doc_assets.ingest.indexing import index_drop, publish_collection
+from doc_assets.ingest.intake import seal_folder
+from doc_assets.ingest.reading import read_drop
+from doc_assets_tests.conftest import NOW
+
+
+class Pipeline:
+    """Runs every stage on what a folder holds."""
+
+    def __init__(self, archive, reader, cutter, embedder, qdrant: Path) -> None:
+        self.archive, self.reader, self.cutter, self.embedder = archive, reader, cutter, embedder
+        self.qdrant = qdrant
+        self.collection = collection_name(embedder.embedder_id)
+
+    def ingest(self, folder: Path):
+        """Seals and ingests what is new; returns the drops sealed now."""
+        intake = seal_folder(
+            self.archive.ledger, folder, NOW, recursive=True, drop_max_documents=100, chunk_documents=3
+        )
+        for drop in intake.sealed:
+            self.run(drop)
+        return intake.sealed
+
+    def run(self, drop):
+        """All stages of one drop; returns their reports."""
+        read = read_drop(self.archive, self.reader, drop, NOW)
+        cut = cut_drop(self.archive, self.reader, self.cutter, drop, NOW)
+        embedded = embed_drop(self.archive, self.embedder, self.cutter.version, drop, NOW)
+        with self.store() as store:
+            indexed = index_drop(self.archive, store, self.embedder, self.cutter.version, drop, NOW)
+            published = publish_collection(self.archive, store, self.embedder, "photos")
+        return read, cut, embedded, indexed, published
+
+    @contextmanager
+    def store(self):
+        """The vector store, open."""
+        with EmbeddedStore(self.qdrant) as store:
+            yield store
+
+    def points(self):
+        """Every point's id and payload."""
+        with self.store() as store:
+            return dict(store.scan(self.collection))

@@ -1,0 +1,159 @@
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from doc_assets.documents.folder import FileStat, FolderListing
+from doc_assets.errors import FolderUnreachableError
+from doc_assets.ingest.intake import IntakeRules, decide, look, seal_folder
+from doc_assets.ledger.intake import InboxEntry
+from doc_assets_tests.conftest import NOW
+
+RULES = IntakeRules(settle_s=10, drop_max_documents=3, drop_max_age_s=60, chunk_documents=2)
+
+
+def _put(folder: Path, *names: str, content: bytes = b"II*") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(content)
+
+
+def _after(seconds):
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_a_file_is_sealed_once_it_stood_still_and_its_drop_aged(ledger, tmp_path):
+    _put(tmp_path / "in", "a.tif")
+
+    first = look(ledger, tmp_path / "in", RULES, NOW)
+    early = look(ledger, tmp_path / "in", RULES, _after(5))
+    settled = look(ledger, tmp_path / "in", RULES, _after(11))
+    aged = look(ledger, tmp_path / "in", RULES, _after(61))
+    later = look(ledger, tmp_path / "in", RULES, _after(200))
+
+    assert [report.sealed for report in (first, early, settled, later)] == [()] * 4
+    assert (early.settling, settled.waiting, later.waiting) == (1, 1, 0)
+    assert len(aged.sealed) == 1
+
+
+def test_a_growing_file_is_not_taken(ledger, tmp_path):
+    path = tmp_path / "in" / "a.tif"
+    for i in range(10):
+        _put(tmp_path / "in", "a.tif", content=b"II*" * (i + 1))
+        os.utime(path, ns=(i, i))
+        assert look(ledger, tmp_path / "in", RULES, _after(20 * i)).sealed == ()
+
+    assert look(ledger, tmp_path / "in", RULES, _after(260)).sealed
+
+
+def test_full_drops_do_not_wait_and_the_rest_does(ledger, tmp_path):
+    _put(tmp_path / "in", *(f"{i}.tif" for i in range(8)))
+    look(ledger, tmp_path / "in", RULES, NOW)
+
+    report = look(ledger, tmp_path / "in", RULES, _after(11))
+
+    assert len(report.sealed) == 2
+    assert report.waiting == 2
+    sizes = [len(ledger.documents.of_chunk(key, range(10))) for key in report.sealed]
+    assert sizes == [3, 3]
+
+
+def test_a_backlog_is_sealed_a_few_drops_at_a_time(ledger, tmp_path):
+    rules = IntakeRules(settle_s=0, drop_max_documents=2, drop_max_age_s=0, drops_per_look=3)
+    _put(tmp_path / "in", *(f"{i}.tif" for i in range(11)))
+    look(ledger, tmp_path / "in", rules, NOW)
+
+    counts = [len(look(ledger, tmp_path / "in", rules, _after(i)).sealed) for i in (1, 2, 3)]
+
+    assert counts == [3, 3, 0]
+
+
+def test_new_bytes_under_an_old_name_arrive_again(ledger, tmp_path):
+    rules = IntakeRules(settle_s=0, drop_max_age_s=0)
+    _put(tmp_path / "in", "a.tif")
+    look(ledger, tmp_path / "in", rules, NOW)
+    assert look(ledger, tmp_path / "in", rules, _after(1)).sealed
+    assert not look(ledger, tmp_path / "in", rules, _after(2)).sealed
+
+    _put(tmp_path / "in", "a.tif", content=b"II* another version")
+    look(ledger, tmp_path / "in", rules, _after(3))
+
+    assert look(ledger, tmp_path / "in", rules, _after(4)).sealed
+
+
+def test_an_unreachable_folder_changes_nothing(ledger, tmp_path):
+    _put(tmp_path / "in", "a.tif")
+    look(ledger, tmp_path / "in", RULES, NOW)
+    before = ledger.intake.inbox()
+    (tmp_path / "in").rename(tmp_path / "away")
+
+    with pytest.raises(FolderUnreachableError):
+        look(ledger, tmp_path / "in", RULES, _after(100))
+
+    assert ledger.intake.inbox() == before
+
+
+def test_a_vanished_file_is_forgotten_but_not_one_that_cannot_be_seen():
+    known = {path: InboxEntry(path, 1, 1, NOW) for path in ("/in/a.tif", "/in/closed/b.tif")}
+
+    decision = decide(FolderListing({}, ["/in/closed"]), known, RULES, NOW)
+
+    assert decision.gone == ["/in/a.tif"]
+
+
+def test_a_clock_set_back_only_delays():
+    listing = FolderListing({"/in/a.tif": FileStat(1, 1)})
+    known = {"/in/a.tif": InboxEntry("/in/a.tif", 1, 1, _after(3600))}
+
+    decision = decide(listing, known, RULES, NOW)
+
+    assert decision.drops == []
+    assert decision.changed == [InboxEntry("/in/a.tif", 1, 1, NOW)]
+
+
+def test_times_in_the_future_or_the_past_do_not_matter(ledger, tmp_path):
+    rules = IntakeRules(settle_s=0, drop_max_age_s=0)
+    _put(tmp_path / "in", "old.tif", "new.tif")
+    os.utime(tmp_path / "in" / "old.tif", (0, 0))
+    os.utime(tmp_path / "in" / "new.tif", (4e9, 4e9))
+    look(ledger, tmp_path / "in", rules, NOW)
+
+    (key,) = look(ledger, tmp_path / "in", rules, _after(1)).sealed
+
+    assert len(ledger.documents.of_chunk(key, range(10))) == 2
+
+
+def test_a_hundred_thousand_files_are_looked_at_in_seconds(ledger, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(100_000):
+        (folder / f"N{i:08d}.tif").touch()
+    rules = IntakeRules(settle_s=0, drop_max_documents=2000, drops_per_look=10)
+    times = []
+    for i in range(4):
+        began = time.process_time()
+        look(ledger, folder, rules, _after(i))
+        times.append(time.process_time() - began)
+
+    # The bar is 3 s of wall time on a quiet machine; CPU time is what a busy one leaves comparable.
+    assert max(times) < 3
+    assert len(ledger.intake.drop_keys()) == 30
+
+
+def test_sealing_a_folder_by_hand_takes_what_is_new_and_nothing_twice(ledger, tmp_path):
+    _put(tmp_path / "a", "1.tif", "2.tif", "x.txt")
+    _put(tmp_path / "a" / "deep", "3.tif")
+    arguments = {"recursive": True, "drop_max_documents": 2, "chunk_documents": 10}
+
+    first = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
+    second = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
+    _put(tmp_path / "a", "2.tif", content=b"II* changed")
+    third = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
+
+    assert (len(first.paths), len(first.sealed)) == (3, 2)
+    assert second.sealed == ()
+    assert second.drops == first.sealed
+    assert len(third.sealed) == 1
+    assert [d.file_name for d in ledger.documents.of_chunk(third.sealed[0], range(10))] == ["2.tif"]

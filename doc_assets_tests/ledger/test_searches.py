@@ -1,0 +1,34 @@
+import pytest
+
+from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets_tests.conftest import NOW
+
+SEARCH = SearchRecord("run-1", NOW, None, "photos__x__v1", 12, {"top_k": 5})
+
+
+def _result(name, position, score):
+    return ResultRecord(name, position, "ok", None, 2, "best.tif", score, 0.5, [{"document": "best.tif"}])
+
+
+def test_results_come_back_in_the_order_of_the_queries(ledger):
+    ledger.searches.start(SEARCH)
+    ledger.searches.record("run-1", [_result("b.tif", 1, 0.5), _result("a.tif", 0, 0.7)])
+    ledger.searches.finish("run-1", NOW)
+
+    assert [result.query_document for result in ledger.searches.results("run-1")] == ["a.tif", "b.tif"]
+    assert ledger.searches.get("run-1").finished_at == NOW
+    assert ledger.searches.get("run-1").settings == {"top_k": 5}
+
+
+def test_a_repeated_run_replaces_its_results(ledger):
+    for score in (0.5, 0.9):
+        ledger.searches.start(SEARCH)
+        ledger.searches.record("run-1", [_result("a.tif", 0, score)])
+
+    (result,) = ledger.searches.results("run-1")
+    assert result.best_score == 0.9
+
+
+def test_an_unknown_search_is_an_error(ledger):
+    with pytest.raises(KeyError):
+        ledger.searches.get("run-9")
