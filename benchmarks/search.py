@@ -7,6 +7,7 @@ every further vector is one of them plus noise, scaled to unit length), so that 
 of similar shops. The query is a document of two photos: reading, finding, embedding in eight views, searching.
 """
 
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -45,9 +46,12 @@ def main() -> None:
         queries = QueryReader(reader, make_extractor("layout", {}), embedder, 1024, 90)
         for size in options.photos:
             folder = options.work / f"search-{uuid.uuid4().hex[:6]}"
+            gallery = _gallery(drawn, size)
             with EmbeddedStore(folder) as store:
-                build_s = _fill(store, _gallery(drawn, size), embedder)
-                rows.append({"photos": size, **_measure(store, queries, query), "build_s": build_s})
+                build_s = _fill(store, gallery, embedder)
+                measured = _measure(store, queries, query)
+                rows.append({"photos": size, **measured, "recall@10": _recall(store, gallery), "build_s": build_s})
+            shutil.rmtree(folder)
     print_table(rows)
     save("search", {"photos": options.photos, "repeats": REPEATS, "query_photos": 2}, rows)
 
@@ -101,6 +105,19 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path) -> Row:
         "read_and_embed_ms": 1000 * float(np.median(reading[2:])),
         "search_ms": 1000 * float(np.median(searching[2:])),
     }
+
+
+def _recall(store: VectorStore, gallery: NDArray[np.float32]) -> float:
+    """Share of the true ten nearest that the search graph finds, for blurred copies of 100 gallery vectors."""
+    rng = np.random.default_rng(1)
+    chosen = gallery[rng.choice(len(gallery), 100, replace=False)]
+    asked = unit_rows(chosen + rng.normal(scale=0.3 / np.sqrt(chosen.shape[1]), size=chosen.shape))
+    found, true = (store.search(COLLECTION, asked, 10, exact=exact) for exact in (False, True))
+    same = [
+        len({hit.point_id for hit in hits} & {hit.point_id for hit in wanted})
+        for hits, wanted in zip(found, true, strict=True)
+    ]
+    return sum(same) / (10 * len(asked))
 
 
 if __name__ == "__main__":

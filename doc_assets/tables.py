@@ -60,7 +60,7 @@ class TableWriter:
 
 
 @contextmanager
-def table_writer(path: UPath, schema: pa.Schema, stamp: Stamp, group_rows: int = 64) -> Iterator[TableWriter]:
+def table_writer(path: UPath, schema: pa.Schema, stamp: Stamp, group_rows: int = 16) -> Iterator[TableWriter]:
     """A table that appears at ``path`` with its stamp, complete, or not at all if the block raises."""
     marks = {_MADE_WITH: stamp.made_with.encode(), _DOCUMENTS: stamp.documents.encode()}
     stamped = schema.with_metadata({**(schema.metadata or {}), **marks})
@@ -92,11 +92,12 @@ def keep_rows(path: UPath, stamp: Stamp, wanted: set[tuple[str, str]]) -> None:
                 table.add(row)
 
 
-def read_rows(path: UPath, columns: Sequence[str] | None = None, batch_rows: int = 64) -> Iterator[dict[str, Any]]:
+def read_rows(path: UPath, columns: Sequence[str] | None = None, batch_rows: int = 16) -> Iterator[dict[str, Any]]:
     """The table's rows in order, ``batch_rows`` in memory at a time."""
-    with path.open("rb") as source, pq.ParquetFile(source) as table:
+    # Reading ahead and in threads holds whole row groups of pictures: measured 330 MiB instead of 175.
+    with path.open("rb") as source, pq.ParquetFile(source, pre_buffer=False) as table:
         wanted = list(columns) if columns is not None else None
-        for batch in table.iter_batches(batch_size=batch_rows, columns=wanted):
+        for batch in table.iter_batches(batch_size=batch_rows, columns=wanted, use_threads=False):
             yield from batch.to_pylist()
 
 

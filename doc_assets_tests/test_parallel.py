@@ -1,11 +1,19 @@
 import threading
+import time
 
 import pytest
 
-from doc_assets.parallel import ordered_map
+from doc_assets.parallel import Workers
 
 
-def test_results_keep_their_order_and_few_wait():
+@pytest.fixture
+def workers():
+    threads = Workers(3)
+    yield threads
+    threads.close()
+
+
+def test_results_keep_their_order_and_few_wait(workers):
     begun = []
     most_ahead = 0
 
@@ -14,7 +22,7 @@ def test_results_keep_their_order_and_few_wait():
         return n * n
 
     results = []
-    for result in ordered_map(slow, range(50), workers=3):
+    for result in workers.map(slow, range(50)):
         most_ahead = max(most_ahead, len(begun) - len(results))
         results.append(result)
 
@@ -22,7 +30,7 @@ def test_results_keep_their_order_and_few_wait():
     assert most_ahead <= 8
 
 
-def test_an_error_surfaces_and_stops_the_rest():
+def test_an_error_surfaces_and_stops_the_rest(workers):
     begun = set()
     lock = threading.Lock()
 
@@ -34,6 +42,30 @@ def test_an_error_surfaces_and_stops_the_rest():
         return n
 
     with pytest.raises(KeyError):
-        list(ordered_map(fail_at_three, range(1000), workers=2))
+        list(workers.map(fail_at_three, range(1000)))
 
     assert len(begun) < 20
+
+
+def test_after_an_error_nothing_runs_on_and_the_same_threads_serve_the_next_map(workers):
+    running = set()
+    names = set()
+
+    def fail_at_once(n):
+        if n == 0:
+            raise KeyError(n)
+        running.add(n)
+        time.sleep(0.05)
+        running.discard(n)
+
+    def name_thread(n):
+        names.add(threading.current_thread().name)
+        return n
+
+    with pytest.raises(KeyError):
+        list(workers.map(fail_at_once, range(10)))
+
+    assert not running
+    assert list(workers.map(name_thread, range(50))) == list(range(50))
+    assert list(workers.map(name_thread, range(50))) == list(range(50))
+    assert len(names) <= 3

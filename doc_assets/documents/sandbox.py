@@ -24,6 +24,7 @@ from doc_assets.datatypes import Page
 from doc_assets.documents.faults import Fault, FaultCode, ReadReport
 from doc_assets.documents.preflight import Limits
 from doc_assets.errors import ServiceError
+from doc_assets.parallel import Workers
 
 _PIPE_BYTES = 1 << 20
 _INHERITED = {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONHOME"}
@@ -53,11 +54,15 @@ class ReaderLimits:
 
 
 class DocumentReader:
-    """A pool of decoder processes; ``read`` may be called from as many threads as there are workers."""
+    """A pool of decoder processes; ``read`` may be called from many threads.
+
+    Attributes:
+        threads: as many as there are decoders, for callers that read several documents at once.
+    """
 
     def __init__(self, limits: ReaderLimits | None = None, workers: int = 1) -> None:
         self.limits = limits or ReaderLimits()
-        self.workers = workers
+        self.threads = Workers(workers)
         self._idle: queue.LifoQueue[_Zygote | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)  # started when first needed
@@ -98,8 +103,9 @@ class DocumentReader:
         self._idle.put(zygote)
 
     def close(self) -> None:
-        """Ends the decoder processes; a document under way is waited for."""
-        for zygote in [self._idle.get() for _ in range(self.workers)]:
+        """Ends threads and decoder processes; a document under way is waited for."""
+        self.threads.close()
+        for zygote in [self._idle.get() for _ in range(self.threads.n)]:
             if zygote is not None:
                 zygote.close()
             self._idle.put(None)

@@ -38,6 +38,7 @@ _BANDWIDTH_OCTAVES = 0.55
 _ANGULAR_WIDTH = 0.6  # of the angle between neighbouring orientations
 _PREFILTER_CYCLES = 4.0  # a picture: local contrast is equalised below this frequency
 _CONTRAST_FLOOR = 0.2
+_PHOTOS_AT_ONCE = 8  # their filter responses take 27 MB a scale
 N_SCALES = sum(len(frequencies) for _, frequencies in _SCALES)
 RAW_DIM = N_SCALES * ORIENTATIONS * GRID * GRID
 
@@ -133,6 +134,11 @@ class GistBank:
 
     def energies(self, batch: "torch.Tensor") -> "torch.Tensor":
         """(B, 128, 128) luminance -> (B, scales, orientations, 4, 4) mean filter energies."""
+        import torch
+
+        return torch.cat([self._energies(part) for part in torch.split(batch, _PHOTOS_AT_ONCE)])
+
+    def _energies(self, batch: "torch.Tensor") -> "torch.Tensor":
         import torch
 
         spectrum = torch.fft.fft2(self._equalised(batch.float()))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _BATCH = 512
 _FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
 _SCROLL = 2000
-_SEARCH_EFFORT = 128  # HNSW ef; recall@10 0.99 on 100,000 photos (docs/benchmarks.md)
+_SEARCH_EFFORT = 128  # HNSW ef; recall@10 is measured by benchmarks.search
 _GRAPH_FROM = 10_000  # points below which the engine scans; no need to start its optimizer
 _VECTORS_FILE = "vectors.json"
 

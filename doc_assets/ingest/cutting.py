@@ -10,7 +10,6 @@ from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
 from doc_assets.ledger.documents import Document
-from doc_assets.parallel import ordered_map
 from doc_assets.photos.base import PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, encode_jpeg
 from doc_assets.photos.shards import StoredPhoto, read_payloads, write_photos
@@ -119,7 +118,7 @@ def _cut_chunk(
         return cutter.cut(reader, document, read_staged(archive.bulk, str(document.sha256)))
 
     def photos() -> Iterator[StoredPhoto]:
-        for found in ordered_map(cut, documents, reader.workers):
+        for found in reader.threads.map(cut, documents):
             yield from found
 
     write_photos(path, wanted, photos())

@@ -13,7 +13,6 @@ from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
 from doc_assets.ledger.documents import Document, ReadOutcome
-from doc_assets.parallel import ordered_map
 from doc_assets.progress import track
 
 STAGE = "documents"
@@ -78,7 +77,7 @@ def _read_chunk(archive: Archive, reader: DocumentReader, chunk: Chunk) -> None:
     def read(document: Document) -> ReadOutcome:
         return _read(archive, reader, document, digests.get(document.document_id))
 
-    outcomes = list(ordered_map(read, todo, reader.workers))
+    outcomes = list(reader.threads.map(read, todo))
     archive.ledger.documents.record_read(_without_repeats(todo, outcomes, digests))
 
 

@@ -16,7 +16,6 @@ from doc_assets.errors import FolderUnreachableError, IndexSchemaError, Settings
 from doc_assets.index.base import VectorStore, embedder_of
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
-from doc_assets.parallel import ordered_map
 from doc_assets.progress import track
 from doc_assets.search.query import QueryDocument, QueryReader
 from doc_assets.search.ranking import Aggregation, DocumentMatch, Twin, rank_documents
@@ -173,7 +172,7 @@ def _read_all(
         document = queries.read(file.path, on_crop)
         return document, time.monotonic() - started
 
-    return list(track(ordered_map(read, files, queries.reader.workers), "reading queries", len(files)))
+    return list(track(queries.reader.threads.map(read, files), "reading queries", len(files)))
 
 
 def _twins(ledger: Ledger, documents: Sequence[QueryDocument], *, include_batch: bool) -> list[list[Twin]]:
