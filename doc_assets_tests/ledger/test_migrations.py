@@ -8,8 +8,8 @@ from doc_assets.ledger.schema import Base
 
 
 @pytest.fixture
-def database(tmp_path):
-    opened = Database(f"sqlite:///{tmp_path / 'deep' / 'ledger.sqlite'}")
+def database(ledger_url):
+    opened = Database(ledger_url)
     yield opened
     opened.close()
 
@@ -54,12 +54,11 @@ def test_tables_of_a_newer_program_are_refused(database):
         database.migrate()
 
 
-def test_two_openings_at_once_migrate_once(tmp_path):
+def test_two_openings_at_once_migrate_once(ledger_url):
     from concurrent.futures import ThreadPoolExecutor
 
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     with ThreadPoolExecutor(4) as pool:
-        opened = list(pool.map(Ledger.open, [url] * 4))
+        opened = list(pool.map(Ledger.open, [ledger_url] * 4))
 
     for ledger in opened:
         assert ledger.intake.drop_keys() == []
