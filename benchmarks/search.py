@@ -2,29 +2,35 @@
 
     python -m benchmarks.search [--photos 1000 10000 100000]
 
-The gallery is real vectors of drawn pictures, multiplied by small noise to the wanted size (100 pictures are drawn,
-every further vector is one of them plus noise, scaled to unit length), so that neighbours are as close as in an archive
-of similar shops. The query is a document of two photos: reading, finding, embedding in eight views, searching.
+The gallery is made of 100 drawn pictures: every photo has the vector of one of them plus noise, scaled to unit length,
+and its words, a third of them exchanged for others, so that neighbours are as close as in an archive of similar shops.
+The query is a document of two photos: reading, finding, embedding in eight views, describing, searching, verifying the
+candidates (against features in memory).
 """
 
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Row, arguments, print_table, save
-from doc_assets.datatypes import Box, IndexedPhoto, PhotoPayload
+from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, SparseVector
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.embedding.base import Embedder, make_embedder, unit_rows
+from doc_assets.embedding.base import make_embedder, unit_rows
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.local_features.describer import Describer
+from doc_assets.local_features.sift import SiftExtractor
+from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import make_extractor
 from doc_assets.search.query import QueryReader
-from doc_assets.search.ranking import rank_documents
-from doc_assets.search.retrieval import retrieve_from_archive
+from doc_assets.search.ranking import MatchRule, rank_documents
+from doc_assets.search.retrieval import fused, retrieve_from_archive
+from doc_assets.search.verifying import verified
 from doc_assets.synthesis.corpus import draw_document, plan_corpus
 from doc_assets.synthesis.forms import Style, write_tif
 from doc_assets.synthesis.pictures import draw_picture
@@ -39,17 +45,20 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="+", default=[1000, 10_000, 20_000, 100_000])
     options = parser.parse_args()
     embedder = make_embedder("gist", {}, device="cpu", batch_size=32)
-    drawn = embedder.embed(draw_picture(4_000_000 + i) for i in range(PICTURES))
+    describer = Describer(SiftExtractor(), VisualWords())
+    pictures = [draw_picture(4_000_000 + i) for i in range(PICTURES)]
+    drawn = embedder.embed(pictures)
+    described = [describer.describe(picture) for picture in pictures]
     query = _query_document(options.work)
     rows = []
     with DocumentReader() as reader:
-        queries = QueryReader(reader, make_extractor("layout", {}), embedder, 1024, 90)
+        queries = QueryReader(reader, make_extractor("layout", {}), embedder, describer, 1024, 90)
         for size in options.photos:
             folder = options.work / f"search-{uuid.uuid4().hex[:6]}"
             gallery = _gallery(drawn, size)
             with EmbeddedStore(folder) as store:
-                build_s = _fill(store, gallery, embedder)
-                measured = _measure(store, queries, query)
+                build_s = _fill(store, gallery, [words for _, words in described])
+                measured = _measure(store, queries, query, [features for features, _ in described])
                 rows.append({"photos": size, **measured, "recall@10": _recall(store, gallery), "build_s": build_s})
             shutil.rmtree(folder)
     print_table(rows)
@@ -71,15 +80,19 @@ def _gallery(drawn: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return unit_rows(drawn[np.arange(size) % len(drawn)] + noise)
 
 
-def _fill(store: VectorStore, vectors: NDArray[np.float32], embedder: Embedder) -> float:
+def _fill(store: VectorStore, vectors: NDArray[np.float32], words: list[SparseVector]) -> float:
     began = time.monotonic()
-    store.create(COLLECTION, embedder.dim)
+    rng = np.random.default_rng(2)
+    store.create(COLLECTION, vectors.shape[1])
     for start in range(0, len(vectors), 5000):
         points = [
             IndexedPhoto(
                 uuid.UUID(int=start + i),
                 vector,
-                PhotoPayload(f"d{(start + i) // 2}", f"d{(start + i) // 2}.tif", "", "b", 0, i % 2, Box(0, 0, 1, 1)),
+                _changed(words[(start + i) % len(words)], rng),
+                PhotoPayload(
+                    f"d{(start + i) // 2}", f"d{(start + i) // 2}.tif", "", "b", 0, start + i, Box(0, 0, 1, 1)
+                ),
             )
             for i, vector in enumerate(vectors[start : start + 5000])
         ]
@@ -88,22 +101,39 @@ def _fill(store: VectorStore, vectors: NDArray[np.float32], embedder: Embedder) 
     return time.monotonic() - began
 
 
-def _measure(store: VectorStore, queries: QueryReader, path: Path) -> Row:
-    reading, searching = [], []
+def _changed(bag: SparseVector, rng: np.random.Generator) -> SparseVector:
+    """A third of the words exchanged for any others."""
+    words = bag.indices.copy()
+    where = rng.random(len(words)) < 1 / 3
+    words[where] = rng.integers(0, 8192, int(where.sum()))
+    kept = np.unique(words, return_index=True)[1]
+    return SparseVector(words[kept], bag.values[kept])
+
+
+def _measure(store: VectorStore, queries: QueryReader, path: Path, features: list[LocalFeatures]) -> Row:
+    def load(payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, LocalFeatures]:
+        return {payload.key: features[payload.photo_index % len(features)] for payload in payloads}
+
+    reading, searching, verifying = [], [], []
     for _ in range(REPEATS + 2):
         began = time.monotonic()
         document = queries.read(path)
         read = time.monotonic()
-        matches = list(retrieve_from_archive(store, COLLECTION, document, 10))
-        rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, match_similarity=0.7)
+        matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
+        found = time.monotonic()
+        matches = verified(document, matches, load, None)
+        rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, rule=MatchRule())
         reading.append(read - began)
-        searching.append(time.monotonic() - read)
-    whole = [1000 * (a + b) for a, b in zip(reading[2:], searching[2:], strict=True)]
+        searching.append(found - read)
+        verifying.append(time.monotonic() - found)
+    whole = [1000 * sum(parts) for parts in zip(reading[2:], searching[2:], verifying[2:], strict=True)]
     return {
         "document_ms": float(np.median(whole)),
         "slowest_ms": max(whole),
         "read_and_embed_ms": 1000 * float(np.median(reading[2:])),
         "search_ms": 1000 * float(np.median(searching[2:])),
+        "verify_ms": 1000 * float(np.median(verifying[2:])),
+        "pairs": len(matches),
     }
 
 

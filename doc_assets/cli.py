@@ -76,6 +76,8 @@ def search_doc(
     top_doc: Annotated[int, typer.Option(min=1, help="Documents reported a query document.")] = 7,
     aggregation_strategy: Annotated[str, typer.Option(help="max, sum or mean.")] = "max",
     include_batch: Annotated[bool, typer.Option(help="Compare the query documents with each other too.")] = True,
+    use_words: Annotated[bool, typer.Option("--words/--no-words", help="Look by visual words too.")] = True,
+    verify: Annotated[bool, typer.Option(help="Compare the keypoints of candidates.")] = True,
     privacy_mode: Annotated[bool, typer.Option(help="Keep no pixel of the query documents.")] = True,
 ) -> None:
     """Search the archive for the photos of query documents."""
@@ -94,6 +96,8 @@ def search_doc(
         "top_doc": top_doc,
         "aggregation_strategy": aggregation_strategy,
         "include_batch": include_batch,
+        "use_words": use_words,
+        "verify": verify,
         "privacy_mode": privacy_mode,
     }
     with _command() as settings:
@@ -160,6 +164,30 @@ def fit_embedder(
 
     with _command():
         fit(output_folder, pictures)
+
+
+@app.command()
+def fit_words(
+    output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where words.safetensors is written.")],
+    pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1200,
+) -> None:
+    """Fit the codebook of visual words on drawn pictures."""
+    from doc_assets.commands.fit import fit_codebook
+
+    with _command():
+        fit_codebook(output_folder, pictures)
+
+
+@app.command()
+def fit_probability(
+    output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where probability.safetensors is written.")],
+    pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1000,
+) -> None:
+    """Fit the probability that a photo pair is the same shot on drawn pictures."""
+    from doc_assets.commands.fit import fit_pairs
+
+    with _command() as settings:
+        fit_pairs(settings, output_folder, pictures)
 
 
 @app.command()

@@ -133,6 +133,30 @@ class PhotoCrop:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalFeatures:
+    """Keypoints of one photo, the most telling ones first.
+
+    Attributes:
+        points: (N, 2) float32, x right and y down, in pixels of a picture of ``width`` x ``height``.
+        descriptors: (N, 128) uint8, RootSIFT times 255.
+        width, height: size of the picture that the points lie on, in pixels.
+    """
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """Entries that are not zero: (M,) uint32 positions, ascending, and (M,) float32 values."""
+
+    indices: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoPayload:
     """What is stored beside a photo's vector and comes back with a hit."""
 
@@ -153,16 +177,17 @@ class PhotoPayload:
 
 @dataclass(frozen=True, slots=True)
 class IndexedPhoto:
-    """A point of the collection: its id, unit vector (D,) and payload."""
+    """A point of the collection: its id, unit vector (D,), visual words and payload."""
 
     point_id: uuid.UUID
     vector: NDArray[np.float32]
+    words: SparseVector
     payload: PhotoPayload
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved photo: cosine similarity in [-1, 1], higher is closer."""
+    """A retrieved photo: cosine similarity in [-1, 1], or weight of shared words, above 0; higher is closer."""
 
     point_id: uuid.UUID
     similarity: float

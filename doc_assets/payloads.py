@@ -1,10 +1,13 @@
-"""A photo's payload as a flat row: the same columns in Parquet and in the vector store."""
+"""A photo's payload as a flat row: the same columns in every table of photos and in the vector store."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+from upath import UPath
 
 from doc_assets.datatypes import Box, PhotoPayload
+from doc_assets.tables import read_rows
 
 PAYLOAD_FIELDS = [
     pa.field("document_id", pa.string(), nullable=False),
@@ -44,3 +47,9 @@ def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
         box=Box(*row["box"]),
         merchant_id=row["merchant_id"],
     )
+
+
+def read_payloads(path: UPath) -> Iterator[PhotoPayload]:
+    """Which photos a table is about, without the rest of its columns."""
+    for row in read_rows(path, [field.name for field in PAYLOAD_FIELDS], batch_rows=4096):
+        yield payload_from_row(row)

@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where models run.")
     embed_batch_size: int = Field(default=32, ge=1, description="Photos embedded together.")
 
+    # --- local features
+    words_codebook: Path | None = Field(default=None, description="Codebook of visual words; default: the package's.")
+    max_features: int = Field(default=400, ge=50, description="Most keypoints of a photo.")
+
     # --- vector store
     qdrant_url: str | None = Field(
         default=None, description="Qdrant server (http://host:6333); default: embedded in <home>/qdrant."
@@ -99,7 +103,13 @@ class Settings(BaseSettings):
 
     # --- search
     match_similarity: float = Field(
-        default=0.7, ge=-1, le=1, description="A photo pair at least this similar counts as matched."
+        default=0.7,
+        ge=-1,
+        le=1,
+        description="Without verification, a photo pair at least this similar counts as matched.",
+    )
+    match_probability: float = Field(
+        default=0.5, ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
     )
 
     # --- schedules

@@ -101,6 +101,20 @@ def read_rows(path: UPath, columns: Sequence[str] | None = None, batch_rows: int
             yield from batch.to_pylist()
 
 
+def read_rows_at(path: UPath, positions: Iterable[int], columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows at ``positions``, ascending, each with its position; only their row groups are read."""
+    wanted = sorted(set(positions))
+    with path.open("rb") as source, pq.ParquetFile(source, pre_buffer=False) as table:
+        first = 0
+        for group in range(table.num_row_groups):
+            end = first + table.metadata.row_group(group).num_rows
+            inside = [at - first for at in wanted if first <= at < end]
+            if inside:
+                rows = table.read_row_group(group, columns=list(columns), use_threads=False).take(inside)
+                yield from ((first + at, row) for at, row in zip(inside, rows.to_pylist(), strict=True))
+            first = end
+
+
 def count_rows(path: UPath) -> int:
     """Number of rows, from the footer alone."""
     with path.open("rb") as source:

@@ -99,7 +99,16 @@ def _require_own_home(settings: Settings, folder: Path) -> None:
 
 def _print_answers(results: list[ResultRecord], plans: dict[str, DocumentPlan]) -> int:
     """The table of answers; returns how many planted re-uses came first."""
-    table = Table("query", "best document", "photos matched", "similarity", "done to the photo", "seen as", "right?")
+    table = Table(
+        "query",
+        "best document",
+        "photos matched",
+        "similarity",
+        "probability",
+        "done to the photo",
+        "seen as",
+        "right?",
+    )
     right = 0
     for result in results:
         reuse = plans[result.query_document].reuse
@@ -113,6 +122,7 @@ def _print_answers(results: list[ResultRecord], plans: dict[str, DocumentPlan]) 
             best["document"],
             f"{best['n_matched_photos']} of {result.n_photos}",
             f"{best['score']:.3f}",
+            f"{result.best_probability or 0:.3f}",
             reuse.attack if reuse else "nothing, new photos",
             _seen_as(best),
             "yes" if is_right else "NO",

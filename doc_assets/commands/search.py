@@ -34,7 +34,7 @@ def run_search(settings: Settings, config: dict[str, Any]) -> tuple[RunOutcome, 
 
 def ranking_table(results: list[ResultRecord]) -> Table:
     """One line a query document with its best archive document."""
-    table = Table("query", "best document", "photos matched", "score", "note")
+    table = Table("query", "best document", "photos matched", "probability", "score", "note")
     for result in results:
         best = result.top_docs[0] if result.top_docs else None
         notes = ["identical file"] if best and best["exact_duplicate"] else []
@@ -43,6 +43,7 @@ def ranking_table(results: list[ResultRecord]) -> Table:
             result.query_document,
             best["document"] if best else "-",
             f"{best['n_matched_photos']} of {result.n_photos}" if best else "-",
+            "-" if result.best_probability is None else f"{result.best_probability:.3f}",
             f"{best['score']:.3f}" if best else "-",
             "; ".join(notes),
         )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doc_assets.commands.console import console, progress_bars
-from doc_assets.defs.resources import resources_from
+from doc_assets.defs.resources import resources_from, versions_in_use
+from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.consistency import Findings, check_archive
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.ledger.documents import ArchiveCounts
@@ -13,6 +14,7 @@ from doc_assets.settings import Settings
 if TYPE_CHECKING:
     from doc_assets.defs.resources import (
         ArchiveResource,
+        DescriberResource,
         EmbedderResource,
         PhotoCutterResource,
         VectorStoreResource,
@@ -46,20 +48,25 @@ class _Tools:
         self.archive: ArchiveResource = resources["archive"]
         self.cutter: PhotoCutterResource = resources["photo_cutter"]
         self.embedder: EmbedderResource = resources["embedder"]
+        self.describer: DescriberResource = resources["describer"]
         self.store: VectorStoreResource = resources["vector_store"]
+
+    def versions(self) -> Versions:
+        """What the settings would make of a drop."""
+        return versions_in_use(self.cutter, self.embedder, self.describer)
 
 
 def archive_status(settings: Settings) -> ArchiveStatus:
     """What is in the archive."""
     tools = _Tools(settings)
-    embedder_id = tools.embedder.load().embedder_id
+    versions = tools.versions()
     with tools.archive.open() as archive:
         counts = archive.ledger.documents.counts()
-        stale = stale_drops(archive.ledger, tools.cutter.load().version, embedder_id)
+        stale = stale_drops(archive.ledger, versions)
     with tools.store.open() as store:
         collection = store.resolve(tools.store.alias)
         points = store.count(collection) if collection else 0
-    return ArchiveStatus(counts, stale, embedder_id, collection, points)
+    return ArchiveStatus(counts, stale, versions.embedder_id, collection, points)
 
 
 def print_status(settings: Settings, status: ArchiveStatus) -> None:
@@ -79,8 +86,7 @@ def check_home(settings: Settings, *, read_data: bool) -> Findings:
     """Compares everything that is kept."""
     tools = _Tools(settings)
     with progress_bars(), tools.archive.open() as archive, tools.store.open() as store:
-        embedder_id = tools.embedder.load().embedder_id
-        return check_archive(archive, store, tools.store.alias, embedder_id, read_data=read_data)
+        return check_archive(archive, store, tools.store.alias, tools.versions(), read_data=read_data)
 
 
 def print_findings(findings: Findings) -> None:

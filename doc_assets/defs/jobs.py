@@ -4,7 +4,7 @@ import dagster as dg
 
 from doc_assets.defs.partitions import MAX_RUNTIME_TAG, drops
 
-LINEAGE = ["documents", "photos", "photo_embeddings", "indexed_photos", "photo_collection"]
+LINEAGE = ["documents", "photos", "photo_embeddings", "local_features", "indexed_photos", "photo_collection"]
 
 ingest_drop_job = dg.define_asset_job(
     "ingest_drop_job",

@@ -21,10 +21,13 @@ from doc_assets.embedding.base import Embedder, make_embedder
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
-from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.cutting import PhotoCutter
 from doc_assets.ingest.intake import IntakeRules
 from doc_assets.ledger.ledger import Ledger
+from doc_assets.local_features.describer import Describer
+from doc_assets.local_features.sift import SiftExtractor
+from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import make_extractor
 from doc_assets.settings import Settings, load_settings
 
@@ -121,6 +124,23 @@ def _load_embedder(name: str, options: str, device: str, batch_size: int) -> Emb
     return make_embedder(name, json.loads(options), device=device, batch_size=batch_size)
 
 
+class DescriberResource(dg.ConfigurableResource[Describer]):
+    """What finds keypoints and names them."""
+
+    codebook: str = Field(description="Codebook of visual words; empty for the package's own.")
+    max_features: int = Field(ge=50, description="Most keypoints of a photo.")
+    workers: int = Field(ge=1, description="Photos described side by side.")
+
+    def load(self) -> Describer:
+        """The describer, its codebook loaded; the same object for the same fields."""
+        return _load_describer(self.codebook, self.max_features)
+
+
+@lru_cache(maxsize=1)
+def _load_describer(codebook: str, max_features: int) -> Describer:
+    return Describer(SiftExtractor(max_features), VisualWords(codebook or None))
+
+
 class VectorStoreResource(dg.ConfigurableResource[VectorStore]):
     """Where vectors are searched: a Qdrant server, or the engine in this process."""
 
@@ -160,7 +180,19 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     """What a search does unless its config says otherwise."""
 
     results_folder: str = Field(description="Results go into a folder of the run's id below this one.")
-    match_similarity: float = Field(ge=-1, le=1, description="A photo pair at least this similar counts as matched.")
+    match_probability: float = Field(
+        ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
+    )
+    match_similarity: float = Field(
+        ge=-1, le=1, description="Without verification, a photo pair at least this similar counts as matched."
+    )
+
+
+def versions_in_use(
+    photo_cutter: PhotoCutterResource, embedder: EmbedderResource, describer: DescriberResource
+) -> Versions:
+    """What the settings in use would make of a drop."""
+    return Versions(photo_cutter.load().version, embedder.load().embedder_id, describer.load().features_id)
 
 
 def resources_from(settings: Settings) -> dict[str, Any]:
@@ -198,6 +230,11 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             device=settings.device,
             batch_size=settings.embed_batch_size,
         ),
+        "describer": DescriberResource(
+            codebook=str(settings.words_codebook or ""),
+            max_features=settings.max_features,
+            workers=settings.decode_workers,
+        ),
         "vector_store": VectorStoreResource(
             url=settings.qdrant_url or "",
             grpc_port=settings.qdrant_grpc_port,
@@ -212,7 +249,9 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             max_photos_per_document=settings.max_photos_per_document,
         ),
         "search_defaults": SearchDefaultsResource(
-            results_folder=str(settings.results_dir), match_similarity=settings.match_similarity
+            results_folder=str(settings.results_dir),
+            match_probability=settings.match_probability,
+            match_similarity=settings.match_similarity,
         ),
         "in_memory": dg.mem_io_manager,  # what one op hands to the next never reaches a disk
     }

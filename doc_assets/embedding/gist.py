@@ -21,12 +21,13 @@ from typing_extensions import override
 from doc_assets.datatypes import N_VIEWS, RgbImage, View
 from doc_assets.embedding.base import embedders, unit_rows
 from doc_assets.embedding.torch_base import TorchEmbedder
-from doc_assets.embedding.weights import WEIGHTS_DIR, load_weights
 from doc_assets.errors import MissingModelError
+from doc_assets.weights import load_weights
 
 if TYPE_CHECKING:
     import torch
 
+WEIGHTS_DIR = Path(__file__).with_name("weights")
 SIDE_PX = 128
 _PAD_PX = 16
 _SPECTRUM = SIDE_PX + 2 * _PAD_PX
@@ -74,7 +75,7 @@ class GistEmbedder(TorchEmbedder):
         import torch
 
         mean, projection = self._weights
-        return torch.from_numpy(mean).to(self.device), torch.from_numpy(projection).to(self.device)
+        return torch.tensor(mean, device=self.device), torch.tensor(projection, device=self.device)
 
     @cached_property
     def _bank(self) -> "GistBank":

@@ -28,6 +28,8 @@ COLUMNS = (
     "exact_duplicate",
     "same_batch",
     "best_similarity",
+    "probability",
+    "inliers",
     "query_page",
     "query_photo",
     "page",
@@ -80,7 +82,10 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
             **used,
             "include_batch": settings["include_batch"],
             "privacy_mode": settings["privacy_mode"],
+            "match_probability": settings["match_probability"],
             "match_similarity": settings["match_similarity"],
+            "use_words": settings["use_words"],
+            "verify": settings["verify"],
             "fallback_to_bruteforce_message": None,
             "indexed_image_count": search.n_indexed_photos,
             "index_path": search.collection,
@@ -108,14 +113,14 @@ def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
 
 
 def global_top_docs(results: Sequence[ResultRecord], top_doc: int) -> list[str]:
-    """Documents by their best photo pair over all queries."""
-    best: dict[str, float] = {}
+    """Documents by their best photo pair over all queries: the most probable, if pairs were verified, then similar."""
+    best: dict[str, tuple[float, float]] = {}
     for result in results:
         for found in result.top_docs:
-            pairs = [pair["similarity"] for pair in found["matches"]]
-            score = 1.0 if found["exact_duplicate"] else max(pairs, default=0.0)
-            best[found["document"]] = max(score, best.get(found["document"], -1.0))
-    return sorted(best, key=lambda document: (-best[document], document))[:top_doc]
+            pairs = [(pair["probability"] or 0.0, pair["similarity"]) for pair in found["matches"]]
+            score = (1.0, 1.0) if found["exact_duplicate"] else max(pairs, default=(0.0, 0.0))
+            best[found["document"]] = max(score, best.get(found["document"], (-1.0, -1.0)))
+    return sorted(best, key=lambda document: (*(-value for value in best[document]), document))[:top_doc]
 
 
 def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
@@ -143,7 +148,16 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
                 "best_similarity": best.get("similarity"),
                 **{
                     name: best.get(name)
-                    for name in ("query_page", "query_photo", "page", "photo", "quarter_turns", "mirrored")
+                    for name in (
+                        "probability",
+                        "inliers",
+                        "query_page",
+                        "query_photo",
+                        "page",
+                        "photo",
+                        "quarter_turns",
+                        "mirrored",
+                    )
                 },
             }
 

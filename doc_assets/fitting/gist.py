@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.embedding.gist import GistBank, describe, prepare
-from doc_assets.embedding.weights import Tensors, save_weights
 from doc_assets.progress import track
 from doc_assets.synthesis.attacks import ATTACKS, TURNING, attack
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.weights import Tensors, save_weights
 
 if TYPE_CHECKING:
     import torch

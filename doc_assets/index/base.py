@@ -4,7 +4,7 @@ Stores differ in what they accept silently (one takes NaN, another a vector of t
 reopened folder), so vectors are checked here, before any of them sees one.
 """
 
-import re
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,31 +14,27 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
 from doc_assets.errors import IndexSchemaError
 
 VECTOR = "image"
-"""Name of the dense vector of a point; further signals get names of their own."""
+"""Name of the dense vector of a point."""
+
+WORDS = "words"
+"""Name of the sparse vector of a point; the store weighs each word by its rarity (IDF)."""
 
 INDEXED_FIELDS = ("document_id", "merchant_id", "sha256", "drop")
 """Payload fields that filters use; each gets a payload index before the first point is written."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Part of a collection's name; raised when payload or vectors change their meaning."""
 
 _UNIT_TOLERANCE = 1e-3
-_COLLECTION = re.compile(r"photos__(?P<embedder>.+)__v(?P<version>\d+)")
 
 
-def collection_name(embedder_id: str, version: int = SCHEMA_VERSION) -> str:
-    """The one collection of an embedder: ``photos__<embedder>__v<n>``."""
-    return f"photos__{embedder_id}__v{version}"
-
-
-def embedder_of(collection: str) -> str | None:
-    """The embedder that a collection's name speaks of; None for a foreign name."""
-    match = _COLLECTION.fullmatch(collection)
-    return match["embedder"] if match else None
+def collection_name(embedder_id: str, features_id: str) -> str:
+    """The one collection of an embedder and a kind of local features: ``photos__<embedder>__<features>__v<n>``."""
+    return f"photos__{embedder_id}__{features_id}__v{SCHEMA_VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +102,20 @@ class VectorStore(ABC):
         """Gives the store back; no method works afterwards."""
 
     @abstractmethod
+    def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
+        """The unit vectors (D,) of points by id; unknown ids are left out."""
+
+    @abstractmethod
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None: ...
 
     @abstractmethod
     def _search(
         self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
+    ) -> list[list[Hit]]: ...
+
+    @abstractmethod
+    def _search_words(
+        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
     ) -> list[list[Hit]]: ...
 
     def upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
@@ -159,6 +164,18 @@ class VectorStore(ABC):
             return []
         self._check(collection, vectors)
         found = self._search(collection, vectors, limit, exclusion or Exclusion(), exact)
+        return [sorted(hits, key=lambda hit: (-hit.similarity, hit.point_id.bytes)) for hits in found]
+
+    def search_words(
+        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion | None = None
+    ) -> list[list[Hit]]:
+        """The ``limit`` photos that share most words with each bag, rare words counting more; best first, ties by id.
+
+        A bag without words finds nothing.
+        """
+        asked = [bag for bag in words if len(bag.indices)]
+        answers = iter(self._search_words(collection, asked, limit, exclusion or Exclusion()) if asked else [])
+        found = [next(answers) if len(bag.indices) else [] for bag in words]
         return [sorted(hits, key=lambda hit: (-hit.similarity, hit.point_id.bytes)) for hits in found]
 
     def _check(self, collection: str, vectors: NDArray[np.float32]) -> None:

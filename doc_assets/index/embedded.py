@@ -13,18 +13,22 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 from typing_extensions import override
 from upath import UPath
 
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
 from doc_assets.errors import StoreBusyError, StoreUnavailableError
 from doc_assets.index.base import (
     INDEXED_FIELDS,
     VECTOR,
+    WORDS,
     Exclusion,
     VectorStore,
     missing_collection,
@@ -34,7 +38,8 @@ from doc_assets.payloads import payload_from_row, payload_row
 from doc_assets.storage import write_atomic
 
 if TYPE_CHECKING:
-    from qdrant_edge import EdgeShard, Filter
+    from qdrant_edge import EdgeShard, Filter, QueryRequest
+    from qdrant_edge import SparseVector as EngineSparseVector
 
 _BATCH = 512
 _FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
@@ -88,7 +93,8 @@ class EmbeddedStore(VectorStore):
         being_made.mkdir()
         vectors = {VECTOR: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)}
         with _engine_errors(collection):
-            shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors))
+            words = {WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)}
+            shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors, sparse_vectors=words))
             for field in INDEXED_FIELDS:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
             shard.flush()
@@ -189,7 +195,7 @@ class EmbeddedStore(VectorStore):
         shard = self._shard(collection)
         for start in range(0, len(points), _BATCH):
             batch = [
-                edge.Point(point.point_id, cast("Any", {VECTOR: point.vector}), payload_row(point.payload))
+                edge.Point(point.point_id, _vectors_of(point), payload_row(point.payload))
                 for point in points[start : start + _BATCH]
             ]
             with _engine_errors(collection):
@@ -218,17 +224,45 @@ class EmbeddedStore(VectorStore):
             )
             for vector in vectors
         ]
+        found = self._ask(collection, requests)
+        return [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
+
+    @override
+    def _search_words(
+        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
+    ) -> list[list[Hit]]:
+        import qdrant_edge as edge
+
+        without = _filter(exclusion)
+        requests = [
+            edge.QueryRequest(
+                limit=limit,
+                query=edge.Query.Nearest(_sparse(bag), using=WORDS),
+                filter=without,
+                with_payload=True,
+            )
+            for bag in words
+        ]
+        return self._ask(collection, requests)
+
+    @override
+    def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
+        ids: list[Any] = [str(point_id) for point_id in point_ids]
         with _engine_errors(collection):
-            answers = self._shard(collection).query_batch(edge.QueryBatchRequest(requests))
+            records = self._shard(collection).retrieve(ids, with_payload=False, with_vector=True)
+        found: dict[uuid.UUID, NDArray[np.float32]] = {}
+        for record in records:
+            vectors: Any = record.vector
+            found[uuid.UUID(str(record.id))] = np.asarray(vectors[VECTOR], np.float32)
+        return found
+
+    def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
+        import qdrant_edge as edge
+
+        with _engine_errors(collection):
+            answers = self._shard(collection).query_batch(edge.QueryBatchRequest(list(requests)))
         return [
-            [
-                Hit(
-                    uuid.UUID(str(point.id)),
-                    min(1.0, max(-1.0, point.score)),
-                    payload_from_row(dict(point.payload or {})),
-                )
-                for point in points
-            ]
+            [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(dict(p.payload or {}))) for p in points]
             for points in answers
         ]
 
@@ -257,6 +291,19 @@ class EmbeddedStore(VectorStore):
         except FileNotFoundError:
             return {}
         return aliases
+
+
+def _vectors_of(point: IndexedPhoto) -> Any:  # noqa: ANN401 - the engine's own union of vectors
+    vectors: dict[str, Any] = {VECTOR: point.vector}
+    if len(point.words.indices):
+        vectors[WORDS] = _sparse(point.words)
+    return vectors
+
+
+def _sparse(bag: SparseVector) -> "EngineSparseVector":
+    import qdrant_edge as edge
+
+    return edge.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
 
 
 def _filter(exclusion: Exclusion) -> "Filter | None":

@@ -3,15 +3,19 @@
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload
+from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
 from doc_assets.errors import StoreUnavailableError
 from doc_assets.index.base import (
     INDEXED_FIELDS,
     VECTOR,
+    WORDS,
     Exclusion,
     VectorStore,
     missing_collection,
@@ -21,7 +25,8 @@ from doc_assets.payloads import payload_from_row, payload_row
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
-    from qdrant_client.models import Filter
+    from qdrant_client.models import Filter, QueryRequest
+    from qdrant_client.models import SparseVector as ServerSparseVector
 
 _BATCH = 256  # a request stays far below the server's limit of 32 MB
 _SCROLL = 2000
@@ -77,7 +82,8 @@ class ServerStore(VectorStore):
             return
         with self._server_errors():
             vectors = {VECTOR: models.VectorParams(size=dim, distance=models.Distance.COSINE)}
-            self._client.create_collection(collection, vectors_config=vectors)
+            words = {WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)}
+            self._client.create_collection(collection, vectors_config=vectors, sparse_vectors_config=words)
             for field in INDEXED_FIELDS:
                 self._client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD)
 
@@ -167,7 +173,7 @@ class ServerStore(VectorStore):
             batch = [
                 models.PointStruct(
                     id=str(point.point_id),
-                    vector={VECTOR: point.vector.tolist()},
+                    vector=_vectors_of(point),
                     payload=payload_row(point.payload),
                 )
                 for point in points[start : start + _BATCH]
@@ -192,17 +198,39 @@ class ServerStore(VectorStore):
             )
             for vector in vectors
         ]
+        found = self._ask(collection, requests)
+        return [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
+
+    @override
+    def _search_words(
+        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
+    ) -> list[list[Hit]]:
+        from qdrant_client import models
+
+        requests = [
+            models.QueryRequest(
+                query=_sparse(bag), using=WORDS, limit=limit, filter=_filter(exclusion), with_payload=True
+            )
+            for bag in words
+        ]
+        return self._ask(collection, requests)
+
+    @override
+    def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
+        ids: list[Any] = [str(point_id) for point_id in point_ids]
         with self._server_errors():
-            answers = self._client.query_batch_points(collection, requests)
+            records = self._client.retrieve(collection, ids, with_payload=False, with_vectors=[VECTOR])
+        found: dict[uuid.UUID, NDArray[np.float32]] = {}
+        for record in records:
+            vectors: Any = record.vector
+            found[uuid.UUID(str(record.id))] = np.asarray(vectors[VECTOR], np.float32)
+        return found
+
+    def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
+        with self._server_errors():
+            answers = self._client.query_batch_points(collection, list(requests))
         return [
-            [
-                Hit(
-                    uuid.UUID(str(point.id)),
-                    min(1.0, max(-1.0, point.score)),
-                    payload_from_row(point.payload or {}),
-                )
-                for point in answer.points
-            ]
+            [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(p.payload or {})) for p in answer.points]
             for answer in answers
         ]
 
@@ -220,6 +248,19 @@ class ServerStore(VectorStore):
                 f"The Qdrant server at {self._address} failed: {type(error).__name__}: {str(error)[:300]}. "
                 "Check DOC_ASSETS_QDRANT_URL, DOC_ASSETS_QDRANT_GRPC_PORT, the API key and that it is running."
             ) from error
+
+
+def _vectors_of(point: IndexedPhoto) -> dict[str, Any]:
+    vectors: dict[str, Any] = {VECTOR: point.vector.tolist()}
+    if len(point.words.indices):
+        vectors[WORDS] = _sparse(point.words)
+    return vectors
+
+
+def _sparse(bag: SparseVector) -> "ServerSparseVector":
+    from qdrant_client import models
+
+    return models.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
 
 
 def _filter(exclusion: Exclusion) -> "Filter | None":

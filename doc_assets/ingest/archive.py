@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from upath import UPath
 
 from doc_assets.errors import SetupError
+from doc_assets.index.base import collection_name
 from doc_assets.ledger.documents import Document
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.tables import Stamp
+from doc_assets.tables import Stamp, read_stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Archive:
 
     Attributes:
         ledger: what became of every document.
-        bulk: root of staged documents, photos and embeddings; a local folder or any fsspec path.
+        bulk: root of staged documents, photos, embeddings and local features; a local folder or any fsspec path.
     """
 
     ledger: Ledger
@@ -55,6 +56,11 @@ class Archive:
         """The chunk's documents that belong to the archive now."""
         return self.ledger.documents.of_chunk(chunk.drop_key, chunk.positions, current_only=True)
 
+    def chunk_of(self, document: Document) -> Chunk:
+        """The chunk that the document was committed with."""
+        chunks = self.chunks(document.drop_key)
+        return chunks[document.position // len(chunks[0].positions)]
+
     def photo_shard(self, chunk: Chunk) -> UPath:
         """Where the chunk's photos are."""
         return self.bulk / "photos" / chunk.drop_key / chunk.name
@@ -63,11 +69,17 @@ class Archive:
         """Where the chunk's vectors by that embedder are."""
         return self.bulk / "embeddings" / embedder_id / chunk.drop_key / chunk.name
 
-    def embedder_ids(self) -> Iterator[str]:
-        """Embedders whose vectors are kept."""
-        root = self.bulk / "embeddings"
-        if root.exists():
-            yield from sorted(path.name for path in root.iterdir() if path.is_dir())
+    def feature_shard(self, chunk: Chunk, features_id: str) -> UPath:
+        """Where the chunk's local features of that kind are."""
+        return self.bulk / "local_features" / features_id / chunk.drop_key / chunk.name
+
+    def derived_shards(self, chunk: Chunk) -> Iterator[UPath]:
+        """Every table made from the chunk's photos, of whatever embedder and kind of features."""
+        for stage in ("embeddings", "local_features"):
+            root = self.bulk / stage
+            if root.exists():
+                for folder in sorted(root.iterdir(), key=lambda path: path.name):
+                    yield folder / chunk.drop_key / chunk.name
 
 
 def stamp(made_with: str, documents: list[Document]) -> Stamp:
@@ -75,6 +87,50 @@ def stamp(made_with: str, documents: list[Document]) -> Stamp:
     return Stamp.of(made_with, ((document.document_id, str(document.sha256)) for document in documents))
 
 
-def embeddings_made_with(embedder_id: str, photos_version: str) -> str:
-    """Version of embeddings: other photos or another embedder make other vectors."""
-    return f"{embedder_id}|{photos_version}"
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What everything in a collection is made with.
+
+    Attributes:
+        photos: version of the photos.
+        embedder_id: of the vectors.
+        features_id: of the local features and words.
+    """
+
+    photos: str
+    embedder_id: str
+    features_id: str
+
+    @property
+    def embeddings(self) -> str:
+        """Other photos or another embedder make other vectors."""
+        return f"{self.embedder_id}|{self.photos}"
+
+    @property
+    def features(self) -> str:
+        """Other photos or another method make other features."""
+        return f"{self.features_id}|{self.photos}"
+
+    @property
+    def points(self) -> str:
+        """Version of what is indexed."""
+        return f"{self.embedder_id}|{self.features_id}|{self.photos}"
+
+    @property
+    def collection(self) -> str:
+        """The collection that they fill."""
+        return collection_name(self.embedder_id, self.features_id)
+
+
+def require_photos(archive: Archive, chunk: Chunk, photos_version: str) -> None:
+    """Refuses to go on from photos that are missing or stale.
+
+    Raises:
+        SetupError: if they are.
+    """
+    found = read_stamp(archive.photo_shard(chunk))
+    if found != stamp(photos_version, archive.current(chunk)):
+        raise SetupError(
+            f"The photos of drop {chunk.drop_key} (chunk {chunk.positions.start}) are missing or were cut with "
+            "other settings or from other versions of its documents. Materialize photos of this drop first."
+        )

@@ -8,12 +8,11 @@ from pathlib import Path
 from upath import UPath
 
 from doc_assets.documents.staging import sha256_of, staged_path
-from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import IndexSchemaError
 from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive, Chunk
+from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ledger.documents import Document
-from doc_assets.photos.shards import read_payloads
+from doc_assets.payloads import read_payloads
 from doc_assets.progress import track
 from doc_assets.storage import LEFTOVER_PATTERN, is_local
 
@@ -39,7 +38,7 @@ class Findings:
 
 
 def check_archive(
-    archive: Archive, store: VectorStore, alias: str, embedder_id: str, *, read_data: bool = False
+    archive: Archive, store: VectorStore, alias: str, versions: Versions, *, read_data: bool = False
 ) -> Findings:
     """Compares everything the ledger says of current documents with what is kept of them.
 
@@ -47,7 +46,7 @@ def check_archive(
         archive: the ledger and its files.
         store: an open vector store.
         alias: the alias that searches use.
-        embedder_id: whose vectors should be complete.
+        versions: whose vectors and features should be complete.
         read_data: whether every staged document is read and its digest compared, which finds flipped bits.
     """
     findings = Findings()
@@ -57,7 +56,7 @@ def check_archive(
     if pending:
         findings.add(f"{pending} documents are sealed but not read; run ingest_drop_job for their drops.")
     _check_staged(archive, expected, findings, read_data=read_data)
-    _check_tables(archive, expected, embedder_id, findings)
+    _check_tables(archive, expected, versions, findings)
     _check_collection(store, alias, expected, findings)
     _check_leftovers(archive.bulk, findings)
     return findings
@@ -74,55 +73,40 @@ def _check_staged(archive: Archive, expected: dict[str, Document], findings: Fin
             findings.add(f"{document.file_name}: the staged copy {path} was changed; drop the document again.")
 
 
-def _check_tables(archive: Archive, expected: dict[str, Document], embedder_id: str, findings: Findings) -> None:
+def _check_tables(archive: Archive, expected: dict[str, Document], versions: Versions, findings: Findings) -> None:
     drops = archive.ledger.intake.drop_keys()
-    photos: Counter[str] = Counter()
-    vectors: Counter[str] = Counter()
+    rows: dict[str, Counter[str]] = {"photos": Counter(), "vectors": Counter(), "local features": Counter()}
     for drop_key in track(drops, "tables", len(drops)):
         for chunk in archive.chunks(drop_key):
-            for document_id in _photo_owners(archive, chunk, expected, findings):
-                photos[document_id] += 1
-            for document_id in _vector_owners(archive, chunk, embedder_id, expected, findings):
-                vectors[document_id] += 1
-    findings.photos, findings.vectors = photos.total(), vectors.total()
+            tables = {
+                "photos": archive.photo_shard(chunk),
+                "vectors": archive.embedding_shard(chunk, versions.embedder_id),
+                "local features": archive.feature_shard(chunk, versions.features_id),
+            }
+            for what, path in tables.items():
+                rows[what].update(_owners(path, what, expected, findings))
+    findings.photos, findings.vectors = rows["photos"].total(), rows["vectors"].total()
     for document_id, document in expected.items():
         if document.n_photos is None:
             findings.add(f"{document.file_name}: its photos were never cut; run ingest_drop_job.")
             continue
-        if photos[document_id] != document.n_photos:
-            findings.add(
-                f"{document.file_name}: the ledger counts {document.n_photos} photos, Parquet holds "
-                f"{photos[document_id]}; run ingest_drop_job for drop {document.drop_key}."
-            )
-        if vectors[document_id] != document.n_photos:
-            findings.add(
-                f"{document.file_name}: {document.n_photos} photos, {vectors[document_id]} vectors by {embedder_id}; "
-                f"run ingest_drop_job for drop {document.drop_key}."
-            )
-
-
-def _photo_owners(archive: Archive, chunk: Chunk, expected: dict[str, Document], findings: Findings) -> Iterator[str]:
-    path = archive.photo_shard(chunk)
-    if path.exists():
-        for payload in read_payloads(path):
-            if _is_current(payload.document_id, payload.sha256, expected):
-                yield payload.document_id
-            else:
-                findings.add(f"{path}: a photo of {payload.file_name} that is no longer current; run the re-index.")
-
-
-def _vector_owners(
-    archive: Archive, chunk: Chunk, embedder_id: str, expected: dict[str, Document], findings: Findings
-) -> Iterator[str]:
-    path = archive.embedding_shard(chunk, embedder_id)
-    if path.exists():
-        for row in read_embeddings(path):
-            if _is_current(row.payload.document_id, row.payload.sha256, expected):
-                yield row.payload.document_id
-            else:
+        for what, counts in rows.items():
+            if counts[document_id] != document.n_photos:
                 findings.add(
-                    f"{path}: a vector of {row.payload.file_name} that is no longer current; run the re-index."
+                    f"{document.file_name}: the ledger counts {document.n_photos} photos, Parquet holds "
+                    f"{counts[document_id]} {what}; run ingest_drop_job for drop {document.drop_key}."
                 )
+
+
+def _owners(path: UPath, what: str, expected: dict[str, Document], findings: Findings) -> Iterator[str]:
+    """The document of every row of a table, if it is one that should be there."""
+    if not path.exists():
+        return
+    for payload in read_payloads(path):
+        if _is_current(payload.document_id, payload.sha256, expected):
+            yield payload.document_id
+        else:
+            findings.add(f"{path}: {what} of {payload.file_name} that is no longer current; run the re-index.")
 
 
 def _is_current(document_id: str, sha256: str, expected: dict[str, Document]) -> bool:

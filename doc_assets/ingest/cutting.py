@@ -10,9 +10,10 @@ from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
 from doc_assets.ledger.documents import Document
+from doc_assets.payloads import read_payloads
 from doc_assets.photos.base import PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, encode_jpeg
-from doc_assets.photos.shards import StoredPhoto, read_payloads, write_photos
+from doc_assets.photos.shards import StoredPhoto, write_photos
 from doc_assets.progress import track
 from doc_assets.tables import read_stamp
 

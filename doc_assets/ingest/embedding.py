@@ -8,8 +8,7 @@ from datetime import datetime
 from doc_assets.datatypes import PhotoPayload, RgbImage
 from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import write_embeddings
-from doc_assets.errors import SetupError
-from doc_assets.ingest.archive import Archive, Chunk, embeddings_made_with, stamp
+from doc_assets.ingest.archive import Archive, Chunk, Versions, require_photos, stamp
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photos
 from doc_assets.progress import track
@@ -43,7 +42,7 @@ def embed_drop(
         SetupError: if the drop's photos were not cut with ``photos_version``.
     """
     chunks = archive.chunks(drop_key)
-    version = embeddings_made_with(embedder.embedder_id, photos_version)
+    version = _made_with(embedder, photos_version)
     photos = vectors = embedded = 0
     began = time.monotonic()
     for chunk in track(chunks, "embeddings", len(chunks)):
@@ -59,7 +58,7 @@ def _embed_chunk(archive: Archive, embedder: Embedder, photos_version: str, chun
     documents = archive.current(chunk)
     require_photos(archive, chunk, photos_version)
     path = archive.embedding_shard(chunk, embedder.embedder_id)
-    wanted = stamp(embeddings_made_with(embedder.embedder_id, photos_version), documents)
+    wanted = stamp(_made_with(embedder, photos_version), documents)
     if read_stamp(path) == wanted:
         return 0
     payloads: list[PhotoPayload] = []
@@ -74,15 +73,5 @@ def _embed_chunk(archive: Archive, embedder: Embedder, photos_version: str, chun
     return len(vectors)
 
 
-def require_photos(archive: Archive, chunk: Chunk, photos_version: str) -> None:
-    """Refuses to go on from photos that are missing or stale.
-
-    Raises:
-        SetupError: if they are.
-    """
-    found = read_stamp(archive.photo_shard(chunk))
-    if found != stamp(photos_version, archive.current(chunk)):
-        raise SetupError(
-            f"The photos of drop {chunk.drop_key} (chunk {chunk.positions.start}) are missing or were cut with "
-            "other settings or from other versions of its documents. Materialize photos of this drop first."
-        )
+def _made_with(embedder: Embedder, photos_version: str) -> str:
+    return Versions(photos_version, embedder.embedder_id, "").embeddings

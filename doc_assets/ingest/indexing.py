@@ -1,15 +1,15 @@
-"""Stages ``indexed_photos`` and ``photo_collection``: vectors -> the collection that searches use."""
+"""Stages ``indexed_photos`` and ``photo_collection``: vectors and words -> the collection that searches use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from doc_assets.datatypes import IndexedPhoto, point_id
-from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
-from doc_assets.index.base import VectorStore, collection_name
-from doc_assets.ingest.archive import Archive, Chunk, embeddings_made_with, stamp
+from doc_assets.index.base import VectorStore
+from doc_assets.ingest.archive import Archive, Chunk, Versions, stamp
+from doc_assets.local_features.shards import read_words
 from doc_assets.progress import track
 from doc_assets.tables import read_stamp
 
@@ -65,38 +65,40 @@ class CollectionReport:
 
 
 def index_drop(
-    archive: Archive, store: VectorStore, embedder: Embedder, photos_version: str, drop_key: str, now: datetime
+    archive: Archive, store: VectorStore, versions: Versions, dim: int, drop_key: str, now: datetime
 ) -> IndexReport:
-    """Upserts the vectors of a drop's current documents; doing it again changes nothing.
+    """Upserts vectors and words of a drop's current documents; doing it again changes nothing.
+
+    Args:
+        archive: where they are.
+        store: where they go.
+        versions: what they must be made with.
+        dim: length of a vector.
+        drop_key: the drop.
+        now: for the ledger.
 
     Raises:
-        SetupError: if the drop was not embedded with this embedder and these photos.
+        SetupError: if the drop was not embedded and described with these versions.
     """
-    collection = collection_name(embedder.embedder_id)
-    version = embeddings_made_with(embedder.embedder_id, photos_version)
-    store.create(collection, embedder.dim)
+    collection = versions.collection
+    store.create(collection, dim)
     chunks = archive.chunks(drop_key)
     points = removed = 0
     for chunk in track(chunks, "index", len(chunks)):
         documents = archive.current(chunk)
-        if read_stamp(archive.embedding_shard(chunk, embedder.embedder_id)) != stamp(version, documents):
-            raise SetupError(
-                f"The embeddings of drop {drop_key} (chunk {chunk.positions.start}) by {embedder.embedder_id} are "
-                "missing or stale. Materialize photo_embeddings of this drop first."
-            )
-        fresh = list(_points(archive, chunk, embedder.embedder_id))
+        _require_made_with(archive, chunk, versions)
+        fresh = list(_points(archive, chunk, versions))
         ids = [document.document_id for document in documents]
         removed += store.replace_documents(collection, ids, fresh)
         archive.ledger.documents.record_indexed([document.id for document in documents], collection)
         points += len(fresh)
     store.finish(collection)
-    archive.ledger.documents.complete_stage(drop_key, STAGE, version, now)
+    archive.ledger.documents.complete_stage(drop_key, STAGE, versions.points, now)
     return IndexReport(collection, points, removed, store.count(collection))
 
 
-def inspect_collection(archive: Archive, store: VectorStore, embedder: Embedder, alias: str) -> CollectionReport:
-    """How the embedder's collection compares with the ledger."""
-    collection = collection_name(embedder.embedder_id)
+def inspect_collection(archive: Archive, store: VectorStore, collection: str, alias: str) -> CollectionReport:
+    """How a collection compares with the ledger."""
     counts = archive.ledger.documents.counts()
     return CollectionReport(
         alias=alias,
@@ -108,14 +110,14 @@ def inspect_collection(archive: Archive, store: VectorStore, embedder: Embedder,
     )
 
 
-def publish_collection(archive: Archive, store: VectorStore, embedder: Embedder, alias: str) -> CollectionReport:
-    """Points the alias at the embedder's collection once it is complete.
+def publish_collection(archive: Archive, store: VectorStore, collection: str, dim: int, alias: str) -> CollectionReport:
+    """Points the alias at the collection of the versions in use once it is complete.
 
-    While a new embedder's collection is being filled, searches go on using the old one. A first collection is
-    published at once: an incomplete archive finds more than none.
+    While a new one is being filled, searches go on using the old one. A first collection is published at once:
+    an incomplete archive finds more than none.
     """
-    store.create(collection_name(embedder.embedder_id), embedder.dim)
-    report = inspect_collection(archive, store, embedder, alias)
+    store.create(collection, dim)
+    report = inspect_collection(archive, store, collection, alias)
     is_first = store.resolve(alias) is None
     if not report.published and (is_first or report.is_complete):
         store.publish(alias, report.collection)
@@ -123,6 +125,23 @@ def publish_collection(archive: Archive, store: VectorStore, embedder: Embedder,
     return report
 
 
-def _points(archive: Archive, chunk: Chunk, embedder_id: str) -> Iterator[IndexedPhoto]:
-    for row in read_embeddings(archive.embedding_shard(chunk, embedder_id)):
-        yield IndexedPhoto(point_id(row.payload.key, embedder_id), row.vector, row.payload)
+def _require_made_with(archive: Archive, chunk: Chunk, versions: Versions) -> None:
+    documents = archive.current(chunk)
+    needed = {
+        "photo_embeddings": (archive.embedding_shard(chunk, versions.embedder_id), versions.embeddings),
+        "local_features": (archive.feature_shard(chunk, versions.features_id), versions.features),
+    }
+    for asset, (path, made_with) in needed.items():
+        if read_stamp(path) != stamp(made_with, documents):
+            raise SetupError(
+                f"The {asset} of drop {chunk.drop_key} (chunk {chunk.positions.start}, {made_with}) are missing or "
+                f"stale. Materialize {asset} of this drop first."
+            )
+
+
+def _points(archive: Archive, chunk: Chunk, versions: Versions) -> Iterator[IndexedPhoto]:
+    described = read_words(archive.feature_shard(chunk, versions.features_id))
+    words = {row.payload.key: row.words for row in described}
+    for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
+        key = row.payload.key
+        yield IndexedPhoto(point_id(key, versions.embedder_id), row.vector, words[key], row.payload)

@@ -9,11 +9,11 @@ from doc_assets.ledger.ledger import Ledger
 
 
 def discard_results(ledger: Ledger, bulk: UPath, drop_keys: Sequence[str]) -> None:
-    """Removes the photo and embedding tables of drops; documents, their states and points stay until replaced."""
+    """Removes what was made from the documents of drops; documents, their states and points stay until replaced."""
     archive = Archive(ledger, bulk)
     for drop_key in drop_keys:
         ledger.documents.reopen(drop_key)
         for chunk in archive.chunks(drop_key):
             archive.photo_shard(chunk).unlink(missing_ok=True)
-            for embedder_id in archive.embedder_ids():
-                archive.embedding_shard(chunk, embedder_id).unlink(missing_ok=True)
+            for shard in archive.derived_shards(chunk):
+                shard.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Takes documents out of older drops' tables when a newer version has replaced them.
 
-Vectors need no such step: a document's points are replaced as a whole when its new version is indexed.
+Points need no such step: a document's points are replaced as a whole when its new version is indexed.
 """
 
 from upath import UPath
@@ -19,8 +19,8 @@ def remove_superseded(archive: Archive, chunk: Chunk) -> None:
         older = Chunk(*positions_of_older)
         kept = archive.current(older)
         _prune(archive.photo_shard(older), kept)
-        for embedder_id in archive.embedder_ids():
-            _prune(archive.embedding_shard(older, embedder_id), kept)
+        for shard in archive.derived_shards(older):
+            _prune(shard, kept)
 
 
 def _prune(path: UPath, kept: list[Document]) -> None:

@@ -1,7 +1,7 @@
 """What became of every document: read, cut, indexed, superseded."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -143,6 +143,15 @@ class DocumentLedger:
                 )
                 newest |= {document.document_id: document for document in _documents(connection, query)}
         return newest
+
+    def current_with_ids(self, document_ids: Collection[str]) -> dict[str, Document]:
+        """Current documents by their ids; unknown ids are left out."""
+        found: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in _parts(sorted(document_ids)):
+                query = select(*_COLUMNS).where(DocumentRow.document_id.in_(part), DocumentRow.is_current)
+                found |= {document.document_id: document for document in _documents(connection, query)}
+        return found
 
     def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
         """Current documents by the digest of their bytes."""

@@ -38,6 +38,17 @@ class ResultRecord:
     elapsed_s: float
     top_docs: list[dict[str, Any]]
 
+    @property
+    def best_probability(self) -> float | None:
+        """That the best document shows the same shot: 1 for an identical file; None without one, or unverified."""
+        if not self.top_docs:
+            return None
+        best = self.top_docs[0]
+        if best["exact_duplicate"]:
+            return 1.0
+        probability = best["matches"][0]["probability"] if best["matches"] else None
+        return None if probability is None else float(probability)
+
 
 class SearchLedger:
     """The tables ``searches`` and ``search_results``."""

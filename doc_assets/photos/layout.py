@@ -20,6 +20,7 @@ _PAPER_STEP = 3  # a ninth of the pixels tells the paper as well as all
 _RULE_PX = 50  # shortest ruled line; at 3 degrees of skew a line of 3 px still has runs this long
 _RULE_THICKNESS_PX = 8
 _MIN_GAP_PX = 5  # paper between two photos of one table
+_MAX_INK_BETWEEN = 0.4  # of a table's cells beside its photos: rules and captions, no more
 _SAME_SHARE = 0.9
 _MAX_BLOBS = 30
 _MAX_PHOTOS_A_BLOB = 8
@@ -40,7 +41,7 @@ class LayoutExtractor(PhotoExtractor):
         min_texture_share: pixels of a photo that differ from its median shade; excludes shaded boxes.
     """
 
-    version = "layout-2"
+    version = "layout-3"
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class LayoutExtractor(PhotoExtractor):
         self._min_area_share = min_area_share
         self._min_contrast = min_contrast
         self._min_texture_share = min_texture_share
-        self.version = f"layout-2/{min_side_share:g}/{min_area_share:g}/{min_contrast}/{min_texture_share:g}"
+        self.version = f"layout-3/{min_side_share:g}/{min_area_share:g}/{min_contrast}/{min_texture_share:g}"
 
     @override
     def find(self, page: RgbImage) -> list[PhotoArea]:
@@ -86,14 +87,12 @@ class LayoutExtractor(PhotoExtractor):
         for blob, left, top in self._blobs(ink):
             height, width = blob.shape
             inner = unruled[top : top + height, left : left + width] & blob
-            found += _settle(
-                self._in_blob(blob, left, top, grey),
-                [
-                    rectangle
-                    for part, x, y in self._blobs(inner, grey.shape)
-                    for rectangle in self._in_blob(part, left + x, top + y, grey)
-                ],
-            )
+            parts = [
+                rectangle
+                for part, x, y in self._blobs(inner, grey.shape)
+                for rectangle in self._in_blob(part, left + x, top + y, grey)
+            ]
+            found += _settle(self._in_blob(blob, left, top, grey), parts, _ink_between(blob, left, top, parts))
         found.sort(key=lambda rectangle: -rectangle.width * rectangle.height)
         kept: list[Rectangle] = []
         for rectangle in found:  # a sign inside a photo is a part of it
@@ -170,16 +169,27 @@ def paper_colour(page: RgbImage) -> NDArray[np.uint8]:
     return colour
 
 
-def _settle(whole: list[Rectangle], parts: list[Rectangle]) -> list[Rectangle]:
+def _ink_between(blob: Mask, left: int, top: int, parts: list[Rectangle]) -> float:
+    """Share of ink in a blob's extent where no part lies; 1 if the parts leave nothing."""
+    rest = np.ones(blob.shape, bool)
+    for part in parts:
+        x, y = part.x - left, part.y - top
+        rest[
+            max(0, int(y - part.height / 2)) : int(y + part.height / 2) + 1,
+            max(0, int(x - part.width / 2)) : int(x + part.width / 2) + 1,
+        ] = False
+    return float(blob[rest].mean()) if rest.any() else 1.0
+
+
+def _settle(whole: list[Rectangle], parts: list[Rectangle], ink_between: float) -> list[Rectangle]:
     """What a blob is: the rectangles found with ruled lines in it, or those found without.
 
     Without lines photos of one table come apart, and edges are sharper. But a photo's own thin bridges over
-    a bright sky count as lines too, so parts are believed only if paper lies between them, and a single part
+    a bright wall count as lines too, so parts are believed only if paper lies between them, and a single part
     only if it is nearly the whole.
     """
-    if len(parts) > len(whole) and all(
-        _gap(one, other) >= _MIN_GAP_PX for i, one in enumerate(parts) for other in parts[:i]
-    ):
+    apart = all(_gap(one, other) >= _MIN_GAP_PX for i, one in enumerate(parts) for other in parts[:i])
+    if len(parts) > len(whole) and apart and ink_between <= _MAX_INK_BETWEEN:
         return parts
     return [next((part for part in parts if _shared(part, rectangle) >= _SAME_SHARE), rectangle) for rectangle in whole]
 

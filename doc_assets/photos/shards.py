@@ -47,9 +47,3 @@ def read_photos(path: UPath) -> Iterator[StoredPhoto]:
     """The shard's photos in order, a few in memory at a time."""
     for row in read_rows(path):
         yield StoredPhoto(payload_from_row(row), row["skew_deg"], row["image"]["bytes"])
-
-
-def read_payloads(path: UPath) -> Iterator[PhotoPayload]:
-    """Which photos the shard holds, without their pixels."""
-    for row in read_rows(path, [field.name for field in PAYLOAD_FIELDS], batch_rows=4096):
-        yield payload_from_row(row)

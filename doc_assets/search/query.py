@@ -1,4 +1,4 @@
-"""A document that is searched for: its bytes' digest and its photos' vectors, nothing on disk."""
+"""A document that is searched for: its bytes' digest, its photos' vectors and keypoints, nothing on disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,23 +7,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import N_VIEWS, Page, PhotoCrop, RgbImage
+from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.documents.faults import DocumentState, ReadReport
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_stable, sha256_of
 from doc_assets.embedding.base import Embedder
 from doc_assets.errors import UnreadableDocumentError
+from doc_assets.local_features.describer import Describer
+from doc_assets.local_features.sift import mirrored
 from doc_assets.photos.base import PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
 
 
 @dataclass(frozen=True, slots=True)
 class QueryPhoto:
-    """A photo of a query document: where it is, and its eight views' vectors (8, D)."""
+    """A photo of a query document.
+
+    Attributes:
+        crop: where it is; its pixels are gone.
+        views: its eight views' vectors (8, D).
+        features, mirrored_features: its keypoints, as it is and mirrored left-right.
+        words: its visual words, as it is and mirrored; turning does not change them.
+    """
 
     crop: PhotoCrop
     views: NDArray[np.float32]
+    features: LocalFeatures
+    mirrored_features: LocalFeatures
+    words: tuple[SparseVector, SparseVector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class QueryReader:
     """Everything between a query file and its vectors, with the archive's own extractor and embedder.
 
     Attributes:
-        reader, extractor, embedder: as the archive was made with.
+        reader, extractor, embedder, describer: as the archive was made with.
         max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
             so that the same photo gives the same vector.
     """
@@ -59,6 +71,7 @@ class QueryReader:
     reader: DocumentReader
     extractor: PhotoExtractor
     embedder: Embedder
+    describer: Describer
     max_side_px: int
     jpeg_quality: int
 
@@ -97,14 +110,22 @@ class QueryReader:
         )
 
     def _embedded(self, crops: Sequence[PhotoCrop]) -> Iterator[QueryPhoto]:
-        """The crops with their vectors and without their pixels."""
+        """The crops with what they are searched by and without their pixels."""
         if not crops:
             return
-        views = self.embedder.embed_views(self._as_stored(crop.pixels) for crop in crops)
+        stored = [self._as_stored(crop.pixels) for crop in crops]
+        views = self.embedder.embed_views(stored)
         nothing: RgbImage = np.empty((0, 0, 3), np.uint8)
-        for crop, vectors in zip(crops, views.reshape(-1, N_VIEWS, self.embedder.dim), strict=True):
-            bare = PhotoCrop(crop.page_index, crop.photo_index, crop.box, crop.skew_deg, nothing)
-            yield QueryPhoto(bare, vectors)
+        for crop, pixels, vectors in zip(crops, stored, views, strict=True):
+            features, words = self.describer.describe(pixels)
+            flipped = mirrored(features)
+            yield QueryPhoto(
+                crop=PhotoCrop(crop.page_index, crop.photo_index, crop.box, crop.skew_deg, nothing),
+                views=vectors,
+                features=features,
+                mirrored_features=flipped,
+                words=(words, self.describer.words.encode(flipped)),
+            )
 
     def _as_stored(self, pixels: RgbImage) -> RgbImage:
         return decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))

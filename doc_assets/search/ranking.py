@@ -1,7 +1,8 @@
 """From photo matches to ranked documents; pure arithmetic on small values.
 
-Let ``best(q, d)`` be the highest similarity between query photo q and any photo of document d that was
-retrieved for q, in any of the eight views; 0 if none was. Then a document's score is
+Of the photos of document d that were retrieved for query photo q, the best one is the most probable, if pairs were
+verified, and the most similar. Let ``best(q, d)`` be its similarity in any of the eight views; 0 if none was
+retrieved. Then a document's score is
 
     max    the best photo pair:       max over q of best(q, d)
     sum    all photos together:       sum over q of best(q, d)
@@ -13,11 +14,13 @@ archive was there earlier; then the others in the same order. Within each group 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from doc_assets.datatypes import PhotoPayload, View
+from doc_assets.datatypes import PhotoKey, PhotoPayload, View
+from doc_assets.verification.geometry import Alignment
 
 Aggregation = Literal["max", "sum", "mean"]
 
@@ -32,6 +35,9 @@ class PhotoMatch:
         similarity: cosine in [-1, 1].
         view: how the query photo must be mirrored and turned to look like the archive photo.
         same_batch: whether the photo is another query document's and not the archive's.
+        promise: how high the signals ranked it together; orders candidates before they are verified.
+        alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
+        probability: that both show the same shot, in [0, 1]; None if the pair was not verified.
     """
 
     query_photo: int
@@ -39,6 +45,33 @@ class PhotoMatch:
     similarity: float
     view: View
     same_batch: bool = False
+    promise: float = 0.0
+    alignment: Alignment | None = None
+    probability: float | None = None
+
+    @property
+    def pair(self) -> tuple[int, PhotoKey]:
+        """Which two photos."""
+        return self.query_photo, self.payload.key
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRule:
+    """When a photo pair counts as matched.
+
+    Attributes:
+        probability: at least this, if it was verified.
+        similarity: at least this, if it was not.
+    """
+
+    probability: float = 0.5
+    similarity: float = 0.7
+
+    def holds(self, match: PhotoMatch) -> bool:
+        """Whether ``match`` counts."""
+        if match.probability is not None:
+            return match.probability >= self.probability
+        return match.similarity >= self.similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +93,9 @@ class DocumentMatch:
     same_batch: bool
     matches: tuple[PhotoMatch, ...]
 
-    def n_matched_photos(self, min_similarity: float) -> int:
-        """How many query photos have a match of at least ``min_similarity`` in it."""
-        return sum(match.similarity >= min_similarity for match in self.matches)
+    def n_matched_photos(self, rule: MatchRule) -> int:
+        """How many query photos have a match in it."""
+        return sum(rule.holds(match) for match in self.matches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +113,7 @@ def rank_documents(
     n_query_photos: int,
     aggregation: Aggregation,
     top_doc: int,
-    match_similarity: float,
+    rule: MatchRule,
     twins: Sequence[Twin] = (),
 ) -> list[DocumentMatch]:
     """The best ``top_doc`` documents in the order that the module describes, ties by document id.
@@ -90,7 +123,7 @@ def rank_documents(
         n_query_photos: photos of the query document, those without a match included.
         aggregation: see the module.
         top_doc: most documents returned; twins are returned even beyond it.
-        match_similarity: a pair at least this similar makes its document a matched one.
+        rule: which pairs make their document a matched one.
         twins: documents with the query document's bytes. They score as a perfect copy, because they are one.
     """
     by_document: dict[str, dict[int, PhotoMatch]] = {}
@@ -111,13 +144,24 @@ def rank_documents(
     found.sort(
         key=lambda document: (
             not document.exact_duplicate,
-            document.n_matched_photos(match_similarity) == 0,
+            document.n_matched_photos(rule) == 0,
             document.same_batch,
             -document.score,
             document.document_id,
         )
     )
     return found[: max(top_doc, len(exact))]
+
+
+def best_of_each_photo(matches: Iterable[PhotoMatch], top_k: int) -> list[PhotoMatch]:
+    """The ``top_k`` best matches of every query photo: the most probable if verified, else the most promising."""
+    kept: list[PhotoMatch] = []
+    counts: Counter[int] = Counter()
+    for match in sorted(matches, key=lambda m: (-(m.probability or 0.0), -m.promise, -m.similarity)):
+        if counts[match.query_photo] < top_k:
+            counts[match.query_photo] += 1
+            kept.append(match)
+    return kept
 
 
 def _document(
@@ -136,9 +180,9 @@ def _document(
     )
 
 
-def _order(match: PhotoMatch) -> tuple[float, int, int]:
+def _order(match: PhotoMatch) -> tuple[float, float, int, int]:
     """Best first; of equals the first photo of the document, so that results never flicker."""
-    return -match.similarity, match.payload.photo_index, match.query_photo
+    return -(match.probability or 0.0), -match.similarity, match.payload.photo_index, match.query_photo
 
 
 def _score(matches: Iterable[PhotoMatch], n_query_photos: int, aggregation: Aggregation) -> float:

@@ -1,53 +1,155 @@
-"""Each query photo's nearest photos: in the collection, and among the other documents of its batch."""
+"""Candidates for each query photo: by its vector in eight views and by its visual words.
 
-from collections import Counter
+They come from the archive and from the other documents of the query's batch. Vectors see the whole photo whatever
+was done to its tones, words see its parts whatever was cut away. The two lists are fused by reciprocal rank
+(Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009).
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from doc_assets.datatypes import N_VIEWS, Hit, PhotoKey, PhotoPayload, View, point_id
+from doc_assets.datatypes import N_VIEWS, Hit, LocalFeatures, PhotoKey, PhotoPayload, SparseVector, View, point_id
 from doc_assets.index.base import Exclusion, VectorStore
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 
+_RANK_OFFSET = 60  # of reciprocal rank fusion, as published
+
+
+@dataclass(slots=True)
+class Retrieved:
+    """What two signals found for one document, best first within each query photo.
+
+    Attributes:
+        by_vector: nearest vectors.
+        by_words: most shared words; their similarity is that of the vectors too.
+    """
+
+    by_vector: list[PhotoMatch] = field(default_factory=list)
+    by_words: list[PhotoMatch] = field(default_factory=list)
+
 
 def retrieve_from_archive(
-    store: VectorStore, collection: str, query: QueryDocument, top_k: int
-) -> Iterator[PhotoMatch]:
-    """The ``top_k`` nearest archive photos of every query photo over all eight views.
+    store: VectorStore, collection: str, query: QueryDocument, top_k: int, *, use_words: bool
+) -> Retrieved:
+    """The ``top_k`` nearest archive photos of every query photo by each signal.
 
     The query document itself is excluded in the filter, so that its own photos cannot push others out.
     """
+    found = Retrieved()
     if not query.photos:
-        return
+        return found
     vectors = np.concatenate([photo.views for photo in query.photos])
     own = Exclusion(document_ids=(query.document_id,))
     hits = store.search(collection, vectors, top_k, own)
     for number in range(len(query.photos)):
-        yield from _best_views(number, hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
+        found.by_vector += _best_views(number, hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
+    if use_words:
+        bags = [bag for photo in query.photos for bag in photo.words]
+        sharing = store.search_words(collection, bags, top_k, own)
+        merged = [_best_of(sharing[2 * number : 2 * number + 2], top_k) for number in range(len(query.photos))]
+        known = store.vectors(collection, list({hit.point_id for hits in merged for hit in hits}))
+        for number, word_hits in enumerate(merged):
+            for hit in word_hits:
+                found.by_words.append(_seen_best(number, query.photos[number], known[hit.point_id], hit.payload))
+    return found
 
 
 class Batch:
     """The documents that are searched together, as an archive of their own that nobody keeps."""
 
     def __init__(self, documents: Sequence[QueryDocument], embedder_id: str, label: str) -> None:
-        self._payloads = [_payload(document, photo, label) for document in documents for photo in document.photos]
+        photos = [(document, photo) for document in documents for photo in document.photos]
+        self._payloads = [_payload(document, photo, label) for document, photo in photos]
         self._ids = [point_id(payload.key, embedder_id) for payload in self._payloads]
-        upright = [photo.views[0] for document in documents for photo in document.photos]
+        self._features = {p.key: photo.features for p, (_, photo) in zip(self._payloads, photos, strict=True)}
+        upright = [photo.views[0] for _, photo in photos]
         self._vectors = np.stack(upright) if upright else np.empty((0, 0), np.float32)
+        self._words = _SharedWords([photo.words[0] for _, photo in photos])
 
-    def retrieve(self, query: QueryDocument, top_k: int) -> Iterator[PhotoMatch]:
+    def retrieve(self, query: QueryDocument, top_k: int, *, use_words: bool) -> Retrieved:
         """As ``retrieve_from_archive``, exactly, among the batch's other documents."""
+        found = Retrieved()
         others = np.array([payload.document_id != query.document_id for payload in self._payloads], bool)
         if not others.any():
-            return
+            return found
+        most = min(top_k, int(others.sum()))
         for number, photo in enumerate(query.photos):
-            similarities = photo.views @ self._vectors.T  # (8, photos of the batch)
-            similarities[:, ~others] = -np.inf
-            views = similarities.argmax(axis=0)
-            best = similarities[views, np.arange(len(self._payloads))]
-            for at in np.argsort(-best, kind="stable")[: min(top_k, int(others.sum()))]:
-                yield PhotoMatch(number, self._payloads[at], float(best[at]), View.at(int(views[at])), True)
+            best = (photo.views @ self._vectors.T).max(axis=0)
+            best[~others] = -np.inf
+            found.by_vector += self._matches(number, photo, np.argsort(-best, kind="stable")[:most])
+            if use_words:
+                shared = np.max([self._words.weights(bag) for bag in photo.words], axis=0)
+                shared[~others] = 0
+                order = np.argsort(-shared, kind="stable")[:most]
+                found.by_words += self._matches(number, photo, order[shared[order] > 0])
+        return found
+
+    def features(self, key: PhotoKey) -> LocalFeatures:
+        """The keypoints of one of its photos."""
+        return self._features[key]
+
+    def _matches(self, number: int, photo: QueryPhoto, positions: NDArray[np.intp]) -> Iterator[PhotoMatch]:
+        for at in positions:
+            match = _seen_best(number, photo, self._vectors[at], self._payloads[at])
+            yield replace(match, same_batch=True)
+
+
+class _SharedWords:
+    """Weights of shared words with every bag of a small collection, rare words counting more, as stores do it."""
+
+    def __init__(self, bags: Sequence[SparseVector]) -> None:
+        self._n = len(bags)
+        holders: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for at, bag in enumerate(bags):
+            for word, value in zip(bag.indices.tolist(), bag.values.tolist(), strict=True):
+                holders[word].append((at, value))
+        self._holders = holders
+
+    def weights(self, bag: SparseVector) -> NDArray[np.float64]:
+        """(bags,) weight of what ``bag`` shares with each of them."""
+        total = np.zeros(self._n)
+        for word, value in zip(bag.indices.tolist(), bag.values.tolist(), strict=True):
+            holders = self._holders.get(word, [])
+            rarity = np.log((self._n - len(holders) + 0.5) / (len(holders) + 0.5) + 1)
+            for at, other in holders:
+                total[at] += value * other * rarity
+        return total
+
+
+def fused(parts: Iterable[Retrieved]) -> list[PhotoMatch]:
+    """The candidates of one query document from all its sources, most promising first within each query photo.
+
+    A pair counts once; a photo that is in the archive and in the batch counts as the archive's.
+    """
+    by_vector: list[PhotoMatch] = []
+    promise: dict[tuple[int, PhotoKey], float] = defaultdict(float)
+    best: dict[tuple[int, PhotoKey], PhotoMatch] = {}
+    for part in parts:
+        by_vector += part.by_vector
+        _add_ranks(promise, part.by_words)
+        for match in (*part.by_vector, *part.by_words):
+            known = best.get(match.pair)
+            if known is None or (known.same_batch and not match.same_batch):
+                best[match.pair] = match
+    by_vector.sort(key=lambda match: (-match.similarity, match.same_batch, str(match.payload.key)))
+    _add_ranks(promise, by_vector)
+    matches = [replace(match, promise=promise[pair]) for pair, match in best.items()]
+    return sorted(matches, key=lambda m: (m.query_photo, -m.promise, -m.similarity, str(m.payload.key)))
+
+
+def _add_ranks(promise: dict[tuple[int, PhotoKey], float], ranked: Iterable[PhotoMatch]) -> None:
+    """Adds the reciprocal rank of every pair within its query photo; a pair that comes twice counts once."""
+    seen: dict[int, set[PhotoKey]] = defaultdict(set)
+    for match in ranked:
+        before = seen[match.query_photo]
+        if match.payload.key not in before:
+            before.add(match.payload.key)
+            promise[match.pair] += 1 / (_RANK_OFFSET + len(before))
 
 
 def _best_views(number: int, by_view: Sequence[Sequence[Hit]], top_k: int) -> list[PhotoMatch]:
@@ -62,24 +164,22 @@ def _best_views(number: int, by_view: Sequence[Sequence[Hit]], top_k: int) -> li
     return [match for _, match in ordered[:top_k]]
 
 
-def merged(matches: Iterable[PhotoMatch], top_k: int) -> list[PhotoMatch]:
-    """The best ``top_k`` matches of every query photo, whatever they come from.
+def _best_of(lists: Sequence[Sequence[Hit]], top_k: int) -> list[Hit]:
+    """Hits of several searches for one photo as one list."""
+    best: dict[bytes, Hit] = {}
+    for hits in lists:
+        for hit in hits:
+            known = best.get(hit.point_id.bytes)
+            if known is None or hit.similarity > known.similarity:
+                best[hit.point_id.bytes] = hit
+    return sorted(best.values(), key=lambda hit: (-hit.similarity, hit.point_id.bytes))[:top_k]
 
-    A photo counts once; one that is in the archive and in the batch counts as the archive's.
-    """
-    best: dict[tuple[int, PhotoKey], PhotoMatch] = {}
-    for match in matches:
-        pair = match.query_photo, match.payload.key
-        known = best.get(pair)
-        if known is None or (known.same_batch, -known.similarity) > (match.same_batch, -match.similarity):
-            best[pair] = match
-    kept: list[PhotoMatch] = []
-    counts: Counter[int] = Counter()
-    for match in sorted(best.values(), key=lambda m: (-m.similarity, str(m.payload.key), m.query_photo)):
-        if counts[match.query_photo] < top_k:
-            counts[match.query_photo] += 1
-            kept.append(match)
-    return kept
+
+def _seen_best(number: int, photo: QueryPhoto, vector: NDArray[np.float32], payload: PhotoPayload) -> PhotoMatch:
+    """The pair with the similarity of its best view."""
+    similarities = photo.views @ vector
+    view = int(similarities.argmax())
+    return PhotoMatch(number, payload, float(np.clip(similarities[view], -1, 1)), View.at(view))
 
 
 def _payload(document: QueryDocument, photo: QueryPhoto, label: str) -> PhotoPayload:

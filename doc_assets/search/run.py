@@ -13,13 +13,23 @@ from doc_assets.documents.faults import DocumentState
 from doc_assets.documents.folder import list_documents
 from doc_assets.documents.names import display_name, real_path
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
-from doc_assets.index.base import VectorStore, embedder_of
+from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
 from doc_assets.search.query import QueryDocument, QueryReader
-from doc_assets.search.ranking import Aggregation, DocumentMatch, Twin, rank_documents
-from doc_assets.search.retrieval import Batch, merged, retrieve_from_archive
+from doc_assets.search.ranking import (
+    Aggregation,
+    DocumentMatch,
+    MatchRule,
+    PhotoMatch,
+    Twin,
+    best_of_each_photo,
+    rank_documents,
+)
+from doc_assets.search.retrieval import Batch, fused, retrieve_from_archive
+from doc_assets.search.verifying import LoadFeatures, verified
+from doc_assets.verification.geometry import Polygon
 
 OpenStore = Callable[[], AbstractContextManager[VectorStore]]
 OnCrop = Callable[[str, PhotoCrop], None]
@@ -34,7 +44,10 @@ class SearchRequest:
         top_doc: documents reported for every query document.
         aggregation: how photo matches make a document's score; see ``ranking``.
         include_batch: whether the documents searched together are compared with each other too.
-        match_similarity: a photo pair at least this similar counts as matched.
+        match_probability: a verified photo pair at least this probable counts as matched.
+        match_similarity: one that was not verified counts as matched from this similarity on.
+        use_words: whether photos are looked for by their visual words too.
+        verify: whether the keypoints of candidates are compared.
         privacy_mode: whether no pixel of a query may be kept.
         output_folder: where whoever writes the results as files puts them.
     """
@@ -43,9 +56,17 @@ class SearchRequest:
     top_doc: int = 7
     aggregation: Aggregation = "max"
     include_batch: bool = True
+    match_probability: float = 0.5
     match_similarity: float = 0.7
+    use_words: bool = True
+    verify: bool = True
     privacy_mode: bool = True
     output_folder: str = ""
+
+    @property
+    def rule(self) -> MatchRule:
+        """When a photo pair counts as matched."""
+        return MatchRule(self.match_probability, self.match_similarity)
 
     def __post_init__(self) -> None:
         if self.top_k < 1 or self.top_doc < 1:
@@ -94,6 +115,7 @@ def search_documents(
     open_store: OpenStore,
     alias: str,
     queries: QueryReader,
+    load_features: LoadFeatures,
     files: Sequence[QueryFile],
     request: SearchRequest,
     search_id: str,
@@ -108,6 +130,7 @@ def search_documents(
         open_store: opens the vector store.
         alias: the collection to search.
         queries: reads query files.
+        load_features: finds the keypoints of archive photos.
         files: what to search for.
         request: how.
         search_id: names the search; a second one of the same id replaces its results.
@@ -120,7 +143,7 @@ def search_documents(
     if on_crop is not None and request.privacy_mode:
         raise SettingsError("In privacy_mode no photo of a query may be kept.")
     with open_store() as store:  # before minutes of reading
-        collection = published_collection(store, alias, queries.embedder.embedder_id)
+        collection = published_collection(store, alias, queries)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
     ledger.searches.start(SearchRecord(search_id, began, None, collection, n_indexed, asdict(request)))
@@ -134,7 +157,13 @@ def search_documents(
             track(zip(files, read, strict=True), "searching", len(files))
         ):
             started = time.monotonic()
-            ranking = _rank(store, collection, document, batch, twins[position], request)
+            parts = [retrieve_from_archive(store, collection, document, request.top_k, use_words=request.use_words)]
+            if batch is not None:
+                parts.append(batch.retrieve(document, request.top_k, use_words=request.use_words))
+            matches = fused(parts)
+            if request.verify:
+                matches = verified(document, matches, load_features, batch)
+            ranking = _rank(document, matches, twins[position], request)
             elapsed = seconds + time.monotonic() - started
             results.append(_record(file.label, position, document, ranking, request, elapsed))
     ledger.searches.record(search_id, results)
@@ -142,26 +171,26 @@ def search_documents(
     return results
 
 
-def published_collection(store: VectorStore, alias: str, embedder_id: str) -> str:
-    """The collection behind the alias, if this embedder may search it.
+def published_collection(store: VectorStore, alias: str, queries: QueryReader) -> str:
+    """The collection behind the alias, if these queries may be compared with it.
 
     Raises:
-        IndexSchemaError: if there is none, or another embedder filled it.
+        IndexSchemaError: if there is none, or another embedder or other features filled it.
     """
-    collection = store.resolve(alias)
-    if collection is None:
+    published = store.resolve(alias)
+    if published is None:
         raise IndexSchemaError(
             f"Nothing is published as {alias!r}: the archive is empty. Ingest documents first "
             "(drop them into the inbox, or `doc-assets build-image-index --folder DIR`)."
         )
-    filled_by = embedder_of(collection)
-    if filled_by != embedder_id:
+    wanted = collection_name(queries.embedder.embedder_id, queries.describer.features_id)
+    if published != wanted:
         raise IndexSchemaError(
-            f"The archive was indexed by {filled_by}, the settings choose {embedder_id}; their vectors cannot be "
-            "compared. Set DOC_ASSETS_EMBEDDER and its options back, or let the nightly re-index fill the new "
-            "collection first."
+            f"The archive is indexed as {published}, the settings and this version ask for {wanted}; they cannot be "
+            "compared. Set DOC_ASSETS_EMBEDDER, DOC_ASSETS_WORDS_CODEBOOK and their options back, or let the nightly "
+            "re-index fill the new collection first."
         )
-    return collection
+    return published
 
 
 def _read_all(
@@ -197,22 +226,14 @@ def _twins(ledger: Ledger, documents: Sequence[QueryDocument], *, include_batch:
 
 
 def _rank(
-    store: VectorStore,
-    collection: str,
-    document: QueryDocument,
-    batch: Batch | None,
-    twins: Sequence[Twin],
-    request: SearchRequest,
+    document: QueryDocument, matches: Sequence[PhotoMatch], twins: Sequence[Twin], request: SearchRequest
 ) -> list[DocumentMatch]:
-    found = list(retrieve_from_archive(store, collection, document, request.top_k))
-    if batch is not None:
-        found += batch.retrieve(document, request.top_k)
     return rank_documents(
-        merged(found, request.top_k),
+        best_of_each_photo(matches, request.top_k),
         n_query_photos=len(document.photos),
         aggregation=request.aggregation,
         top_doc=request.top_doc,
-        match_similarity=request.match_similarity,
+        rule=request.rule,
         twins=twins,
     )
 
@@ -238,30 +259,46 @@ def _record(
         best_document=best.file_name if best else None,
         best_score=best.score if best else None,
         elapsed_s=round(elapsed_s, 3),
-        top_docs=[_top_doc(match, document, request.match_similarity) for match in ranking],
+        top_docs=[_top_doc(match, document, request.rule) for match in ranking],
     )
 
 
-def _top_doc(match: DocumentMatch, document: QueryDocument, match_similarity: float) -> dict[str, Any]:
+def _top_doc(match: DocumentMatch, document: QueryDocument, rule: MatchRule) -> dict[str, Any]:
     """An entry of ``top_docs`` as reports show it: pages from 1, photos from 0."""
     return {
         "document": match.file_name,
         "score": round(match.score, 6),
-        "n_matched_photos": match.n_matched_photos(match_similarity),
+        "n_matched_photos": match.n_matched_photos(rule),
         "exact_duplicate": match.exact_duplicate,
         "same_batch": match.same_batch,
-        "matches": [
-            {
-                "query_page": document.photos[pair.query_photo].crop.page_index + 1,
-                "query_photo": document.photos[pair.query_photo].crop.photo_index,
-                "query_box": document.photos[pair.query_photo].crop.box.as_list(),
-                "page": pair.payload.page_index + 1,
-                "photo": pair.payload.photo_index,
-                "box": pair.payload.box.as_list(),
-                "similarity": round(pair.similarity, 6),
-                "quarter_turns": pair.view.quarter_turns,
-                "mirrored": pair.view.mirrored,
-            }
-            for pair in match.matches
-        ],
+        "matches": [_pair(pair, document) for pair in match.matches],
     }
+
+
+def _pair(pair: PhotoMatch, document: QueryDocument) -> dict[str, Any]:
+    crop = document.photos[pair.query_photo].crop
+    entry: dict[str, Any] = {
+        "query_page": crop.page_index + 1,
+        "query_photo": crop.photo_index,
+        "query_box": crop.box.as_list(),
+        "page": pair.payload.page_index + 1,
+        "photo": pair.payload.photo_index,
+        "box": pair.payload.box.as_list(),
+        "similarity": round(pair.similarity, 6),
+        "quarter_turns": pair.view.quarter_turns,
+        "mirrored": pair.view.mirrored,
+        "probability": None if pair.probability is None else round(pair.probability, 6),
+        "inliers": pair.alignment.inliers if pair.alignment else 0,
+    }
+    if pair.alignment is not None:
+        entry["overlap"] = {
+            "query_share": round(pair.alignment.query_share, 4),
+            "share": round(pair.alignment.archive_share, 4),
+            "query_area": _rounded(pair.alignment.query_area),
+            "area": _rounded(pair.alignment.archive_area),
+        }
+    return entry
+
+
+def _rounded(area: Polygon) -> list[list[float]]:
+    return [[round(x, 4), round(y, 4)] for x, y in area]

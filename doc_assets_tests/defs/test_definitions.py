@@ -29,13 +29,15 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "documents": [],
         "photos": ["documents"],
         "photo_embeddings": ["photos"],
-        "indexed_photos": ["photo_embeddings"],
+        "local_features": ["photos"],
+        "indexed_photos": ["local_features", "photo_embeddings"],
         "photo_collection": ["indexed_photos"],
     }
     assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
         "documents": "intake",
         "photos": "photos",
         "photo_embeddings": "embedding",
+        "local_features": "local_features",
         "indexed_photos": "index",
         "photo_collection": "index",
     }
@@ -47,6 +49,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
     assert sorted(key.name for key in graph.asset_check_keys) == [
         "collection_matches_ledger",
         "every_photo_has_one_embedding",
+        "every_photo_is_described",
         "photos_per_document_in_range",
         "rejected_share_is_low",
     ]

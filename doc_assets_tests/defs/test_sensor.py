@@ -85,7 +85,7 @@ def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
     (key,) = _keys(tick())
     schedule = next(s for s in defs().schedules if s.name == "nightly_reindex_schedule")
     resources = resources_from(load_settings())
-    arguments = {name: resources[name] for name in ("archive", "photo_cutter", "embedder")}
+    arguments = {name: resources[name] for name in ("archive", "photo_cutter", "embedder", "describer")}
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW + timedelta(days=1))
 

@@ -6,11 +6,11 @@ import pytest
 
 from doc_assets.datatypes import N_VIEWS, View
 from doc_assets.embedding.base import make_embedder
-from doc_assets.embedding.gist import RAW_DIM, GistBank, describe, prepare, turned
-from doc_assets.embedding.weights import MANIFEST, WEIGHTS_DIR, save_weights
+from doc_assets.embedding.gist import RAW_DIM, WEIGHTS_DIR, GistBank, describe, prepare, turned
 from doc_assets.errors import MissingModelError
 from doc_assets.synthesis.attacks import ATTACKS, TURNING, attack
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.weights import MANIFEST, save_weights
 
 FRESH = range(3_000_000, 3_000_040)  # pictures that the weights were not fitted on
 

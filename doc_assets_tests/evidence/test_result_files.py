@@ -14,12 +14,12 @@ from doc_assets_tests.conftest import NOW
 HOSTILE = '=HYPERLINK("http://evil","click").tif'
 SETTINGS = {
     "aggregation": "max", "top_k": 5, "top_doc": 7, "include_batch": True, "privacy_mode": True,
-    "match_similarity": 0.7,
+    "match_similarity": 0.7, "match_probability": 0.5, "use_words": True, "verify": True,
 }  # fmt: skip
 SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SETTINGS)
 PAIR = {
     "query_page": 1, "query_photo": 0, "query_box": [1, 2, 3, 4], "page": 2, "photo": 1, "box": [5, 6, 7, 8],
-    "similarity": 0.91, "quarter_turns": 1, "mirrored": False,
+    "similarity": 0.91, "quarter_turns": 1, "mirrored": False, "probability": 0.97, "inliers": 44,
 }  # fmt: skip
 FOUND = {
     "document": "가맹점_12.tif", "score": 0.91, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
@@ -66,6 +66,7 @@ def test_the_csv_opens_in_excel_with_hangul_and_without_formulas(files):
     assert rows[0]["query_document"] == f"'{HOSTILE}"
     assert rows[0]["document"] == "가맹점_12.tif"
     assert float(rows[0]["best_similarity"]) == 0.91
+    assert (float(rows[0]["probability"]), rows[0]["inliers"]) == (0.97, "44")
     assert rows[1]["error"] == "This is a PDF, not a TIFF."
 
 

@@ -2,15 +2,16 @@
 
 import os
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doc_assets.datatypes import Box, IndexedPhoto, PhotoKey, PhotoPayload, point_id
+from doc_assets.datatypes import Box, IndexedPhoto, PhotoKey, PhotoPayload, SparseVector, point_id
 from doc_assets.errors import IndexSchemaError
-from doc_assets.index.base import Exclusion, collection_name, embedder_of
+from doc_assets.index.base import Exclusion, collection_name
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
 
@@ -47,6 +48,12 @@ def collection(store):
     store.drop(name)
 
 
+def bag(*words):
+    """A bag of these words, all of one weight."""
+    indices = np.array(sorted(set(words)), np.uint32)
+    return SparseVector(indices, np.full(len(indices), max(1, len(indices)) ** -0.5, np.float32))
+
+
 def points(n, *, photos_a_document=2, seed=0, merchant=None, dim=DIM):
     """``n`` points of unit vectors, ``photos_a_document`` to a document."""
     vectors = np.random.default_rng(seed).normal(size=(n, dim)).astype(np.float32)
@@ -55,7 +62,7 @@ def points(n, *, photos_a_document=2, seed=0, merchant=None, dim=DIM):
     for i, vector in enumerate(vectors):
         document, photo = f"문서-{i // photos_a_document}", i % photos_a_document
         payload = PhotoPayload(document, f"{document}.tif", "ab", "drop", 0, photo, Box(1, 2, 3, 4), merchant)
-        made.append(IndexedPhoto(point_id(PhotoKey(document, 0, photo), "e"), vector, payload))
+        made.append(IndexedPhoto(point_id(PhotoKey(document, 0, photo), "e"), vector, bag(i, i + 1, 900), payload))
     return made
 
 
@@ -144,7 +151,7 @@ def test_a_document_without_photos_any_more_vanishes(store, collection):
 def test_vectors_that_cannot_be_compared_are_refused(store, collection, bad):
     (point,) = points(1)
     vector = {"nan": np.full(DIM, np.nan), "length": point.vector * 2, "zero": np.zeros(DIM)}[bad]
-    broken = IndexedPhoto(point.point_id, vector.astype(np.float32), point.payload)
+    broken = IndexedPhoto(point.point_id, vector.astype(np.float32), point.words, point.payload)
 
     with pytest.raises(ValueError, match="unit length"):
         store.upsert(collection, [broken])
@@ -153,7 +160,7 @@ def test_vectors_that_cannot_be_compared_are_refused(store, collection, bad):
 
 def test_another_vector_length_is_refused_everywhere(store, collection):
     (point,) = points(1)
-    short = IndexedPhoto(point.point_id, np.eye(1, DIM - 1, dtype=np.float32)[0], point.payload)
+    short = IndexedPhoto(point.point_id, np.eye(1, DIM - 1, dtype=np.float32)[0], point.words, point.payload)
 
     with pytest.raises(IndexSchemaError, match="16-d"):
         store.upsert(collection, [short])
@@ -210,7 +217,48 @@ def test_order_and_repetition_of_writes_do_not_matter(store, collection, order, 
     assert {point for point, _ in store.scan(collection)} == {str(point.point_id) for point in made}
 
 
-def test_names_tell_the_embedder():
-    assert collection_name("gist-ab12") == "photos__gist-ab12__v1"
-    assert embedder_of("photos__gist-ab12__v1") == "gist-ab12"
-    assert embedder_of("something else") is None
+def test_shared_words_rank_photos_and_rare_words_count_more(store, collection):
+    made = points(40)
+    store.upsert(collection, made)
+    store.finish(collection)
+
+    found = store.search_words(collection, [bag(7, 8, 900), bag(), bag(5000)], 3)
+
+    assert [hit.point_id for hit in found[0]][:1] == [made[7].point_id]
+    assert {hit.point_id for hit in found[0][1:]} == {made[6].point_id, made[8].point_id}
+    assert found[0][0].similarity > found[0][1].similarity > 0
+    assert found[1:] == [[], []]
+    assert found[0][0].payload == made[7].payload
+
+
+def test_words_respect_exclusions(store, collection):
+    made = points(6)
+    store.upsert(collection, made)
+
+    (found,) = store.search_words(collection, [bag(0, 1)], 6, Exclusion(document_ids=("문서-0",)))
+
+    assert [hit.payload.document_id for hit in found] == []
+    (found,) = store.search_words(collection, [bag(0, 1, 2)], 6, Exclusion(document_ids=("문서-0",)))
+    assert [hit.point_id for hit in found] == [made[2].point_id]
+
+
+def test_a_photo_without_words_is_found_by_its_vector_alone(store, collection):
+    (plain,) = [replace(point, words=bag()) for point in points(1)]
+    store.upsert(collection, [plain])
+
+    assert store.search(collection, plain.vector[None], 1)[0][0].point_id == plain.point_id
+    assert store.search_words(collection, [bag(0, 1)], 1) == [[]]
+
+
+def test_vectors_come_back_by_id(store, collection):
+    made = points(3)
+    store.upsert(collection, made)
+
+    found = store.vectors(collection, [made[2].point_id, made[0].point_id, uuid.uuid4()])
+
+    assert set(found) == {made[0].point_id, made[2].point_id}
+    np.testing.assert_allclose(found[made[2].point_id], made[2].vector, atol=1e-6)
+
+
+def test_a_collection_is_named_after_all_that_fills_it():
+    assert collection_name("gist-ab12", "sift-cd34") == "photos__gist-ab12__sift-cd34__v2"

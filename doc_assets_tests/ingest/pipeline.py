@@ -3,9 +3,10 @@
 from contextlib import contextmanager
 from pathlib import Path
 
-from doc_assets.index.base import collection_name
 from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.cutting import cut_drop
+from doc_assets.ingest.describing import describe_drop
 from doc_assets.ingest.embedding import embed_drop
 from doc_assets.ingest.indexing import index_drop, publish_collection
 from doc_assets.ingest.intake import seal_folder
@@ -16,10 +17,20 @@ from doc_assets_tests.conftest import NOW
 class Pipeline:
     """Runs every stage on what a folder holds."""
 
-    def __init__(self, archive, reader, cutter, embedder, qdrant: Path) -> None:
-        self.archive, self.reader, self.cutter, self.embedder = archive, reader, cutter, embedder
+    def __init__(self, archive, reader, cutter, embedder, describer, qdrant: Path) -> None:
+        self.archive, self.reader, self.cutter = archive, reader, cutter
+        self.embedder, self.describer = embedder, describer
         self.qdrant = qdrant
-        self.collection = collection_name(embedder.embedder_id)
+
+    @property
+    def versions(self):
+        """What everything is made with."""
+        return Versions(self.cutter.version, self.embedder.embedder_id, self.describer.features_id)
+
+    @property
+    def collection(self):
+        """The collection that is filled."""
+        return self.versions.collection
 
     def ingest(self, folder: Path):
         """Seals and ingests what is new; returns the drops sealed now."""
@@ -35,9 +46,10 @@ class Pipeline:
         read = read_drop(self.archive, self.reader, drop, NOW)
         cut = cut_drop(self.archive, self.reader, self.cutter, drop, NOW)
         embedded = embed_drop(self.archive, self.embedder, self.cutter.version, drop, NOW)
+        describe_drop(self.archive, self.describer, 2, self.cutter.version, drop, NOW)
         with self.store() as store:
-            indexed = index_drop(self.archive, store, self.embedder, self.cutter.version, drop, NOW)
-            published = publish_collection(self.archive, store, self.embedder, "photos")
+            indexed = index_drop(self.archive, store, self.versions, self.embedder.dim, drop, NOW)
+            published = publish_collection(self.archive, store, self.collection, self.embedder.dim, "photos")
         return read, cut, embedded, indexed, published
 
     @contextmanager

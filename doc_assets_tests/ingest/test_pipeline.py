@@ -1,5 +1,7 @@
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from doc_assets.documents.staging import staged_path
@@ -7,19 +9,23 @@ from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError, UnreadableDocumentError
 from doc_assets.ingest.consistency import check_archive
 from doc_assets.ingest.cutting import PhotoCutter, cut_drop
+from doc_assets.ingest.describing import STORED_FEATURES, describe_drop
 from doc_assets.ingest.embedding import embed_drop
 from doc_assets.ingest.indexing import index_drop
+from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.staleness import stale_drops
+from doc_assets.payloads import read_payloads
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.shards import read_payloads
+from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.photos.shards import read_photos
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.ingest.pipeline import Pipeline
 
 
 @pytest.fixture
-def pipeline(archive, reader, cutter, embedder, tmp_path):
-    return Pipeline(archive, reader, cutter, embedder, tmp_path / "qdrant")
+def pipeline(archive, reader, cutter, embedder, describer, tmp_path):
+    return Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def folder(corpus, tmp_path):
 
 def _faults(pipeline):
     with pipeline.store() as store:
-        return check_archive(pipeline.archive, store, "photos", pipeline.embedder.embedder_id).faults
+        return check_archive(pipeline.archive, store, "photos", pipeline.versions).faults
 
 
 def _shards(pipeline, drop):
@@ -136,28 +142,58 @@ def test_one_bad_file_does_not_stop_the_others_and_is_listed_with_its_reason(pip
 
 def test_another_extractor_makes_a_drop_stale_until_it_is_cut_again(pipeline, folder):
     (drop,) = pipeline.ingest(folder)
-    ledger, embedder_id = pipeline.archive.ledger, pipeline.embedder.embedder_id
-    assert stale_drops(ledger, pipeline.cutter.version, embedder_id) == []
-    fixed = PhotoCutter(make_extractor("template", {"boxes": [[0.1, 0.1, 0.9, 0.4]], "normalized": True}))
-    assert stale_drops(ledger, fixed.version, embedder_id) == [drop]
+    ledger = pipeline.archive.ledger
+    assert stale_drops(ledger, pipeline.versions) == []
+    pipeline.cutter = PhotoCutter(make_extractor("template", {"boxes": [[0.1, 0.1, 0.9, 0.4]], "normalized": True}))
+    assert stale_drops(ledger, pipeline.versions) == [drop]
 
     with pytest.raises(SetupError, match="Materialize photos"):
-        embed_drop(pipeline.archive, pipeline.embedder, fixed.version, drop, NOW)
-    pipeline.cutter = fixed
+        embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+    with pytest.raises(SetupError, match="Materialize photos"):
+        describe_drop(pipeline.archive, pipeline.describer, 1, pipeline.cutter.version, drop, NOW)
     pipeline.run(drop)
 
-    assert stale_drops(ledger, fixed.version, embedder_id) == []
+    assert stale_drops(ledger, pipeline.versions) == []
     assert len(pipeline.points()) == ledger.documents.counts().photos
     assert _faults(pipeline) == []
 
 
-def test_indexing_before_embedding_is_refused(pipeline, folder):
+def test_indexing_before_embedding_or_describing_is_refused(pipeline, folder):
     (drop,) = pipeline.ingest(folder)
     discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
     cut_drop(pipeline.archive, pipeline.reader, pipeline.cutter, drop, NOW)
 
     with pipeline.store() as store, pytest.raises(SetupError, match="Materialize photo_embeddings"):
-        index_drop(pipeline.archive, store, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
+    embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+    with pipeline.store() as store, pytest.raises(SetupError, match="Materialize local_features"):
+        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
+
+
+def test_features_of_single_photos_are_found_again(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    payloads = list(pipeline.points().values())
+    lookup = FeatureLookup(pipeline.archive, pipeline.describer.features_id)
+    photos = {
+        photo.payload.key: decode_jpeg(photo.jpeg)
+        for chunk in pipeline.archive.chunks(drop)
+        for photo in read_photos(pipeline.archive.photo_shard(chunk))
+    }
+
+    found = lookup(payloads)
+
+    assert set(found) == set(photos)
+    for key, features in found.items():
+        fresh = pipeline.describer.extractor.extract(photos[key])
+        kept = len(features.points)
+        assert kept == min(STORED_FEATURES, len(fresh.points))
+        np.testing.assert_array_equal(features.descriptors, fresh.descriptors[:kept])
+        np.testing.assert_allclose(features.points, fresh.points[:kept], atol=0.25)
+    older = replace(payloads[0], sha256="0" * 64)
+    assert lookup([older]) == {}
+    pipeline.archive.feature_shard(pipeline.archive.chunks(drop)[0], pipeline.describer.features_id).unlink()
+    with pytest.raises(SetupError, match="Materialize local_features"):
+        FeatureLookup(pipeline.archive, pipeline.describer.features_id)(payloads)
 
 
 def test_a_rebuild_makes_the_same_points_again(pipeline, folder):
@@ -193,7 +229,7 @@ def test_the_check_finds_what_was_taken_away(pipeline, folder):
     assert f"{documents[0].file_name}: the staged copy" in faults
     assert f"{documents[1].file_name}: the staged copy" in faults
     assert f"{documents[2].file_name}: {documents[2].n_photos} photos, {documents[2].n_photos - 1} points" in faults
-    assert f"{documents[-1].file_name}: {documents[-1].n_photos} photos, 0 vectors" in faults
+    assert f"the ledger counts {documents[-1].n_photos} photos, Parquet holds 0 vectors" in faults
 
 
 def test_reading_all_data_finds_a_flipped_bit(pipeline, folder):
@@ -205,7 +241,7 @@ def test_reading_all_data_finds_a_flipped_bit(pipeline, folder):
     path.write_bytes(content)
 
     with pipeline.store() as store:
-        arguments = (pipeline.archive, store, "photos", pipeline.embedder.embedder_id)
+        arguments = (pipeline.archive, store, "photos", pipeline.versions)
         assert check_archive(*arguments).n_faults == 0
         (fault,) = check_archive(*arguments, read_data=True).faults
 
@@ -229,7 +265,7 @@ def test_a_second_embedder_fills_its_own_collection_and_is_published_when_comple
     (first,) = pipeline.ingest(folder)
     options = {"checkpoint": str(save_vit(tmp_path / "vit"))}
     other = make_embedder("transformers", options, device="cpu", batch_size=4)
-    successor = Pipeline(pipeline.archive, pipeline.reader, pipeline.cutter, other, pipeline.qdrant)
+    successor = Pipeline(pipeline.archive, pipeline.reader, pipeline.cutter, other, pipeline.describer, pipeline.qdrant)
     extra = tmp_path / "extra"
     extra.mkdir()
     shutil.copy(sorted(folder.iterdir())[0], extra / "another name.tif")

@@ -35,6 +35,16 @@ def test_all_photos_of_a_page_are_found_where_they_are(style):
         assert min(overlaps) >= 0.95
 
 
+def test_the_windows_of_a_white_facade_are_no_photos_of_their_own():
+    """Its mullions look like the rules of a table, its wall like paper; picture 2000035 is such a facade."""
+    photos = [draw_picture(2_000_035), draw_picture(2_000_036)]
+    drawn = photo_page(photos, Style.LZW, 1, np.random.default_rng(3))
+
+    found = LAYOUT.find(drawn.pixels)
+
+    assert [area.box.overlap(box) > 0.9 for area, box in zip(found, drawn.boxes, strict=True)] == [True] * 2
+
+
 def test_photos_come_in_reading_order():
     drawn = photo_page([draw_picture(i) for i in range(4)], Style.FOUR_UP, 1, np.random.default_rng(0))
 

@@ -2,7 +2,8 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from doc_assets.datatypes import Box, PhotoPayload
-from doc_assets.photos.shards import StoredPhoto, read_payloads, read_photos, write_photos
+from doc_assets.payloads import read_payloads
+from doc_assets.photos.shards import StoredPhoto, read_photos, write_photos
 from doc_assets.tables import Stamp
 
 

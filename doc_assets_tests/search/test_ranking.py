@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from doc_assets.datatypes import Box, PhotoPayload, View
-from doc_assets.search.ranking import PhotoMatch, Twin, rank_documents
+from doc_assets.search.ranking import MatchRule, PhotoMatch, Twin, best_of_each_photo, rank_documents
 
 ANY_VIEW = View(0, False)
+RULE = MatchRule()
 
 
 def match(query_photo, document, similarity, photo=0, view=ANY_VIEW, same_batch=False):
@@ -13,13 +16,13 @@ def match(query_photo, document, similarity, photo=0, view=ANY_VIEW, same_batch=
     return PhotoMatch(query_photo, payload, similarity, view, same_batch)
 
 
-def rank(matches, *, n=2, aggregation="max", top_doc=10, match_similarity=0.7, twins=()):
+def rank(matches, *, n=2, aggregation="max", top_doc=10, rule=RULE, twins=()):
     return rank_documents(
         matches,
         n_query_photos=n,
         aggregation=aggregation,
         top_doc=top_doc,
-        match_similarity=match_similarity,
+        rule=rule,
         twins=twins,
     )
 
@@ -55,7 +58,7 @@ def test_the_mean_counts_query_photos_without_a_match():
 
 
 def test_matched_photos_are_counted_from_the_threshold_on():
-    found = {d.document_id: d.n_matched_photos(0.76) for d in rank(MATCHES)}
+    found = {d.document_id: d.n_matched_photos(MatchRule(similarity=0.76)) for d in rank(MATCHES)}
 
     assert found == {"a": 1, "b": 1}
 
@@ -124,3 +127,26 @@ def test_max_mean_and_sum_are_ordered_as_their_definitions_say(matches):
     for document, total in best["sum"].items():
         assert best["mean"][document] == pytest.approx(total / 3)
         assert total <= 3 * best["max"][document] + 1e-9
+
+
+def test_verified_pairs_are_judged_by_probability_and_not_by_similarity():
+    copy = replace(match(0, "cropped copy", 0.4), probability=0.98)
+    double = replace(match(0, "look-alike", 0.9), probability=0.1)
+
+    copied, other = rank([copy, double])
+
+    assert (copied.document_id, copied.n_matched_photos(MatchRule())) == ("cropped copy", 1)
+    assert (other.document_id, other.n_matched_photos(MatchRule())) == ("look-alike", 0)
+
+
+def test_the_most_probable_candidates_of_each_photo_are_kept():
+    pairs = [
+        replace(match(0, "a", 0.9), probability=0.2, promise=0.03),
+        replace(match(0, "b", 0.3), probability=0.9, promise=0.01),
+        replace(match(0, "c", 0.8), probability=0.1, promise=0.02),
+        replace(match(1, "c", 0.8), promise=0.02),
+    ]
+
+    kept = best_of_each_photo(pairs, 2)
+
+    assert [(m.query_photo, m.payload.document_id) for m in kept] == [(0, "b"), (0, "a"), (1, "c")]

@@ -1,19 +1,23 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from doc_assets.datatypes import View
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
+from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
 from doc_assets.synthesis.corpus import IDENTICAL
+from doc_assets.synthesis.forms import Style, photo_page, write_tif
+from doc_assets.synthesis.pictures import draw_picture
 from doc_assets_tests.ingest.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory, reader, cutter, embedder, corpus):
+def filled(tmp_path_factory, reader, cutter, embedder, describer, corpus):
     """An archive of the corpus that searches only read."""
     from upath import UPath
 
@@ -22,17 +26,23 @@ def filled(tmp_path_factory, reader, cutter, embedder, corpus):
 
     root = tmp_path_factory.mktemp("filled")
     with Ledger.open(f"sqlite:///{root / 'ledger.sqlite'}") as ledger:
-        made = Pipeline(Archive(ledger, UPath(root)), reader, cutter, embedder, root / "qdrant")
+        made = Pipeline(Archive(ledger, UPath(root)), reader, cutter, embedder, describer, root / "qdrant")
         made.ingest(corpus / "archive")
         yield made
 
 
 @pytest.fixture
-def search(filled, reader, cutter, embedder):
+def queries(reader, cutter, embedder, describer):
+    return QueryReader(reader, cutter.extractor, embedder, describer, cutter.max_side_px, cutter.jpeg_quality)
+
+
+@pytest.fixture
+def search(filled, queries):
+    load = FeatureLookup(filled.archive, queries.describer.features_id)
+
     def run(files, **request):
-        queries = QueryReader(reader, cutter.extractor, embedder, cutter.max_side_px, cutter.jpeg_quality)
         found = search_documents(
-            filled.archive.ledger, filled.store, "photos", queries, files, SearchRequest(**request), "search-1"
+            filled.archive.ledger, filled.store, "photos", queries, load, files, SearchRequest(**request), "search-1"
         )
         return {result.query_document: result for result in found}
 
@@ -117,35 +127,74 @@ def test_top_k_and_top_doc_limit_what_is_looked_at_and_reported(search, corpus):
         SearchRequest(top_k=0)
 
 
-def test_a_private_search_hands_no_pixel_out(filled, reader, cutter, embedder, corpus):
-    queries = QueryReader(reader, cutter.extractor, embedder, cutter.max_side_px, cutter.jpeg_quality)
+def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
     files = query_files(corpus / "incoming", [], recursive=False)
 
     with pytest.raises(SettingsError, match="privacy_mode"):
         search_documents(
-            filled.archive.ledger, filled.store, "photos", queries, files, SearchRequest(), "s", lambda *_: None
+            filled.archive.ledger, filled.store, "photos", queries, dict, files, SearchRequest(), "s", lambda *_: None
         )
 
 
-def test_an_empty_archive_and_a_foreign_embedder_are_refused(
-    filled, archive, reader, cutter, embedder, corpus, tmp_path
-):
+def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, queries, corpus, tmp_path):
     from doc_assets.embedding.base import make_embedder
     from doc_assets.index.embedded import EmbeddedStore
     from doc_assets_tests.embedding.tiny_encoders import save_vit
 
     files = query_files(corpus / "incoming", [], recursive=False)
-    queries = QueryReader(reader, cutter.extractor, embedder, 1024, 90)
     with pytest.raises(IndexSchemaError, match="archive is empty"):
         search_documents(
-            archive.ledger, lambda: EmbeddedStore(tmp_path / "q"), "photos", queries, files, SearchRequest(), "s"
+            archive.ledger, lambda: EmbeddedStore(tmp_path / "q"), "photos", queries, dict, files, SearchRequest(), "s"
         )
 
     options = {"checkpoint": str(save_vit(tmp_path / "vit"))}
-    other = make_embedder("transformers", options, device="cpu", batch_size=2)
-    foreign = QueryReader(reader, cutter.extractor, other, 1024, 90)
+    foreign = replace(queries, embedder=make_embedder("transformers", options, device="cpu", batch_size=2))
     with pytest.raises(IndexSchemaError, match="cannot be compared"):
-        search_documents(filled.archive.ledger, filled.store, "photos", foreign, files, SearchRequest(), "s")
+        search_documents(filled.archive.ledger, filled.store, "photos", foreign, dict, files, SearchRequest(), "s")
+
+
+def test_every_planted_pair_is_verified_and_no_other_one(search, corpus, plans):
+    results = search(query_files(corpus / "incoming", [], recursive=False), include_batch=False)
+
+    reused = {plan.name: plan for plan in plans if plan.reuse and plan.reuse.attack != IDENTICAL}
+    assert reused
+    for name, plan in reused.items():
+        for found in results[name].top_docs:
+            for pair in found["matches"]:
+                is_true = found["document"] == plan.reuse.source_document and pair["photo"] == plan.reuse.source_photo
+                assert (pair["probability"] >= 0.5) == (is_true and pair["query_photo"] == plan.reused_photo)
+                if is_true and pair["query_photo"] == plan.reused_photo:
+                    assert pair["inliers"] >= 15
+                    assert pair["overlap"]["query_share"] > 0.8
+
+
+def test_without_words_and_verification_only_vectors_speak(search, corpus, plans):
+    files = query_files(corpus / "incoming", [], recursive=False)
+
+    results = search(files, use_words=False, verify=False)
+
+    pairs = [pair for result in results.values() for found in result.top_docs for pair in found["matches"]]
+    assert {(pair["probability"], pair["inliers"]) for pair in pairs} == {(None, 0)}
+
+
+def test_words_find_what_was_cut_to_a_quarter_and_vectors_do_not(search, filled, corpus, plans, tmp_path):
+    """Half of each side of an archive photo, on a page of its own."""
+    plan = next(plan for plan in plans if plan.folder == "archive" and plan.style is Style.CLASSIC)
+    picture = draw_picture(plan.pictures[0])
+    height, width = picture.shape[:2]
+    part = picture[height // 4 : height * 3 // 4, width // 4 : width * 3 // 4]
+    page = photo_page([part, draw_picture(99)], Style.CLASSIC, 1, np.random.default_rng(0))
+    write_tif(tmp_path / "cut.tif", [page.pixels], Style.CLASSIC)
+    files = query_files(tmp_path, [], recursive=False)
+
+    by_both = search(files)["cut.tif"].top_docs[0]
+    by_vector = search(files, use_words=False, verify=False)["cut.tif"].top_docs
+
+    assert (by_both["document"], by_both["n_matched_photos"]) == (plan.name, 1)
+    overlap = by_both["matches"][0]["overlap"]
+    assert overlap["query_share"] > 0.95
+    assert overlap["share"] == pytest.approx(0.25, abs=0.03)
+    assert not any(found["document"] == plan.name and found["n_matched_photos"] for found in by_vector)
 
 
 def test_query_files_have_labels_of_their_own(tmp_path):

@@ -7,9 +7,11 @@ import dagster as dg
 from doc_assets.defs.partitions import INDEX_POOL, OWNERS, drops
 from doc_assets.defs.resources import (
     ArchiveResource,
+    DescriberResource,
     EmbedderResource,
     PhotoCutterResource,
     VectorStoreResource,
+    versions_in_use,
 )
 from doc_assets.defs.step import Materialized, step
 from doc_assets.ingest.indexing import index_drop, publish_collection
@@ -17,11 +19,11 @@ from doc_assets.ingest.indexing import index_drop, publish_collection
 
 @dg.asset(
     partitions_def=drops,
-    deps=["photo_embeddings"],
+    deps=["photo_embeddings", "local_features"],
     group_name="index",
     kinds={"qdrant"},
     owners=OWNERS,
-    code_version="indexed_photos-1",
+    code_version="indexed_photos-2",
     pool=INDEX_POOL,
 )
 def indexed_photos(
@@ -29,15 +31,16 @@ def indexed_photos(
     archive: ArchiveResource,
     photo_cutter: PhotoCutterResource,
     embedder: EmbedderResource,
+    describer: DescriberResource,
     vector_store: VectorStoreResource,
 ) -> Materialized:
-    """The drop's vectors as points of the embedder's collection; points of replaced documents are gone.
+    """The drop's vectors and words as points of the embedder's collection; points of replaced documents are gone.
 
     Point ids follow from document, page, photo and embedder, so a second run changes nothing.
     """
     with step(context), archive.open() as opened, vector_store.open() as store:
-        version = photo_cutter.load().version
-        report = index_drop(opened, store, embedder.load(), version, context.partition_key, datetime.now(UTC))
+        versions = versions_in_use(photo_cutter, embedder, describer)
+        report = index_drop(opened, store, versions, embedder.load().dim, context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.points,
@@ -59,12 +62,15 @@ def indexed_photos(
 def photo_collection(
     context: dg.AssetExecutionContext,
     archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
     embedder: EmbedderResource,
+    describer: DescriberResource,
     vector_store: VectorStoreResource,
 ) -> Materialized:
     """The alias that searches use, pointing at the collection of the embedder in use once it is complete."""
     with step(context), archive.open() as opened, vector_store.open() as store:
-        report = publish_collection(opened, store, embedder.load(), vector_store.alias)
+        collection = versions_in_use(photo_cutter, embedder, describer).collection
+        report = publish_collection(opened, store, collection, embedder.load().dim, vector_store.alias)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.points,

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from doc_assets.defs.index.assets import photo_collection
-from doc_assets.defs.resources import ArchiveResource, EmbedderResource, VectorStoreResource
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    DescriberResource,
+    EmbedderResource,
+    PhotoCutterResource,
+    VectorStoreResource,
+    versions_in_use,
+)
 from doc_assets.defs.step import step
 from doc_assets.ingest.indexing import inspect_collection
 
@@ -12,7 +19,9 @@ from doc_assets.ingest.indexing import inspect_collection
 def collection_matches_ledger(
     context: dg.AssetCheckExecutionContext,
     archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
     embedder: EmbedderResource,
+    describer: DescriberResource,
     vector_store: VectorStoreResource,
 ) -> dg.AssetCheckResult:
     """The published collection holds exactly the photos of all current documents.
@@ -21,7 +30,8 @@ def collection_matches_ledger(
     under way, are a warning.
     """
     with step(context), archive.open() as opened, vector_store.open() as store:
-        report = inspect_collection(opened, store, embedder.load(), vector_store.alias)
+        collection = versions_in_use(photo_cutter, embedder, describer).collection
+        report = inspect_collection(opened, store, collection, vector_store.alias)
     return dg.AssetCheckResult(
         passed=report.is_complete and report.published,
         severity=dg.AssetCheckSeverity.WARN if report.is_sound else dg.AssetCheckSeverity.ERROR,

@@ -4,7 +4,13 @@ import dagster as dg
 
 from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
-from doc_assets.defs.resources import ArchiveResource, EmbedderResource, PhotoCutterResource
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    DescriberResource,
+    EmbedderResource,
+    PhotoCutterResource,
+    versions_in_use,
+)
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.settings import load_settings
 
@@ -28,9 +34,10 @@ def schedules() -> dg.Definitions:
         archive: ArchiveResource,
         photo_cutter: PhotoCutterResource,
         embedder: EmbedderResource,
+        describer: DescriberResource,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         with archive.open() as opened:
-            stale = stale_drops(opened.ledger, photo_cutter.load().version, embedder.load().embedder_id)
+            stale = stale_drops(opened.ledger, versions_in_use(photo_cutter, embedder, describer))
         if not stale:
             return dg.SkipReason("Every drop is complete and made by the versions in use.")
         context.instance.add_dynamic_partitions(str(drops.name), stale)

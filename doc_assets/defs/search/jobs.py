@@ -10,6 +10,7 @@ from doc_assets.defs import tables
 from doc_assets.defs.partitions import MAX_RUNTIME_TAG
 from doc_assets.defs.resources import (
     ArchiveResource,
+    DescriberResource,
     EmbedderResource,
     PhotoCutterResource,
     ReaderResource,
@@ -19,6 +20,7 @@ from doc_assets.defs.resources import (
 from doc_assets.defs.step import step
 from doc_assets.evidence.query_photos import QueryPhotoFolder
 from doc_assets.evidence.result_files import write_results
+from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
 
@@ -42,6 +44,12 @@ class SearchConfig(dg.Config):
     include_batch: bool = Field(
         default=True, description="Compare the query documents with each other too; nothing of them is kept."
     )
+    use_words: bool = Field(
+        default=True, description="Look for photos by their visual words too: finds what was cut to half."
+    )
+    verify: bool = Field(
+        default=True, description="Compare the keypoints of candidates: tells copies from look-alikes."
+    )
     privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
 
 
@@ -57,6 +65,7 @@ def match_query_documents(
     reader: ReaderResource,
     photo_cutter: PhotoCutterResource,
     embedder: EmbedderResource,
+    describer: DescriberResource,
     vector_store: VectorStoreResource,
     search_defaults: SearchDefaultsResource,
 ) -> str:
@@ -66,7 +75,10 @@ def match_query_documents(
         top_doc=config.top_doc,
         aggregation=config.aggregation_strategy,
         include_batch=config.include_batch,
+        match_probability=search_defaults.match_probability,
         match_similarity=search_defaults.match_similarity,
+        use_words=config.use_words,
+        verify=config.verify,
         privacy_mode=config.privacy_mode,
         output_folder=config.output_folder or str(Path(search_defaults.results_folder) / context.run_id),
     )
@@ -75,12 +87,20 @@ def match_query_documents(
         files = query_files(folder, [Path(file) for file in config.files], recursive=config.recursive)
         cutter = photo_cutter.load()
         with archive.open() as opened, reader.open() as decoder:
-            queries = QueryReader(decoder, cutter.extractor, embedder.load(), cutter.max_side_px, cutter.jpeg_quality)
+            queries = QueryReader(
+                decoder,
+                cutter.extractor,
+                embedder.load(),
+                describer.load(),
+                cutter.max_side_px,
+                cutter.jpeg_quality,
+            )
             results = search_documents(
                 opened.ledger,
                 vector_store.open,
                 vector_store.alias,
                 queries,
+                FeatureLookup(opened, queries.describer.features_id),
                 files,
                 request,
                 context.run_id,

@@ -12,7 +12,6 @@ from doc_assets.errors import MissingModelError
 
 Tensors = dict[str, NDArray[Any]]
 
-WEIGHTS_DIR = Path(__file__).with_name("weights")
 MANIFEST = "manifest.json"
 
 
@@ -30,7 +29,7 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
     except OSError as error:
         raise MissingModelError(
             f"Weights {path} or their {MANIFEST} are missing: {error}. Install the package again, "
-            "or fit them with `doc-assets fit-embedder`."
+            "or fit them anew with `doc-assets fit-embedder` or `doc-assets fit-words`."
         ) from error
     found = hashlib.sha256(content).hexdigest()
     wanted = manifest.get(path.name, {}).get("sha256")

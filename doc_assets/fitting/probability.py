@@ -1,0 +1,126 @@
+"""Fits the model of ``verification.probability`` on pairs of drawn pictures: attacked copies against look-alikes."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.datatypes import LocalFeatures, RgbImage
+from doc_assets.embedding.base import Embedder
+from doc_assets.local_features.sift import VERSION, SiftExtractor, mirrored
+from doc_assets.progress import track
+from doc_assets.synthesis.attacks import ATTACKS, attack, recompress
+from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.geometry import align
+from doc_assets.verification.probability import MODEL, N_TRAITS, traits
+from doc_assets.weights import save_weights
+
+_PICTURES_A_TASK = 20
+_STORED = 300
+_QUALITY = 90
+_CONVERGED = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityRecipe:
+    """All that the model depends on.
+
+    Attributes:
+        pictures: how many pictures are drawn; each is attacked once.
+        look_alikes: the most similar other pictures that each attacked one is compared with.
+        lost: share of copies whose alignment is ignored, so that similarity alone can convince where keypoints fail.
+        ridge: penalty on squared weights, so that separable pairs do not make the model certain of everything.
+        seed: number of the first picture.
+    """
+
+    pictures: int = 1000
+    look_alikes: int = 6
+    lost: float = 0.1
+    ridge: float = 1.0
+    seed: int = 5_000_000
+
+
+def fit_probability(folder: Path, embedder: Embedder, recipe: ProbabilityRecipe) -> str:
+    """Draws, attacks, aligns, fits and writes the model with its manifest; returns the SHA-256."""
+    pairs, same = _pairs(embedder, recipe)
+    weights, intercept = logistic_regression(pairs, same, recipe.ridge)
+    how_made = {
+        "command": "doc-assets fit-probability",
+        **asdict(recipe),
+        "features": VERSION,
+        "embedder": embedder.embedder_id,
+        "pairs": len(pairs),
+    }
+    tensors = {"weights": weights.astype(np.float64), "intercept": np.array([intercept])}
+    return save_weights(folder / MODEL, tensors, how_made)
+
+
+def logistic_regression(
+    rows: NDArray[np.float64], labels: NDArray[np.bool_], ridge: float
+) -> tuple[NDArray[np.float64], float]:
+    """Weights (T,) and intercept that maximise the likelihood of ``labels`` less ``ridge`` / 2 times squared weights.
+
+    Newton's method; the intercept is not penalised.
+    """
+    data = np.c_[rows, np.ones(len(rows))]
+    penalty = np.diag([ridge] * rows.shape[1] + [1e-9])
+    solution = np.zeros(data.shape[1])
+    for _ in range(100):
+        probability = 1 / (1 + np.exp(-np.clip(data @ solution, -30, 30)))
+        gradient = data.T @ (labels - probability) - penalty @ solution
+        curvature = (data * (probability * (1 - probability))[:, None]).T @ data + penalty
+        change = np.linalg.solve(curvature, gradient)
+        solution += change
+        if np.abs(change).max() < _CONVERGED:
+            break
+    return solution[:-1], float(solution[-1])
+
+
+def _pairs(embedder: Embedder, recipe: ProbabilityRecipe) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(P, 5) traits of pairs, and which of them show the same picture."""
+    numbers = range(recipe.seed, recipe.seed + recipe.pictures)
+    originals = embedder.embed(_stored(draw_picture(n)) for n in track(numbers, "embedding", len(numbers)))
+    views = embedder.embed_views(_attacked(n) for n in track(numbers, "embedding copies", len(numbers)))
+    similarity = np.stack([(eight @ originals.T).max(axis=0) for eight in views])
+    archive, queries = _all_features(numbers)
+    rng = np.random.default_rng([recipe.seed, 8])
+    rows, same = [], []
+    for i, query in enumerate(track(queries, "aligning", len(queries))):
+        others = [j for j in np.argsort(-similarity[i], kind="stable")[: recipe.look_alikes + 1] if j != i]
+        flipped = mirrored(query)
+        for j in [i, *others[: recipe.look_alikes]]:
+            alignment = None if i == j and rng.random() < recipe.lost else align(query, flipped, archive[j])
+            rows.append(traits(float(similarity[i, j]), alignment))
+            same.append(j == i)
+    return np.array(rows).reshape(-1, N_TRAITS), np.array(same)
+
+
+def _all_features(numbers: range) -> tuple[list[LocalFeatures], list[LocalFeatures]]:
+    starts = numbers[::_PICTURES_A_TASK]
+    ends = [min(start + _PICTURES_A_TASK, numbers.stop) for start in starts]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=spawn) as pool:
+        parts = list(track(pool.map(_features_of_range, starts, ends), "local features", len(ends)))
+    both = [pair for part in parts for pair in part]
+    return [archive for archive, _ in both], [query for _, query in both]
+
+
+def _features_of_range(start: int, end: int) -> list[tuple[LocalFeatures, LocalFeatures]]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    archive, query = SiftExtractor(_STORED), SiftExtractor()
+    return [(archive.extract(_stored(draw_picture(n))), query.extract(_attacked(n))) for n in range(start, end)]
+
+
+def _stored(photo: RgbImage) -> RgbImage:
+    return recompress(photo, _QUALITY)
+
+
+def _attacked(number: int) -> RgbImage:
+    rng = np.random.default_rng([number, 7])
+    return _stored(attack(str(rng.choice(list(ATTACKS))), draw_picture(number), int(rng.integers(1 << 31))))

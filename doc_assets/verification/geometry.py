@@ -1,0 +1,197 @@
+"""The transform that lays one photo over another, found from their keypoints.
+
+Pairs of keypoints pass Lowe's ratio test and must choose each other; the transform is estimated by MAGSAC++
+(Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020) and must be one that a
+camera, a scanner or scissors can make.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.datatypes import LocalFeatures
+
+Matrix = NDArray[np.float64]
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) in shares of a photo's width and height; x right, y down."""
+
+MIN_PAIRS = 6
+_RATIO = 0.9  # RootSIFT is compared by distance; 0.8 loses prints and screens
+_TOLERANCE_PX = 4.0
+_MAX_ROUNDS = 2000
+_CONFIDENCE = 0.999
+_AT_INFINITY = 1e-6
+_SMALLEST_SCALE, _LARGEST_SCALE = 0.15, 6.0
+_MOST_STRETCH = 2.2  # of one axis against the other, and of opposite sides
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How a query photo lies on an archive photo.
+
+    Attributes:
+        inliers: keypoint pairs that agree on the transform.
+        pairs: keypoint pairs in all.
+        transform: (3, 3) homography from the query photo, after mirroring if ``mirrored``, to the archive photo,
+            both in shares of width and height.
+        mirrored: whether the query photo must be mirrored left-right first.
+        quarter_turns: 0-3, counter-clockwise, nearest to the turn of the (mirrored) query photo.
+        query_area, archive_area: where the two overlap, in each photo as it is.
+        query_share, archive_share: share of each photo's area that lies in the overlap, in [0, 1].
+    """
+
+    inliers: int
+    pairs: int
+    transform: Matrix
+    mirrored: bool
+    quarter_turns: int
+    query_area: Polygon
+    archive_area: Polygon
+    query_share: float
+    archive_share: float
+
+
+def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFeatures) -> Alignment | None:
+    """The alignment with most inliers, upright or mirrored; None if keypoints agree on nothing plausible.
+
+    Args:
+        query: features of the query photo.
+        query_mirrored: the same photo's, mirrored left-right.
+        archive: features of the archive photo.
+    """
+    best: Alignment | None = None
+    for features, is_mirrored in ((query, False), (query_mirrored, True)):
+        pairs = paired(features, archive)
+        if len(pairs) < MIN_PAIRS or (best is not None and len(pairs) <= best.inliers):
+            continue
+        found = _estimate(features, archive, pairs)
+        if found is not None and (best is None or found[1] > best.inliers):
+            best = _alignment(features, archive, found[0], found[1], len(pairs), is_mirrored)
+    return best
+
+
+def paired(one: LocalFeatures, other: LocalFeatures) -> NDArray[np.intp]:
+    """(P, 2) positions of keypoints that are each other's nearest and clearly nearer than the second."""
+    if min(len(one.points), len(other.points)) < MIN_PAIRS:
+        return np.empty((0, 2), np.intp)
+    cosine = _unit(one.descriptors) @ _unit(other.descriptors).T
+    rows = np.arange(len(cosine))
+    nearest = cosine.argmax(axis=1)
+    first = cosine[rows, nearest]
+    rest = cosine.copy()
+    rest[rows, nearest] = -1
+    second = rest.max(axis=1)
+    clear = (1 - first) < _RATIO**2 * (1 - second)  # squared distances of unit rows are 2 - 2 cosine
+    mutual = cosine.argmax(axis=0)[nearest] == rows
+    kept = clear & mutual
+    return np.stack([rows[kept], nearest[kept]], axis=1)
+
+
+def _estimate(one: LocalFeatures, other: LocalFeatures, pairs: NDArray[np.intp]) -> tuple[Matrix, int] | None:
+    """The best plausible transform in pixels and its inliers: a homography, or an affine map if that is absurd."""
+    import cv2
+
+    source, target = one.points[pairs[:, 0]], other.points[pairs[:, 1]]
+    homography, mask = cv2.findHomography(
+        source, target, cv2.USAC_MAGSAC, _TOLERANCE_PX, maxIters=_MAX_ROUNDS, confidence=_CONFIDENCE
+    )
+    if homography is not None and _is_plausible(homography, one.width, one.height):
+        return homography, int(mask.sum())
+    affine, mask = cv2.estimateAffine2D(
+        source,
+        target,
+        method=cv2.USAC_MAGSAC,
+        ransacReprojThreshold=_TOLERANCE_PX,
+        maxIters=_MAX_ROUNDS,
+        confidence=_CONFIDENCE,
+    )
+    if affine is None:
+        return None
+    matrix = np.vstack([affine, [0, 0, 1]])
+    return (matrix, int(mask.sum())) if _is_plausible(matrix, one.width, one.height) else None
+
+
+def _is_plausible(matrix: Matrix, width: int, height: int) -> bool:
+    """Whether the frame stays convex and unfolded, of a sane size and shape."""
+    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64) @ matrix.T
+    if not np.isfinite(corners).all() or (corners[:, 2] <= _AT_INFINITY).any():
+        return False
+    frame = corners[:, :2] / corners[:, 2:]
+    sides = np.roll(frame, -1, axis=0) - frame
+    following = np.roll(sides, -1, axis=0)
+    if (sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0] <= 0).any():
+        return False
+    lengths = np.linalg.norm(sides, axis=1)
+    across, down = (lengths[0] + lengths[2]) / (2 * width), (lengths[1] + lengths[3]) / (2 * height)
+    stretches = [lengths[0] / lengths[2], lengths[1] / lengths[3], across / down]
+    if max(max(ratio, 1 / ratio) for ratio in stretches) > _MOST_STRETCH:
+        return False
+    return _SMALLEST_SCALE < math.sqrt(across * down) < _LARGEST_SCALE
+
+
+def _alignment(
+    query: LocalFeatures, archive: LocalFeatures, matrix: Matrix, inliers: int, pairs: int, is_mirrored: bool
+) -> Alignment:
+    from_unit = np.diag([query.width, query.height, 1.0])
+    to_unit = np.diag([1 / archive.width, 1 / archive.height, 1.0])
+    transform = to_unit @ matrix @ from_unit
+    archive_area, archive_share = _overlap(transform)
+    query_area, query_share = _overlap(np.linalg.inv(transform).astype(np.float64))
+    if is_mirrored:
+        query_area = tuple((1 - x, y) for x, y in reversed(query_area))
+    return Alignment(
+        inliers=inliers,
+        pairs=pairs,
+        transform=transform,
+        mirrored=is_mirrored,
+        quarter_turns=_quarter_turns(matrix, query.width, query.height),
+        query_area=query_area,
+        archive_area=archive_area,
+        query_share=query_share,
+        archive_share=archive_share,
+    )
+
+
+def _overlap(transform: Matrix) -> tuple[Polygon, float]:
+    """The part of the unit square that the transformed unit square covers, and its area."""
+    moved = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], np.float64) @ transform.T
+    area = moved[:, :2] / moved[:, 2:]
+    for axis in (0, 1):
+        for bound, side in ((0.0, 1.0), (1.0, -1.0)):
+            area = _clipped(area, (area[:, axis] - bound) * side)
+    if len(area) == 0:
+        return (), 0.0
+    x, y = area.T
+    surface = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return tuple((float(x), float(y)) for x, y in area), min(1.0, surface)
+
+
+def _clipped(polygon: Matrix, inside: NDArray[np.float64]) -> Matrix:
+    """The part of a convex polygon (N, 2) where ``inside``, linear in x and y, is not negative.
+
+    One step of Sutherland and Hodgman, "Reentrant Polygon Clipping", CACM 17(1), 1974. OpenCV's own intersection
+    returns nothing for polygons that share corners.
+    """
+    kept: list[NDArray[np.float64]] = []
+    for i in range(len(polygon)):
+        j = (i + 1) % len(polygon)
+        if inside[i] >= 0:
+            kept.append(polygon[i])
+        if inside[i] * inside[j] < 0:
+            kept.append(polygon[i] + (polygon[j] - polygon[i]) * inside[i] / (inside[i] - inside[j]))
+    return np.array(kept).reshape(-1, 2)
+
+
+def _quarter_turns(matrix: Matrix, width: int, height: int) -> int:
+    """Counter-clockwise quarter turns nearest to what happens to the photo's rightward direction at its centre."""
+    ends = np.array([[width / 2, height / 2, 1], [width / 2 + 1, height / 2, 1]]) @ matrix.T
+    (x0, y0), (x1, y1) = ends[:, :2] / ends[:, 2:]
+    return round(math.atan2(y0 - y1, x1 - x0) / (math.pi / 2)) % 4
+
+
+def _unit(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    rows = descriptors.astype(np.float32)
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return unit
