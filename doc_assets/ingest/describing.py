@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from threadpoolctl import threadpool_limits
+
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
 from doc_assets.ingest.archive import Archive, Chunk, Versions, require_photos, stamp
 from doc_assets.local_features.describer import Describer
@@ -52,11 +54,13 @@ def describe_drop(
     began = time.monotonic()
     threads = Workers(workers)
     try:
-        for chunk in track(chunks, "local features", len(chunks)):
-            require_photos(archive, chunk, photos_version)
-            now_described += _describe_chunk(archive, describer, threads, made_with, chunk)
-            photos += count_rows(archive.photo_shard(chunk))
-            described += count_rows(archive.feature_shard(chunk, describer.features_id))
+        # Threads of the algebra library inside ours wait for each other: measured 73 ms of CPU a photo instead of 48.
+        with threadpool_limits(1, "blas"):
+            for chunk in track(chunks, "local features", len(chunks)):
+                require_photos(archive, chunk, photos_version)
+                now_described += _describe_chunk(archive, describer, threads, made_with, chunk)
+                photos += count_rows(archive.photo_shard(chunk))
+                described += count_rows(archive.feature_shard(chunk, describer.features_id))
     finally:
         threads.close()
     archive.ledger.documents.complete_stage(drop_key, STAGE, made_with, now)
