@@ -19,6 +19,14 @@ FAILED, WRONG_USE = 1, 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
+KeyTable = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Table that says whose documents are: columns 파일명 and 사업자등록번호. Default: DOC_ASSETS_KEY_TABLE.",
+    ),
+]
 Folder = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with .tif or .tiff documents.")]
 
 
@@ -50,6 +58,7 @@ def _say_error(error: object) -> None:
 def build_image_index(
     folder: Folder,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    key_table: KeyTable = None,
     force_rebuild: Annotated[
         bool, typer.Option("--force-rebuild", help="Cut, embed and index again what is up to date.")
     ] = False,
@@ -58,7 +67,20 @@ def build_image_index(
     from doc_assets.commands.ingest import ingest_folder
 
     with _command() as settings:
-        if not ingest_folder(settings, folder, recursive=recursive, force_rebuild=force_rebuild):
+        if not ingest_folder(settings, folder, key_table, recursive=recursive, force_rebuild=force_rebuild):
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def screen(
+    drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every drop.")] = False,
+) -> None:
+    """Compare the documents of drops with the whole archive as it is now, and write their reports."""
+    from doc_assets.commands.screen import screen_drops
+
+    with _command() as settings:
+        if not screen_drops(settings, drop or [], everything=everything):
             raise typer.Exit(FAILED)
 
 
@@ -72,6 +94,7 @@ def search_doc(
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A query document; may be repeated.")
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    key_table: KeyTable = None,
     top_k: Annotated[int, typer.Option(min=1, help="Nearest archive photos a query photo.")] = 10,
     top_doc: Annotated[int, typer.Option(min=1, help="Documents reported a query document.")] = 7,
     aggregation_strategy: Annotated[str, typer.Option(help="max, sum or mean.")] = "max",
@@ -91,6 +114,7 @@ def search_doc(
         "folder": str(folder.absolute()) if folder else "",
         "files": [str(path.absolute()) for path in file or []],
         "recursive": recursive,
+        "key_table": str(key_table.absolute()) if key_table else "",
         "output_folder": str(output_folder.absolute()),
         "top_k": top_k,
         "top_doc": top_doc,

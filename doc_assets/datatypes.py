@@ -140,12 +140,22 @@ class LocalFeatures:
         points: (N, 2) float32, x right and y down, in pixels of a picture of ``width`` x ``height``.
         descriptors: (N, 128) uint8, RootSIFT times 255.
         width, height: size of the picture that the points lie on, in pixels.
+        thumbnail: (64, 64) uint8 grey; the whole photo, squashed to a square.
     """
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
     width: int
     height: int
+    thumbnail: NDArray[np.uint8]
+
+
+def unit_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, 128) float32 rows of unit length."""
+    rows = descriptors.astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.maximum(lengths, 1e-6)
+    return unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         default=128, ge=1, description="Documents that are committed together; what a killed run repeats."
     )
 
+    key_table: Path | None = Field(
+        default=None,
+        description="Table (.xlsx, .csv, .tsv) of merchants: columns 파일명 and 사업자등록번호; default: none known.",
+    )
+
     # --- reading documents
     max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")
     max_pages: int = Field(default=5000, ge=1, description="Documents with more pages are rejected.")
@@ -112,6 +117,14 @@ class Settings(BaseSettings):
         default=0.5, ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
     )
 
+    flag_risk: float = Field(default=0.5, ge=0, le=1, description="A document is flagged from this risk score on.")
+    similar_doc_flag_threshold: float = Field(
+        default=0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
+    )
+    non_authentic_image_classes: list[str] = Field(
+        default_factory=list, description="Of the same rule: classes that speak for fraud, as a JSON list."
+    )
+
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
     timezone: str = Field(default="Asia/Seoul", description="Time zone of that schedule.")
@@ -123,9 +136,17 @@ class Settings(BaseSettings):
     max_photos_per_document: float = Field(
         default=20.0, gt=0, description="The check photos_per_document_in_range warns above this mean."
     )
+    self_test_photos: int = Field(
+        default=13, ge=0, description="Attacked copies that planted_copy_is_found searches for after each drop."
+    )
+    self_test_warn: float = Field(default=0.95, ge=0, le=1, description="It warns below this share of found copies ...")
+    self_test_fail: float = Field(default=0.8, ge=0, le=1, description="... and fails below this one.")
+    min_graph_recall: float = Field(
+        default=0.95, ge=0, le=1, description="The check ann_agrees_with_exact fails below this."
+    )
     min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
 
-    @field_validator("home", "log_dir", "inbox")
+    @field_validator("home", "log_dir", "inbox", "key_table")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

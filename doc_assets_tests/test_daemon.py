@@ -134,3 +134,29 @@ def test_dropped_documents_are_ingested_by_the_sensor_and_can_be_searched_in_the
     answers = {query["query_document"]: query["top_docs"][0]["document"] for query in summary["per_query"]}
     planted = {plan.name: plan.reuse.source_document for plan in plans if plan.reuse}
     assert planted.items() <= answers.items()
+
+
+def test_a_drop_that_reuses_photos_is_screened_without_being_asked(product, corpus, plans):
+    """Runs after the archive was dropped; the same product is still watching."""
+    before = len(_successful(product, "ingest_drop_job"))
+    incoming = [plan for plan in plans if plan.folder == "incoming"]
+    for plan in incoming:
+        shutil.copy(corpus / "incoming" / plan.name, product.inbox)
+    _wait_for(lambda: len(_successful(product, "ingest_drop_job")) > before, "a run by the sensor")
+    _wait_for(lambda: _reported(product) >= {plan.name for plan in incoming}, "the reports")
+
+    flagged = {name for name, answer in _reports(product).items() if answer["flagged"]}
+    assert {plan.name for plan in incoming if plan.reuse is not None} <= flagged
+    assert not {plan.name for plan in incoming if plan.reuse is None} & flagged
+
+
+def _reports(product):
+    answers = {}
+    for path in sorted((product.inbox.parent / "results" / "drops").glob("*/search_results_summary.json")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        answers |= {answer["query_document"]: answer for answer in summary["per_query"]}
+    return answers
+
+
+def _reported(product):
+    return set(_reports(product))

@@ -1,4 +1,4 @@
-"""``doc-assets fit-embedder`` and ``fit-words``."""
+"""``doc-assets fit-embedder``, ``fit-words`` and ``fit-probability``."""
 
 from pathlib import Path
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
+from doc_assets.documents.keys import merchants_in
 from doc_assets.ingest.intake import FolderIntake, seal_folder
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ledger.documents import Document
@@ -18,8 +19,10 @@ from doc_assets.settings import Settings
 _MAX_LISTED = 50
 
 
-def ingest_folder(settings: Settings, folder: Path, *, recursive: bool, force_rebuild: bool) -> bool:
-    """Seals what is new in a folder and ingests its drops.
+def ingest_folder(
+    settings: Settings, folder: Path, key_table: Path | None, *, recursive: bool, force_rebuild: bool
+) -> bool:
+    """Seals what is new in a folder and ingests its drops; ``key_table`` says whose they are.
 
     Returns:
         Whether every document of the folder is in the archive and no run failed.
@@ -33,6 +36,7 @@ def ingest_folder(settings: Settings, folder: Path, *, recursive: bool, force_re
             drop_max_documents=settings.bulk_drop_max_documents,
             chunk_documents=settings.chunk_documents,
             ignore=settings.intake_ignore,
+            merchant_of=merchants_in(key_table or settings.key_table),
         )
         if force_rebuild:
             discard_results(ledger, settings.bulk, intake.drops)

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from doc_assets.definitions import defs
-from doc_assets.defs.jobs import ingest_drop_job
+from doc_assets.defs.jobs import INGESTION, ingest_drop_job, screen_drop_job
 from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.search.jobs import search_documents_job
@@ -53,10 +53,17 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
 
 
 def ingest_drop(drop_key: str) -> RunOutcome:
-    """Runs ``ingest_drop_job`` for one drop."""
+    """Runs ``ingest_drop_job`` for one drop, up to the searchable collection."""
     with open_instance() as instance:
         instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        return _run(ingest_drop_job.name, instance, partition_key=drop_key)
+        return _run(ingest_drop_job.name, instance, partition_key=drop_key, assets=INGESTION)
+
+
+def screen_drop(drop_key: str) -> RunOutcome:
+    """Runs ``screen_drop_job`` for one drop."""
+    with open_instance() as instance:
+        instance.add_dynamic_partitions(str(drops.name), [drop_key])
+        return _run(screen_drop_job.name, instance, partition_key=drop_key)
 
 
 def search(config: dict[str, Any]) -> RunOutcome:
@@ -72,6 +79,7 @@ def _run(
     *,
     partition_key: str | None = None,
     run_config: dict[str, Any] | None = None,
+    assets: Sequence[str] | None = None,
 ) -> RunOutcome:
     fail_abandoned_runs(instance)  # a killed command would block this one
     job = defs().resolve_job_def(job_name)
@@ -79,6 +87,7 @@ def _run(
         run_config={**(run_config or {}), **_QUIET},
         instance=instance,
         partition_key=partition_key,
+        asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
         # Should it be killed, nobody but its operator starts it again.
         tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process()},
         raise_on_error=False,

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import RunOutcome, search
+from doc_assets.evidence.report import INDEX_NAME
 from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord
@@ -18,7 +19,7 @@ def search_folder(settings: Settings, config: dict[str, Any]) -> bool:
     out = console()
     if results:
         out.print(ranking_table(results))
-        out.print(f"Results: {config['output_folder']} ({SUMMARY_NAME}, {CSV_NAME}, {XLSX_NAME})")
+        out.print(f"Results: {config['output_folder']} ({INDEX_NAME}, {SUMMARY_NAME}, {CSV_NAME}, {XLSX_NAME})")
     if outcome.error:
         out.print(f"Run {outcome.run_id} failed: {outcome.error}")
     return outcome.succeeded
@@ -34,17 +35,23 @@ def run_search(settings: Settings, config: dict[str, Any]) -> tuple[RunOutcome, 
 
 def ranking_table(results: list[ResultRecord]) -> Table:
     """One line a query document with its best archive document."""
-    table = Table("query", "best document", "photos matched", "probability", "score", "note")
+    table = Table("query", "risk", "best document", "photos matched", "score", "note")
     for result in results:
         best = result.top_docs[0] if result.top_docs else None
         notes = ["identical file"] if best and best["exact_duplicate"] else []
         notes += [result.error] if result.error else []
         table.add_row(
             result.query_document,
+            _risk(result),
             best["document"] if best else "-",
             f"{best['n_matched_photos']} of {result.n_photos}" if best else "-",
-            "-" if result.best_probability is None else f"{result.best_probability:.3f}",
             f"{best['score']:.3f}" if best else "-",
             "; ".join(notes),
         )
     return table
+
+
+def _risk(result: ResultRecord) -> str:
+    if result.risk_score is None:
+        return "-"
+    return f"{result.risk_score:.2f}{' !' if result.flagged else ''}"

@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from doc_assets.documents.keys import merchants_in
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
 from doc_assets.embedding.base import Embedder, make_embedder
@@ -23,12 +24,13 @@ from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.cutting import PhotoCutter
-from doc_assets.ingest.intake import IntakeRules
+from doc_assets.ingest.intake import IntakeRules, MerchantOf
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import SiftExtractor
 from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import make_extractor
+from doc_assets.search.request import SearchRequest
 from doc_assets.settings import Settings, load_settings
 
 
@@ -54,6 +56,7 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
     drops_per_look: int = Field(ge=1, description="At most this many drops are sealed in one tick.")
     chunk_documents: int = Field(ge=1, description="Documents of a drop that are committed together.")
     ignore: list[str] = Field(description="Further name patterns to ignore.")
+    key_table: str = Field(description="Key table that names merchants; empty for none.")
 
     def rules(self) -> IntakeRules:
         """The rules as the domain takes them."""
@@ -65,6 +68,10 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
             self.chunk_documents,
             tuple(self.ignore),
         )
+
+    def merchant_of(self) -> MerchantOf:
+        """Whose a document is, by the key table as it is now."""
+        return merchants_in(Path(self.key_table) if self.key_table else None)
 
 
 class ReaderResource(dg.ConfigurableResource[DocumentReader]):
@@ -174,6 +181,10 @@ class QualityResource(dg.ConfigurableResource[None]):
     max_rejected_share: float = Field(ge=0, le=1, description="rejected_share_is_low fails above this.")
     min_photos_per_document: float = Field(ge=0, description="photos_per_document_in_range warns below this mean ...")
     max_photos_per_document: float = Field(gt=0, description="... and above this one.")
+    self_test_photos: int = Field(ge=0, description="Attacked copies that planted_copy_is_found searches for.")
+    self_test_warn: float = Field(ge=0, le=1, description="It warns below this share of found copies ...")
+    self_test_fail: float = Field(ge=0, le=1, description="... and fails below this one.")
+    min_graph_recall: float = Field(ge=0, le=1, description="ann_agrees_with_exact fails below this.")
 
 
 class SearchDefaultsResource(dg.ConfigurableResource[None]):
@@ -186,6 +197,22 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     match_similarity: float = Field(
         ge=-1, le=1, description="Without verification, a photo pair at least this similar counts as matched."
     )
+    flag_risk: float = Field(ge=0, le=1, description="A document is flagged from this risk score on.")
+    similar_doc_flag_threshold: float = Field(
+        ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
+    )
+    non_authentic_image_classes: list[str] = Field(description="Of the same rule: classes that speak for fraud.")
+
+    def request(self, **asked: Any) -> SearchRequest:  # noqa: ANN401 - the fields of SearchRequest
+        """A request with these thresholds, and what is asked for."""
+        return SearchRequest(
+            match_probability=self.match_probability,
+            match_similarity=self.match_similarity,
+            flag_risk=self.flag_risk,
+            similar_doc_flag_threshold=self.similar_doc_flag_threshold,
+            non_authentic_image_classes=tuple(self.non_authentic_image_classes),
+            **asked,
+        )
 
 
 def versions_in_use(
@@ -207,6 +234,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             drops_per_look=settings.drops_per_tick,
             chunk_documents=settings.chunk_documents,
             ignore=settings.intake_ignore,
+            key_table=str(settings.key_table or ""),
         ),
         "reader": ReaderResource(
             max_file_bytes=settings.max_file_bytes,
@@ -247,11 +275,18 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             max_rejected_share=settings.max_rejected_share,
             min_photos_per_document=settings.min_photos_per_document,
             max_photos_per_document=settings.max_photos_per_document,
+            self_test_photos=settings.self_test_photos,
+            self_test_warn=settings.self_test_warn,
+            self_test_fail=settings.self_test_fail,
+            min_graph_recall=settings.min_graph_recall,
         ),
         "search_defaults": SearchDefaultsResource(
             results_folder=str(settings.results_dir),
             match_probability=settings.match_probability,
             match_similarity=settings.match_similarity,
+            flag_risk=settings.flag_risk,
+            similar_doc_flag_threshold=settings.similar_doc_flag_threshold,
+            non_authentic_image_classes=settings.non_authentic_image_classes,
         ),
         "in_memory": dg.mem_io_manager,  # what one op hands to the next never reaches a disk
     }

@@ -32,11 +32,11 @@ def ranking(results: Sequence[ResultRecord]) -> dg.MetadataValue:
     """The best document of every query, most suspicious first, the first two hundred."""
     ordered = sorted(
         results,
-        key=lambda result: (-(result.best_probability or 0.0), -(result.best_score or -1.0), result.query_document),
+        key=lambda result: (-(result.risk_score or 0.0), -(result.best_score or -1.0), result.query_document),
     )
     return dg.MetadataValue.table(
         [dg.TableRecord(_ranked(result)) for result in ordered[:_MAX_RANKED]],
-        schema=_schema("query", "best_document", "probability", "score", "photos_matched", "identical_file", "note"),
+        schema=_schema("query", "risk", "best_document", "score", "photos_matched", "identical_file", "note"),
     )
 
 
@@ -44,8 +44,8 @@ def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
     best = result.top_docs[0] if result.top_docs else None
     return {
         "query": result.query_document,
+        "risk": "" if result.risk_score is None else f"{result.risk_score:.3f}",
         "best_document": result.best_document or "",
-        "probability": "" if result.best_probability is None else f"{result.best_probability:.3f}",
         "score": "" if result.best_score is None else f"{result.best_score:.3f}",
         "photos_matched": f"{best['n_matched_photos']} of {result.n_photos}" if best else "",
         "identical_file": "yes" if best and best["exact_duplicate"] else "",

@@ -10,6 +10,7 @@ from typing import Any
 
 from upath import UPath
 
+from doc_assets.evidence.wording import reasons
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.storage import write_atomic
 
@@ -19,10 +20,17 @@ XLSX_NAME = "results.xlsx"
 
 COLUMNS = (
     "query_document",
+    "merchant_id",
+    "risk_score",
+    "flagged",
+    "why",
     "state",
     "n_photos",
     "rank",
     "document",
+    "document_merchant_id",
+    "same_merchant",
+    "relation",
     "score",
     "n_matched_photos",
     "exact_duplicate",
@@ -82,6 +90,7 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
             **used,
             "include_batch": settings["include_batch"],
             "privacy_mode": settings["privacy_mode"],
+            "flag_risk": settings["flag_risk"],
             "match_probability": settings["match_probability"],
             "match_similarity": settings["match_similarity"],
             "use_words": settings["use_words"],
@@ -91,6 +100,7 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
             "index_path": search.collection,
             "n_queries": len(results),
             "n_failed": sum(result.state == "rejected" for result in results),
+            "n_flagged": sum(result.flagged for result in results),
             "global_top_docs": global_top_docs(results, settings["top_doc"]),
         },
         "per_query": [_per_query(result, used) for result in results],
@@ -103,13 +113,27 @@ def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
         "matched_query_document": result.query_document,
         "state": result.state,
         "num_query_photos": result.n_photos,
-        "top_docs": result.top_docs,
+        "merchant_id": result.merchant_id,
+        "risk_score": result.risk_score,
+        "flagged": result.flagged,
+        "reasons": [
+            {"code": reason.code, "counts": reason.counts, "ko": reason.text.ko, "en": reason.text.en}
+            for reason in reasons(result)
+        ],
+        **result.legacy,
+        "top_docs": [_without_lines(found) for found in result.top_docs],
         "elapsed_seconds": result.elapsed_s,
         **used,
     }
     if result.error is not None:
         entry["error"] = result.error
     return entry
+
+
+def _without_lines(found: dict[str, Any]) -> dict[str, Any]:
+    """A matched document without the keypoints that only its picture needs."""
+    pairs = [{name: value for name, value in pair.items() if name != "lines"} for pair in found["matches"]]
+    return {**found, "matches": pairs}
 
 
 def global_top_docs(results: Sequence[ResultRecord], top_doc: int) -> list[str]:
@@ -129,6 +153,10 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
         row: dict[str, Cell] = dict.fromkeys(COLUMNS)
         row |= {
             "query_document": result.query_document,
+            "merchant_id": result.merchant_id,
+            "risk_score": result.risk_score,
+            "flagged": result.flagged,
+            "why": " / ".join(reason.text.ko for reason in reasons(result)),
             "state": result.state,
             "n_photos": result.n_photos,
             "elapsed_seconds": result.elapsed_s,
@@ -141,6 +169,9 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
             yield row | {
                 "rank": rank,
                 "document": found["document"],
+                "document_merchant_id": found["merchant_id"],
+                "same_merchant": found["same_merchant"],
+                "relation": found["relation"],
                 "score": found["score"],
                 "n_matched_photos": found["n_matched_photos"],
                 "exact_duplicate": found["exact_duplicate"],

@@ -1,4 +1,7 @@
-"""Fits the model of ``verification.probability`` on pairs of drawn pictures: attacked copies against look-alikes."""
+"""Fits the model of ``verification.probability`` on pairs of drawn pictures.
+
+Copies are attacked pictures; against them stand the most similar other pictures, and other shots of the same place.
+"""
 
 import multiprocessing
 import os
@@ -8,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, RgbImage
 from doc_assets.embedding.base import Embedder
 from doc_assets.local_features.sift import VERSION, SiftExtractor, mirrored
+from doc_assets.parallel import Workers
 from doc_assets.progress import track
-from doc_assets.synthesis.attacks import ATTACKS, attack, recompress
+from doc_assets.synthesis.attacks import ATTACKS, another_shot, attack, recompress
 from doc_assets.synthesis.pictures import draw_picture
 from doc_assets.verification.geometry import align
 from doc_assets.verification.probability import MODEL, N_TRAITS, traits
@@ -31,6 +36,8 @@ class ProbabilityRecipe:
 
     Attributes:
         pictures: how many pictures are drawn; each is attacked once.
+        other_shots: of so many pictures one is taken once more from elsewhere; not of each, because merchants of one
+            house are rarer among look-alikes than copies are.
         look_alikes: the most similar other pictures that each attacked one is compared with.
         lost: share of copies whose alignment is ignored, so that similarity alone can convince where keypoints fail.
         ridge: penalty on squared weights, so that separable pairs do not make the model certain of everything.
@@ -38,9 +45,10 @@ class ProbabilityRecipe:
     """
 
     pictures: int = 1000
+    other_shots: int = 4
     look_alikes: int = 6
     lost: float = 0.1
-    ridge: float = 1.0
+    ridge: float = 0.1
     seed: int = 5_000_000
 
 
@@ -81,44 +89,64 @@ def logistic_regression(
 
 
 def _pairs(embedder: Embedder, recipe: ProbabilityRecipe) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(P, 5) traits of pairs, and which of them show the same picture."""
+    """(P, 3) traits of pairs, and which of them show the same picture."""
     numbers = range(recipe.seed, recipe.seed + recipe.pictures)
     originals = embedder.embed(_stored(draw_picture(n)) for n in track(numbers, "embedding", len(numbers)))
     views = embedder.embed_views(_attacked(n) for n in track(numbers, "embedding copies", len(numbers)))
     similarity = np.stack([(eight @ originals.T).max(axis=0) for eight in views])
-    archive, queries = _all_features(numbers)
-    rng = np.random.default_rng([recipe.seed, 8])
-    rows, same = [], []
-    for i, query in enumerate(track(queries, "aligning", len(queries))):
-        others = [j for j in np.argsort(-similarity[i], kind="stable")[: recipe.look_alikes + 1] if j != i]
-        flipped = mirrored(query)
-        for j in [i, *others[: recipe.look_alikes]]:
-            alignment = None if i == j and rng.random() < recipe.lost else align(query, flipped, archive[j])
-            rows.append(traits(float(similarity[i, j]), alignment))
-            same.append(j == i)
-    return np.array(rows).reshape(-1, N_TRAITS), np.array(same)
+    archive, queries, others = _all_features(numbers)
+    lost = np.random.default_rng([recipe.seed, 8]).random(len(queries)) < recipe.lost
+
+    def of_picture(i: int) -> list[tuple[NDArray[np.float64], bool]]:
+        nearest = [j for j in np.argsort(-similarity[i], kind="stable")[: recipe.look_alikes + 1] if j != i]
+        flipped = mirrored(queries[i])
+        pairs = []
+        for j in [i, *nearest[: recipe.look_alikes]]:
+            alignment = None if i == j and lost[i] else align(queries[i], flipped, archive[j])
+            pairs.append((traits(float(similarity[i, j]), alignment), j == i))
+        if i % recipe.other_shots == 0:
+            alignment = align(others[i], mirrored(others[i]), archive[i])
+            if alignment is not None:  # without one it is a look-alike like any other
+                pairs.append((traits(0.0, alignment), False))
+        return pairs
+
+    with Workers(os.cpu_count() or 1) as threads, threadpool_limits(1, "blas"):
+        found = [
+            pair
+            for pairs in track(threads.map(of_picture, range(len(queries))), "aligning", len(queries))
+            for pair in pairs
+        ]
+    return np.array([row for row, _ in found]).reshape(-1, N_TRAITS), np.array([is_same for _, is_same in found])
 
 
-def _all_features(numbers: range) -> tuple[list[LocalFeatures], list[LocalFeatures]]:
+def _all_features(numbers: range) -> tuple[list[LocalFeatures], list[LocalFeatures], list[LocalFeatures]]:
+    """Of the archive photos, their attacked copies and other shots of the same."""
     starts = numbers[::_PICTURES_A_TASK]
     ends = [min(start + _PICTURES_A_TASK, numbers.stop) for start in starts]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=spawn) as pool:
         parts = list(track(pool.map(_features_of_range, starts, ends), "local features", len(ends)))
-    both = [pair for part in parts for pair in part]
-    return [archive for archive, _ in both], [query for _, query in both]
+    archive, queries, others = zip(*(row for part in parts for row in part), strict=True)
+    return list(archive), list(queries), list(others)
 
 
-def _features_of_range(start: int, end: int) -> list[tuple[LocalFeatures, LocalFeatures]]:
+def _features_of_range(start: int, end: int) -> list[tuple[LocalFeatures, LocalFeatures, LocalFeatures]]:
     import cv2
 
     cv2.setNumThreads(1)
     archive, query = SiftExtractor(_STORED), SiftExtractor()
-    return [(archive.extract(_stored(draw_picture(n))), query.extract(_attacked(n))) for n in range(start, end)]
+    return [
+        (archive.extract(_stored(draw_picture(n))), query.extract(_attacked(n)), query.extract(_another(n)))
+        for n in range(start, end)
+    ]
 
 
 def _stored(photo: RgbImage) -> RgbImage:
     return recompress(photo, _QUALITY)
+
+
+def _another(number: int) -> RgbImage:
+    return _stored(another_shot(draw_picture(number), draw_picture(number + 1), number))
 
 
 def _attacked(number: int) -> RgbImage:

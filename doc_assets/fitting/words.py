@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from doc_assets.datatypes import unit_descriptors
 from doc_assets.local_features.sift import VERSION, SiftExtractor
-from doc_assets.local_features.words import CODEBOOK, unit_descriptors
+from doc_assets.local_features.words import CODEBOOK
 from doc_assets.progress import track
 from doc_assets.synthesis.attacks import ATTACKS, attack
 from doc_assets.synthesis.pictures import draw_picture

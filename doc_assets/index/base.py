@@ -7,7 +7,7 @@ reopened folder), so vectors are checked here, before any of them sees one.
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -164,7 +164,8 @@ class VectorStore(ABC):
             return []
         self._check(collection, vectors)
         found = self._search(collection, vectors, limit, exclusion or Exclusion(), exact)
-        return [sorted(hits, key=lambda hit: (-hit.similarity, hit.point_id.bytes)) for hits in found]
+        cosines = [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
+        return [sorted(hits, key=_best_first) for hits in cosines]
 
     def search_words(
         self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion | None = None
@@ -176,7 +177,7 @@ class VectorStore(ABC):
         asked = [bag for bag in words if len(bag.indices)]
         answers = iter(self._search_words(collection, asked, limit, exclusion or Exclusion()) if asked else [])
         found = [next(answers) if len(bag.indices) else [] for bag in words]
-        return [sorted(hits, key=lambda hit: (-hit.similarity, hit.point_id.bytes)) for hits in found]
+        return [sorted(hits, key=_best_first) for hits in found]
 
     def _check(self, collection: str, vectors: NDArray[np.float32]) -> None:
         dim = self.dim(collection)
@@ -193,6 +194,10 @@ class VectorStore(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _best_first(hit: Hit) -> tuple[float, bytes]:
+    return -hit.similarity, hit.point_id.bytes
 
 
 def schema_error(collection: str, found_dim: int, wanted_dim: int) -> IndexSchemaError:

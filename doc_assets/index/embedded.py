@@ -13,7 +13,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,8 +223,7 @@ class EmbeddedStore(VectorStore):
             )
             for vector in vectors
         ]
-        found = self._ask(collection, requests)
-        return [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
+        return self._ask(collection, requests)
 
     @override
     def _search_words(

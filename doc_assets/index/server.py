@@ -3,7 +3,6 @@
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -198,8 +197,7 @@ class ServerStore(VectorStore):
             )
             for vector in vectors
         ]
-        found = self._ask(collection, requests)
-        return [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
+        return self._ask(collection, requests)
 
     @override
     def _search_words(

@@ -56,11 +56,6 @@ class Archive:
         """The chunk's documents that belong to the archive now."""
         return self.ledger.documents.of_chunk(chunk.drop_key, chunk.positions, current_only=True)
 
-    def chunk_of(self, document: Document) -> Chunk:
-        """The chunk that the document was committed with."""
-        chunks = self.chunks(document.drop_key)
-        return chunks[document.position // len(chunks[0].positions)]
-
     def photo_shard(self, chunk: Chunk) -> UPath:
         """Where the chunk's photos are."""
         return self.bulk / "photos" / chunk.drop_key / chunk.name
@@ -87,6 +82,11 @@ def stamp(made_with: str, documents: list[Document]) -> Stamp:
     return Stamp.of(made_with, ((document.document_id, str(document.sha256)) for document in documents))
 
 
+def made_with(made_by: str, photos_version: str) -> str:
+    """Version of what is made from photos: other photos or another method make something else."""
+    return f"{made_by}|{photos_version}"
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """What everything in a collection is made with.
@@ -103,13 +103,13 @@ class Versions:
 
     @property
     def embeddings(self) -> str:
-        """Other photos or another embedder make other vectors."""
-        return f"{self.embedder_id}|{self.photos}"
+        """Version of the vectors."""
+        return made_with(self.embedder_id, self.photos)
 
     @property
     def features(self) -> str:
-        """Other photos or another method make other features."""
-        return f"{self.features_id}|{self.photos}"
+        """Version of the local features."""
+        return made_with(self.features_id, self.photos)
 
     @property
     def points(self) -> str:

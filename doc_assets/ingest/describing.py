@@ -8,7 +8,7 @@ from datetime import datetime
 from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
-from doc_assets.ingest.archive import Archive, Chunk, Versions, require_photos, stamp
+from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.shards import write_features
 from doc_assets.parallel import Workers
@@ -19,7 +19,7 @@ from doc_assets.tables import count_rows, read_stamp
 
 STAGE = "local_features"
 STORED_FEATURES = 300
-"""Keypoints kept of an archive photo, 40 kB: enough to verify it, a tenth of its JPEG."""
+"""Keypoints kept of an archive photo: enough to verify it, in a seventh of the room of its JPEG."""
 
 Described = tuple[PhotoPayload, LocalFeatures, SparseVector]
 
@@ -49,28 +49,24 @@ def describe_drop(
         SetupError: if the drop's photos were not cut with ``photos_version``.
     """
     chunks = archive.chunks(drop_key)
-    made_with = Versions(photos_version, "", describer.features_id).features
+    version = made_with(describer.features_id, photos_version)
     photos = described = now_described = 0
     began = time.monotonic()
-    threads = Workers(workers)
-    try:
-        # Threads of the algebra library inside ours wait for each other: measured 73 ms of CPU a photo instead of 48.
-        with threadpool_limits(1, "blas"):
-            for chunk in track(chunks, "local features", len(chunks)):
-                require_photos(archive, chunk, photos_version)
-                now_described += _describe_chunk(archive, describer, threads, made_with, chunk)
-                photos += count_rows(archive.photo_shard(chunk))
-                described += count_rows(archive.feature_shard(chunk, describer.features_id))
-    finally:
-        threads.close()
-    archive.ledger.documents.complete_stage(drop_key, STAGE, made_with, now)
+    # Threads of the algebra library inside ours wait for each other: measured 73 ms of CPU a photo instead of 48.
+    with Workers(workers) as threads, threadpool_limits(1, "blas"):
+        for chunk in track(chunks, "local features", len(chunks)):
+            require_photos(archive, chunk, photos_version)
+            now_described += _describe_chunk(archive, describer, threads, version, chunk)
+            photos += count_rows(archive.photo_shard(chunk))
+            described += count_rows(archive.feature_shard(chunk, describer.features_id))
+    archive.ledger.documents.complete_stage(drop_key, STAGE, version, now)
     return FeaturesReport(photos, described, now_described, time.monotonic() - began)
 
 
-def _describe_chunk(archive: Archive, describer: Describer, threads: Workers, made_with: str, chunk: Chunk) -> int:
+def _describe_chunk(archive: Archive, describer: Describer, threads: Workers, version: str, chunk: Chunk) -> int:
     """Writes the chunk's features unless they are up to date; returns how many photos were described."""
     path = archive.feature_shard(chunk, describer.features_id)
-    wanted = stamp(made_with, archive.current(chunk))
+    wanted = stamp(version, archive.current(chunk))
     if read_stamp(path) == wanted:
         return 0
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from doc_assets.datatypes import PhotoPayload, RgbImage
 from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import write_embeddings
-from doc_assets.ingest.archive import Archive, Chunk, Versions, require_photos, stamp
+from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photos
 from doc_assets.progress import track
@@ -42,7 +42,7 @@ def embed_drop(
         SetupError: if the drop's photos were not cut with ``photos_version``.
     """
     chunks = archive.chunks(drop_key)
-    version = _made_with(embedder, photos_version)
+    version = made_with(embedder.embedder_id, photos_version)
     photos = vectors = embedded = 0
     began = time.monotonic()
     for chunk in track(chunks, "embeddings", len(chunks)):
@@ -58,7 +58,7 @@ def _embed_chunk(archive: Archive, embedder: Embedder, photos_version: str, chun
     documents = archive.current(chunk)
     require_photos(archive, chunk, photos_version)
     path = archive.embedding_shard(chunk, embedder.embedder_id)
-    wanted = stamp(_made_with(embedder, photos_version), documents)
+    wanted = stamp(made_with(embedder.embedder_id, photos_version), documents)
     if read_stamp(path) == wanted:
         return 0
     payloads: list[PhotoPayload] = []
@@ -71,7 +71,3 @@ def _embed_chunk(archive: Archive, embedder: Embedder, photos_version: str, chun
     vectors = embedder.embed(pixels())
     write_embeddings(path, wanted, payloads, vectors, embedder)
     return len(vectors)
-
-
-def _made_with(embedder: Embedder, photos_version: str) -> str:
-    return Versions(photos_version, embedder.embedder_id, "").embeddings

@@ -9,6 +9,7 @@ from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk, Versions, stamp
+from doc_assets.ledger.documents import Document
 from doc_assets.local_features.shards import read_words
 from doc_assets.progress import track
 from doc_assets.tables import read_stamp
@@ -86,7 +87,7 @@ def index_drop(
     points = removed = 0
     for chunk in track(chunks, "index", len(chunks)):
         documents = archive.current(chunk)
-        _require_made_with(archive, chunk, versions)
+        require_made_with(archive, chunk, documents, versions)
         fresh = list(_points(archive, chunk, versions))
         ids = [document.document_id for document in documents]
         removed += store.replace_documents(collection, ids, fresh)
@@ -125,8 +126,12 @@ def publish_collection(archive: Archive, store: VectorStore, collection: str, di
     return report
 
 
-def _require_made_with(archive: Archive, chunk: Chunk, versions: Versions) -> None:
-    documents = archive.current(chunk)
+def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document], versions: Versions) -> None:
+    """Refuses to go on from vectors or features of a chunk's current documents that are missing or stale.
+
+    Raises:
+        SetupError: if they are.
+    """
     needed = {
         "photo_embeddings": (archive.embedding_shard(chunk, versions.embedder_id), versions.embeddings),
         "local_features": (archive.feature_shard(chunk, versions.features_id), versions.features),

@@ -5,7 +5,7 @@ when there are enough of them or the oldest has waited long enough. All that is 
 a lost cursor, a restart or a second watcher changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,7 +65,18 @@ class IntakeReport:
     unreadable: tuple[str, ...]
 
 
-def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime) -> IntakeReport:
+MerchantOf = Callable[[str], str | None]
+"""Document id -> merchant, None if unknown."""
+
+
+def unknown_merchant(_document_id: str) -> None:
+    """No merchant is known."""
+    return
+
+
+def look(
+    ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, merchant_of: MerchantOf = unknown_merchant
+) -> IntakeReport:
     """Looks at the drop folder once: notes changes and seals what is ready.
 
     Raises:
@@ -76,7 +87,7 @@ def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime) -> Inta
     ledger.intake.update_inbox(decision.changed, decision.gone)
     sealed = [
         ledger.intake.seal(
-            [_arrived(entry.path, FileStat(entry.size_bytes, entry.mtime_ns)) for entry in drop],
+            [_arrived(entry.path, FileStat(entry.size_bytes, entry.mtime_ns), merchant_of) for entry in drop],
             source=f"inbox {inbox}",
             now=now,
             chunk_documents=rules.chunk_documents,
@@ -149,6 +160,7 @@ def seal_folder(
     drop_max_documents: int,
     chunk_documents: int,
     ignore: Sequence[str] = (),
+    merchant_of: MerchantOf = unknown_merchant,
 ) -> FolderIntake:
     """Seals what is new or changed in a folder, without waiting; a second call seals nothing.
 
@@ -159,7 +171,7 @@ def seal_folder(
     paths = sorted(listing.files)
     earlier = ledger.documents.arrivals_at(paths)
     new = [
-        _arrived(path, listing.files[path])
+        _arrived(path, listing.files[path], merchant_of)
         for path in paths
         if path not in earlier
         or (earlier[path].size_bytes, earlier[path].mtime_ns)
@@ -180,6 +192,7 @@ def seal_folder(
     return FolderIntake(tuple(paths), tuple(sealed), tuple(drops))
 
 
-def _arrived(path: str, stat: FileStat) -> ArrivedFile:
+def _arrived(path: str, stat: FileStat, merchant_of: MerchantOf) -> ArrivedFile:
     name = real_path(path).name
-    return ArrivedFile(path, display_name(name), document_id(name), stat.size_bytes, stat.mtime_ns)
+    called = document_id(name)
+    return ArrivedFile(path, display_name(name), called, stat.size_bytes, stat.mtime_ns, merchant_of(called))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload
 from doc_assets.errors import SetupError
 from doc_assets.ingest.archive import Archive, Chunk
+from doc_assets.ledger.documents import Document
 from doc_assets.local_features.shards import read_features_at, read_keys
 
 _SHARDS_KEPT = 256
@@ -23,6 +24,7 @@ class FeatureLookup:
     def __init__(self, archive: Archive, features_id: str) -> None:
         self._archive, self._features_id = archive, features_id
         self._positions = lru_cache(maxsize=_SHARDS_KEPT)(self._read_positions)
+        self._chunks = lru_cache(maxsize=_SHARDS_KEPT)(archive.chunks)  # they never move
 
     def __call__(self, payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, LocalFeatures]:
         """The features of these photos; a photo that a newer version of its document replaced meanwhile is left out.
@@ -35,11 +37,15 @@ class FeatureLookup:
         for payload in payloads:
             document = documents.get(payload.document_id)
             if document is not None and document.sha256 == payload.sha256:
-                by_chunk[self._archive.chunk_of(document)].append(payload.key)
+                by_chunk[self._chunk_of(document)].append(payload.key)
         found: dict[PhotoKey, LocalFeatures] = {}
         for chunk, keys in by_chunk.items():
             found |= self._read(chunk, keys)
         return found
+
+    def _chunk_of(self, document: Document) -> Chunk:
+        chunks = self._chunks(document.drop_key)
+        return chunks[document.position // len(chunks[0].positions)]
 
     def _read(self, chunk: Chunk, keys: Sequence[PhotoKey]) -> dict[PhotoKey, LocalFeatures]:
         path = self._archive.feature_shard(chunk, self._features_id)

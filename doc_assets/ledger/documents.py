@@ -279,6 +279,38 @@ class DocumentLedger:
         with self._database.reading() as connection:
             return _documents(connection, query.order_by(DocumentRow.position).limit(limit))
 
+    def sample_indexed(self, places: Sequence[float]) -> list[Document]:
+        """For every place in [0, 1) between the first and the last arrival, the next current document with photos.
+
+        Documents after long gaps come more often; a document may come twice. Empty if none is indexed.
+        """
+        indexed = and_(DocumentRow.is_current, DocumentRow.indexed_in.is_not(None), DocumentRow.n_photos > 0)
+        with self._database.reading() as connection:
+            first, last = connection.execute(
+                select(func.min(DocumentRow.id), func.max(DocumentRow.id)).where(indexed)
+            ).one()
+            if first is None:
+                return []
+            starts = [first + int(place * (last - first + 1)) for place in places]
+            return [
+                _documents(
+                    connection,
+                    select(*_COLUMNS).where(indexed, DocumentRow.id >= start).order_by(DocumentRow.id).limit(1),
+                )[0]
+                for start in starts
+            ]
+
+    def shared_names(self, drop_key: str) -> set[str]:
+        """File names that more than one file of the drop has."""
+        query = (
+            select(DocumentRow.file_name)
+            .where(DocumentRow.drop_key == drop_key)
+            .group_by(DocumentRow.file_name)
+            .having(func.count() > 1)
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def arrivals_at(self, paths: Sequence[str]) -> dict[str, Document]:
         """The newest arrival from each of these source paths."""
         newest: dict[str, Document] = {}

@@ -1,11 +1,12 @@
 """What searches found, one row a query document."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from doc_assets.ledger.database import Database
@@ -26,17 +27,35 @@ class SearchRecord:
 
 @dataclass(frozen=True, slots=True)
 class ResultRecord:
-    """One query document's result; ``top_docs`` as the JSON report shows them."""
+    """One query document's result.
+
+    Attributes:
+        query_document: names it within the search.
+        position: its place within the search.
+        merchant_id: whose it is; None if unknown.
+        state, error: of reading it.
+        n_photos: photos found on it.
+        best_document, best_score: of the first of ``top_docs``.
+        risk_score: in [0, 1]; None if it could not be read.
+        flagged: whether the risk reached the threshold of the search.
+        elapsed_s: seconds spent on it.
+        top_docs: as the JSON report shows them.
+        legacy: fields of the earlier system's report.
+    """
 
     query_document: str
     position: int
+    merchant_id: str | None
     state: str
     error: str | None
     n_photos: int
     best_document: str | None
     best_score: float | None
+    risk_score: float | None
+    flagged: bool
     elapsed_s: float
     top_docs: list[dict[str, Any]]
+    legacy: dict[str, Any]
 
     @property
     def best_probability(self) -> float | None:
@@ -74,6 +93,25 @@ class SearchLedger:
                 connection.execute(insert(Search), values)
             else:
                 connection.execute(update(Search).where(Search.search_id == record.search_id).values(**values))
+                connection.execute(delete(SearchResult).where(SearchResult.search_id == record.search_id))
+
+    def resume(self, record: SearchRecord) -> set[str]:
+        """Goes on with a search of the same id, collection and settings that was not finished, or starts it.
+
+        Returns:
+            The query documents that have their results already.
+        """
+        try:
+            begun = self.get(record.search_id)
+        except KeyError:
+            begun = None
+        wanted = (None, record.collection, json.loads(json.dumps(record.settings)))  # as it comes back
+        if begun is None or (begun.finished_at, begun.collection, begun.settings) != wanted:
+            self.start(record)
+            return set()
+        query = select(SearchResult.query_document).where(SearchResult.search_id == record.search_id)
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def record(self, search_id: str, results: Sequence[ResultRecord]) -> None:
         """Files results; a document's earlier result of the same search is replaced."""
@@ -82,13 +120,17 @@ class SearchLedger:
                 "search_id": search_id,
                 "query_document": result.query_document,
                 "position": result.position,
+                "merchant_id": result.merchant_id,
                 "state": result.state,
                 "error": result.error,
                 "n_photos": result.n_photos,
                 "best_document": result.best_document,
                 "best_score": result.best_score,
+                "risk_score": result.risk_score,
+                "flagged": result.flagged,
                 "elapsed_s": result.elapsed_s,
                 "top_docs": result.top_docs,
+                "legacy": result.legacy,
             }
             for result in results
         ]
@@ -134,13 +176,17 @@ class SearchLedger:
                 select(
                     SearchResult.query_document,
                     SearchResult.position,
+                    SearchResult.merchant_id,
                     SearchResult.state,
                     SearchResult.error,
                     SearchResult.n_photos,
                     SearchResult.best_document,
                     SearchResult.best_score,
+                    SearchResult.risk_score,
+                    SearchResult.flagged,
                     SearchResult.elapsed_s,
                     SearchResult.top_docs,
+                    SearchResult.legacy,
                 )
                 .where(SearchResult.search_id == search_id)
                 .order_by(SearchResult.position)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, SparseVector
-from doc_assets.local_features.sift import DESCRIPTOR_DIM
+from doc_assets.local_features.sift import DESCRIPTOR_DIM, THUMBNAIL_PX
 from doc_assets.payloads import PAYLOAD_FIELDS, payload_from_row, payload_row
 from doc_assets.tables import Stamp, read_rows, read_rows_at, table_writer
 
@@ -20,6 +20,7 @@ FEATURE_SCHEMA = pa.schema(
         pa.field("height", pa.int32(), nullable=False),
         pa.field("points", pa.binary(), nullable=False),  # (N, 2) little-endian float16; 0.25 px at 384
         pa.field("descriptors", pa.binary(), nullable=False),  # (N, 128) uint8
+        pa.field("thumbnail", pa.binary(), nullable=False),  # (64, 64) uint8
         pa.field("words", pa.list_(pa.uint32()), nullable=False),
         pa.field("word_weights", pa.list_(pa.float32()), nullable=False),
     ]
@@ -56,6 +57,7 @@ def write_features(
                     "height": features.height,
                     "points": features.points[:max_stored].astype("<f2").tobytes(),
                     "descriptors": features.descriptors[:max_stored].tobytes(),
+                    "thumbnail": features.thumbnail.tobytes(),
                     "words": words.indices.tolist(),
                     "word_weights": words.values.tolist(),
                 }
@@ -72,6 +74,13 @@ def read_words(path: UPath) -> Iterator[StoredWords]:
         yield StoredWords(payload_from_row(row), words)
 
 
+def read_features(path: UPath) -> Iterator[tuple[PhotoPayload, LocalFeatures, SparseVector]]:
+    """Everything in a shard, in order."""
+    for row in read_rows(path):
+        words = SparseVector(np.array(row["words"], np.uint32), np.array(row["word_weights"], np.float32))
+        yield payload_from_row(row), _features(row), words
+
+
 def read_keys(path: UPath) -> list[PhotoKey]:
     """Which photo every row of a shard is about."""
     return [PhotoKey(*(row[name] for name in _KEY)) for row in read_rows(path, _KEY, batch_rows=4096)]
@@ -79,11 +88,12 @@ def read_keys(path: UPath) -> list[PhotoKey]:
 
 def read_features_at(path: UPath, positions: Iterable[int]) -> dict[int, LocalFeatures]:
     """The features in some rows of a shard; only their part of the file is read."""
-    columns = ["width", "height", "points", "descriptors"]
+    columns = ["width", "height", "points", "descriptors", "thumbnail"]
     return {at: _features(row) for at, row in read_rows_at(path, positions, columns)}
 
 
 def _features(row: dict[str, Any]) -> LocalFeatures:
     points = np.frombuffer(row["points"], "<f2").astype(np.float32).reshape(-1, 2)
     descriptors = np.frombuffer(row["descriptors"], np.uint8).reshape(-1, DESCRIPTOR_DIM)
-    return LocalFeatures(points, descriptors, row["width"], row["height"])
+    thumbnail = np.frombuffer(row["thumbnail"], np.uint8).reshape(THUMBNAIL_PX, THUMBNAIL_PX)
+    return LocalFeatures(points, descriptors, row["width"], row["height"], thumbnail)

@@ -8,9 +8,8 @@ scaled so that the weights have unit length. How rare a word is in the archive i
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures, SparseVector
+from doc_assets.datatypes import LocalFeatures, SparseVector, unit_descriptors
 from doc_assets.errors import MissingModelError
 from doc_assets.local_features.sift import DESCRIPTOR_DIM
 from doc_assets.weights import load_weights
@@ -48,11 +47,3 @@ class VisualWords:
         words, counts = np.unique(nearest, return_counts=True)
         weights = np.sqrt(counts / counts.sum())
         return SparseVector(words.astype(np.uint32), weights.astype(np.float32))
-
-
-def unit_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, 128) float32 rows of unit length."""
-    rows = descriptors.astype(np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.maximum(lengths, 1e-6)
-    return unit

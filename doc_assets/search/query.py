@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class QueryDocument:
 
     Attributes:
         document_id, file_name: as in the archive.
+        merchant_id: whose it is; None if unknown.
         state: ok, partial or rejected.
         error: why it is partial or rejected; None if it is ok.
         sha256: of its bytes; None if they could not be read.
@@ -52,10 +54,25 @@ class QueryDocument:
 
     document_id: str
     file_name: str
+    merchant_id: str | None
     state: DocumentState
     error: str | None
     sha256: str | None
     photos: tuple[QueryPhoto, ...]
+
+
+class PictureSink(Protocol):
+    """Takes the pictures of one query document."""
+
+    def page(self, page: Page) -> None:
+        """A page that shows photos."""
+
+    def photo(self, crop: PhotoCrop) -> None:
+        """A photo."""
+
+
+def _unknown(_document_id: str) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,7 @@ class QueryReader:
 
     Attributes:
         reader, extractor, embedder, describer: as the archive was made with.
+        merchant_of: document id -> merchant, None if unknown.
         max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
             so that the same photo gives the same vector.
     """
@@ -74,20 +92,24 @@ class QueryReader:
     describer: Describer
     max_side_px: int
     jpeg_quality: int
+    merchant_of: Callable[[str], str | None] = _unknown
 
-    def read(self, path: Path, on_crop: Callable[[str, PhotoCrop], None] | None = None) -> QueryDocument:
+    def read(self, path: Path, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
 
         Args:
             path: the file.
-            on_crop: called with the document's id for every photo; the only way pixels leave this call.
+            kept_by: takes its pages and photos; the only way pixels leave this call.
         """
         name = document_id(path.name)
         crops: list[PhotoCrop] = []
 
         def on_page(page: Page) -> None:
             areas = self.extractor.find(page.pixels)
-            crops.extend(cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px))
+            found = cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px)
+            crops.extend(found)
+            if kept_by is not None and found:
+                kept_by.page(page)
 
         sha256 = None
         try:
@@ -96,13 +118,22 @@ class QueryReader:
             report = self.reader.read(content, on_page)
         except UnreadableDocumentError as error:
             report = ReadReport(0, (), ())
-            return QueryDocument(name, display_name(path.name), report.state, str(error), None, ())
-        if on_crop is not None:
+            return QueryDocument(
+                document_id=name,
+                file_name=display_name(path.name),
+                merchant_id=self.merchant_of(name),
+                state=report.state,
+                error=str(error),
+                sha256=None,
+                photos=(),
+            )
+        if kept_by is not None:
             for crop in crops:
-                on_crop(name, crop)
+                kept_by.photo(crop)
         return QueryDocument(
             document_id=name,
             file_name=display_name(path.name),
+            merchant_id=self.merchant_of(name),
             state=report.state,
             error=report.reason or None,
             sha256=sha256,

@@ -36,8 +36,10 @@ class PhotoMatch:
         view: how the query photo must be mirrored and turned to look like the archive photo.
         same_batch: whether the photo is another query document's and not the archive's.
         promise: how high the signals ranked it together; orders candidates before they are verified.
+        looked_at: whether the keypoints of the two were compared.
         alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
-        probability: that both show the same shot, in [0, 1]; None if the pair was not verified.
+        probability: that both show the same shot, in [0, 1], by similarity alone if it was not looked at; None if
+            the search does not verify.
     """
 
     query_photo: int
@@ -46,6 +48,7 @@ class PhotoMatch:
     view: View
     same_batch: bool = False
     promise: float = 0.0
+    looked_at: bool = False
     alignment: Alignment | None = None
     probability: float | None = None
 
@@ -80,6 +83,8 @@ class DocumentMatch:
 
     Attributes:
         document_id, file_name: the archive document.
+        merchant_id: whose it is; None if unknown.
+        drop: that it came with; of a document of the same batch, the search.
         score: by the aggregation asked for.
         exact_duplicate: whether its bytes equal the query document's.
         same_batch: whether it is another query document and not in the archive.
@@ -88,6 +93,8 @@ class DocumentMatch:
 
     document_id: str
     file_name: str
+    merchant_id: str | None
+    drop: str
     score: float
     exact_duplicate: bool
     same_batch: bool
@@ -104,6 +111,8 @@ class Twin:
 
     document_id: str
     file_name: str
+    merchant_id: str | None
+    drop: str
     same_batch: bool = False
 
 
@@ -136,7 +145,14 @@ def rank_documents(
     found = [_document(list(best.values()), n_query_photos, aggregation, exact) for best in by_document.values()]
     found += [
         DocumentMatch(
-            twin.document_id, twin.file_name, _perfect(n_query_photos, aggregation), True, twin.same_batch, ()
+            document_id=twin.document_id,
+            file_name=twin.file_name,
+            merchant_id=twin.merchant_id,
+            drop=twin.drop,
+            score=_perfect(n_query_photos, aggregation),
+            exact_duplicate=True,
+            same_batch=twin.same_batch,
+            matches=(),
         )
         for twin in twins
         if twin.document_id not in by_document
@@ -173,6 +189,8 @@ def _document(
     return DocumentMatch(
         document_id=payload.document_id,
         file_name=payload.file_name,
+        merchant_id=payload.merchant_id,
+        drop=payload.drop,
         score=_perfect(n_query_photos, aggregation) if is_exact else _score(matches, n_query_photos, aggregation),
         exact_duplicate=is_exact,
         same_batch=all(match.same_batch for match in matches),

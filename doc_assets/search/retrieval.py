@@ -191,4 +191,5 @@ def _payload(document: QueryDocument, photo: QueryPhoto, label: str) -> PhotoPay
         page_index=photo.crop.page_index,
         photo_index=photo.crop.photo_index,
         box=photo.crop.box,
+        merchant_id=document.merchant_id,
     )

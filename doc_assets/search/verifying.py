@@ -1,10 +1,18 @@
-"""Looks at candidate pairs closely: which of them show the same shot, and how one lies on the other."""
+"""Looks at candidate pairs closely: which of them show the same shot, and how one lies on the other.
 
-from collections.abc import Callable, Mapping, Sequence
+The candidates of a query photo are looked at in order of promise, a handful at a time, as long as the last handful
+held a match. Those that are left are judged by their similarity alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+
+from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, View
-from doc_assets.search.query import QueryDocument
+from doc_assets.parallel import Workers
+from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
@@ -13,28 +21,65 @@ from doc_assets.verification.probability import same_shot_probability
 LoadFeatures = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, LocalFeatures]]
 """Archive photos -> their local features; photos that are gone are left out."""
 
+HANDFUL = 8
 _TRUSTED = 0.5  # from this probability on the transform knows turn and mirror better than the vectors do
 
 
 def verified(
-    query: QueryDocument, matches: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
+    query: QueryDocument,
+    matches: Sequence[PhotoMatch],
+    load_features: LoadFeatures,
+    batch: Batch | None,
+    threads: Workers,
 ) -> list[PhotoMatch]:
-    """The candidates with alignment and probability; those whose photo has been replaced meanwhile are gone."""
-    known = load_features([match.payload for match in matches if not match.same_batch])
-    found = []
-    for match in matches:
+    """The candidates with probability and, where looked at, alignment; those whose photo was replaced are gone.
+
+    Args:
+        query: the query document.
+        matches: its candidates, the most promising first within each query photo.
+        load_features: finds the keypoints of archive photos.
+        batch: the documents searched together, if they are compared.
+        threads: look at the query's photos side by side.
+    """
+
+    def of_photo(candidates: Sequence[PhotoMatch]) -> list[PhotoMatch]:
+        return list(_of_photo(query.photos[candidates[0].query_photo], candidates, load_features, batch))
+
+    by_photo = [list(candidates) for _, candidates in groupby(matches, key=lambda match: match.query_photo)]
+    # Threads of the algebra library inside ours would wait for each other.
+    with threadpool_limits(1, "blas"):
+        return [match for found in threads.map(of_photo, by_photo) for match in found]
+
+
+def _of_photo(
+    photo: QueryPhoto, candidates: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
+) -> Iterator[PhotoMatch]:
+    goes_on = True
+    for start in range(0, len(candidates), HANDFUL):
+        handful = candidates[start : start + HANDFUL]
+        if not goes_on:
+            yield from (replace(match, probability=same_shot_probability(match.similarity, None)) for match in handful)
+            continue
+        looked_at = list(_looked_at(photo, handful, load_features, batch))
+        goes_on = any((match.probability or 0.0) >= _TRUSTED for match in looked_at)
+        yield from looked_at
+
+
+def _looked_at(
+    photo: QueryPhoto, handful: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
+) -> Iterator[PhotoMatch]:
+    known = load_features([match.payload for match in handful if not match.same_batch])
+    for match in handful:
         if match.same_batch and batch is not None:
             features = batch.features(match.payload.key)
         elif match.payload.key in known:
             features = known[match.payload.key]
         else:
             continue
-        photo = query.photos[match.query_photo]
         alignment = align(photo.features, photo.mirrored_features, features)
         probability = same_shot_probability(match.similarity, alignment)
         view = _view(alignment) if alignment is not None and probability >= _TRUSTED else match.view
-        found.append(replace(match, alignment=alignment, probability=probability, view=view))
-    return found
+        yield replace(match, alignment=alignment, probability=probability, view=view, looked_at=True)
 
 
 def _view(alignment: Alignment) -> View:

@@ -75,6 +75,29 @@ def grey(photo: RgbImage) -> NDArray[np.uint8]:
     return plane
 
 
+def another_shot(photo: RgbImage, other: RgbImage, seed: int) -> RgbImage:
+    """No copy: the same place as in ``photo``, taken from elsewhere at another time.
+
+    Things at different depth move against each other by one to four hundredths of the side, a tenth to four tenths of
+    the area is hidden by what stands there now (parts of ``other``), and the light is another.
+    """
+    rng = np.random.default_rng(seed)
+    height, width = photo.shape[:2]
+    shift = rng.normal(size=(2, 5, 5)).astype(np.float32)
+    shift *= rng.uniform(0.01, 0.04) / np.abs(shift).max()
+    x, y = (cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in shift)
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved = cv2.remap(photo, columns + x * width, rows + y * height, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    seen = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)
+    hidden, wanted = np.zeros((height, width), bool), rng.uniform(0.1, 0.4)
+    while hidden.mean() < wanted:
+        w, h = (max(1, int(side * rng.uniform(0.1, 0.35))) for side in (width, height))
+        left, top = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
+        hidden[top : top + h, left : left + w] = True
+    taken = np.where(hidden[:, :, None], seen, moved).astype(np.uint8)
+    return lean(tone(taken, rng.uniform(0.7, 1.3), rng.uniform(-30, 30)), 0.08, _PAPER, rng)
+
+
 def as_rgb(plane: NDArray[np.uint8]) -> RgbImage:
     """(H, W) as (H, W, 3)."""
     return np.repeat(plane[:, :, None], 3, axis=2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from doc_assets.datatypes import Box, RgbImage
-from doc_assets.synthesis.fonts import font
+from doc_assets.fonts import font
 
 A4_PX = (1652, 2336)
 TITLE = "가맹점 실사 사진"

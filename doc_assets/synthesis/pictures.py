@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from doc_assets.datatypes import RgbImage
-from doc_assets.synthesis.fonts import font
+from doc_assets.fonts import font
 
 _NAMES = ["행복", "우리", "서울", "한빛", "미소", "강남", "은하", "제일", "푸른", "명가", "정원", "하늘", "온누리"]
 _TRADES = ["약국", "식당", "미용실", "편의점", "카페", "분식", "안경", "세탁소", "노래방", "치킨", "꽃집", "문구"]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures
+from doc_assets.datatypes import LocalFeatures, unit_descriptors
+from doc_assets.verification.appearance import Appearance, compare
 
 Matrix = NDArray[np.float64]
 Polygon = tuple[tuple[float, float], ...]
@@ -40,6 +41,9 @@ class Alignment:
         quarter_turns: 0-3, counter-clockwise, nearest to the turn of the (mirrored) query photo.
         query_area, archive_area: where the two overlap, in each photo as it is.
         query_share, archive_share: share of each photo's area that lies in the overlap, in [0, 1].
+        lines: (inliers, 4) where the agreeing keypoints are, as (x, y) in the query photo as it is and (x, y) in
+            the archive photo, in shares of width and height; the most telling ones first.
+        appearance: how the overlap looks in both.
     """
 
     inliers: int
@@ -51,6 +55,8 @@ class Alignment:
     archive_area: Polygon
     query_share: float
     archive_share: float
+    lines: NDArray[np.float32]
+    appearance: Appearance
 
 
 def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFeatures) -> Alignment | None:
@@ -67,7 +73,7 @@ def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFea
         if len(pairs) < MIN_PAIRS or (best is not None and len(pairs) <= best.inliers):
             continue
         found = _estimate(features, archive, pairs)
-        if found is not None and (best is None or found[1] > best.inliers):
+        if found is not None and (best is None or len(found[1]) > best.inliers):
             best = _alignment(features, archive, found[0], found[1], len(pairs), is_mirrored)
     return best
 
@@ -76,7 +82,7 @@ def paired(one: LocalFeatures, other: LocalFeatures) -> NDArray[np.intp]:
     """(P, 2) positions of keypoints that are each other's nearest and clearly nearer than the second."""
     if min(len(one.points), len(other.points)) < MIN_PAIRS:
         return np.empty((0, 2), np.intp)
-    cosine = _unit(one.descriptors) @ _unit(other.descriptors).T
+    cosine = unit_descriptors(one.descriptors) @ unit_descriptors(other.descriptors).T
     rows = np.arange(len(cosine))
     nearest = cosine.argmax(axis=1)
     first = cosine[rows, nearest]
@@ -89,8 +95,10 @@ def paired(one: LocalFeatures, other: LocalFeatures) -> NDArray[np.intp]:
     return np.stack([rows[kept], nearest[kept]], axis=1)
 
 
-def _estimate(one: LocalFeatures, other: LocalFeatures, pairs: NDArray[np.intp]) -> tuple[Matrix, int] | None:
-    """The best plausible transform in pixels and its inliers: a homography, or an affine map if that is absurd."""
+def _estimate(
+    one: LocalFeatures, other: LocalFeatures, pairs: NDArray[np.intp]
+) -> tuple[Matrix, NDArray[np.intp]] | None:
+    """The best plausible transform in pixels and its inlier pairs: a homography, or an affine map if that is absurd."""
     import cv2
 
     source, target = one.points[pairs[:, 0]], other.points[pairs[:, 1]]
@@ -98,7 +106,7 @@ def _estimate(one: LocalFeatures, other: LocalFeatures, pairs: NDArray[np.intp])
         source, target, cv2.USAC_MAGSAC, _TOLERANCE_PX, maxIters=_MAX_ROUNDS, confidence=_CONFIDENCE
     )
     if homography is not None and _is_plausible(homography, one.width, one.height):
-        return homography, int(mask.sum())
+        return homography, pairs[mask.ravel() > 0]
     affine, mask = cv2.estimateAffine2D(
         source,
         target,
@@ -110,7 +118,7 @@ def _estimate(one: LocalFeatures, other: LocalFeatures, pairs: NDArray[np.intp])
     if affine is None:
         return None
     matrix = np.vstack([affine, [0, 0, 1]])
-    return (matrix, int(mask.sum())) if _is_plausible(matrix, one.width, one.height) else None
+    return (matrix, pairs[mask.ravel() > 0]) if _is_plausible(matrix, one.width, one.height) else None
 
 
 def _is_plausible(matrix: Matrix, width: int, height: int) -> bool:
@@ -132,26 +140,44 @@ def _is_plausible(matrix: Matrix, width: int, height: int) -> bool:
 
 
 def _alignment(
-    query: LocalFeatures, archive: LocalFeatures, matrix: Matrix, inliers: int, pairs: int, is_mirrored: bool
+    query: LocalFeatures,
+    archive: LocalFeatures,
+    matrix: Matrix,
+    inliers: NDArray[np.intp],
+    n_pairs: int,
+    is_mirrored: bool,
 ) -> Alignment:
-    from_unit = np.diag([query.width, query.height, 1.0])
-    to_unit = np.diag([1 / archive.width, 1 / archive.height, 1.0])
-    transform = to_unit @ matrix @ from_unit
+    transform = np.linalg.inv(_from_shares(archive)) @ matrix @ _from_shares(query)
     archive_area, archive_share = _overlap(transform)
     query_area, query_share = _overlap(np.linalg.inv(transform).astype(np.float64))
+    lines = np.concatenate(
+        [
+            (query.points[inliers[:, 0]] + 0.5) / [query.width, query.height],
+            (archive.points[inliers[:, 1]] + 0.5) / [archive.width, archive.height],
+        ],
+        axis=1,
+    ).astype(np.float32)
     if is_mirrored:
         query_area = tuple((1 - x, y) for x, y in reversed(query_area))
+        lines[:, 0] = 1 - lines[:, 0]
     return Alignment(
-        inliers=inliers,
-        pairs=pairs,
-        transform=transform,
+        inliers=len(inliers),
+        pairs=n_pairs,
+        transform=transform.astype(np.float64),
         mirrored=is_mirrored,
         quarter_turns=_quarter_turns(matrix, query.width, query.height),
         query_area=query_area,
         archive_area=archive_area,
         query_share=query_share,
         archive_share=archive_share,
+        lines=lines,
+        appearance=compare(query.thumbnail, archive.thumbnail, transform),
     )
+
+
+def _from_shares(features: LocalFeatures) -> Matrix:
+    """(3, 3) from shares of width and height to pixels, whose centres lie half a pixel in."""
+    return np.array([[features.width, 0, -0.5], [0, features.height, -0.5], [0, 0, 1.0]])
 
 
 def _overlap(transform: Matrix) -> tuple[Polygon, float]:
@@ -189,9 +215,3 @@ def _quarter_turns(matrix: Matrix, width: int, height: int) -> int:
     ends = np.array([[width / 2, height / 2, 1], [width / 2 + 1, height / 2, 1]]) @ matrix.T
     (x0, y0), (x1, y1) = ends[:, :2] / ends[:, 2:]
     return round(math.atan2(y0 - y1, x1 - x0) / (math.pi / 2)) % 4
-
-
-def _unit(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows = descriptors.astype(np.float32)
-    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return unit

@@ -8,6 +8,8 @@ from doc_assets.definitions import defs
 from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
+JOBS = {"ingest_drop_job", "screen_drop_job", "search_documents_job"}
+
 
 @pytest.fixture(scope="module")
 def loaded():
@@ -32,6 +34,8 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "local_features": ["photos"],
         "indexed_photos": ["local_features", "photo_embeddings"],
         "photo_collection": ["indexed_photos"],
+        "document_matches": ["indexed_photos", "photo_collection"],
+        "drop_report": ["document_matches"],
     }
     assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
         "documents": "intake",
@@ -40,6 +44,8 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "local_features": "local_features",
         "indexed_photos": "index",
         "photo_collection": "index",
+        "document_matches": "screening",
+        "drop_report": "screening",
     }
 
 
@@ -47,14 +53,16 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
     graph = loaded.resolve_asset_graph()
 
     assert sorted(key.name for key in graph.asset_check_keys) == [
+        "ann_agrees_with_exact",
         "collection_matches_ledger",
         "every_photo_has_one_embedding",
         "every_photo_is_described",
         "photos_per_document_in_range",
+        "planted_copy_is_found",
         "rejected_share_is_low",
     ]
     jobs = {job.name for job in loaded.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert jobs == {"ingest_drop_job", "search_documents_job"}
+    assert jobs == JOBS
     assert sorted(sensor.name for sensor in loaded.sensors) == ["abandoned_runs_sensor", "new_tif_sensor"]
     assert [schedule.name for schedule in loaded.schedules] == ["nightly_reindex_schedule"]
 
@@ -68,7 +76,7 @@ def test_everything_people_see_is_described_and_owned(loaded):
         assert node.owners == ["team:verification"]
         assert node.kinds
     assert all(sensor.description for sensor in loaded.sensors)
-    assert all(loaded.resolve_job_def(name).description for name in ("ingest_drop_job", "search_documents_job"))
+    assert all(loaded.resolve_job_def(name).description for name in JOBS)
 
 
 def test_the_launchpad_shows_every_search_option_with_a_default_and_a_meaning(loaded):
@@ -98,7 +106,7 @@ def test_loading_is_cheap_because_every_run_pays_for_it():
     )
     runs = [
         subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
-        for _ in range(2)
+        for _ in range(4)
     ]
     seconds, modules = min(run.stdout.strip().split(" ", 1) for run in runs)
 

@@ -2,32 +2,39 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import openpyxl
 import pytest
 
-from doc_assets.evidence.query_photos import safe_stem
 from doc_assets.evidence.result_files import COLUMNS, CSV_NAME, SUMMARY_NAME, XLSX_NAME, write_results
+from doc_assets.evidence.safe_names import safe_stem
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets_tests.conftest import NOW
 
 HOSTILE = '=HYPERLINK("http://evil","click").tif'
 SETTINGS = {
     "aggregation": "max", "top_k": 5, "top_doc": 7, "include_batch": True, "privacy_mode": True,
-    "match_similarity": 0.7, "match_probability": 0.5, "use_words": True, "verify": True,
+    "match_similarity": 0.7, "match_probability": 0.5, "use_words": True, "verify": True, "flag_risk": 0.5,
 }  # fmt: skip
 SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SETTINGS)
 PAIR = {
     "query_page": 1, "query_photo": 0, "query_box": [1, 2, 3, 4], "page": 2, "photo": 1, "box": [5, 6, 7, 8],
     "similarity": 0.91, "quarter_turns": 1, "mirrored": False, "probability": 0.97, "inliers": 44,
+    "matched": True, "lines": [[0.1, 0.2, 0.3, 0.4]],
 }  # fmt: skip
 FOUND = {
     "document": "가맹점_12.tif", "score": 0.91, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
+    "merchant_id": "123-45-67890", "same_merchant": False, "drop": "bulk-000001", "relation": "archive",
     "matches": [PAIR],
 }  # fmt: skip
+LEGACY = {"fraud_doc_probability": "High", "threshold_match_count": 1, "image_authenticity": {"q_q_0.jpg": "unknown"}}
+NOT_READ = ResultRecord(
+    "bad.tif", 1, None, "rejected", "This is a PDF, not a TIFF.", 0, None, None, None, False, 0.01, [], LEGACY
+)
 RESULTS = [
-    ResultRecord(HOSTILE, 0, "ok", None, 2, "가맹점_12.tif", 0.91, 0.25, [FOUND]),
-    ResultRecord("bad.tif", 1, "rejected", "This is a PDF, not a TIFF.", 0, None, None, 0.01, []),
+    ResultRecord(HOSTILE, 0, None, "ok", None, 2, "가맹점_12.tif", 0.91, 0.97, True, 0.25, [FOUND], LEGACY),
+    NOT_READ,
 ]
 
 
@@ -49,7 +56,16 @@ def test_the_summary_has_the_shape_that_other_programs_read(files):
     first, second = summary["per_query"]
     assert first["query_document"] == first["matched_query_document"] == HOSTILE
     assert first["num_query_photos"] == 2
-    assert first["top_docs"] == [FOUND]
+    (document,) = first["top_docs"]
+    (pair,) = document["matches"]
+    assert document | {"matches": []} == FOUND | {"matches": []}
+    assert pair == {name: value for name, value in PAIR.items() if name != "lines"}  # only its picture needs them
+    assert (first["risk_score"], first["flagged"], first["fraud_doc_probability"]) == (0.97, True, "High")
+    (reason,) = first["reasons"]
+    assert (reason["code"], reason["counts"]) == ("photos_reused", True)
+    assert "가맹점 123-45-67890" in reason["ko"]
+    assert "turned 90° clockwise" in reason["en"]
+    assert (second["risk_score"], second["flagged"]) == (None, False)
     assert "error" not in first
     assert second["error"] == "This is a PDF, not a TIFF."
     assert second["top_docs"] == []
@@ -86,7 +102,7 @@ def test_the_workbook_holds_text_numbers_and_no_live_cell(files):
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d"])
 def test_every_way_to_start_a_formula_is_defused(tmp_path, start):
-    result = ResultRecord(f"{start}cmd|calc.tif", 0, "ok", None, 0, None, None, 0.0, [])
+    result = replace(NOT_READ, query_document=f"{start}cmd|calc.tif")
 
     files = write_results(SEARCH, [result], tmp_path)
 

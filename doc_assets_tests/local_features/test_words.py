@@ -35,7 +35,7 @@ def test_words_are_ascending_and_of_unit_length(describer):
 def test_a_word_that_repeats_counts_by_its_square_root():
     codebook, _ = load_weights(WEIGHTS_DIR / CODEBOOK)
     seen = np.round(codebook["codebook"][[5, 5, 5, 5, 9]].astype(np.float32) * 255).astype(np.uint8)
-    features = LocalFeatures(np.zeros((5, 2), np.float32), seen, 10, 10)
+    features = LocalFeatures(np.zeros((5, 2), np.float32), seen, 10, 10, np.zeros((64, 64), np.uint8))
 
     words = VisualWords().encode(features)
 
@@ -45,7 +45,9 @@ def test_a_word_that_repeats_counts_by_its_square_root():
 
 
 def test_a_photo_without_keypoints_has_no_words():
-    nothing = LocalFeatures(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), 9, 9)
+    nothing = LocalFeatures(
+        np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), 9, 9, np.zeros((64, 64), np.uint8)
+    )
 
     assert len(VisualWords().encode(nothing).indices) == 0
 

@@ -64,7 +64,7 @@ def test_matched_photos_are_counted_from_the_threshold_on():
 
 
 def test_identical_files_come_first_and_score_as_perfect_copies():
-    twins = [Twin("z", "z.tif"), Twin("a", "a.tif")]
+    twins = [Twin("z", "z.tif", None, "drop"), Twin("a", "a.tif", None, "drop")]
 
     found = rank(MATCHES, twins=twins, aggregation="mean")
 
@@ -76,7 +76,9 @@ def test_identical_files_come_first_and_score_as_perfect_copies():
 
 
 def test_identical_files_are_reported_beyond_the_limit():
-    assert len(rank(MATCHES, top_doc=1, twins=[Twin("y", "y.tif"), Twin("z", "z.tif")])) == 2
+    assert (
+        len(rank(MATCHES, top_doc=1, twins=[Twin("y", "y.tif", None, "drop"), Twin("z", "z.tif", None, "drop")])) == 2
+    )
 
 
 def test_the_archive_comes_before_the_batch_if_both_match_and_after_it_if_only_the_batch_matches():

@@ -174,7 +174,7 @@ def test_without_words_and_verification_only_vectors_speak(search, corpus, plans
     results = search(files, use_words=False, verify=False)
 
     pairs = [pair for result in results.values() for found in result.top_docs for pair in found["matches"]]
-    assert {(pair["probability"], pair["inliers"]) for pair in pairs} == {(None, 0)}
+    assert {(pair["probability"], pair["inliers"]) for pair in pairs} == {(None, None)}
 
 
 def test_words_find_what_was_cut_to_a_quarter_and_vectors_do_not(search, filled, corpus, plans, tmp_path):

@@ -2,10 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from doc_assets.datatypes import View
+from doc_assets.datatypes import Box, View
 from doc_assets.local_features.sift import SiftExtractor, mirrored
-from doc_assets.synthesis.attacks import ATTACKS, attack
+from doc_assets.synthesis.attacks import ATTACKS, another_shot, attack, rotate, tone
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.appearance import compare
+from doc_assets.verification.changes import changes_of
 from doc_assets.verification.geometry import align
 from doc_assets.verification.probability import same_shot_probability
 
@@ -94,10 +96,71 @@ def test_a_blank_photo_aligns_with_nothing(blank):
     assert aligned(PICTURE, blank) is None
 
 
-def test_probability_rises_with_similarity_and_inliers():
-    weak, strong = aligned(PICTURE[:300, :400], PICTURE), aligned(PICTURE, PICTURE)
+def test_probability_follows_the_agreement_of_what_was_aligned_and_similarity_without():
+    copy = aligned(attack("printed and scanned", PICTURE, 3), PICTURE)
+    quarter = aligned(PICTURE[:224, :400], PICTURE)
 
-    assert strong.inliers > weak.inliers
-    assert same_shot_probability(0.9, strong) > same_shot_probability(0.5, strong) > 0.5
-    assert same_shot_probability(0.5, strong) > same_shot_probability(0.5, weak)
-    assert same_shot_probability(0.4, None) < same_shot_probability(0.6, None) < 0.2
+    assert same_shot_probability(0.9, copy) > 0.9
+    assert same_shot_probability(0.1, quarter) > 0.9  # a crop's similarity tells nothing
+    assert same_shot_probability(0.4, None) < same_shot_probability(0.6, None) < 0.4 < same_shot_probability(0.9, None)
+
+
+def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
+    """A façade from elsewhere at another time shares hundreds of keypoints with the first photo."""
+    probabilities = []
+    for number in range(100, 112):
+        first, other = draw_picture(number), draw_picture(number + 1)
+        found = aligned(another_shot(first, other, number), first)
+        assert found is not None
+        assert found.inliers >= 8
+        probabilities.append(same_shot_probability(0.5, found))
+
+    assert max(probabilities) < 0.5
+
+
+def test_agreement_sees_what_lies_between_the_keypoints():
+    same = aligned(attack("tone changed", PICTURE, 5), PICTURE).appearance
+    darker = aligned(np.clip(PICTURE * 0.5 + 10, 0, 255).astype(np.uint8), PICTURE).appearance
+    strange = compare(
+        SiftExtractor().extract(draw_picture(71)).thumbnail, SiftExtractor().extract(PICTURE).thumbnail, np.eye(3)
+    )
+
+    assert same.agreement > 0.95
+    assert strange.agreement < 0.5
+    assert darker.contrast == pytest.approx(0.5, abs=0.05)
+    assert darker.brightness < -30
+
+
+def test_a_thumbnail_laid_over_itself_agrees_exactly_however_it_lies():
+    """Half a pixel of error in the warp would show at once."""
+    thumbnail = SiftExtractor().extract(PICTURE).thumbnail
+    half_turn = np.array([[-1, 0, 1], [0, -1, 1], [0, 0, 1.0]])
+
+    turned = compare(np.ascontiguousarray(np.rot90(thumbnail, 2)), thumbnail, half_turn)
+
+    assert turned.agreement == pytest.approx(1, abs=1e-4)
+
+
+def test_lines_join_the_same_places():
+    found = aligned(np.ascontiguousarray(np.rot90(PICTURE)[:, ::-1]), PICTURE)
+
+    query, archive = found.lines[:, :2], found.lines[:, 2:]
+    moved = np.c_[1 - query[:, 0] if found.mirrored else query[:, 0], query[:, 1], np.ones(len(query))]
+    moved = moved @ found.transform.T
+    assert np.abs(moved[:, :2] / moved[:, 2:] - archive).max() < 0.02
+
+
+@pytest.mark.parametrize("degrees", [-4.0, 3.0])
+def test_changes_tell_tilt_crop_scale_and_tone(degrees):
+    height, width = PICTURE.shape[:2]
+    tilted = rotate(PICTURE, degrees, 255)
+    part = tone(np.ascontiguousarray(tilted[: height // 2]), 0.6, 30)
+    found = aligned(part, PICTURE)
+
+    done = changes_of(found, Box(0, 0, 2 * width, height), Box(10, 10, 10 + width, 10 + height))
+
+    assert done.tilt_deg == pytest.approx(-degrees, abs=0.5)  # the query must be turned back
+    assert done.kept_share == pytest.approx(0.5, abs=0.08)
+    assert done.scale == pytest.approx(2, abs=0.1)
+    assert done.contrast < 0.75
+    assert (done.mirrored, done.quarter_turns) == (False, 0)

@@ -8,11 +8,15 @@ from doc_assets.defs.resources import (
     DescriberResource,
     EmbedderResource,
     PhotoCutterResource,
+    QualityResource,
     VectorStoreResource,
     versions_in_use,
 )
 from doc_assets.defs.step import step
 from doc_assets.ingest.indexing import inspect_collection
+from doc_assets.screening.self_test import graph_recall
+
+_SAMPLE = 32
 
 
 @dg.asset_check(asset=photo_collection)
@@ -42,4 +46,26 @@ def collection_matches_ledger(
             "photos_in_ledger": report.expected,
             "documents_missing": report.documents_missing,
         },
+    )
+
+
+@dg.asset_check(asset=photo_collection)
+def ann_agrees_with_exact(
+    context: dg.AssetCheckExecutionContext,
+    archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
+    embedder: EmbedderResource,
+    describer: DescriberResource,
+    vector_store: VectorStoreResource,
+    quality: QualityResource,
+) -> dg.AssetCheckResult:
+    """The search graph finds the ten nearest photos that comparing with every photo finds, for a sample of photos."""
+    seed = context.run.tags.get("dagster/partition", context.run.run_id)
+    with step(context), archive.open() as opened, vector_store.open() as store:
+        versions = versions_in_use(photo_cutter, embedder, describer)
+        recall = graph_recall(opened, versions, store, versions.collection, _SAMPLE, seed)
+    return dg.AssetCheckResult(
+        passed=recall >= quality.min_graph_recall,
+        description=f"{recall:.3f} of the ten nearest photos of {_SAMPLE} archive photos were found.",
+        metadata={"recall@10": recall},
     )

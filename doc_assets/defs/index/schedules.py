@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from doc_assets.defs.jobs import ingest_drop_job
+from doc_assets.defs.jobs import INGESTION, ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import (
     ArchiveResource,
@@ -42,6 +42,10 @@ def schedules() -> dg.Definitions:
             return dg.SkipReason("Every drop is complete and made by the versions in use.")
         context.instance.add_dynamic_partitions(str(drops.name), stale)
         night = f"{context.scheduled_execution_time:%Y%m%d}"
-        return [dg.RunRequest(run_key=f"{key}:{night}", partition_key=key) for key in stale[:_MAX_REQUESTS]]
+        assets = [dg.AssetKey(name) for name in INGESTION]  # what was screened stays screened
+        return [
+            dg.RunRequest(run_key=f"{key}:{night}", partition_key=key, asset_selection=assets)
+            for key in stale[:_MAX_REQUESTS]
+        ]
 
     return dg.Definitions(schedules=[nightly_reindex_schedule])

@@ -31,7 +31,7 @@ def sensors() -> dg.Definitions:
     ) -> dg.SensorResult:
         inbox = Path(intake.inbox)
         with archive.open() as opened:
-            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC))
+            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC), intake.merchant_of())
             sealed = opened.ledger.intake.drop_keys()
         requests = _new_drops(context, sealed)
         if report.unreadable:

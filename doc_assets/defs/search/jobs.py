@@ -12,17 +12,21 @@ from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
     EmbedderResource,
+    IntakeResource,
     PhotoCutterResource,
     ReaderResource,
     SearchDefaultsResource,
     VectorStoreResource,
 )
 from doc_assets.defs.step import step
-from doc_assets.evidence.query_photos import QueryPhotoFolder
+from doc_assets.documents.keys import merchants_in
+from doc_assets.evidence.query_pictures import QueryPictures
+from doc_assets.evidence.report import PictureSources, write_reports
 from doc_assets.evidence.result_files import write_results
 from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.pictures import ArchivePictures
 from doc_assets.search.query import QueryReader
-from doc_assets.search.run import SearchRequest, query_files, search_documents
+from doc_assets.search.run import query_files, search_documents
 
 
 class SearchConfig(dg.Config):
@@ -31,6 +35,9 @@ class SearchConfig(dg.Config):
     folder: str = Field(default="", description="Folder of query documents (.tif, .tiff).")
     recursive: bool = Field(default=False, description="Whether subfolders are searched for queries too.")
     files: list[str] = Field(default=[], description="Query documents by path, in addition to the folder.")
+    key_table: str = Field(
+        default="", description="Table that says whose the query documents are; default: the one of the settings."
+    )
     output_folder: str = Field(
         default="", description="Where the results are written; default: results/<run id> in the home."
     )
@@ -68,15 +75,14 @@ def match_query_documents(
     describer: DescriberResource,
     vector_store: VectorStoreResource,
     search_defaults: SearchDefaultsResource,
+    intake: IntakeResource,
 ) -> str:
     """Searches for every query document."""
-    request = SearchRequest(
+    request = search_defaults.request(
         top_k=config.top_k,
         top_doc=config.top_doc,
         aggregation=config.aggregation_strategy,
         include_batch=config.include_batch,
-        match_probability=search_defaults.match_probability,
-        match_similarity=search_defaults.match_similarity,
         use_words=config.use_words,
         verify=config.verify,
         privacy_mode=config.privacy_mode,
@@ -94,6 +100,7 @@ def match_query_documents(
                 describer.load(),
                 cutter.max_side_px,
                 cutter.jpeg_quality,
+                merchants_in(Path(config.key_table)) if config.key_table else intake.merchant_of(),
             )
             results = search_documents(
                 opened.ledger,
@@ -104,7 +111,7 @@ def match_query_documents(
                 files,
                 request,
                 context.run_id,
-                on_crop=None if config.privacy_mode else QueryPhotoFolder(Path(request.output_folder)).keep,
+                kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
             )
     context.add_output_metadata(
         {
@@ -116,15 +123,22 @@ def match_query_documents(
     return context.run_id
 
 
-@dg.op(description="Writes JSON, CSV and XLSX from the ledger; fails if a query document could not be read.")
-def write_search_results(context: dg.OpExecutionContext, search_id: str, archive: ArchiveResource) -> None:
+@dg.op(description="Writes HTML, JSON, CSV and XLSX from the ledger; fails if a query document could not be read.")
+def write_search_results(
+    context: dg.OpExecutionContext, search_id: str, archive: ArchiveResource, reader: ReaderResource
+) -> None:
     """Writes the results of a search as files."""
-    with step(context), archive.open() as opened:
+    with step(context), archive.open() as opened, reader.open() as decoder:
         search = opened.ledger.searches.get(search_id)
         results = opened.ledger.searches.results(search_id)
-        files = write_results(search, results, Path(search.settings["output_folder"]))
+        folder = Path(search.settings["output_folder"])
+        files = write_results(search, results, folder)
+        kept = None if search.settings["privacy_mode"] else QueryPictures(folder)
+        title = f"{search.started_at:%Y-%m-%d %H:%M} UTC"
+        page = write_reports(search, results, folder, title, PictureSources(kept, ArchivePictures(opened, decoder)))
     context.add_output_metadata(
         {
+            "report": dg.MetadataValue.path(str(page)),
             "summary": dg.MetadataValue.path(str(files.summary)),
             "csv": dg.MetadataValue.path(str(files.table_csv)),
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),

@@ -1,0 +1,1 @@
+"""Every drop against the archive, and the report a reviewer opens."""

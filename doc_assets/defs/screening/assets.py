@@ -1,0 +1,110 @@
+"""Assets ``document_matches`` and ``drop_report``."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from doc_assets.defs import tables
+from doc_assets.defs.partitions import OWNERS, drops
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    DescriberResource,
+    EmbedderResource,
+    PhotoCutterResource,
+    ReaderResource,
+    SearchDefaultsResource,
+    VectorStoreResource,
+    versions_in_use,
+)
+from doc_assets.defs.step import Materialized, step
+from doc_assets.evidence.report import PictureSources, write_reports
+from doc_assets.evidence.result_files import write_results
+from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.pictures import ArchivePictures
+from doc_assets.parallel import Workers
+from doc_assets.screening.run import screen_drop, search_id_of
+from doc_assets.screening.stored import StoredQueries
+
+
+@dg.asset(
+    partitions_def=drops,
+    deps=["indexed_photos", "photo_collection"],
+    group_name="screening",
+    kinds={"qdrant", "opencv"},
+    owners=OWNERS,
+    code_version="document_matches-1",
+)
+def document_matches(
+    context: dg.AssetExecutionContext,
+    archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
+    embedder: EmbedderResource,
+    describer: DescriberResource,
+    vector_store: VectorStoreResource,
+    search_defaults: SearchDefaultsResource,
+) -> Materialized:
+    """Which documents of the drop re-use a photo, and of which document; the whole archive and the drop itself count.
+
+    Results live in the ledger (``searches``, ``search_results``) under ``drop:<key>``. Materialize it again to compare
+    the drop with what has arrived since.
+    """
+    with step(context), archive.open() as opened, Workers(describer.workers) as threads:
+        versions = versions_in_use(photo_cutter, embedder, describer)
+        queries = StoredQueries(opened, versions, embedder.load(), describer.load(), threads)
+        report = screen_drop(
+            opened,
+            vector_store.open,
+            vector_store.alias,
+            queries,
+            FeatureLookup(opened, versions.features_id),
+            search_defaults.request(include_batch=False, privacy_mode=False),
+            context.partition_key,
+        )
+        results = opened.ledger.searches.results(report.search_id)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": report.documents,
+            "flagged": report.flagged,
+            "photos_in_archive": report.photos_in_archive,
+            "screened_now": report.screened_now,
+            "documents_per_second": report.screened_now / report.seconds if report.screened_now else 0.0,
+            "ranking": tables.ranking(results),
+        }
+    )
+
+
+@dg.asset(
+    partitions_def=drops,
+    deps=[document_matches],
+    group_name="screening",
+    kinds={"html", "excel"},
+    owners=OWNERS,
+    code_version="drop_report-1",
+)
+def drop_report(
+    context: dg.AssetExecutionContext,
+    archive: ArchiveResource,
+    reader: ReaderResource,
+    search_defaults: SearchDefaultsResource,
+) -> Materialized:
+    """What a reviewer opens: the drop's documents by risk, with reasons and pictures, as HTML, JSON, CSV and XLSX.
+
+    Files live in ``results/drops/<key>/``; ``report.html`` comes first.
+    """
+    key = context.partition_key
+    folder = Path(search_defaults.results_folder) / "drops" / key
+    with step(context), archive.open() as opened, reader.open() as decoder:
+        search = opened.ledger.searches.get(search_id_of(key))
+        results = opened.ledger.searches.results(search.search_id)
+        pictures = ArchivePictures(opened, decoder)
+        files = write_results(search, results, folder)
+        page = write_reports(search, results, folder, key, PictureSources(pictures, pictures))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": len(results),
+            "flagged": sum(result.flagged for result in results),
+            "report": dg.MetadataValue.path(str(page)),
+            "summary": dg.MetadataValue.path(str(files.summary)),
+            "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
+        }
+    )

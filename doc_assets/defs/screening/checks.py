@@ -1,0 +1,61 @@
+"""The self test after every drop."""
+
+import dagster as dg
+
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    DescriberResource,
+    EmbedderResource,
+    PhotoCutterResource,
+    QualityResource,
+    SearchDefaultsResource,
+    VectorStoreResource,
+    versions_in_use,
+)
+from doc_assets.defs.screening.assets import document_matches
+from doc_assets.defs.step import step
+from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.parallel import Workers
+from doc_assets.screening.self_test import PlantedCopies
+from doc_assets.search.matching import Matcher
+from doc_assets.search.run import published_collection
+
+
+@dg.asset_check(asset=document_matches)
+def planted_copy_is_found(
+    context: dg.AssetCheckExecutionContext,
+    archive: ArchiveResource,
+    photo_cutter: PhotoCutterResource,
+    embedder: EmbedderResource,
+    describer: DescriberResource,
+    vector_store: VectorStoreResource,
+    search_defaults: SearchDefaultsResource,
+    quality: QualityResource,
+) -> dg.AssetCheckResult:
+    """Photos of the archive, attacked in memory, are found again; which ones depends on the drop's key.
+
+    Nothing of them is kept. The share found is metadata, in all and by attack, so that Dagster plots it over time.
+    """
+    seed = context.run.tags.get("dagster/partition", context.run.run_id)
+    with step(context), archive.open() as opened, vector_store.open() as store, Workers(describer.workers) as threads:
+        versions = versions_in_use(photo_cutter, embedder, describer)
+        copies = PlantedCopies(opened, versions, embedder.load(), describer.load(), photo_cutter.jpeg_quality)
+        matcher = Matcher(
+            store,
+            published_collection(store, vector_store.alias, versions.collection),
+            FeatureLookup(opened, versions.features_id),
+            threads,
+            search_defaults.request(include_batch=False),
+        )
+        recall = copies.recall(matcher, quality.self_test_photos, seed)
+    return dg.AssetCheckResult(
+        passed=recall.total >= quality.self_test_warn,
+        severity=dg.AssetCheckSeverity.ERROR if recall.total < quality.self_test_fail else dg.AssetCheckSeverity.WARN,
+        description=f"{sum(recall.found.values())} of {sum(recall.planted.values())} planted copies were found"
+        + (f"; missed: {', '.join(recall.missed)}." if recall.missed else "."),
+        metadata={
+            "recall": recall.total,
+            "planted": sum(recall.planted.values()),
+            **{f"recall: {name}": recall.found.get(name, 0) / n for name, n in recall.planted.items()},
+        },
+    )

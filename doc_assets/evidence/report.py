@@ -1,0 +1,162 @@
+"""Reports that a reviewer opens: one page a document with its evidence, one page that ranks them all.
+
+Each page stands alone: no script, no link outside, pictures inside; Korean first, English at ``#en``.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from upath import UPath
+
+from doc_assets.datatypes import RgbImage
+from doc_assets.documents.names import document_id
+from doc_assets.evidence.pair_picture import PairPictures, draw_archive_side, draw_pair
+from doc_assets.evidence.safe_names import safe_stem
+from doc_assets.evidence.wording import Text, changes, reasons, source_of
+from doc_assets.ingest.pictures import PageView
+from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.photos.cutting import encode_jpeg
+from doc_assets.progress import track
+from doc_assets.storage import write_atomic
+
+INDEX_NAME = "report.html"
+_MAX_PAIRS = 12
+_QUALITY = 82
+_PRIVATE = Text(
+    "개인정보 보호 모드: 검색한 문서의 사진은 저장하지 않음",
+    "Privacy mode: no picture of the searched document is kept",
+)
+_NO_TRANSFORM = Text(
+    "전체 모양으로만 판단함 (일치점 부족)", "Judged by the whole picture only (too few keypoints agree)"
+)
+_GONE = Text("사진을 더는 찾을 수 없음", "The photo is no longer there")
+
+
+class Pictures(Protocol):
+    """Where a document's photos and pages are looked up; None for what is not there."""
+
+    def photo(self, file_name: str, photo_index: int) -> RgbImage | None:
+        """A photo by its place in the document, from 0."""
+
+    def page(self, file_name: str, page_index: int) -> PageView | None:
+        """A page, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSources:
+    """Where pictures come from.
+
+    Attributes:
+        queries: of the query documents, by their name in the results; None if none are kept.
+        archive: of everything else.
+    """
+
+    queries: Pictures | None
+    archive: Pictures
+
+
+def write_reports(
+    search: SearchRecord, results: Sequence[ResultRecord], folder: Path, title: str, sources: PictureSources
+) -> Path:
+    """Writes a page for every document with a match and the page that ranks them all; returns the latter's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(results, key=lambda r: (-(-1.0 if r.risk_score is None else r.risk_score), r.position))
+    rows = []
+    for result in track(ordered, "evidence", len(ordered)):
+        link = None
+        if _matched(result):
+            link = f"evidence/{safe_stem(document_id(result.query_document))}.html"
+            write_atomic(UPath(folder / link), document_page(search, result, sources).encode())
+        rows.append({"result": result, "reasons": reasons(result), "link": link})
+    path = folder / INDEX_NAME
+    page = _templates().get_template("index.html")
+    content = page.render(
+        search=search,
+        title=title,
+        rows=rows,
+        n_flagged=sum(result.flagged for result in results),
+        n_unsearched=sum(result.risk_score is None for result in results),
+    )
+    write_atomic(UPath(path), content.encode())
+    return path
+
+
+def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSources) -> str:
+    """One document's verdict, reasons and evidence as HTML."""
+    matched = _matched(result)
+    return (
+        _templates()
+        .get_template("document.html")
+        .render(
+            search=search,
+            result=result,
+            reasons=reasons(result),
+            pairs=[_shown(result, match, pair, sources) for match, pair in matched[:_MAX_PAIRS]],
+            more=max(0, len(matched) - _MAX_PAIRS),
+            others=[_other(match) for match in result.top_docs if not match["n_matched_photos"]],
+        )
+    )
+
+
+def _matched(result: ResultRecord) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(match, pair) for match in result.top_docs for pair in match["matches"] if pair["matched"]]
+
+
+def _shown(
+    result: ResultRecord, match: Mapping[str, Any], pair: Mapping[str, Any], sources: PictureSources
+) -> dict[str, Any]:
+    image, why_not = _image(result, match, pair, sources)
+    return {
+        **pair,
+        "document": match["document"],
+        "source": source_of(match),
+        "query_photo": pair["query_photo"] + 1,
+        "photo": pair["photo"] + 1,
+        "changes": changes(pair),
+        "image": image,
+        "why_no_image": why_not,
+    }
+
+
+def _image(
+    result: ResultRecord, match: Mapping[str, Any], pair: Mapping[str, Any], sources: PictureSources
+) -> tuple[str | None, Text | None]:
+    """The pair's picture as base64, or why there is none."""
+    known = sources.queries if match["same_batch"] else sources.archive
+    if known is None:
+        return None, _PRIVATE
+    archive = known.photo(match["document"], pair["photo"])
+    if archive is None:
+        return None, _GONE
+    page = known.page(match["document"], pair["page"] - 1)
+    if sources.queries is None:
+        return _encoded(draw_archive_side(archive, page, pair, match["document"])), _PRIVATE
+    query = sources.queries.photo(result.query_document, pair["query_photo"])
+    if query is None:
+        return _encoded(draw_archive_side(archive, page, pair, match["document"])), _GONE
+    query_page = sources.queries.page(result.query_document, pair["query_page"] - 1)
+    pictures = PairPictures(query, archive, query_page, page)
+    drawn = draw_pair(pictures, pair, (result.query_document, match["document"]))
+    return _encoded(drawn), None if "transform" in pair else _NO_TRANSFORM
+
+
+def _encoded(picture: RgbImage) -> str:
+    return base64.b64encode(encode_jpeg(picture, _QUALITY)).decode("ascii")
+
+
+def _other(match: Mapping[str, Any]) -> dict[str, Any]:
+    known = [pair["probability"] for pair in match["matches"] if pair["probability"] is not None]
+    return {"document": match["document"], "score": match["score"], "probability": max(known, default=None)}
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    loader = PackageLoader("doc_assets.evidence", "templates")
+    return Environment(
+        loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )

@@ -1,0 +1,157 @@
+"""Stage ``document_matches``: every document of a drop against the whole archive, its own drop included."""
+
+import time
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from threadpoolctl import threadpool_limits
+
+from doc_assets.documents.faults import DocumentState
+from doc_assets.ingest.archive import Archive, Chunk
+from doc_assets.ingest.indexing import require_made_with
+from doc_assets.ledger.documents import Document
+from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.progress import track
+from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.matching import Matcher
+from doc_assets.search.query import QueryDocument
+from doc_assets.search.record import result_record
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.run import OpenStore, find_twins, published_collection
+from doc_assets.search.verifying import LoadFeatures
+
+STAGE = "document_matches"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningReport:
+    """What screening a drop came to.
+
+    Attributes:
+        search_id: of its results in the ledger.
+        documents: of the drop, rejected ones included.
+        flagged: those whose risk reached the threshold.
+        screened_now: screened in this run; the others were done before it was killed.
+        photos_in_archive: that they were compared with.
+        seconds: time spent.
+    """
+
+    search_id: str
+    documents: int
+    flagged: int
+    screened_now: int
+    photos_in_archive: int
+    seconds: float
+
+
+def search_id_of(drop_key: str) -> str:
+    """Under which search the ledger holds a drop's matches; screening again replaces them."""
+    return f"drop:{drop_key}"
+
+
+def screen_drop(
+    archive: Archive,
+    open_store: OpenStore,
+    alias: str,
+    queries: StoredQueries,
+    load_features: LoadFeatures,
+    request: SearchRequest,
+    drop_key: str,
+) -> ScreeningReport:
+    """Searches for every document of a drop and records what was found, chunk by chunk.
+
+    A run that was killed goes on where it stopped; one that was finished is done again, against today's archive.
+
+    Args:
+        archive: where the drop is.
+        open_store: opens the vector store; it is held while a chunk is screened.
+        alias: the collection to search.
+        queries: makes queries of the drop's documents.
+        load_features: finds the keypoints of archive photos.
+        request: how to search.
+        drop_key: the drop.
+
+    Raises:
+        IndexSchemaError: if nothing is published, or by another embedder.
+        SetupError: if the drop was not embedded and described with the versions in use.
+    """
+    began, started = datetime.now(UTC), time.monotonic()
+    with open_store() as store:
+        collection = published_collection(store, alias, queries.versions.collection)
+        n_indexed = store.count(collection)
+    search_id = search_id_of(drop_key)
+    ledger = archive.ledger
+    done = ledger.searches.resume(SearchRecord(search_id, began, None, collection, n_indexed, asdict(request)))
+    chunks = archive.chunks(drop_key)
+    shared = ledger.documents.shared_names(drop_key)
+    screened = 0
+    for chunk in track(chunks, "screening", len(chunks)):
+        documents = ledger.documents.of_chunk(chunk.drop_key, chunk.positions)
+        if all(_label(document, shared) in done for document in documents):
+            continue
+        require_made_with(archive, chunk, archive.current(chunk), queries.versions)
+        with open_store() as store, threadpool_limits(1, "blas"):
+            matcher = Matcher(store, collection, load_features, queries.threads, request)
+            results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
+        ledger.searches.record(search_id, results)
+        screened += len(results)
+    now = datetime.now(UTC)
+    ledger.searches.finish(search_id, now)
+    ledger.documents.complete_stage(drop_key, STAGE, f"{queries.versions.points}|{n_indexed}", now)
+    everything = ledger.searches.results(search_id)
+    return ScreeningReport(
+        search_id=search_id,
+        documents=len(everything),
+        flagged=sum(result.flagged for result in everything),
+        screened_now=screened,
+        photos_in_archive=n_indexed,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _screen_chunk(
+    archive: Archive,
+    matcher: Matcher,
+    queries: StoredQueries,
+    chunk: Chunk,
+    documents: Sequence[Document],
+    shared_names: Set[str],
+) -> Iterator[ResultRecord]:
+    current = {document.document_id: document for document in documents if document.is_current}
+    for query in queries.of_chunk(chunk):
+        document = current[query.document_id]
+        started = time.monotonic()
+        (twins,) = find_twins(archive.ledger, [query], chunk.drop_key, include_batch=False)
+        ranking = matcher.match(query, twins)
+        elapsed = time.monotonic() - started
+        label = _label(document, shared_names)
+        yield result_record(label, document.position, query, ranking, matcher.request, elapsed, chunk.drop_key)
+    for document in documents:
+        if not document.is_current:
+            yield _not_searched(_label(document, shared_names), document, matcher.request)
+
+
+def _label(document: Document, shared_names: Set[str]) -> str:
+    """A name of its own within the drop, whose folders may hold files of the same name."""
+    if document.file_name not in shared_names:
+        return document.file_name
+    return f"{document.file_name} ({document.position + 1})"
+
+
+def _not_searched(label: str, document: Document, request: SearchRequest) -> ResultRecord:
+    """A document that is not in the archive: rejected, a duplicate, or replaced by a newer version."""
+    reasons = {
+        "duplicate": "The same file was dropped before.",
+        "rejected": document.reason or "It could not be read.",
+    }
+    nothing = QueryDocument(
+        document_id=document.document_id,
+        file_name=document.file_name,
+        merchant_id=document.merchant_id,
+        state=DocumentState(document.state),
+        error=reasons.get(document.state, "A newer version of the document replaced it."),
+        sha256=document.sha256,
+        photos=(),
+    )
+    return result_record(label, document.position, nothing, [], request, 0.0, searched=False)

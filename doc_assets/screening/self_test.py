@@ -1,0 +1,140 @@
+"""Would a re-use be found today? Archive photos are attacked in memory and searched like a query's.
+
+And does the search graph still find what comparing with every photo finds?
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
+from doc_assets.documents.faults import DocumentState
+from doc_assets.embedding.base import Embedder
+from doc_assets.embedding.shards import read_embeddings
+from doc_assets.index.base import VectorStore
+from doc_assets.ingest.archive import Archive, Chunk, Versions
+from doc_assets.ledger.documents import Document
+from doc_assets.local_features.describer import Describer
+from doc_assets.local_features.sift import mirrored
+from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
+from doc_assets.photos.shards import StoredPhoto, read_photo_at, read_photo_keys
+from doc_assets.progress import track
+from doc_assets.search.matching import Matcher
+from doc_assets.search.query import QueryDocument, QueryPhoto
+
+_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What the self test found.
+
+    Attributes:
+        found, planted: by attack.
+    """
+
+    found: dict[str, int]
+    planted: dict[str, int]
+
+    @property
+    def total(self) -> float:
+        """Share of all planted copies whose original counts as matched; 1 if none was planted."""
+        planted = sum(self.planted.values())
+        return sum(self.found.values()) / planted if planted else 1.0
+
+    @property
+    def missed(self) -> list[str]:
+        """Attacks of which a copy was not found."""
+        return [name for name, n in self.planted.items() if self.found.get(name, 0) < n]
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedCopies:
+    """Makes attacked copies of archive photos.
+
+    Attributes:
+        archive, versions: where photos are.
+        embedder, describer: as the archive was made with.
+        jpeg_quality: as photos are stored.
+    """
+
+    archive: Archive
+    versions: Versions
+    embedder: Embedder
+    describer: Describer
+    jpeg_quality: int
+
+    def recall(self, matcher: Matcher, n: int, seed: str) -> Recall:
+        """Searches for ``n`` attacked photos; which photos and attacks depends on ``seed`` alone."""
+        from doc_assets.synthesis.attacks import ATTACKS, attack  # noqa: PLC0415 - draws with cv2, see the bans
+
+        rng = np.random.default_rng(list(seed.encode()))
+        names = list(ATTACKS)
+        first = int(rng.integers(len(names)))
+        found: dict[str, int] = defaultdict(int)
+        planted: dict[str, int] = defaultdict(int)
+        photos = list(_sampled_photos(self.archive, n, rng))
+        for number, photo in enumerate(track(photos, "planted copies", len(photos))):
+            name = names[(first + number) % len(names)]
+            query = self._query(attack(name, decode_jpeg(photo.jpeg), int(rng.integers(1 << 31))))
+            planted[name] += 1
+            # The photo may have been re-used in the archive, so its own document need not come first.
+            found[name] += any(
+                match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request.rule) > 0
+                for match in matcher.match(query, [])
+            )
+        return Recall(dict(found), dict(planted))
+
+    def _query(self, pixels: RgbImage) -> QueryDocument:
+        stored = decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))
+        (views,) = self.embedder.embed_views([stored])
+        features, words = self.describer.describe(stored)
+        flipped = mirrored(features)
+        crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, np.empty((0, 0, 3), np.uint8))
+        photo = QueryPhoto(crop, views, features, flipped, (words, self.describer.words.encode(flipped)))
+        return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
+
+
+def graph_recall(archive: Archive, versions: Versions, store: VectorStore, collection: str, n: int, seed: str) -> float:
+    """Share of the true ten nearest photos of ``n`` archive photos that the search graph finds; 1 for an empty one."""
+    rng = np.random.default_rng(list(seed.encode()))
+    vectors = _sampled_vectors(archive, versions, n, rng)
+    if not len(vectors):
+        return 1.0
+    quick = store.search(collection, vectors, _NEIGHBOURS)
+    exact = store.search(collection, vectors, _NEIGHBOURS, exact=True)
+    wanted = sum(len(hits) for hits in exact)
+    same = sum(
+        len({hit.point_id for hit in ours} & {hit.point_id for hit in true})
+        for ours, true in zip(quick, exact, strict=True)
+    )
+    return same / wanted if wanted else 1.0
+
+
+def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[StoredPhoto]:
+    for document, chunk in _sampled_documents(archive, n, rng):
+        shard = archive.photo_shard(chunk)
+        rows = [at for at, key in enumerate(read_photo_keys(shard)) if key.document_id == document.document_id]
+        if rows:
+            yield read_photo_at(shard, int(rng.choice(rows)))
+
+
+def _sampled_vectors(archive: Archive, versions: Versions, n: int, rng: np.random.Generator) -> Embeddings:
+    chunks = {chunk: None for _, chunk in _sampled_documents(archive, max(1, n // 8), rng)}
+    rows = [
+        row.vector for chunk in chunks for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id))
+    ]
+    if not rows:
+        return np.empty((0, 0), np.float32)
+    return np.stack([rows[at] for at in rng.choice(len(rows), min(n, len(rows)), replace=False)])
+
+
+def _sampled_documents(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[tuple[Document, Chunk]]:
+    documents: Sequence[Document] = archive.ledger.documents.sample_indexed(
+        [float(at) for at in rng.random(n)],
+    )
+    for document in documents:
+        chunks = archive.chunks(document.drop_key)
+        yield document, chunks[document.position // len(chunks[0].positions)]

@@ -1,0 +1,50 @@
+"""One query document -> ranked documents: retrieve, fuse, look closely, aggregate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from doc_assets.index.base import VectorStore
+from doc_assets.parallel import Workers
+from doc_assets.search.query import QueryDocument
+from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, rank_documents
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.retrieval import Batch, fused, retrieve_from_archive
+from doc_assets.search.verifying import LoadFeatures, verified
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Everything that a query document is compared with.
+
+    Attributes:
+        store, collection: the archive.
+        load_features: finds the keypoints of archive photos.
+        threads: look at photos side by side.
+        request: how to search.
+        batch: documents that are searched together, if they are compared with each other.
+    """
+
+    store: VectorStore
+    collection: str
+    load_features: LoadFeatures
+    threads: Workers
+    request: SearchRequest
+    batch: Batch | None = None
+
+    def match(self, query: QueryDocument, twins: Sequence[Twin]) -> list[DocumentMatch]:
+        """All documents that any photo of ``query`` was found in, and its byte-identical ones; best first."""
+        top_k, use_words = self.request.top_k, self.request.use_words
+        parts = [retrieve_from_archive(self.store, self.collection, query, top_k, use_words=use_words)]
+        if self.batch is not None:
+            parts.append(self.batch.retrieve(query, top_k, use_words=use_words))
+        matches = fused(parts)
+        if self.request.verify:
+            matches = verified(query, matches, self.load_features, self.batch, self.threads)
+        return rank_documents(
+            best_of_each_photo(matches, top_k),
+            n_query_photos=len(query.photos),
+            aggregation=self.request.aggregation,
+            top_doc=len(matches) + len(twins) + 1,
+            rule=self.request.rule,
+            twins=twins,
+        )

@@ -1,0 +1,135 @@
+"""A search's answer to one query document as the ledger and the reports hold it: pages from 1, photos from 0."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from doc_assets.documents.faults import DocumentState
+from doc_assets.ledger.searches import ResultRecord
+from doc_assets.search.query import QueryDocument
+from doc_assets.search.ranking import DocumentMatch, PhotoMatch
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.risk import fraud_doc_probability, risk_score, same_merchant, threshold_match_count
+from doc_assets.verification.changes import changes_of
+from doc_assets.verification.geometry import Alignment, Polygon
+
+MAX_LINES = 24
+"""Keypoint pairs kept of a matched pair, for its picture."""
+
+Relation = Literal["archive", "same_drop", "same_batch"]
+
+
+def result_record(
+    label: str,
+    position: int,
+    query: QueryDocument,
+    ranking: Sequence[DocumentMatch],
+    request: SearchRequest,
+    elapsed_s: float,
+    own_drop: str | None = None,
+    *,
+    searched: bool = True,
+) -> ResultRecord:
+    """The answer to one query document.
+
+    Args:
+        label: names it within the search.
+        position: its place within the search.
+        query: the document.
+        ranking: everything found for it, best first.
+        request: what was asked for.
+        elapsed_s: seconds spent on it.
+        own_drop: the drop it came with, if it is in the archive itself.
+        searched: whether it was searched for at all; without it there is no risk.
+    """
+    reported = ranking[: max(request.top_doc, sum(match.exact_duplicate for match in ranking))]
+    best = reported[0] if reported else None
+    error = query.error
+    if error is None and not query.photos and query.state == DocumentState.OK:
+        error = "No photo was found on its pages."
+    risk = risk_score(ranking, query.merchant_id) if searched and query.state.is_readable else None
+    scores = [match.score for match in reported]
+    classes = {f"{query.document_id}_q_{photo.crop.photo_index}.jpg": "unknown" for photo in query.photos}
+    return ResultRecord(
+        query_document=label,
+        position=position,
+        merchant_id=query.merchant_id,
+        state=query.state,
+        error=error,
+        n_photos=len(query.photos),
+        best_document=best.file_name if best else None,
+        best_score=best.score if best else None,
+        risk_score=None if risk is None else round(risk, 6),
+        flagged=risk is not None and risk >= request.flag_risk,
+        elapsed_s=round(elapsed_s, 3),
+        top_docs=[_top_doc(match, query, request, own_drop) for match in reported],
+        legacy={
+            "fraud_doc_probability": fraud_doc_probability(
+                scores, classes.values(), request.similar_doc_flag_threshold, request.non_authentic_image_classes
+            ),
+            "threshold_match_count": threshold_match_count(scores),
+            "image_authenticity": classes,
+        },
+    )
+
+
+def _top_doc(
+    match: DocumentMatch, query: QueryDocument, request: SearchRequest, own_drop: str | None
+) -> dict[str, Any]:
+    relation: Relation = "archive"
+    if match.same_batch:
+        relation = "same_batch"
+    elif own_drop is not None and match.drop == own_drop:
+        relation = "same_drop"
+    return {
+        "document": match.file_name,
+        "merchant_id": match.merchant_id,
+        "same_merchant": same_merchant(query.merchant_id, match.merchant_id),
+        "drop": None if match.same_batch else match.drop,
+        "relation": relation,
+        "score": round(match.score, 6),
+        "n_matched_photos": match.n_matched_photos(request.rule),
+        "exact_duplicate": match.exact_duplicate,
+        "same_batch": match.same_batch,
+        "matches": [_pair(pair, query, is_matched=request.rule.holds(pair)) for pair in match.matches],
+    }
+
+
+def _pair(pair: PhotoMatch, query: QueryDocument, *, is_matched: bool) -> dict[str, Any]:
+    crop = query.photos[pair.query_photo].crop
+    entry: dict[str, Any] = {
+        "query_page": crop.page_index + 1,
+        "query_photo": crop.photo_index,
+        "query_box": crop.box.as_list(),
+        "page": pair.payload.page_index + 1,
+        "photo": pair.payload.photo_index,
+        "box": pair.payload.box.as_list(),
+        "matched": is_matched,
+        "similarity": round(pair.similarity, 6),
+        "quarter_turns": pair.view.quarter_turns,
+        "mirrored": pair.view.mirrored,
+        "probability": None if pair.probability is None else round(pair.probability, 6),
+        "inliers": None if not pair.looked_at else pair.alignment.inliers if pair.alignment else 0,
+    }
+    if pair.alignment is not None:
+        entry["overlap"] = _overlap(pair.alignment)
+    if pair.alignment is not None and is_matched:
+        changes = asdict(changes_of(pair.alignment, crop.box, pair.payload.box))
+        entry["changes"] = {name: round(value, 3) for name, value in changes.items()}
+        entry["transform"] = [[round(float(value), 8) for value in row] for row in pair.alignment.transform]
+        entry["lines"] = [[round(float(at), 4) for at in line] for line in pair.alignment.lines[:MAX_LINES]]
+    return entry
+
+
+def _overlap(alignment: Alignment) -> dict[str, Any]:
+    return {
+        "query_share": round(alignment.query_share, 4),
+        "share": round(alignment.archive_share, 4),
+        "query_area": _rounded(alignment.query_area),
+        "area": _rounded(alignment.archive_area),
+        "agreement": round(alignment.appearance.agreement, 4),
+    }
+
+
+def _rounded(area: Polygon) -> list[list[float]]:
+    return [[round(x, 4), round(y, 4)] for x, y in area]

@@ -1,0 +1,49 @@
+"""What is asked of a search."""
+
+from dataclasses import dataclass
+
+from doc_assets.errors import SettingsError
+from doc_assets.search.ranking import Aggregation, MatchRule
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What is asked for.
+
+    Attributes:
+        top_k: neighbours of every query photo.
+        top_doc: documents reported for every query document.
+        aggregation: how photo matches make a document's score; see ``ranking``.
+        include_batch: whether the documents searched together are compared with each other too.
+        match_probability: a verified photo pair at least this probable counts as matched.
+        match_similarity: one of a search that does not verify counts as matched from this similarity on.
+        flag_risk: a document is flagged from this risk score on.
+        similar_doc_flag_threshold, non_authentic_image_classes: of ``risk.fraud_doc_probability``.
+        use_words: whether photos are looked for by their visual words too.
+        verify: whether the keypoints of candidates are compared.
+        privacy_mode: whether no pixel of a query may be kept.
+        output_folder: where whoever writes the results as files puts them.
+    """
+
+    top_k: int = 10
+    top_doc: int = 7
+    aggregation: Aggregation = "max"
+    include_batch: bool = True
+    match_probability: float = 0.5
+    match_similarity: float = 0.7
+    flag_risk: float = 0.5
+    similar_doc_flag_threshold: float = 0.8
+    non_authentic_image_classes: tuple[str, ...] = ()
+    use_words: bool = True
+    verify: bool = True
+    privacy_mode: bool = True
+    output_folder: str = ""
+
+    @property
+    def rule(self) -> MatchRule:
+        """When a photo pair counts as matched."""
+        return MatchRule(self.match_probability, self.match_similarity)
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1 or self.top_doc < 1:
+            raise SettingsError(f"top_k and top_doc must be at least 1, got {self.top_k} and {self.top_doc}")

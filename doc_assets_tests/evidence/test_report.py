@@ -1,0 +1,222 @@
+import re
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from doc_assets.datatypes import Box, View
+from doc_assets.evidence.pair_picture import PairPictures, draw_pair, laid_over
+from doc_assets.evidence.report import PictureSources, document_page, write_reports
+from doc_assets.evidence.wording import changes, reasons
+from doc_assets.ingest.pictures import page_view
+from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.local_features.sift import SiftExtractor, mirrored
+from doc_assets.synthesis.attacks import ATTACKS, attack
+from doc_assets.synthesis.forms import Style, photo_page
+from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.changes import changes_of
+from doc_assets.verification.geometry import align
+from doc_assets_tests.browser import screenshot, text_of
+from doc_assets_tests.conftest import NOW
+
+PICTURE = draw_picture(31)
+SETTINGS = {"privacy_mode": False}
+SEARCH = SearchRecord("run-1", NOW, NOW, "photos__x", 12345, SETTINGS)
+HOSTILE = '"><script>document.title="owned"</script>.tif'
+GEOMETRIC = [
+    "cropped slightly", "cropped", "cropped by half", "turned by 90°", "turned by 180°", "mirrored", "stretched",
+    "tilted", "at an angle",
+]  # fmt: skip
+
+
+def _pair(query, archive, **changed):
+    extractor = SiftExtractor()
+    features = extractor.extract(np.ascontiguousarray(query))
+    found = align(features, mirrored(features), extractor.extract(archive))
+    box = Box(100, 200, 100 + archive.shape[1], 200 + archive.shape[0])
+    view = View(found.quarter_turns, found.mirrored)
+    return {
+        "query_page": 1, "query_photo": 0, "query_box": [10, 20, 400, 300], "page": 2, "photo": 1,
+        "box": box.as_list(), "matched": True, "similarity": 0.9, "probability": 0.98, "inliers": found.inliers,
+        "quarter_turns": view.quarter_turns, "mirrored": view.mirrored,
+        "overlap": {
+            "query_share": found.query_share, "share": found.archive_share, "query_area": found.query_area,
+            "area": found.archive_area, "agreement": found.appearance.agreement,
+        },
+        "changes": asdict(changes_of(found, box, box)), "transform": found.transform.tolist(),
+        "lines": found.lines[:24].tolist(), **changed,
+    }  # fmt: skip
+
+
+def _result(pair, name="q.tif", **found):
+    document = {
+        "document": "earlier.tif", "merchant_id": None, "same_merchant": False, "drop": "bulk-000001",
+        "relation": "archive", "score": 0.9, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
+        "matches": [pair], **found,
+    }  # fmt: skip
+    return ResultRecord(name, 0, "m1", "ok", None, 2, "earlier.tif", 0.9, 0.98, True, 0.1, [document], {})
+
+
+class Pictures:
+    """One photo and one page for everything."""
+
+    def __init__(self, photo):
+        self._photo = photo
+
+    def photo(self, _name, _index):
+        return self._photo
+
+    def page(self, _name, _index):
+        return page_view(photo_page([PICTURE], Style.CLASSIC, 1, np.random.default_rng(0)).pixels)
+
+
+def _truth(name, seed):
+    """Where the corners of an attacked photo come from, in shares of the original: read off a picture of places."""
+    height, width = PICTURE.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width]
+    places = np.stack([columns * 255 / width, rows * 255 / height, np.full((height, width), 128)], axis=2)
+    seen = np.asarray(attack(name, np.round(places).astype(np.uint8), seed), float)
+    h, w = seen.shape[:2]
+    ys, xs = np.mgrid[8 : h - 8 : 9, 8 : w - 8 : 9].reshape(2, -1)
+    sampled = seen[ys, xs]
+    kept = (np.abs(sampled[:, 2] - 128) < 1.5) & (sampled[:, :2].min(axis=1) > 4) & (sampled[:, :2].max(axis=1) < 251)
+    import cv2
+
+    source = np.stack([(xs + 0.5) / w, (ys + 0.5) / h], axis=1)[kept].astype(np.float32)
+    matrix, _ = cv2.findHomography(source, (sampled[kept, :2] / 255).astype(np.float32), cv2.RANSAC, 0.01)
+    corners = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]]) @ matrix.T
+    return corners[:, :2] / corners[:, 2:]
+
+
+@pytest.mark.parametrize("name", GEOMETRIC)
+def test_the_drawn_overlap_lies_where_the_attack_put_it(name):
+    errors = []
+    for seed in range(3):
+        pair = _pair(attack(name, PICTURE, seed), PICTURE)
+        corners = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 1], [1, 1, 1]] if pair["mirrored"] else
+                           [[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], float)  # fmt: skip
+        found = corners @ np.array(pair["transform"]).T
+        errors.append(np.linalg.norm(found[:, :2] / found[:, 2:] - _truth(name, seed), axis=1).mean() / 2**0.5)
+
+    assert np.mean(errors) < 0.03
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_a_photo_laid_over_its_original_is_the_original(index):
+    view = View.at(index)
+    query = np.ascontiguousarray(view.apply(PICTURE))
+
+    pair = _pair(query, PICTURE)
+    laid = laid_over(query, PICTURE.shape, np.array(pair["transform"]), mirrored=pair["mirrored"])
+
+    assert np.abs(laid.astype(int) - PICTURE).mean() < 6
+
+
+def test_the_picture_shows_both_photos_and_their_overlap(tmp_path):
+    pair = _pair(attack("cropped", PICTURE, 2), PICTURE)
+    pages = Pictures(PICTURE).page("", 0)
+
+    full = draw_pair(PairPictures(attack("cropped", PICTURE, 2), PICTURE, pages, pages), pair, ("q.tif", "a.tif"))
+    without = {name: value for name, value in pair.items() if name not in {"transform", "lines", "overlap"}}
+    plain = draw_pair(PairPictures(PICTURE, PICTURE), without, ("q.tif", "a" * 300 + ".tif"))
+
+    assert full.shape[1] == plain.shape[1] == 1320
+    assert full.shape[0] > plain.shape[0]  # the aligned row
+    green = (full == (0, 150, 60)).all(axis=2)
+    red = (full == (214, 40, 40)).all(axis=2)
+    assert green[:, 200:660].sum() > 500
+    assert green[:, 660:1110].sum() > 500
+    assert red[:, :200].any()
+    assert red[:, 1110:].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mirrored", "mirrored"),
+        ("turned by 180°", "turned 180°"),
+        ("turned by 90°", "clockwise"),
+        ("cropped by half", "cropped to"),
+        ("tilted", "tilted by"),
+        ("recompressed", "not cut, turned or toned"),
+    ],
+)
+def test_what_was_done_is_said_in_words(name, words):
+    texts = changes(_pair(attack(name, PICTURE, 3), PICTURE))
+
+    assert words in ", ".join(text.en for text in texts)
+    assert all(text.ko and text.en for text in texts)
+
+
+def test_reasons_name_merchant_and_drop_and_what_does_not_count():
+    pair = _pair(PICTURE, PICTURE)
+    same = _result(pair, merchant_id="m1", same_merchant=True)
+    exact = _result(pair, exact_duplicate=True, merchant_id="m2", relation="same_drop")
+    nothing = _result(pair | {"matched": False}, n_matched_photos=0)
+
+    (first,) = reasons(same)
+    assert (first.code, first.counts) == ("same_merchant", False)
+    (second,) = reasons(exact)
+    assert second.code == "identical_file"
+    assert "merchant m2, same drop" in second.text.en
+    assert "가맹점 m2, 같은 입고분" in second.text.ko
+    assert [reason.code for reason in reasons(nothing)] == ["nothing_found"]
+
+
+def test_a_page_stands_alone_and_hostile_names_stay_text(tmp_path):
+    pair = _pair(PICTURE, PICTURE)
+    sources = PictureSources(Pictures(PICTURE), Pictures(PICTURE))
+
+    path = write_reports(SEARCH, [_result(pair, HOSTILE)], tmp_path, HOSTILE, sources)
+
+    (document,) = (tmp_path / "evidence").iterdir()
+    for page in (path, document):
+        content = page.read_text(encoding="utf-8")
+        assert "<script" not in content
+        assert not re.search(r'(?:src|href)="(?!data:|#|evidence/)', content)
+        assert "owned" not in text_of(page.as_uri(), tmp_path).split("</title>")[0].replace(HOSTILE, "") or (
+            "&lt;script&gt;" in content
+        )
+    assert "data:image/jpeg;base64," in document.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_report_opens_in_a_browser_without_network(tmp_path, language):
+    pair = _pair(attack("mirrored", PICTURE, 1), PICTURE)
+    sources = PictureSources(Pictures(attack("mirrored", PICTURE, 1)), Pictures(PICTURE))
+    write_reports(SEARCH, [_result(pair)], tmp_path, "20261121-0930-0001", sources)
+
+    shown = screenshot(f"{(tmp_path / 'evidence' / 'q.html').as_uri()}#{language}", tmp_path / f"{language}.png")
+    other = screenshot(
+        f"{(tmp_path / 'evidence' / 'q.html').as_uri()}#{'en' if language == 'ko' else 'ko'}", tmp_path / "other.png"
+    )
+
+    assert shown.shape == (768, 1366, 3)
+    red = (np.abs(shown.astype(int) - (179, 38, 30)).max(axis=2) < 8).sum()
+    assert red > 5000  # the verdict
+    assert (np.abs(shown.astype(int) - (0, 150, 60)).max(axis=2) < 40).sum() > 300  # the outlined overlap
+    assert (shown != other).any()
+
+
+def test_a_private_search_shows_the_archives_side_only():
+    pair = _pair(PICTURE, PICTURE)
+    queries = Pictures(np.full((50, 50, 3), (255, 0, 255), np.uint8))
+
+    shown = document_page(SEARCH, _result(pair), PictureSources(None, Pictures(PICTURE)))
+    batch = document_page(SEARCH, _result(pair, same_batch=True), PictureSources(None, queries))
+
+    assert "data:image/jpeg" in shown
+    assert "Privacy mode" in shown
+    assert "data:image/jpeg" not in batch
+
+
+def test_every_attack_gets_a_picture():
+    nothing: list[str] = []
+    for name in ATTACKS:
+        query = attack(name, PICTURE, 1)
+        pair = _pair(query, PICTURE)
+        picture = draw_pair(PairPictures(query, PICTURE), pair, ("q.tif", "a.tif"))
+        if picture.std() < 10:
+            nothing.append(name)
+
+    assert nothing == []

@@ -1,0 +1,136 @@
+"""Every signal earns its place: without words or without verification the same searches answer worse."""
+
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from doc_assets.datatypes import Box, IndexedPhoto, PhotoCrop, PhotoPayload
+from doc_assets.documents.faults import DocumentState
+from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.local_features.sift import mirrored
+from doc_assets.parallel import Workers
+from doc_assets.search.matching import Matcher
+from doc_assets.search.query import QueryDocument, QueryPhoto
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.verifying import HANDFUL
+from doc_assets.synthesis.attacks import another_shot, attack, crop, tone
+from doc_assets.synthesis.pictures import draw_picture
+
+FIRST, N = 880_000, 60
+COPIES = 12
+OTHER_SHOTS = range(20, 28)
+
+
+@dataclass
+class Answers:
+    """How many copies were found and flagged, and how many other shots were taken for copies."""
+
+    first: int = 0
+    flagged: int = 0
+    false: int = 0
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory, embedder, describer):
+    pictures = [draw_picture(FIRST + i) for i in range(N)]
+    described = [describer.describe(picture) for picture in pictures]
+    vectors = embedder.embed(pictures)
+    payloads = [
+        PhotoPayload(f"d{i}", f"d{i}.tif", "", "drop", 0, 0, Box(0, 0, p.shape[1], p.shape[0]))
+        for i, p in enumerate(pictures)
+    ]
+    features = {payload.key: found for payload, (found, _) in zip(payloads, described, strict=True)}
+    with EmbeddedStore(tmp_path_factory.mktemp("signals")) as store, Workers(2) as threads:
+        store.create("c", embedder.dim)
+        points = [
+            IndexedPhoto(uuid.UUID(int=i), vector, words, payload)
+            for i, (vector, (_, words), payload) in enumerate(zip(vectors, described, payloads, strict=True))
+        ]
+        store.upsert("c", points)
+        store.finish("c")
+        yield store, threads, features
+
+
+@pytest.fixture
+def matcher(gallery):
+    store, threads, features = gallery
+    looked_at = []
+
+    def load(payloads):
+        looked_at.extend(payloads)
+        return {payload.key: features[payload.key] for payload in payloads}
+
+    def make(**request):
+        return Matcher(store, "c", load, threads, SearchRequest(**request))
+
+    make.looked_at = looked_at
+    return make
+
+
+@pytest.fixture(scope="module")
+def query(embedder, describer):
+    def make(pixels):
+        (views,) = embedder.embed_views([np.ascontiguousarray(pixels)])
+        features, words = describer.describe(np.ascontiguousarray(pixels))
+        flipped = mirrored(features)
+        crop = PhotoCrop(0, 0, Box(0, 0, pixels.shape[1], pixels.shape[0]), 0.0, pixels[:0])
+        photo = QueryPhoto(crop, views, features, flipped, (words, describer.words.encode(flipped)))
+        return QueryDocument("q", "q.tif", None, DocumentState.OK, None, None, (photo,))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def queries(query):
+    copies = [(query(_cut(FIRST + i)), f"d{i}") for i in range(COPIES)]
+    others = [query(another_shot(draw_picture(FIRST + i), draw_picture(FIRST + i + 1), i)) for i in OTHER_SHOTS]
+    return copies, others
+
+
+def _cut(number):
+    """A third of a picture's area, mirrored and with another tone."""
+    rng = np.random.default_rng(number)
+    return tone(crop(draw_picture(number), 0.33, rng), 1.2, 20)[:, ::-1]
+
+
+def _answers(matcher, queries):
+    copies, others = queries
+    answers = Answers()
+    for asked, document in copies:
+        best = matcher.match(asked, [])[0]
+        is_right = best.document_id == document
+        answers.first += is_right
+        answers.flagged += is_right and best.n_matched_photos(matcher.request.rule) == 1
+    for asked in others:
+        answers.false += any(found.n_matched_photos(matcher.request.rule) for found in matcher.match(asked, []))
+    return answers
+
+
+def test_without_a_signal_the_answers_are_worse(matcher, queries):
+    full = _answers(matcher(top_k=3), queries)
+    without_words = _answers(matcher(top_k=3, use_words=False), queries)
+    without_verification = _answers(matcher(top_k=3, verify=False, match_similarity=0.5), queries)
+
+    assert full.first == full.flagged == COPIES
+    assert full.false == 0
+    assert without_words.first < full.first
+    assert without_verification.flagged < full.flagged
+    assert without_verification.false > full.false
+
+
+def test_looking_closely_stops_when_a_handful_holds_no_match(matcher, query):
+    nothing = matcher(top_k=30)
+    strange = nothing.match(query(draw_picture(FIRST + 500)), [])
+    looked_at_in_vain = len(matcher.looked_at)
+    matcher.looked_at.clear()
+
+    nothing.match(query(attack("mirrored", draw_picture(FIRST), 1)), [])
+
+    assert looked_at_in_vain == HANDFUL
+    assert len(matcher.looked_at) == 2 * HANDFUL
+    pairs = [match for document in strange for match in document.matches]
+    assert sum(match.looked_at for match in pairs) == HANDFUL
+    assert all(match.probability is not None for match in pairs)
+    assert all(match.alignment is None for match in pairs if not match.looked_at)

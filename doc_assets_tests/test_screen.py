@@ -1,0 +1,148 @@
+"""Screening and key tables as an operator uses them: real processes, real files."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from doc_assets.documents.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.synthesis.corpus import IDENTICAL
+
+PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("screen-home")
+
+
+@pytest.fixture(scope="module")
+def key_table(home, plans):
+    """Merchants by key: one each, but the mirrored photo's document belongs to its source's merchant."""
+    merchants = {plan.name: f"100-00-{number:05d}" for number, plan in enumerate(plans)}
+    mirrored = next(plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored")
+    merchants[mirrored.name] = merchants[mirrored.reuse.source_document]
+    lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN}"]
+    for name, merchant in merchants.items():
+        key = re.sub(r"001(\d{5})_\d+\.tif$", r"\1", name)
+        lines.append(f"{key},{merchant}")
+    path = home / "keys.csv"
+    path.write_text("\n".join(lines), encoding="cp949")
+    return path, merchants, mirrored
+
+
+@pytest.fixture(scope="module")
+def run(home):
+    def command(*arguments):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
+        return subprocess.run(
+            [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def ingested(run, corpus, key_table):
+    for part in ("archive", "incoming"):
+        done = run("build-image-index", "--folder", corpus / part, "--key-table", key_table[0])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def screened(run, ingested):
+    done = run("screen", "--drop", "bulk-000002")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def _answers(folder):
+    summary = json.loads((folder / "search_results_summary.json").read_text(encoding="utf-8"))
+    return summary, {answer["query_document"]: answer for answer in summary["per_query"]}
+
+
+def test_a_screened_drop_has_a_report_that_ranks_it_by_risk(screened, home, plans, key_table):
+    _, merchants, mirrored = key_table
+    folder = home / "data" / "results" / "drops" / "bulk-000002"
+    summary, answers = _answers(folder)
+
+    for plan in plans:
+        if plan.folder != "incoming":
+            continue
+        answer = answers[plan.name]
+        assert answer["merchant_id"] == merchants[plan.name]
+        assert answer["flagged"] == (plan.reuse is not None and plan is not mirrored), plan.name
+        if plan.reuse is not None:
+            best = answer["top_docs"][0]
+            assert (best["document"], best["merchant_id"]) == (
+                plan.reuse.source_document,
+                merchants[plan.reuse.source_document],
+            )
+            assert best["same_merchant"] == (plan is mirrored)
+    assert summary["global"]["n_flagged"] == 4
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    places = [
+        page.index(f">{plan.name}<") for plan in plans if plan.folder == "incoming" and answers[plan.name]["flagged"]
+    ]
+    assert max(places) < page.index(f">{mirrored.name}<")
+    evidence = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "evidence").iterdir()}
+    assert "data:image/jpeg;base64," in evidence[mirrored.name.removesuffix(".tif")]
+
+
+def test_the_same_merchants_photo_is_shown_with_its_reason_and_not_counted(screened, home, key_table):
+    _, answers = _answers(home / "data" / "results" / "drops" / "bulk-000002")
+
+    answer = answers[key_table[2].name]
+    (reason,) = answer["reasons"]
+    assert (reason["code"], reason["counts"]) == ("same_merchant", False)
+    assert answer["top_docs"][0]["n_matched_photos"] == 1
+    assert answer["risk_score"] < 0.5
+
+
+def test_a_search_knows_merchants_by_the_table_too(ingested, run, corpus, key_table, tmp_path, plans):
+    path, _, mirrored = key_table
+    identical = next(plan for plan in plans if plan.reuse and plan.reuse.attack == IDENTICAL)
+    files = ["--file", corpus / "incoming" / mirrored.name, "--file", corpus / "incoming" / identical.name]
+
+    assert run("search-doc", *files, "--output-folder", tmp_path / "with", "--key-table", path).returncode == 0
+    assert run("search-doc", *files, "--output-folder", tmp_path / "without").returncode == 0
+
+    _, known = _answers(tmp_path / "with")
+    _, unknown = _answers(tmp_path / "without")
+    assert (known[mirrored.name]["flagged"], unknown[mirrored.name]["flagged"]) == (False, True)
+    assert known[identical.name]["risk_score"] == unknown[identical.name]["risk_score"] == 1
+    ranking = [[found["document"] for found in answers[mirrored.name]["top_docs"]] for answers in (known, unknown)]
+    assert ranking[0] == ranking[1]
+    assert (tmp_path / "with" / "report.html").exists()
+
+
+def test_the_self_test_stands_in_the_instance(screened, home):
+    with dg.DagsterInstance.from_config(str(home / "data" / "dagster")) as instance:
+        (run,) = instance.get_runs(dg.RunsFilter(job_name="screen_drop_job"))
+        events = instance.get_records_for_run(run.run_id).records
+    checks = [
+        record.event_log_entry.dagster_event.asset_check_evaluation_data
+        for record in events
+        if record.event_log_entry.dagster_event is not None
+        and record.event_log_entry.dagster_event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    (found,) = [check for check in checks if check.check_name == "planted_copy_is_found"]
+    assert found.metadata["planted"].value == 13
+    assert found.metadata["recall"].value >= 0.8
+
+
+def test_a_drop_that_does_not_exist_and_a_table_that_is_none_are_named(ingested, run, corpus, tmp_path):
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+
+    unknown = run("screen", "--drop", "bulk-000009")
+    bad = run("build-image-index", "--folder", corpus / "archive", "--key-table", tmp_path / "bad.csv")
+
+    assert (unknown.returncode, "bulk-000009" in unknown.stderr) == (2, True)
+    assert (bad.returncode, "파일명" in bad.stderr) == (2, True)
+    assert run("screen").returncode == 2
