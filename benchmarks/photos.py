@@ -38,9 +38,7 @@ from benchmarks.photo_gallery import (
 from benchmarks.photo_metrics import DEPTH, GROUPS, Method, Ranking, nearest, quality_tables
 from benchmarks.report import Row, arguments, print_table, save
 
-NO_CHECKPOINT = (
-    "image encoders: not measured: no checkpoint at hand; --checkpoint DIR measures any encoder that transformers loads"
-)
+NO_CHECKPOINT = "not measured: no checkpoint at hand; --checkpoint DIR measures any encoder that transformers loads"
 
 
 @dataclass(slots=True)

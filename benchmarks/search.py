@@ -34,6 +34,7 @@ from doc_assets.search.verifying import verified
 from doc_assets.synthesis.corpus import draw_document, plan_corpus
 from doc_assets.synthesis.forms import Style, write_tif
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.probability import PairModel
 
 COLLECTION = "photos__benchmark__v1"
 PICTURES = 100
@@ -114,6 +115,7 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path, features: lis
     def load(payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, LocalFeatures]:
         return {payload.key: features[payload.photo_index % len(features)] for payload in payloads}
 
+    model = PairModel()
     reading, searching, verifying = [], [], []
     for _ in range(REPEATS + 2):
         began = time.monotonic()
@@ -121,7 +123,7 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path, features: lis
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()
-        matches = verified(document, matches, load, None, queries.reader.threads)
+        matches = verified(document, matches, load, None, queries.reader.threads, model)
         rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, rule=MatchRule())
         reading.append(read - began)
         searching.append(found - read)

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
         default=0.5, ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
     )
 
+    probability_model: Path | None = Field(
+        default=None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
+    )
     flag_risk: float = Field(default=0.5, ge=0, le=1, description="A document is flagged from this risk score on.")
     similar_doc_flag_threshold: float = Field(
         default=0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."

@@ -28,7 +28,9 @@ def fit_pairs(settings: Settings, output_folder: Path, pictures: int) -> None:
     )
     with progress_bars():
         digest = fit_probability(output_folder, embedder, ProbabilityRecipe(pictures=pictures))
-    console().print(f"{output_folder / MODEL} (SHA-256 {digest})")
+    path = output_folder / MODEL
+    console().print(f"{path} (SHA-256 {digest})")
+    console().print(f"Use it with DOC_ASSETS_PROBABILITY_MODEL={path.absolute()}")
 
 
 def fit(output_folder: Path, pictures: int) -> None:

@@ -32,6 +32,7 @@ from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import make_extractor
 from doc_assets.search.request import SearchRequest
 from doc_assets.settings import Settings, load_settings
+from doc_assets.verification.probability import PairModel
 
 
 class ArchiveResource(dg.ConfigurableResource[Archive]):
@@ -203,6 +204,12 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     )
     non_authentic_image_classes: list[str] = Field(description="Of the same rule: classes that speak for fraud.")
 
+    probability_model: str = Field(description="Model of photo pairs; empty for the package's own.")
+
+    def model(self) -> PairModel:
+        """The model of photo pairs; the same object for the same file."""
+        return _load_model(self.probability_model)
+
     def request(self, **asked: Any) -> SearchRequest:  # noqa: ANN401 - the fields of SearchRequest
         """A request with these thresholds, and what is asked for."""
         return SearchRequest(
@@ -213,6 +220,11 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
             non_authentic_image_classes=tuple(self.non_authentic_image_classes),
             **asked,
         )
+
+
+@lru_cache(maxsize=1)
+def _load_model(weights: str) -> PairModel:
+    return PairModel(weights or None)
 
 
 def versions_in_use(
@@ -285,6 +297,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             match_probability=settings.match_probability,
             match_similarity=settings.match_similarity,
             flag_risk=settings.flag_risk,
+            probability_model=str(settings.probability_model or ""),
             similar_doc_flag_threshold=settings.similar_doc_flag_threshold,
             non_authentic_image_classes=settings.non_authentic_image_classes,
         ),

@@ -113,6 +113,7 @@ def _shown(
     image, why_not = _image(result, match, pair, sources)
     return {
         **pair,
+        "overlap": pair.get("overlap"),  # there is none where keypoints do not agree
         "document": match["document"],
         "source": source_of(match),
         "query_photo": pair["query_photo"] + 1,

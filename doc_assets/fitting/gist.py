@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.embedding.gist import GistBank, describe, prepare
+from doc_assets.fitting.pictures import PictureSource
 from doc_assets.progress import track
 from doc_assets.synthesis.attacks import ATTACKS, TURNING, attack
 from doc_assets.synthesis.pictures import draw_picture
@@ -30,7 +32,7 @@ class FitRecipe:
     """All that the weights depend on.
 
     Attributes:
-        pictures: how many pictures are drawn.
+        pictures: how many pictures are taken.
         attacks_each: different attacks on each of them.
         dim: length of a vector.
         shrinkage: share of the mean variance added to every direction before whitening, so that directions
@@ -45,13 +47,15 @@ class FitRecipe:
     seed: int = 1_000_000
 
 
-def fit_gist(folder: Path, recipe: FitRecipe, workers: int = os.cpu_count() or 1) -> str:
-    """Draws, attacks, fits and writes ``gist.safetensors`` with its manifest; returns the SHA-256.
+def fit_gist(
+    folder: Path, recipe: FitRecipe, workers: int = os.cpu_count() or 1, source: PictureSource = draw_picture
+) -> str:
+    """Attacks pictures of ``source``, fits and writes ``gist.safetensors`` with its manifest; returns the SHA-256.
 
     The same recipe gives the same pictures on every machine; the last digits of the weights depend on the
     linear algebra library.
     """
-    descriptors = _descriptors(recipe, workers)
+    descriptors = _descriptors(recipe, workers, source)
     mean, projection = discriminant_projection(descriptors, recipe.dim, recipe.shrinkage)
     tensors: Tensors = {"mean": mean.astype(np.float32), "projection": projection.astype(np.float32)}
     how_made = {"command": "doc-assets fit-embedder", **asdict(recipe), "attacks": _attack_names()}
@@ -93,17 +97,17 @@ def _attack_names() -> list[str]:
     return [name for name in ATTACKS if name not in TURNING]
 
 
-def _descriptors(recipe: FitRecipe, workers: int) -> NDArray[np.float32]:
-    """(pictures, 1 + attacks, RAW_DIM), drawn by ``workers`` processes."""
+def _descriptors(recipe: FitRecipe, workers: int, source: PictureSource) -> NDArray[np.float32]:
+    """(pictures, 1 + attacks, RAW_DIM), made by ``workers`` processes."""
     starts = range(recipe.seed, recipe.seed + recipe.pictures, _PICTURES_A_TASK)
     ends = [min(start + _PICTURES_A_TASK, recipe.seed + recipe.pictures) for start in starts]
     spawn = multiprocessing.get_context("spawn")  # forking after torch has started threads may hang
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        parts = pool.map(_describe_range, starts, ends, [recipe.attacks_each] * len(ends))
+        parts = pool.map(_describe_range, starts, ends, repeat(recipe.attacks_each), repeat(source))
         return np.concatenate(list(track(parts, "drawing pictures", len(ends))))
 
 
-def _describe_range(start: int, end: int, attacks_each: int) -> NDArray[np.float32]:
+def _describe_range(start: int, end: int, attacks_each: int, source: PictureSource) -> NDArray[np.float32]:
     import torch
 
     torch.set_num_threads(1)
@@ -111,14 +115,14 @@ def _describe_range(start: int, end: int, attacks_each: int) -> NDArray[np.float
     rows = []
     with torch.inference_mode():
         for number in range(start, end):
-            batch = torch.stack(list(_versions(number, attacks_each)))
+            batch = torch.stack(list(_versions(number, attacks_each, source)))
             rows.append(describe(bank.energies(batch)).numpy())
     return np.stack(rows)
 
 
-def _versions(number: int, attacks_each: int) -> Iterator["torch.Tensor"]:
+def _versions(number: int, attacks_each: int, source: PictureSource) -> Iterator["torch.Tensor"]:
     rng = np.random.default_rng([number, 3])
-    picture = draw_picture(number)
+    picture = source(number)
     yield prepare(picture)
     for name in rng.choice(_attack_names(), attacks_each, replace=False):
         yield prepare(attack(str(name), picture, int(rng.integers(1 << 31))))

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, RgbImage
 from doc_assets.embedding.base import Embedder
+from doc_assets.fitting.pictures import PictureSource
 from doc_assets.local_features.sift import VERSION, SiftExtractor, mirrored
 from doc_assets.parallel import Workers
 from doc_assets.progress import track
@@ -35,7 +37,7 @@ class ProbabilityRecipe:
     """All that the model depends on.
 
     Attributes:
-        pictures: how many pictures are drawn; each is attacked once.
+        pictures: how many pictures are taken; each is attacked once.
         other_shots: of so many pictures one is taken once more from elsewhere; not of each, because merchants of one
             house are rarer among look-alikes than copies are.
         look_alikes: the most similar other pictures that each attacked one is compared with.
@@ -52,9 +54,11 @@ class ProbabilityRecipe:
     seed: int = 5_000_000
 
 
-def fit_probability(folder: Path, embedder: Embedder, recipe: ProbabilityRecipe) -> str:
-    """Draws, attacks, aligns, fits and writes the model with its manifest; returns the SHA-256."""
-    pairs, same = _pairs(embedder, recipe)
+def fit_probability(
+    folder: Path, embedder: Embedder, recipe: ProbabilityRecipe, source: PictureSource = draw_picture
+) -> str:
+    """Attacks pictures of ``source``, aligns, fits and writes the model with its manifest; returns the SHA-256."""
+    pairs, same = _pairs(embedder, recipe, source)
     weights, intercept = logistic_regression(pairs, same, recipe.ridge)
     how_made = {
         "command": "doc-assets fit-probability",
@@ -88,13 +92,15 @@ def logistic_regression(
     return solution[:-1], float(solution[-1])
 
 
-def _pairs(embedder: Embedder, recipe: ProbabilityRecipe) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _pairs(
+    embedder: Embedder, recipe: ProbabilityRecipe, source: PictureSource
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(P, 3) traits of pairs, and which of them show the same picture."""
     numbers = range(recipe.seed, recipe.seed + recipe.pictures)
-    originals = embedder.embed(_stored(draw_picture(n)) for n in track(numbers, "embedding", len(numbers)))
-    views = embedder.embed_views(_attacked(n) for n in track(numbers, "embedding copies", len(numbers)))
+    originals = embedder.embed(_stored(source(n)) for n in track(numbers, "embedding", len(numbers)))
+    views = embedder.embed_views(_attacked(n, source) for n in track(numbers, "embedding copies", len(numbers)))
     similarity = np.stack([(eight @ originals.T).max(axis=0) for eight in views])
-    archive, queries, others = _all_features(numbers)
+    archive, queries, others = _all_features(numbers, source)
     lost = np.random.default_rng([recipe.seed, 8]).random(len(queries)) < recipe.lost
 
     def of_picture(i: int) -> list[tuple[NDArray[np.float64], bool]]:
@@ -119,24 +125,32 @@ def _pairs(embedder: Embedder, recipe: ProbabilityRecipe) -> tuple[NDArray[np.fl
     return np.array([row for row, _ in found]).reshape(-1, N_TRAITS), np.array([is_same for _, is_same in found])
 
 
-def _all_features(numbers: range) -> tuple[list[LocalFeatures], list[LocalFeatures], list[LocalFeatures]]:
+def _all_features(
+    numbers: range, source: PictureSource
+) -> tuple[list[LocalFeatures], list[LocalFeatures], list[LocalFeatures]]:
     """Of the archive photos, their attacked copies and other shots of the same."""
     starts = numbers[::_PICTURES_A_TASK]
     ends = [min(start + _PICTURES_A_TASK, numbers.stop) for start in starts]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=spawn) as pool:
-        parts = list(track(pool.map(_features_of_range, starts, ends), "local features", len(ends)))
+        parts = list(track(pool.map(_features_of_range, starts, ends, repeat(source)), "local features", len(ends)))
     archive, queries, others = zip(*(row for part in parts for row in part), strict=True)
     return list(archive), list(queries), list(others)
 
 
-def _features_of_range(start: int, end: int) -> list[tuple[LocalFeatures, LocalFeatures, LocalFeatures]]:
+def _features_of_range(
+    start: int, end: int, source: PictureSource
+) -> list[tuple[LocalFeatures, LocalFeatures, LocalFeatures]]:
     import cv2
 
     cv2.setNumThreads(1)
     archive, query = SiftExtractor(_STORED), SiftExtractor()
     return [
-        (archive.extract(_stored(draw_picture(n))), query.extract(_attacked(n)), query.extract(_another(n)))
+        (
+            archive.extract(_stored(source(n))),
+            query.extract(_attacked(n, source)),
+            query.extract(_another(n, source)),
+        )
         for n in range(start, end)
     ]
 
@@ -145,10 +159,10 @@ def _stored(photo: RgbImage) -> RgbImage:
     return recompress(photo, _QUALITY)
 
 
-def _another(number: int) -> RgbImage:
-    return _stored(another_shot(draw_picture(number), draw_picture(number + 1), number))
+def _another(number: int, source: PictureSource) -> RgbImage:
+    return _stored(another_shot(source(number), source(number + 1), number))
 
 
-def _attacked(number: int) -> RgbImage:
+def _attacked(number: int, source: PictureSource) -> RgbImage:
     rng = np.random.default_rng([number, 7])
-    return _stored(attack(str(rng.choice(list(ATTACKS))), draw_picture(number), int(rng.integers(1 << 31))))
+    return _stored(attack(str(rng.choice(list(ATTACKS))), source(number), int(rng.integers(1 << 31))))

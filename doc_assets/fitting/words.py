@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import unit_descriptors
+from doc_assets.fitting.pictures import PictureSource
 from doc_assets.local_features.sift import VERSION, SiftExtractor
 from doc_assets.local_features.words import CODEBOOK
 from doc_assets.progress import track
@@ -30,7 +32,7 @@ class WordsRecipe:
     """All that the codebook depends on.
 
     Attributes:
-        pictures: how many pictures are drawn; each counts once as drawn and once attacked.
+        pictures: how many pictures are taken; each counts once as it is and once attacked.
         features_each: keypoints of each version.
         descriptors: most descriptors that are clustered.
         words: size of the codebook.
@@ -46,13 +48,15 @@ class WordsRecipe:
     seed: int = 3_000_000
 
 
-def fit_words(folder: Path, recipe: WordsRecipe, workers: int = os.cpu_count() or 1) -> str:
-    """Draws, attacks, clusters and writes ``words.safetensors`` with its manifest; returns the SHA-256.
+def fit_words(
+    folder: Path, recipe: WordsRecipe, workers: int = os.cpu_count() or 1, source: PictureSource = draw_picture
+) -> str:
+    """Attacks pictures of ``source``, clusters and writes ``words.safetensors`` with its manifest; returns the SHA-256.
 
     The same recipe gives the same pictures on every machine; the last digits of the codebook depend on the
     linear algebra library.
     """
-    codebook = spherical_kmeans(_descriptors(recipe, workers), recipe)
+    codebook = spherical_kmeans(_descriptors(recipe, workers, source), recipe)
     how_made = {"command": "doc-assets fit-words", **asdict(recipe), "features": VERSION}
     return save_weights(folder / CODEBOOK, {"codebook": codebook.astype(np.float16)}, how_made)
 
@@ -65,7 +69,7 @@ def spherical_kmeans(descriptors: NDArray[np.uint8], recipe: WordsRecipe) -> NDA
     chosen = rng.permutation(len(descriptors))[: recipe.descriptors]
     rows = torch.from_numpy(unit_descriptors(descriptors[chosen]))
     if len(rows) < recipe.words:
-        raise ValueError(f"{len(rows)} descriptors cannot make {recipe.words} words; draw more pictures")
+        raise ValueError(f"{len(rows)} descriptors cannot make {recipe.words} words; take more pictures")
     centres = rows[: recipe.words].clone()
     for _ in track(range(recipe.rounds), "clustering", recipe.rounds):
         centres = _next_centres(rows, centres, rng)
@@ -86,16 +90,16 @@ def _next_centres(rows: "torch.Tensor", centres: "torch.Tensor", rng: np.random.
     return torch.nn.functional.normalize(sums, dim=1)
 
 
-def _descriptors(recipe: WordsRecipe, workers: int) -> NDArray[np.uint8]:
+def _descriptors(recipe: WordsRecipe, workers: int, source: PictureSource) -> NDArray[np.uint8]:
     starts = range(recipe.seed, recipe.seed + recipe.pictures, _PICTURES_A_TASK)
     ends = [min(start + _PICTURES_A_TASK, recipe.seed + recipe.pictures) for start in starts]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        parts = pool.map(_describe_range, starts, ends, [recipe.features_each] * len(ends))
+        parts = pool.map(_describe_range, starts, ends, repeat(recipe.features_each), repeat(source))
         return np.concatenate(list(track(parts, "drawing pictures", len(ends))))
 
 
-def _describe_range(start: int, end: int, features_each: int) -> NDArray[np.uint8]:
+def _describe_range(start: int, end: int, features_each: int, source: PictureSource) -> NDArray[np.uint8]:
     import cv2
 
     cv2.setNumThreads(1)
@@ -103,7 +107,7 @@ def _describe_range(start: int, end: int, features_each: int) -> NDArray[np.uint
     found = []
     for number in range(start, end):
         rng = np.random.default_rng([number, 6])
-        picture = draw_picture(number)
+        picture = source(number)
         name = str(rng.choice(list(ATTACKS)))
         changed = attack(name, picture, int(rng.integers(1 << 31)))
         found += [extractor.extract(picture).descriptors, extractor.extract(changed).descriptors]

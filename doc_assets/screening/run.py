@@ -20,6 +20,7 @@ from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.run import OpenStore, find_twins, published_collection
 from doc_assets.search.verifying import LoadFeatures
+from doc_assets.verification.probability import PairModel
 
 STAGE = "document_matches"
 
@@ -56,6 +57,7 @@ def screen_drop(
     alias: str,
     queries: StoredQueries,
     load_features: LoadFeatures,
+    model: PairModel,
     request: SearchRequest,
     drop_key: str,
 ) -> ScreeningReport:
@@ -69,6 +71,7 @@ def screen_drop(
         alias: the collection to search.
         queries: makes queries of the drop's documents.
         load_features: finds the keypoints of archive photos.
+        model: judges photo pairs.
         request: how to search.
         drop_key: the drop.
 
@@ -92,7 +95,7 @@ def screen_drop(
             continue
         require_made_with(archive, chunk, archive.current(chunk), queries.versions)
         with open_store() as store, threadpool_limits(1, "blas"):
-            matcher = Matcher(store, collection, load_features, queries.threads, request)
+            matcher = Matcher(store, collection, load_features, queries.threads, model, request)
             results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
         ledger.searches.record(search_id, results)
         screened += len(results)
@@ -126,10 +129,12 @@ def _screen_chunk(
         ranking = matcher.match(query, twins)
         elapsed = time.monotonic() - started
         label = _label(document, shared_names)
-        yield result_record(label, document.position, query, ranking, matcher.request, elapsed, chunk.drop_key)
+        yield result_record(
+            label, document.position, query, ranking, matcher.request, matcher.model, elapsed, chunk.drop_key
+        )
     for document in documents:
         if not document.is_current:
-            yield _not_searched(_label(document, shared_names), document, matcher.request)
+            yield _not_searched(_label(document, shared_names), document, matcher)
 
 
 def _label(document: Document, shared_names: Set[str]) -> str:
@@ -139,7 +144,7 @@ def _label(document: Document, shared_names: Set[str]) -> str:
     return f"{document.file_name} ({document.position + 1})"
 
 
-def _not_searched(label: str, document: Document, request: SearchRequest) -> ResultRecord:
+def _not_searched(label: str, document: Document, matcher: Matcher) -> ResultRecord:
     """A document that is not in the archive: rejected, a duplicate, or replaced by a newer version."""
     reasons = {
         "duplicate": "The same file was dropped before.",
@@ -154,4 +159,4 @@ def _not_searched(label: str, document: Document, request: SearchRequest) -> Res
         sha256=document.sha256,
         photos=(),
     )
-    return result_record(label, document.position, nothing, [], request, 0.0, searched=False)
+    return result_record(label, document.position, nothing, [], matcher.request, matcher.model, 0.0, searched=False)

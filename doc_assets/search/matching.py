@@ -10,6 +10,7 @@ from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, r
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import Batch, fused, retrieve_from_archive
 from doc_assets.search.verifying import LoadFeatures, verified
+from doc_assets.verification.probability import PairModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Matcher:
         store, collection: the archive.
         load_features: finds the keypoints of archive photos.
         threads: look at photos side by side.
+        model: judges photo pairs.
         request: how to search.
         batch: documents that are searched together, if they are compared with each other.
     """
@@ -28,6 +30,7 @@ class Matcher:
     collection: str
     load_features: LoadFeatures
     threads: Workers
+    model: PairModel
     request: SearchRequest
     batch: Batch | None = None
 
@@ -39,7 +42,7 @@ class Matcher:
             parts.append(self.batch.retrieve(query, top_k, use_words=use_words))
         matches = fused(parts)
         if self.request.verify:
-            matches = verified(query, matches, self.load_features, self.batch, self.threads)
+            matches = verified(query, matches, self.load_features, self.batch, self.threads, self.model)
         return rank_documents(
             best_of_each_photo(matches, top_k),
             n_query_photos=len(query.photos),

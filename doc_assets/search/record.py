@@ -12,6 +12,7 @@ from doc_assets.search.request import SearchRequest
 from doc_assets.search.risk import fraud_doc_probability, risk_score, same_merchant, threshold_match_count
 from doc_assets.verification.changes import changes_of
 from doc_assets.verification.geometry import Alignment, Polygon
+from doc_assets.verification.probability import PairModel
 
 MAX_LINES = 24
 """Keypoint pairs kept of a matched pair, for its picture."""
@@ -25,6 +26,7 @@ def result_record(
     query: QueryDocument,
     ranking: Sequence[DocumentMatch],
     request: SearchRequest,
+    model: PairModel,
     elapsed_s: float,
     own_drop: str | None = None,
     *,
@@ -38,6 +40,7 @@ def result_record(
         query: the document.
         ranking: everything found for it, best first.
         request: what was asked for.
+        model: judges pairs.
         elapsed_s: seconds spent on it.
         own_drop: the drop it came with, if it is in the archive itself.
         searched: whether it was searched for at all; without it there is no risk.
@@ -47,7 +50,7 @@ def result_record(
     error = query.error
     if error is None and not query.photos and query.state == DocumentState.OK:
         error = "No photo was found on its pages."
-    risk = risk_score(ranking, query.merchant_id) if searched and query.state.is_readable else None
+    risk = risk_score(ranking, query.merchant_id, model) if searched and query.state.is_readable else None
     scores = [match.score for match in reported]
     classes = {f"{query.document_id}_q_{photo.crop.photo_index}.jpg": "unknown" for photo in query.photos}
     return ResultRecord(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
-from doc_assets.verification.probability import same_shot_probability
+from doc_assets.verification.probability import PairModel
 
 FraudProbability = Literal["Very_High", "High", "No"]
 _COUNTED_FROM = 0.8  # of ``threshold_match_count``, whatever the flag threshold
@@ -25,12 +25,13 @@ def same_merchant(own: str | None, other: str | None) -> bool:
     return own is not None and own == other
 
 
-def risk_score(ranking: Iterable[DocumentMatch], own_merchant: str | None) -> float:
+def risk_score(ranking: Iterable[DocumentMatch], own_merchant: str | None, model: PairModel) -> float:
     """In [0, 1]; see the module.
 
     Args:
         ranking: the documents found for one query document.
         own_merchant: whose document that is; None if unknown.
+        model: judges pairs of a search that does not verify, by similarity alone.
     """
     best: dict[int, float] = {}
     for document in ranking:
@@ -39,13 +40,12 @@ def risk_score(ranking: Iterable[DocumentMatch], own_merchant: str | None) -> fl
         if document.exact_duplicate:
             return 1.0
         for match in document.matches:
-            best[match.query_photo] = max(best.get(match.query_photo, 0.0), pair_probability(match))
+            best[match.query_photo] = max(best.get(match.query_photo, 0.0), _probability(match, model))
     return 1 - math.prod(1 - probability for probability in best.values())
 
 
-def pair_probability(match: PhotoMatch) -> float:
-    """That a pair shows the same shot, judged by similarity alone if the search does not verify."""
-    return same_shot_probability(match.similarity, None) if match.probability is None else match.probability
+def _probability(match: PhotoMatch, model: PairModel) -> float:
+    return model.probability(match.similarity, None) if match.probability is None else match.probability
 
 
 def fraud_doc_probability(

@@ -21,6 +21,7 @@ from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import Batch
 from doc_assets.search.verifying import LoadFeatures
+from doc_assets.verification.probability import PairModel
 
 OpenStore = Callable[[], AbstractContextManager[VectorStore]]
 KeptBy = Callable[[str], PictureSink]
@@ -70,6 +71,7 @@ def search_documents(
     alias: str,
     queries: QueryReader,
     load_features: LoadFeatures,
+    model: PairModel,
     files: Sequence[QueryFile],
     request: SearchRequest,
     search_id: str,
@@ -85,6 +87,7 @@ def search_documents(
         alias: the collection to search.
         queries: reads query files.
         load_features: finds the keypoints of archive photos.
+        model: judges photo pairs.
         files: what to search for.
         request: how.
         search_id: names the search; a second one of the same id replaces its results.
@@ -108,14 +111,14 @@ def search_documents(
     twins = find_twins(ledger, documents, search_id, include_batch=request.include_batch)
     results = []
     with open_store() as store:
-        matcher = Matcher(store, collection, load_features, queries.reader.threads, request, batch)
+        matcher = Matcher(store, collection, load_features, queries.reader.threads, model, request, batch)
         for position, (file, (document, seconds)) in enumerate(
             track(zip(files, read, strict=True), "searching", len(files))
         ):
             started = time.monotonic()
             ranking = matcher.match(document, twins[position])
             elapsed = seconds + time.monotonic() - started
-            results.append(result_record(file.label, position, document, ranking, request, elapsed))
+            results.append(result_record(file.label, position, document, ranking, request, model, elapsed))
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
     return results

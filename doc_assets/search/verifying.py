@@ -16,7 +16,7 @@ from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
-from doc_assets.verification.probability import same_shot_probability
+from doc_assets.verification.probability import PairModel
 
 LoadFeatures = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, LocalFeatures]]
 """Archive photos -> their local features; photos that are gone are left out."""
@@ -31,6 +31,7 @@ def verified(
     load_features: LoadFeatures,
     batch: Batch | None,
     threads: Workers,
+    model: PairModel,
 ) -> list[PhotoMatch]:
     """The candidates with probability and, where looked at, alignment; those whose photo was replaced are gone.
 
@@ -40,10 +41,11 @@ def verified(
         load_features: finds the keypoints of archive photos.
         batch: the documents searched together, if they are compared.
         threads: look at the query's photos side by side.
+        model: judges pairs.
     """
 
     def of_photo(candidates: Sequence[PhotoMatch]) -> list[PhotoMatch]:
-        return list(_of_photo(query.photos[candidates[0].query_photo], candidates, load_features, batch))
+        return list(_of_photo(query.photos[candidates[0].query_photo], candidates, load_features, batch, model))
 
     by_photo = [list(candidates) for _, candidates in groupby(matches, key=lambda match: match.query_photo)]
     # Threads of the algebra library inside ours would wait for each other.
@@ -52,21 +54,29 @@ def verified(
 
 
 def _of_photo(
-    photo: QueryPhoto, candidates: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
+    photo: QueryPhoto,
+    candidates: Sequence[PhotoMatch],
+    load_features: LoadFeatures,
+    batch: Batch | None,
+    model: PairModel,
 ) -> Iterator[PhotoMatch]:
     goes_on = True
     for start in range(0, len(candidates), HANDFUL):
         handful = candidates[start : start + HANDFUL]
         if not goes_on:
-            yield from (replace(match, probability=same_shot_probability(match.similarity, None)) for match in handful)
+            yield from (replace(match, probability=model.probability(match.similarity, None)) for match in handful)
             continue
-        looked_at = list(_looked_at(photo, handful, load_features, batch))
+        looked_at = list(_looked_at(photo, handful, load_features, batch, model))
         goes_on = any((match.probability or 0.0) >= _TRUSTED for match in looked_at)
         yield from looked_at
 
 
 def _looked_at(
-    photo: QueryPhoto, handful: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
+    photo: QueryPhoto,
+    handful: Sequence[PhotoMatch],
+    load_features: LoadFeatures,
+    batch: Batch | None,
+    model: PairModel,
 ) -> Iterator[PhotoMatch]:
     known = load_features([match.payload for match in handful if not match.same_batch])
     for match in handful:
@@ -77,7 +87,7 @@ def _looked_at(
         else:
             continue
         alignment = align(photo.features, photo.mirrored_features, features)
-        probability = same_shot_probability(match.similarity, alignment)
+        probability = model.probability(match.similarity, alignment)
         view = _view(alignment) if alignment is not None and probability >= _TRUSTED else match.view
         yield replace(match, alignment=alignment, probability=probability, view=view, looked_at=True)
 

@@ -35,27 +35,42 @@ def traits(similarity: float, alignment: Alignment | None) -> NDArray[np.float64
     return np.array([0.0, 1.0, -np.log1p(-agreement)])
 
 
-def same_shot_probability(similarity: float, alignment: Alignment | None) -> float:
-    """In [0, 1], rising with similarity where keypoints do not agree, with the agreement of the overlap where they do.
+class PairModel:
+    """A fitted model of photo pairs.
 
     Args:
-        similarity: cosine of the two embeddings.
-        alignment: how the photos' keypoints agree; None if they do not.
+        weights: a file made by ``doc-assets fit-probability`` or ``refit_job``; the package's own by default.
 
     Raises:
-        MissingModelError: if the package's model is absent or damaged.
+        MissingModelError: if the file is absent, damaged or no such model.
     """
-    weights, intercept = _model()
-    return float(1 / (1 + np.exp(-(traits(similarity, alignment) @ weights + intercept))))
+
+    def __init__(self, weights: str | None = None) -> None:
+        path = Path(weights) if weights else WEIGHTS_DIR / MODEL
+        tensors, self.sha256 = load_weights(path)
+        found, intercept = tensors.get("weights"), tensors.get("intercept")
+        if found is None or intercept is None or found.shape != (N_TRAITS,) or intercept.shape != (1,):
+            raise MissingModelError(
+                f"{path} holds { ({name: tensor.shape for name, tensor in tensors.items()}) }; wanted are weights "
+                f"({N_TRAITS},) and intercept (1,). Fit it with `doc-assets fit-probability`."
+            )
+        self._weights, self._intercept = found.astype(np.float64), float(intercept[0])
+
+    def probability(self, similarity: float, alignment: Alignment | None) -> float:
+        """In [0, 1], rising with the agreement of the overlap where keypoints agree, with similarity where they do not.
+
+        Args:
+            similarity: cosine of the two embeddings.
+            alignment: how the photos' keypoints agree; None if they do not.
+        """
+        return float(1 / (1 + np.exp(-(traits(similarity, alignment) @ self._weights + self._intercept))))
+
+
+def same_shot_probability(similarity: float, alignment: Alignment | None) -> float:
+    """``PairModel.probability`` of the package's own model."""
+    return _packaged().probability(similarity, alignment)
 
 
 @lru_cache(maxsize=1)
-def _model() -> tuple[NDArray[np.float64], float]:
-    tensors, _ = load_weights(WEIGHTS_DIR / MODEL)
-    weights, intercept = tensors.get("weights"), tensors.get("intercept")
-    if weights is None or intercept is None or weights.shape != (N_TRAITS,):
-        raise MissingModelError(
-            f"{WEIGHTS_DIR / MODEL} holds {sorted(tensors)}; wanted are weights ({N_TRAITS},) and intercept. "
-            "Fit it with `doc-assets fit-probability`."
-        )
-    return weights.astype(np.float64), float(intercept[0])
+def _packaged() -> PairModel:
+    return PairModel()

@@ -8,7 +8,7 @@ from doc_assets.definitions import defs
 from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
-JOBS = {"ingest_drop_job", "screen_drop_job", "search_documents_job"}
+JOBS = {"ingest_drop_job", "refit_job", "screen_drop_job", "search_documents_job"}
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,11 @@ def test_everything_people_see_is_described_and_owned(loaded):
     assert all(loaded.resolve_job_def(name).description for name in JOBS)
 
 
-def test_the_launchpad_shows_every_search_option_with_a_default_and_a_meaning(loaded):
+def test_the_launchpad_shows_every_option_with_a_default_and_a_meaning(loaded):
+    from doc_assets.defs.maintenance.refit import RefitConfig
     from doc_assets.defs.search.jobs import SearchConfig
 
-    for name, field in SearchConfig.model_fields.items():
+    for name, field in [*SearchConfig.model_fields.items(), *RefitConfig.model_fields.items()]:
         assert not field.is_required(), name
         assert field.description, name
         assert field.get_default() is not None, name

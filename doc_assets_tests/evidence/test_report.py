@@ -210,6 +210,18 @@ def test_a_private_search_shows_the_archives_side_only():
     assert "data:image/jpeg" not in batch
 
 
+@pytest.mark.parametrize("keypoints", [None, 0])
+def test_a_match_by_similarity_alone_has_a_page_too(keypoints):
+    """A search that does not verify, and a photo whose keypoints are lost."""
+    pair = _pair(PICTURE, PICTURE, inliers=keypoints, probability=None if keypoints is None else 0.7)
+    bare = {name: value for name, value in pair.items() if name not in {"overlap", "changes", "transform", "lines"}}
+
+    for queries in (None, Pictures(PICTURE)):
+        page = document_page(SEARCH, _result(bare), PictureSources(queries, Pictures(PICTURE)))
+        assert "data:image/jpeg" in page
+    assert "too few keypoints agree" in page
+
+
 def test_every_attack_gets_a_picture():
     nothing: list[str] = []
     for name in ATTACKS:

@@ -9,6 +9,7 @@ from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.matching import Matcher
 from doc_assets.search.request import SearchRequest
 from doc_assets.synthesis.corpus import IDENTICAL
+from doc_assets.verification.probability import PairModel
 from doc_assets_tests.ingest.pipeline import Pipeline
 
 REQUEST = SearchRequest(include_batch=False, privacy_mode=False)
@@ -37,7 +38,7 @@ def filled(archive, reader, cutter, embedder, describer, corpus, tmp_path):
 def _screen(filled, threads, request=REQUEST, drop=None):
     queries = StoredQueries(filled.archive, filled.versions, filled.embedder, filled.describer, threads)
     load = FeatureLookup(filled.archive, filled.versions.features_id)
-    return screen_drop(filled.archive, filled.store, "photos", queries, load, request, drop or filled.drop)
+    return screen_drop(filled.archive, filled.store, "photos", queries, load, PairModel(), request, drop or filled.drop)
 
 
 def test_a_drop_is_screened_against_the_archive_and_every_document_is_accounted_for(filled, plans, threads):
@@ -121,7 +122,7 @@ def test_planted_copies_are_found_and_their_absence_is_noticed(filled, threads):
     copies = PlantedCopies(filled.archive, filled.versions, filled.embedder, filled.describer, 90)
     load = FeatureLookup(filled.archive, filled.versions.features_id)
     with filled.store() as store:
-        matcher = Matcher(store, filled.collection, load, threads, REQUEST)
+        matcher = Matcher(store, filled.collection, load, threads, PairModel(), REQUEST)
         recall = copies.recall(matcher, 12, "20261121-0930-0001")
         again = copies.recall(matcher, 12, "20261121-0930-0001")
         for point_id, _ in list(store.scan(filled.collection)):

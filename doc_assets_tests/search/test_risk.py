@@ -3,6 +3,9 @@ import pytest
 from doc_assets.datatypes import Box, PhotoPayload, View
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
 from doc_assets.search.risk import fraud_doc_probability, risk_score, threshold_match_count
+from doc_assets.verification.probability import PairModel
+
+MODEL = PairModel()
 
 
 def _match(query_photo, probability, merchant=None, document="d"):
@@ -17,7 +20,7 @@ def _document(*matches, merchant=None, exact=False, document="d"):
 def test_risk_is_the_probability_that_any_photo_served_before():
     ranking = [_document(_match(0, 0.5), _match(1, 0.2)), _document(_match(0, 0.1), document="e")]
 
-    assert risk_score(ranking, None) == pytest.approx(1 - 0.5 * 0.8)  # each photo's best pair counts once
+    assert risk_score(ranking, None, MODEL) == pytest.approx(1 - 0.5 * 0.8)  # each photo's best pair counts once
 
 
 def test_the_same_merchants_documents_never_count_and_unknown_ones_do():
@@ -26,20 +29,21 @@ def test_the_same_merchants_documents_never_count_and_unknown_ones_do():
     foreign = _document(_match(0, 0.3, "m2"), merchant="m2")
     unknown = _document(_match(0, 0.3))
 
-    assert risk_score([own, own_file], "m1") == 0
-    assert risk_score([own, foreign], "m1") == pytest.approx(0.3)
-    assert risk_score([own], None) == pytest.approx(0.99)
-    assert risk_score([unknown], "m1") == pytest.approx(0.3)
+    assert risk_score([own, own_file], "m1", MODEL) == 0
+    assert risk_score([own, foreign], "m1", MODEL) == pytest.approx(0.3)
+    assert risk_score([own], None, MODEL) == pytest.approx(0.99)
+    assert risk_score([unknown], "m1", MODEL) == pytest.approx(0.3)
 
 
 def test_an_identical_file_of_another_merchant_is_certain():
-    assert risk_score([_document(exact=True)], "m1") == 1
-    assert risk_score([], "m1") == 0
+    assert risk_score([_document(exact=True)], "m1", MODEL) == 1
+    assert risk_score([], "m1", MODEL) == 0
 
 
 def test_an_unverified_pair_is_judged_by_its_similarity():
     low, high = (
-        risk_score([_document(PhotoMatch(0, _match(0, 0).payload, s, View(0, False)))], None) for s in (0.3, 0.95)
+        risk_score([_document(PhotoMatch(0, _match(0, 0).payload, s, View(0, False)))], None, MODEL)
+        for s in (0.3, 0.95)
     )
 
     assert low < 0.05

@@ -13,6 +13,7 @@ from doc_assets.search.run import SearchRequest, query_files, search_documents
 from doc_assets.synthesis.corpus import IDENTICAL
 from doc_assets.synthesis.forms import Style, photo_page, write_tif
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.probability import PairModel
 from doc_assets_tests.ingest.pipeline import Pipeline
 
 
@@ -42,7 +43,15 @@ def search(filled, queries):
 
     def run(files, **request):
         found = search_documents(
-            filled.archive.ledger, filled.store, "photos", queries, load, files, SearchRequest(**request), "search-1"
+            filled.archive.ledger,
+            filled.store,
+            "photos",
+            queries,
+            load,
+            PairModel(),
+            files,
+            SearchRequest(**request),
+            "search-1",
         )
         return {result.query_document: result for result in found}
 
@@ -132,7 +141,16 @@ def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
 
     with pytest.raises(SettingsError, match="privacy_mode"):
         search_documents(
-            filled.archive.ledger, filled.store, "photos", queries, dict, files, SearchRequest(), "s", lambda *_: None
+            filled.archive.ledger,
+            filled.store,
+            "photos",
+            queries,
+            dict,
+            PairModel(),
+            files,
+            SearchRequest(),
+            "s",
+            lambda *_: None,
         )
 
 
@@ -144,13 +162,23 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
     files = query_files(corpus / "incoming", [], recursive=False)
     with pytest.raises(IndexSchemaError, match="archive is empty"):
         search_documents(
-            archive.ledger, lambda: EmbeddedStore(tmp_path / "q"), "photos", queries, dict, files, SearchRequest(), "s"
+            archive.ledger,
+            lambda: EmbeddedStore(tmp_path / "q"),
+            "photos",
+            queries,
+            dict,
+            PairModel(),
+            files,
+            SearchRequest(),
+            "s",
         )
 
     options = {"checkpoint": str(save_vit(tmp_path / "vit"))}
     foreign = replace(queries, embedder=make_embedder("transformers", options, device="cpu", batch_size=2))
     with pytest.raises(IndexSchemaError, match="cannot be compared"):
-        search_documents(filled.archive.ledger, filled.store, "photos", foreign, dict, files, SearchRequest(), "s")
+        search_documents(
+            filled.archive.ledger, filled.store, "photos", foreign, dict, PairModel(), files, SearchRequest(), "s"
+        )
 
 
 def test_every_planted_pair_is_verified_and_no_other_one(search, corpus, plans):

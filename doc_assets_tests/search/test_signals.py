@@ -17,6 +17,7 @@ from doc_assets.search.request import SearchRequest
 from doc_assets.search.verifying import HANDFUL
 from doc_assets.synthesis.attacks import another_shot, attack, crop, tone
 from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.verification.probability import PairModel
 
 FIRST, N = 880_000, 60
 COPIES = 12
@@ -63,7 +64,7 @@ def matcher(gallery):
         return {payload.key: features[payload.key] for payload in payloads}
 
     def make(**request):
-        return Matcher(store, "c", load, threads, SearchRequest(**request))
+        return Matcher(store, "c", load, threads, PairModel(), SearchRequest(**request))
 
     make.looked_at = looked_at
     return make

@@ -45,6 +45,7 @@ def planted_copy_is_found(
             published_collection(store, vector_store.alias, versions.collection),
             FeatureLookup(opened, versions.features_id),
             threads,
+            search_defaults.model(),
             search_defaults.request(include_batch=False),
         )
         recall = copies.recall(matcher, quality.self_test_photos, seed)

@@ -108,6 +108,7 @@ def match_query_documents(
                 vector_store.alias,
                 queries,
                 FeatureLookup(opened, queries.describer.features_id),
+                search_defaults.model(),
                 files,
                 request,
                 context.run_id,

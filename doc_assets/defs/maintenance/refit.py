@@ -1,0 +1,56 @@
+"""Fitting the package's weights again on the archive's own photos."""
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from doc_assets.defs.resources import ArchiveResource, EmbedderResource
+from doc_assets.defs.step import step
+from doc_assets.screening.refit import WEIGHTS, refit, sample_photos
+from doc_assets.settings import load_settings
+
+_SETTINGS = {
+    "embedder": 'DOC_ASSETS_EMBEDDER_OPTIONS={{"weights": "{path}/gist.safetensors"}}',
+    "words": "DOC_ASSETS_WORDS_CODEBOOK={path}/words.safetensors",
+    "probability": "DOC_ASSETS_PROBABILITY_MODEL={path}/probability.safetensors",
+}
+
+
+class RefitConfig(dg.Config):
+    """What to fit, and on how much."""
+
+    embedder: bool = Field(default=False, description="The projection of the built-in embedder.")
+    words: bool = Field(default=True, description="The codebook of visual words.")
+    probability: bool = Field(default=True, description="The probability of photo pairs, for the embedder in use.")
+    photos: int = Field(default=1200, ge=300, description="Photos of the archive to learn from.")
+    seed: int = Field(default=0, description="Another seed takes other photos.")
+    output_folder: str = Field(default="", description="Where the weights go; default: models/<run id> in the home.")
+
+
+@dg.op(
+    description="Attacks photos of the archive in memory, fits weights on them and writes these with a manifest. "
+    "Nothing uses them until the settings name them."
+)
+def fit_on_archive(
+    context: dg.OpExecutionContext, config: RefitConfig, archive: ArchiveResource, embedder: EmbedderResource
+) -> None:
+    """Fits weights on the archive."""
+    folder = Path(config.output_folder or load_settings().home / "models" / context.run_id)
+    with step(context), archive.open() as opened:
+        photos = sample_photos(opened, config.photos, config.seed)
+        asked = {"embedder": config.embedder, "words": config.words, "probability": config.probability}
+        digests = refit(folder, [name for name in WEIGHTS if asked[name]], photos, embedder.load())
+    context.add_output_metadata(
+        {
+            "photos": len(photos.places),
+            **{f"{name}: sha256": digest for name, digest in digests.items()},
+            "settings": "\n".join(_SETTINGS[name].format(path=folder / name) for name in digests),
+        }
+    )
+
+
+@dg.job(description="Fits codebook, probability or embedder again on photos of the archive.")
+def refit_job() -> None:
+    """Archive photos -> weights."""
+    fit_on_archive()
