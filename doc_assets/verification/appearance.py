@@ -25,8 +25,8 @@ class Appearance:
 
     Attributes:
         agreement: median correlation of the two over blocks that show something, in [-1, 1]; 0 if fewer than six do.
-            Of 520 copies of real photographs by 26 attacks the least had 0.92, of 101 chance alignments of
-            different ones the most had 0.47, of one façade aligned with its own mirrored windows 0.80.
+            Of 2,600 copies of real photographs by 26 attacks the least had 0.89, of 101 chance alignments of
+            different ones the most had 0.47, one façade aligned with its own mirrored windows 0.80.
         contrast: contrast of the query photo as a multiple of the archive photo's.
         brightness: mean of the query photo less the archive photo's, in 8-bit levels.
     """
