@@ -10,7 +10,7 @@ from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.search import run_search
 from doc_assets.datatypes import View
 from doc_assets.errors import SetupError
-from doc_assets.evidence.result_files import SUMMARY_NAME, XLSX_NAME
+from doc_assets.evidence.report import INDEX_NAME
 from doc_assets.ingest.intake import seal_folder
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord
@@ -73,14 +73,15 @@ def run_demo(settings: Settings, folder: Path) -> bool:
         ingested = [ingest_drop(drop) for drop in track(intake.drops, "drops", len(intake.drops))]
     out.print(f"The archive is ingested as drop {', '.join(intake.drops)}.")
     output = settings.results_dir / "demo"
-    searched, results = run_search(settings, {"folder": str(folder / "incoming"), "output_folder": str(output)})
+    config = {"folder": str(folder / "incoming"), "output_folder": str(output), "privacy_mode": False}  # drawn photos
+    searched, results = run_search(settings, config)
     right = _print_answers(results, {plan.name: plan for plan in plans})
     for outcome in (*ingested, searched):
         if not outcome.succeeded:
             out.print(f"Run {outcome.run_id} failed: {outcome.error or ', '.join(outcome.failed_checks)}")
     planted = sum(what is not None for what in _INCOMING)
     out.print(f"{right} of {planted} planted re-uses came first.")
-    out.print(f"Report  {output} ({SUMMARY_NAME}, {XLSX_NAME})")
+    out.print(f"Report  {output / INDEX_NAME}")
     out.print("UI      make dev, then http://127.0.0.1:3000 (runs, lineage, drops of this demo)")
     succeeded = all(outcome.succeeded for outcome in (*ingested, searched))
     return succeeded and right >= _WANTED_SHARE * planted

@@ -6,7 +6,15 @@ from typing import Any, Literal
 
 from doc_assets.ledger.searches import ResultRecord
 
-Code = Literal["identical_file", "photos_reused", "same_merchant", "nothing_found", "not_searched", "partly_read"]
+Code = Literal[
+    "identical_file",
+    "photos_reused",
+    "same_merchant",
+    "own_photo_reused",
+    "nothing_found",
+    "not_searched",
+    "partly_read",
+]
 
 _KEPT_NEARLY_ALL = 0.93
 _TILTED_DEG = 1.5
@@ -66,6 +74,12 @@ def _reason(match: Mapping[str, Any], n_photos: int) -> Reason:
             f"{n or n_photos} of its photos stand in {source.en} of the same merchant (not counted)",
         )
         return Reason("same_merchant", text, counts=False)
+    if not match["counts"]:
+        text = Text(
+            f"이 가맹점의 이전 사진 {n or n_photos}장을 {source.ko}가 다시 씀 (이 문서의 위험도에 넣지 않음)",
+            f"{n or n_photos} earlier photos of this merchant are re-used by {source.en} (not counted here)",
+        )
+        return Reason("own_photo_reused", text, counts=False)
     if match["exact_duplicate"]:
         text = Text(f"{source.ko} 문서와 파일이 완전히 같음", f"The file is identical to {source.en}")
         return Reason("identical_file", text, counts=True)

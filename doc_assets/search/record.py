@@ -1,6 +1,6 @@
 """A search's answer to one query document as the ledger and the reports hold it: pages from 1, photos from 0."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -9,7 +9,14 @@ from doc_assets.ledger.searches import ResultRecord
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
 from doc_assets.search.request import SearchRequest
-from doc_assets.search.risk import fraud_doc_probability, risk_score, same_merchant, threshold_match_count
+from doc_assets.search.risk import (
+    came_along,
+    fraud_doc_probability,
+    own_photos,
+    risk_score,
+    same_merchant,
+    threshold_match_count,
+)
 from doc_assets.verification.changes import changes_of
 from doc_assets.verification.geometry import Alignment, Polygon
 from doc_assets.verification.probability import PairModel
@@ -50,7 +57,10 @@ def result_record(
     error = query.error
     if error is None and not query.photos and query.state == DocumentState.OK:
         error = "No photo was found on its pages."
-    risk = risk_score(ranking, query.merchant_id, model) if searched and query.state.is_readable else None
+    risk = None
+    if searched and query.state.is_readable:
+        risk = risk_score(ranking, query.merchant_id, model, request.rule, own_drop)
+    own = own_photos(ranking, query.merchant_id, request.rule, own_drop)
     scores = [match.score for match in reported]
     classes = {f"{query.document_id}_q_{photo.crop.photo_index}.jpg": "unknown" for photo in query.photos}
     return ResultRecord(
@@ -65,7 +75,7 @@ def result_record(
         risk_score=None if risk is None else round(risk, 6),
         flagged=risk is not None and risk >= request.flag_risk,
         elapsed_s=round(elapsed_s, 3),
-        top_docs=[_top_doc(match, query, request, own_drop) for match in reported],
+        top_docs=[_top_doc(match, query, request, own_drop, own) for match in reported],
         legacy={
             "fraud_doc_probability": fraud_doc_probability(
                 scores, classes.values(), request.similar_doc_flag_threshold, request.non_authentic_image_classes
@@ -77,17 +87,20 @@ def result_record(
 
 
 def _top_doc(
-    match: DocumentMatch, query: QueryDocument, request: SearchRequest, own_drop: str | None
+    match: DocumentMatch, query: QueryDocument, request: SearchRequest, own_drop: str | None, own: Set[int]
 ) -> dict[str, Any]:
     relation: Relation = "archive"
     if match.same_batch:
         relation = "same_batch"
     elif own_drop is not None and match.drop == own_drop:
         relation = "same_drop"
+    is_same = same_merchant(query.merchant_id, match.merchant_id)
+    matched = {pair.query_photo for pair in match.matches if request.rule.holds(pair)}
     return {
         "document": match.file_name,
         "merchant_id": match.merchant_id,
-        "same_merchant": same_merchant(query.merchant_id, match.merchant_id),
+        "same_merchant": is_same,
+        "counts": not is_same and not (came_along(match, own_drop) and own and matched <= own),
         "drop": None if match.same_batch else match.drop,
         "relation": relation,
         "score": round(match.score, 6),

@@ -6,14 +6,15 @@ the probability of each photo's best pair as if photos were independent:
     risk = 1 - product over query photos q of (1 - max over documents d of another merchant of p(q, d))
 
 A byte-identical document of another merchant makes it 1. Documents of the same merchant are shown and never counted;
-an unknown merchant counts as another one.
+an unknown merchant counts as another one. A photo that an earlier document of the same merchant shows is its own: a
+document of another merchant that came along with this one re-uses it, and counts for that one only.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from doc_assets.search.ranking import DocumentMatch, PhotoMatch
+from doc_assets.search.ranking import DocumentMatch, MatchRule, PhotoMatch
 from doc_assets.verification.probability import PairModel
 
 FraudProbability = Literal["Very_High", "High", "No"]
@@ -25,22 +26,51 @@ def same_merchant(own: str | None, other: str | None) -> bool:
     return own is not None and own == other
 
 
-def risk_score(ranking: Iterable[DocumentMatch], own_merchant: str | None, model: PairModel) -> float:
+def own_photos(
+    ranking: Iterable[DocumentMatch], own_merchant: str | None, rule: MatchRule, own_drop: str | None
+) -> frozenset[int]:
+    """Query photos that an earlier document of the same merchant shows."""
+    return frozenset(
+        match.query_photo
+        for document in ranking
+        if same_merchant(own_merchant, document.merchant_id) and not came_along(document, own_drop)
+        for match in document.matches
+        if rule.holds(match)
+    )
+
+
+def came_along(document: DocumentMatch, own_drop: str | None) -> bool:
+    """Whether a document was searched together with the query, or came with its drop."""
+    return document.same_batch or (own_drop is not None and document.drop == own_drop)
+
+
+def risk_score(
+    ranking: Sequence[DocumentMatch],
+    own_merchant: str | None,
+    model: PairModel,
+    rule: MatchRule,
+    own_drop: str | None = None,
+) -> float:
     """In [0, 1]; see the module.
 
     Args:
         ranking: the documents found for one query document.
         own_merchant: whose document that is; None if unknown.
         model: judges pairs of a search that does not verify, by similarity alone.
+        rule: which pairs are matched.
+        own_drop: the drop it came with, if it is in the archive itself.
     """
+    own = own_photos(ranking, own_merchant, rule, own_drop)
     best: dict[int, float] = {}
     for document in ranking:
         if same_merchant(own_merchant, document.merchant_id):
             continue
-        if document.exact_duplicate:
+        excused = own if came_along(document, own_drop) else frozenset()
+        if document.exact_duplicate and not excused:
             return 1.0
         for match in document.matches:
-            best[match.query_photo] = max(best.get(match.query_photo, 0.0), _probability(match, model))
+            if match.query_photo not in excused:
+                best[match.query_photo] = max(best.get(match.query_photo, 0.0), _probability(match, model))
     return 1 - math.prod(1 - probability for probability in best.values())
 
 

@@ -50,7 +50,7 @@ def _pair(query, archive, **changed):
 
 def _result(pair, name="q.tif", **found):
     document = {
-        "document": "earlier.tif", "merchant_id": None, "same_merchant": False, "drop": "bulk-000001",
+        "document": "earlier.tif", "merchant_id": None, "same_merchant": False, "counts": True, "drop": "bulk-000001",
         "relation": "archive", "score": 0.9, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
         "matches": [pair], **found,
     }  # fmt: skip
@@ -156,6 +156,9 @@ def test_reasons_name_merchant_and_drop_and_what_does_not_count():
 
     (first,) = reasons(same)
     assert (first.code, first.counts) == ("same_merchant", False)
+    victim = _result(pair, merchant_id="m3", relation="same_batch", counts=False)
+    (third,) = reasons(victim)
+    assert (third.code, third.counts) == ("own_photo_reused", False)
     (second,) = reasons(exact)
     assert second.code == "identical_file"
     assert "merchant m2, same drop" in second.text.en

@@ -25,7 +25,7 @@ PAIR = {
 }  # fmt: skip
 FOUND = {
     "document": "가맹점_12.tif", "score": 0.91, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
-    "merchant_id": "123-45-67890", "same_merchant": False, "drop": "bulk-000001", "relation": "archive",
+    "merchant_id": "123-45-67890", "same_merchant": False, "counts": True, "drop": "bulk-000001", "relation": "archive",
     "matches": [PAIR],
 }  # fmt: skip
 LEGACY = {"fraud_doc_probability": "High", "threshold_match_count": 1, "image_authenticity": {"q_q_0.jpg": "unknown"}}

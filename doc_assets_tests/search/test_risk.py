@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from doc_assets.datatypes import Box, PhotoPayload, View
-from doc_assets.search.ranking import DocumentMatch, PhotoMatch
+from doc_assets.search.ranking import DocumentMatch, MatchRule, PhotoMatch
 from doc_assets.search.risk import fraud_doc_probability, risk_score, threshold_match_count
 from doc_assets.verification.probability import PairModel
 
 MODEL = PairModel()
+RULE = MatchRule()
 
 
 def _match(query_photo, probability, merchant=None, document="d"):
@@ -20,7 +23,7 @@ def _document(*matches, merchant=None, exact=False, document="d"):
 def test_risk_is_the_probability_that_any_photo_served_before():
     ranking = [_document(_match(0, 0.5), _match(1, 0.2)), _document(_match(0, 0.1), document="e")]
 
-    assert risk_score(ranking, None, MODEL) == pytest.approx(1 - 0.5 * 0.8)  # each photo's best pair counts once
+    assert risk_score(ranking, None, MODEL, RULE) == pytest.approx(1 - 0.5 * 0.8)  # each photo's best pair counts once
 
 
 def test_the_same_merchants_documents_never_count_and_unknown_ones_do():
@@ -29,20 +32,33 @@ def test_the_same_merchants_documents_never_count_and_unknown_ones_do():
     foreign = _document(_match(0, 0.3, "m2"), merchant="m2")
     unknown = _document(_match(0, 0.3))
 
-    assert risk_score([own, own_file], "m1", MODEL) == 0
-    assert risk_score([own, foreign], "m1", MODEL) == pytest.approx(0.3)
-    assert risk_score([own], None, MODEL) == pytest.approx(0.99)
-    assert risk_score([unknown], "m1", MODEL) == pytest.approx(0.3)
+    assert risk_score([own, own_file], "m1", MODEL, RULE) == 0
+    assert risk_score([own, foreign], "m1", MODEL, RULE) == pytest.approx(0.3)
+    assert risk_score([own], None, MODEL, RULE) == pytest.approx(0.99)
+    assert risk_score([unknown], "m1", MODEL, RULE) == pytest.approx(0.3)
+
+
+def test_a_merchant_is_not_blamed_for_those_who_reuse_its_earlier_photo():
+    earlier = _document(_match(0, 0.99, "m1"), merchant="m1")
+    thief = replace(_document(_match(0, 0.99, "m2"), _match(1, 0.4, "m2"), merchant="m2", document="t"), drop="today")
+    identical = replace(_document(_match(0, 0.99, "m2"), merchant="m2", exact=True, document="t"), drop="today")
+
+    assert risk_score([earlier, thief], "m1", MODEL, RULE, "today") == pytest.approx(0.4)
+    assert risk_score([earlier, identical], "m1", MODEL, RULE, "today") == 0
+    assert risk_score([earlier, replace(thief, same_batch=True)], "m1", MODEL, RULE) == pytest.approx(0.4)
+    assert risk_score([thief], "m1", MODEL, RULE, "today") > 0.9
+    assert risk_score([earlier, thief], "m1", MODEL, RULE, "tomorrow") > 0.9  # the archive knew the other one before
+    assert risk_score([replace(earlier, drop="today"), thief], "m1", MODEL, RULE, "today") > 0.9
 
 
 def test_an_identical_file_of_another_merchant_is_certain():
-    assert risk_score([_document(exact=True)], "m1", MODEL) == 1
-    assert risk_score([], "m1", MODEL) == 0
+    assert risk_score([_document(exact=True)], "m1", MODEL, RULE) == 1
+    assert risk_score([], "m1", MODEL, RULE) == 0
 
 
 def test_an_unverified_pair_is_judged_by_its_similarity():
     low, high = (
-        risk_score([_document(PhotoMatch(0, _match(0, 0).payload, s, View(0, False)))], None, MODEL)
+        risk_score([_document(PhotoMatch(0, _match(0, 0).payload, s, View(0, False)))], None, MODEL, RULE)
         for s in (0.3, 0.95)
     )
 
