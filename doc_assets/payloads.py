@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
-from doc_assets.datatypes import Box, PhotoPayload
+from doc_assets.datatypes import Box, PhotoKey, PhotoPayload
 from doc_assets.tables import read_rows
 
 PAYLOAD_FIELDS = [
@@ -47,6 +47,14 @@ def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
         box=Box(*row["box"]),
         merchant_id=row["merchant_id"],
     )
+
+
+_KEY = ["document_id", "page_index", "photo_index"]
+
+
+def read_keys(path: UPath) -> list[PhotoKey]:
+    """Which photo every row of a table is about."""
+    return [PhotoKey(*(row[name] for name in _KEY)) for row in read_rows(path, _KEY, batch_rows=4096)]
 
 
 def read_payloads(path: UPath) -> Iterator[PhotoPayload]:

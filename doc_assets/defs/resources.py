@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
-from doc_assets.documents.keys import merchants_in
+from doc_assets.documents.keys import MerchantOf, merchants_in
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
 from doc_assets.embedding.base import Embedder, make_embedder
@@ -24,7 +24,7 @@ from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.cutting import PhotoCutter
-from doc_assets.ingest.intake import IntakeRules, MerchantOf
+from doc_assets.ingest.intake import IntakeRules
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import SiftExtractor

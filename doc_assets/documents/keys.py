@@ -80,14 +80,23 @@ def read_merchants(path: Path, key_column: str = KEY_COLUMN, merchant_column: st
     return MerchantTable(merchants, tuple(faults))
 
 
-def merchants_in(path: Path | None) -> Callable[[str], str | None]:
+MerchantOf = Callable[[str], str | None]
+"""Document id -> merchant, None if unknown."""
+
+
+def unknown_merchant(_document_id: str) -> None:
+    """No merchant is known."""
+    return
+
+
+def merchants_in(path: Path | None) -> MerchantOf:
     """Document id -> merchant by a key table that is read again when it has changed; knows none without a table.
 
     Raises:
         SettingsError: as ``read_merchants``.
     """
     if path is None:
-        return _nobody
+        return unknown_merchant
     try:
         stat = path.stat()
     except OSError as error:
@@ -98,10 +107,6 @@ def merchants_in(path: Path | None) -> Callable[[str], str | None]:
 @lru_cache(maxsize=2)
 def _read_once(path: Path, _size_bytes: int, _mtime_ns: int) -> MerchantTable:
     return read_merchants(path)
-
-
-def _nobody(_document_id: str) -> None:
-    return None
 
 
 def normalised(key: str) -> str:

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from doc_assets.datatypes import RgbImage, View
 from doc_assets.fonts import font
 from doc_assets.ingest.pictures import PageView
+from doc_assets.verification.frames import shares_to_pixels
 
 Points = NDArray[np.float64]
 
@@ -158,9 +159,8 @@ def laid_over(query: RgbImage, shape: tuple[int, ...], transform: Points, *, mir
 
     source = np.ascontiguousarray(query[:, ::-1] if mirrored else query)
     height, width = shape[:2]
-    from_unit = np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1.0]])  # a pixel's centre lies half a pixel in
-    to_unit = np.linalg.inv(np.array([[source.shape[1], 0, -0.5], [0, source.shape[0], -0.5], [0, 0, 1.0]]))
-    matrix = from_unit @ transform @ to_unit
+    to_shares = np.linalg.inv(shares_to_pixels(source.shape[1], source.shape[0]))
+    matrix = shares_to_pixels(width, height) @ transform @ to_shares
     warped = cv2.warpPerspective(source, matrix, (width, height), flags=cv2.INTER_AREA, borderValue=_PAPER)
     return np.asarray(warped, np.uint8)
 

@@ -1,6 +1,6 @@
 """The archive: the ledger and the folder tree beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from upath import UPath
@@ -75,6 +75,11 @@ class Archive:
             if root.exists():
                 for folder in sorted(root.iterdir(), key=lambda path: path.name):
                     yield folder / chunk.drop_key / chunk.name
+
+
+def chunk_of(document: Document, chunks: Sequence[Chunk]) -> Chunk:
+    """The one of its drop's chunks that holds a document."""
+    return chunks[document.position // len(chunks[0].positions)]
 
 
 def stamp(made_with: str, documents: list[Document]) -> Stamp:

@@ -5,12 +5,13 @@ when there are enough of them or the oldest has waited long enough. All that is 
 a lost cursor, a restart or a second watcher changes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from doc_assets.documents.folder import FileStat, FolderListing, list_documents
+from doc_assets.documents.keys import MerchantOf, unknown_merchant
 from doc_assets.documents.names import display_name, document_id, real_path
 from doc_assets.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets.ledger.ledger import Ledger
@@ -63,15 +64,6 @@ class IntakeReport:
     waiting: int
     sealed: tuple[str, ...]
     unreadable: tuple[str, ...]
-
-
-MerchantOf = Callable[[str], str | None]
-"""Document id -> merchant, None if unknown."""
-
-
-def unknown_merchant(_document_id: str) -> None:
-    """No merchant is known."""
-    return
 
 
 def look(

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload
 from doc_assets.errors import SetupError
-from doc_assets.ingest.archive import Archive, Chunk
-from doc_assets.ledger.documents import Document
-from doc_assets.local_features.shards import read_features_at, read_keys
+from doc_assets.ingest.archive import Archive, Chunk, chunk_of
+from doc_assets.local_features.shards import read_features_at
+from doc_assets.payloads import read_keys
 
 _SHARDS_KEPT = 256
 
@@ -37,15 +37,11 @@ class FeatureLookup:
         for payload in payloads:
             document = documents.get(payload.document_id)
             if document is not None and document.sha256 == payload.sha256:
-                by_chunk[self._chunk_of(document)].append(payload.key)
+                by_chunk[chunk_of(document, self._chunks(document.drop_key))].append(payload.key)
         found: dict[PhotoKey, LocalFeatures] = {}
         for chunk, keys in by_chunk.items():
             found |= self._read(chunk, keys)
         return found
-
-    def _chunk_of(self, document: Document) -> Chunk:
-        chunks = self._chunks(document.drop_key)
-        return chunks[document.position // len(chunks[0].positions)]
 
     def _read(self, chunk: Chunk, keys: Sequence[PhotoKey]) -> dict[PhotoKey, LocalFeatures]:
         path = self._archive.feature_shard(chunk, self._features_id)

@@ -9,10 +9,11 @@ from doc_assets.datatypes import Page, RgbImage
 from doc_assets.documents.names import document_id
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import staged_path
-from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.archive import Archive, chunk_of
 from doc_assets.ledger.documents import Document
+from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg
-from doc_assets.photos.shards import read_photo_at, read_photo_keys
+from doc_assets.photos.shards import read_photo_at
 
 _PAGE_SIDE_PX = 700
 _DOCUMENTS_KEPT = 8
@@ -43,9 +44,8 @@ class ArchivePictures:
         document = self._document(file_name)
         if document is None:
             return None
-        chunks = self._archive.chunks(document.drop_key)
-        shard = self._archive.photo_shard(chunks[document.position // len(chunks[0].positions)])
-        for at, key in enumerate(read_photo_keys(shard)):
+        shard = self._archive.photo_shard(chunk_of(document, self._archive.chunks(document.drop_key)))
+        for at, key in enumerate(read_keys(shard)):
             if (key.document_id, key.photo_index) == (document.document_id, photo_index):
                 return decode_jpeg(read_photo_at(shard, at).jpeg)
         return None

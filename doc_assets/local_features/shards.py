@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, SparseVector
+from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
 from doc_assets.local_features.sift import DESCRIPTOR_DIM, THUMBNAIL_PX
 from doc_assets.payloads import PAYLOAD_FIELDS, payload_from_row, payload_row
 from doc_assets.tables import Stamp, read_rows, read_rows_at, table_writer
@@ -25,7 +25,6 @@ FEATURE_SCHEMA = pa.schema(
         pa.field("word_weights", pa.list_(pa.float32()), nullable=False),
     ]
 )
-_KEY = ["document_id", "page_index", "photo_index"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +69,23 @@ def read_words(path: UPath) -> Iterator[StoredWords]:
     """The words of every photo of a shard, in order."""
     columns = [*(field.name for field in PAYLOAD_FIELDS), "words", "word_weights"]
     for row in read_rows(path, columns, batch_rows=256):
-        words = SparseVector(np.array(row["words"], np.uint32), np.array(row["word_weights"], np.float32))
-        yield StoredWords(payload_from_row(row), words)
+        yield StoredWords(payload_from_row(row), _words(row))
 
 
 def read_features(path: UPath) -> Iterator[tuple[PhotoPayload, LocalFeatures, SparseVector]]:
     """Everything in a shard, in order."""
     for row in read_rows(path):
-        words = SparseVector(np.array(row["words"], np.uint32), np.array(row["word_weights"], np.float32))
-        yield payload_from_row(row), _features(row), words
-
-
-def read_keys(path: UPath) -> list[PhotoKey]:
-    """Which photo every row of a shard is about."""
-    return [PhotoKey(*(row[name] for name in _KEY)) for row in read_rows(path, _KEY, batch_rows=4096)]
+        yield payload_from_row(row), _features(row), _words(row)
 
 
 def read_features_at(path: UPath, positions: Iterable[int]) -> dict[int, LocalFeatures]:
     """The features in some rows of a shard; only their part of the file is read."""
     columns = ["width", "height", "points", "descriptors", "thumbnail"]
     return {at: _features(row) for at, row in read_rows_at(path, positions, columns)}
+
+
+def _words(row: dict[str, Any]) -> SparseVector:
+    return SparseVector(np.array(row["words"], np.uint32), np.array(row["word_weights"], np.float32))
 
 
 def _features(row: dict[str, Any]) -> LocalFeatures:

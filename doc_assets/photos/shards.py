@@ -10,11 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 from upath import UPath
 
-from doc_assets.datatypes import PhotoKey, PhotoPayload
+from doc_assets.datatypes import PhotoPayload
 from doc_assets.payloads import PAYLOAD_FIELDS, payload_from_row, payload_row
 from doc_assets.tables import Stamp, read_rows, read_rows_at, table_writer
-
-_KEY = ["document_id", "page_index", "photo_index"]
 
 PHOTO_SCHEMA = pa.schema(
     [
@@ -49,11 +47,6 @@ def read_photos(path: UPath) -> Iterator[StoredPhoto]:
     """The shard's photos in order, a few in memory at a time."""
     for row in read_rows(path):
         yield StoredPhoto(payload_from_row(row), row["skew_deg"], row["image"]["bytes"])
-
-
-def read_photo_keys(path: UPath) -> list[PhotoKey]:
-    """Which photo every row of a shard is."""
-    return [PhotoKey(*(row[name] for name in _KEY)) for row in read_rows(path, _KEY, batch_rows=4096)]
 
 
 def read_photo_at(path: UPath, position: int) -> StoredPhoto:

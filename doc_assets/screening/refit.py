@@ -13,8 +13,9 @@ from doc_assets.embedding.base import Embedder
 from doc_assets.errors import SetupError
 from doc_assets.fitting.pictures import PictureSource
 from doc_assets.ingest.archive import Archive
+from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg
-from doc_assets.photos.shards import read_photo_at, read_photo_keys
+from doc_assets.photos.shards import read_photo_at
 
 Weights = Literal["embedder", "words", "probability"]
 WEIGHTS: tuple[Weights, ...] = ("embedder", "words", "probability")
@@ -44,13 +45,13 @@ def sample_photos(archive: Archive, n: int, seed: int, fewest: int = FEWEST_PHOT
     Raises:
         SetupError: if the archive has fewer than ``fewest``.
     """
-    current = {document.document_id: str(document.sha256) for document in archive.ledger.documents.current()}
+    current = {document.document_id for document in archive.ledger.documents.current()}
     places = [
         (str(shard), row)
         for drop_key in archive.ledger.intake.drop_keys()
         for chunk in archive.chunks(drop_key)
         if (shard := archive.photo_shard(chunk)).exists()
-        for row, key in enumerate(read_photo_keys(shard))
+        for row, key in enumerate(read_keys(shard))
         if key.document_id in current
     ]
     if len(places) < fewest:

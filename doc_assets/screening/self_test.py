@@ -4,7 +4,7 @@ And does the search graph still find what comparing with every photo finds?
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,12 @@ from doc_assets.documents.faults import DocumentState
 from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive, Chunk, Versions
+from doc_assets.ingest.archive import Archive, Chunk, Versions, chunk_of
 from doc_assets.ledger.documents import Document
 from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import mirrored
+from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
-from doc_assets.photos.shards import StoredPhoto, read_photo_at, read_photo_keys
+from doc_assets.photos.shards import StoredPhoto, read_photo_at
 from doc_assets.progress import track
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
@@ -90,10 +90,8 @@ class PlantedCopies:
     def _query(self, pixels: RgbImage) -> QueryDocument:
         stored = decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))
         (views,) = self.embedder.embed_views([stored])
-        features, words = self.describer.describe(stored)
-        flipped = mirrored(features)
-        crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, np.empty((0, 0, 3), np.uint8))
-        photo = QueryPhoto(crop, views, features, flipped, (words, self.describer.words.encode(flipped)))
+        crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, stored)
+        photo = QueryPhoto.of(crop, views, self.describer.describe(stored), self.describer.words)
         return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
 
 
@@ -116,7 +114,7 @@ def graph_recall(archive: Archive, versions: Versions, store: VectorStore, colle
 def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[StoredPhoto]:
     for document, chunk in _sampled_documents(archive, n, rng):
         shard = archive.photo_shard(chunk)
-        rows = [at for at, key in enumerate(read_photo_keys(shard)) if key.document_id == document.document_id]
+        rows = [at for at, key in enumerate(read_keys(shard)) if key.document_id == document.document_id]
         if rows:
             yield read_photo_at(shard, int(rng.choice(rows)))
 
@@ -132,9 +130,5 @@ def _sampled_vectors(archive: Archive, versions: Versions, n: int, rng: np.rando
 
 
 def _sampled_documents(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[tuple[Document, Chunk]]:
-    documents: Sequence[Document] = archive.ledger.documents.sample_indexed(
-        [float(at) for at in rng.random(n)],
-    )
-    for document in documents:
-        chunks = archive.chunks(document.drop_key)
-        yield document, chunks[document.position // len(chunks[0].positions)]
+    for document in archive.ledger.documents.sample_indexed(rng.random(n).tolist()):
+        yield document, chunk_of(document, archive.chunks(document.drop_key))

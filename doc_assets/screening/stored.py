@@ -13,7 +13,6 @@ from doc_assets.ingest.archive import Archive, Chunk, Versions
 from doc_assets.ledger.documents import Document
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.shards import read_features
-from doc_assets.local_features.sift import mirrored
 from doc_assets.parallel import Workers
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import StoredPhoto, read_photos
@@ -63,17 +62,8 @@ class StoredQueries:
         found = []
         for photo, vectors in zip(photos, views, strict=True):
             payload = photo.payload
-            features, words = described[payload.key]
-            flipped = mirrored(features)
-            found.append(
-                QueryPhoto(
-                    crop=PhotoCrop(payload.page_index, payload.photo_index, payload.box, photo.skew_deg, nothing),
-                    views=vectors,
-                    features=features,
-                    mirrored_features=flipped,
-                    words=(words, self.describer.words.encode(flipped)),
-                )
-            )
+            crop = PhotoCrop(payload.page_index, payload.photo_index, payload.box, photo.skew_deg, nothing)
+            found.append(QueryPhoto.of(crop, vectors, described[payload.key], self.describer.words))
         return QueryDocument(
             document_id=document.document_id,
             file_name=document.file_name,

@@ -1,15 +1,16 @@
 """A document that is searched for: its bytes' digest, its photos' vectors and keypoints, nothing on disk."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.documents.faults import DocumentState, ReadReport
+from doc_assets.documents.keys import MerchantOf, unknown_merchant
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_stable, sha256_of
@@ -17,6 +18,7 @@ from doc_assets.embedding.base import Embedder
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import mirrored
+from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
 
@@ -37,6 +39,25 @@ class QueryPhoto:
     features: LocalFeatures
     mirrored_features: LocalFeatures
     words: tuple[SparseVector, SparseVector]
+
+    @classmethod
+    def of(
+        cls,
+        crop: PhotoCrop,
+        views: NDArray[np.float32],
+        described: tuple[LocalFeatures, SparseVector],
+        codebook: VisualWords,
+    ) -> Self:
+        """A photo to search for, from where it is, its views' vectors, and its keypoints and words; without pixels."""
+        features, words = described
+        flipped = mirrored(features)
+        return cls(
+            crop=replace(crop, pixels=np.empty((0, 0, 3), np.uint8)),
+            views=views,
+            features=features,
+            mirrored_features=flipped,
+            words=(words, codebook.encode(flipped)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +92,6 @@ class PictureSink(Protocol):
         """A photo."""
 
 
-def _unknown(_document_id: str) -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class QueryReader:
     """Everything between a query file and its vectors, with the archive's own extractor and embedder.
@@ -92,7 +109,7 @@ class QueryReader:
     describer: Describer
     max_side_px: int
     jpeg_quality: int
-    merchant_of: Callable[[str], str | None] = _unknown
+    merchant_of: MerchantOf = unknown_merchant
 
     def read(self, path: Path, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
@@ -146,17 +163,8 @@ class QueryReader:
             return
         stored = [self._as_stored(crop.pixels) for crop in crops]
         views = self.embedder.embed_views(stored)
-        nothing: RgbImage = np.empty((0, 0, 3), np.uint8)
         for crop, pixels, vectors in zip(crops, stored, views, strict=True):
-            features, words = self.describer.describe(pixels)
-            flipped = mirrored(features)
-            yield QueryPhoto(
-                crop=PhotoCrop(crop.page_index, crop.photo_index, crop.box, crop.skew_deg, nothing),
-                views=vectors,
-                features=features,
-                mirrored_features=flipped,
-                words=(words, self.describer.words.encode(flipped)),
-            )
+            yield QueryPhoto.of(crop, vectors, self.describer.describe(pixels), self.describer.words)
 
     def _as_stored(self, pixels: RgbImage) -> RgbImage:
         return decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))

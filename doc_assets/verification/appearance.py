@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from doc_assets.verification.frames import shares_to_pixels
+
 Matrix = NDArray[np.float64]
 
 _BLOCKS = 8  # a side
@@ -47,7 +49,7 @@ def compare(query: NDArray[np.uint8], archive: NDArray[np.uint8], transform: Mat
     import cv2
 
     side = len(archive)
-    to_pixels = np.array([[side, 0, -0.5], [0, side, -0.5], [0, 0, 1.0]])  # a pixel's centre lies half a pixel in
+    to_pixels = shares_to_pixels(side, side)
     matrix = to_pixels @ transform @ np.linalg.inv(to_pixels)
     smooth = [cv2.GaussianBlur(photo.astype(np.float32), (0, 0), _SMOOTH_PX) for photo in (query, archive)]
     moved = np.asarray(cv2.warpPerspective(smooth[0], matrix, (side, side)), np.float64)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import LocalFeatures, unit_descriptors
 from doc_assets.verification.appearance import Appearance, compare
+from doc_assets.verification.frames import shares_to_pixels
 
 Matrix = NDArray[np.float64]
 Polygon = tuple[tuple[float, float], ...]
@@ -147,7 +148,8 @@ def _alignment(
     n_pairs: int,
     is_mirrored: bool,
 ) -> Alignment:
-    transform = np.linalg.inv(_from_shares(archive)) @ matrix @ _from_shares(query)
+    to_shares = np.linalg.inv(shares_to_pixels(archive.width, archive.height))
+    transform = to_shares @ matrix @ shares_to_pixels(query.width, query.height)
     archive_area, archive_share = _overlap(transform)
     query_area, query_share = _overlap(np.linalg.inv(transform).astype(np.float64))
     lines = np.concatenate(
@@ -173,11 +175,6 @@ def _alignment(
         lines=lines,
         appearance=compare(query.thumbnail, archive.thumbnail, transform),
     )
-
-
-def _from_shares(features: LocalFeatures) -> Matrix:
-    """(3, 3) from shares of width and height to pixels, whose centres lie half a pixel in."""
-    return np.array([[features.width, 0, -0.5], [0, features.height, -0.5], [0, 0, 1.0]])
 
 
 def _overlap(transform: Matrix) -> tuple[Polygon, float]:

@@ -9,7 +9,6 @@ import pytest
 from doc_assets.datatypes import Box, IndexedPhoto, PhotoCrop, PhotoPayload
 from doc_assets.documents.faults import DocumentState
 from doc_assets.index.embedded import EmbeddedStore
-from doc_assets.local_features.sift import mirrored
 from doc_assets.parallel import Workers
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
@@ -74,10 +73,8 @@ def matcher(gallery):
 def query(embedder, describer):
     def make(pixels):
         (views,) = embedder.embed_views([np.ascontiguousarray(pixels)])
-        features, words = describer.describe(np.ascontiguousarray(pixels))
-        flipped = mirrored(features)
-        crop = PhotoCrop(0, 0, Box(0, 0, pixels.shape[1], pixels.shape[0]), 0.0, pixels[:0])
-        photo = QueryPhoto(crop, views, features, flipped, (words, describer.words.encode(flipped)))
+        crop = PhotoCrop(0, 0, Box(0, 0, pixels.shape[1], pixels.shape[0]), 0.0, pixels)
+        photo = QueryPhoto.of(crop, views, describer.describe(np.ascontiguousarray(pixels)), describer.words)
         return QueryDocument("q", "q.tif", None, DocumentState.OK, None, None, (photo,))
 
     return make

@@ -1,0 +1,72 @@
+"""Commands that fill the archive and look into it."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from doc_assets.cli.shell import FAILED, AsJson, Folder, KeyTable, app, command
+
+
+@app.command()
+def build_image_index(
+    folder: Folder,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    key_table: KeyTable = None,
+    force_rebuild: Annotated[
+        bool, typer.Option("--force-rebuild", help="Cut, embed and index again what is up to date.")
+    ] = False,
+) -> None:
+    """Ingest a folder into the archive: documents, photos, embeddings, search index."""
+    from doc_assets.commands.ingest import ingest_folder
+
+    with command() as settings:
+        if not ingest_folder(settings, folder, key_table, recursive=recursive, force_rebuild=force_rebuild):
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def screen(
+    drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every drop.")] = False,
+) -> None:
+    """Compare the documents of drops with the whole archive as it is now, and write their reports."""
+    from doc_assets.commands.screen import screen_drops
+
+    with command() as settings:
+        if not screen_drops(settings, drop or [], everything=everything):
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show what is in the archive."""
+    from doc_assets.commands.status import archive_status, print_status
+
+    with command() as settings:
+        found = archive_status(settings)
+        if as_json:
+            typer.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        else:
+            print_status(settings, found)
+
+
+@app.command()
+def check(
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="Read every staged document and compare its digest.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare ledger, staged documents, Parquet and collection; exit 1 and a list if they disagree."""
+    from doc_assets.commands.status import check_home, print_findings
+
+    with command() as settings:
+        findings = check_home(settings, read_data=read_data)
+        if as_json:
+            typer.echo(json.dumps(asdict(findings), ensure_ascii=False, indent=1))
+        else:
+            print_findings(findings)
+        if findings.n_faults:
+            raise typer.Exit(FAILED)
