@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.report import Row, arguments, print_table, save
 from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, SparseVector
 from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.documents.sources import single_file
 from doc_assets.embedding.base import make_embedder, unit_rows
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
@@ -119,7 +120,7 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path, features: lis
     reading, searching, verifying = [], [], []
     for _ in range(REPEATS + 2):
         began = time.monotonic()
-        document = queries.read(path)
+        document = queries.read(single_file(path))
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()

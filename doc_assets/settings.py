@@ -57,10 +57,40 @@ class Settings(BaseSettings):
         default=128, ge=1, description="Documents that are committed together; what a killed run repeats."
     )
 
+    # --- key tables and where their documents are
     key_table: Path | None = Field(
         default=None,
-        description="Table (.xlsx, .csv, .tsv) of merchants: columns 파일명 and 사업자등록번호; default: none known.",
+        description="Table (.xlsx, .csv, .tsv, .json, .ndjson) that says whose dropped documents are; default: none.",
     )
+    key_column: str = Field(default="파일명", min_length=1, description="Column of key tables that names documents.")
+    key_merchant_column: str = Field(default="사업자등록번호", description="Column that names merchants.")
+    key_fields: list[str] = Field(
+        default=["가맹점상호명", "업종명", "구분", "사업자등록번호", "수신일자"],
+        description="Columns that travel with documents and results, as a JSON list.",
+    )
+    key_sheet: str = Field(default="", description="Sheet of workbooks, by name or place from 1; default: the first.")
+    key_tail_len: int = Field(default=5, ge=0, description="A key's files carry a token before its last n signs ...")
+    key_insert_token: str = Field(default="001", description="... this one ...")
+    key_glob_suffix: str = Field(default="_*.tif", description="... and what this glob says behind.")
+    search_roots: list[str] = Field(
+        default_factory=list,
+        description="Archive folders (or fsspec URLs) that keys are looked up in, as a JSON list.",
+    )
+    search_any_depth: bool = Field(default=True, description="Whether files below their subfolders count.")
+    document_api_url: str = Field(default="", description="Document API that keys are asked of: http://host/images.")
+    document_api_key: SecretStr | None = Field(default=None, description="Sent to it as X-API-Key.")
+    document_api_payload: Literal["base64", "url", "binary"] = Field(
+        default="base64", description="How it answers: base64 in JSON, an address in JSON, or the file itself."
+    )
+    document_api_image_field: str = Field(default="image_b64", description="Field of the base64 text.")
+    document_api_url_field: str = Field(default="image_url", description="Field of the address.")
+    document_api_name_field: str = Field(default="server_filename", description="Field of the file's name.")
+    document_api_params: dict[str, str] = Field(
+        default_factory=dict, description="Further parameters: key table column -> parameter, as a JSON object."
+    )
+    document_api_timeout_s: float = Field(default=30.0, gt=0, description="Limit of one request.")
+    document_api_tries: int = Field(default=3, ge=1, description="Tries a key; an unknown key is asked for once.")
+    document_api_workers: int = Field(default=4, ge=1, le=64, description="Requests side by side.")
 
     # --- reading documents
     max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")

@@ -6,23 +6,30 @@ from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, Folder, KeyTable, app, command
+from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command
 
 
 @app.command()
 def build_image_index(
-    folder: Folder,
+    folder: Folder = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
     key_table: KeyTable = None,
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    api_url: ApiUrl = "",
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Keys without a document are reported, but are no failure.")
+    ] = False,
     force_rebuild: Annotated[
         bool, typer.Option("--force-rebuild", help="Cut, embed and index again what is up to date.")
     ] = False,
 ) -> None:
-    """Ingest a folder into the archive: documents, photos, embeddings, search index."""
-    from doc_assets.commands.ingest import ingest_folder
+    """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
+    from doc_assets.commands.ingest import ingest_source
+    from doc_assets.documents.opening import SourceRequest
 
+    asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
-        if not ingest_folder(settings, folder, key_table, recursive=recursive, force_rebuild=force_rebuild):
+        if not ingest_source(settings, asked, force_rebuild=force_rebuild, allow_missing=allow_missing):
             raise typer.Exit(FAILED)
 
 

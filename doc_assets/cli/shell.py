@@ -25,11 +25,48 @@ KeyTable = Annotated[
     typer.Option(
         exists=True,
         dir_okay=False,
-        help="Table that says whose documents are: columns 파일명 and 사업자등록번호. Default: DOC_ASSETS_KEY_TABLE.",
+        help="Key table (.xlsx, .csv, .tsv, .json, .ndjson). Alone it names the documents, to be found below "
+        "--search-root or asked of --api-url. With a folder or files it says whose they are.",
     ),
 ]
-Folder = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with .tif or .tiff documents.")]
+
+
+def _folder(value: str | None) -> str | None:
+    """An existing folder as an absolute path, or a URL of object storage as it is."""
+    if value is None or "://" in value:
+        return value
+    if not Path(value).is_dir():
+        raise typer.BadParameter(f"Directory {value!r} does not exist.")
+    return str(Path(value).absolute())
+
+
+def _folders(values: list[str]) -> list[str]:
+    return [str(_folder(value)) for value in values]
+
+
+Folder = Annotated[
+    str | None,
+    typer.Option(callback=_folder, metavar="DIRECTORY|URL", help="Folder with .tif or .tiff documents, or s3://..."),
+]
+SearchRoots = Annotated[
+    list[str],
+    typer.Option(
+        "--search-root",
+        callback=_folders,
+        metavar="DIRECTORY|URL",
+        help="Archive folder that keys are looked up in; may be repeated. Default: DOC_ASSETS_SEARCH_ROOTS.",
+    ),
+]
+ApiUrl = Annotated[
+    str,
+    typer.Option(help="Document API that keys are asked of, http://host/images. Default: DOC_ASSETS_DOCUMENT_API_URL."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def absolute(path: Path | None) -> Path | None:
+    """The same path for a process with another working directory."""
+    return path.absolute() if path is not None else None
 
 
 @contextmanager

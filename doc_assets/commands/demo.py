@@ -4,14 +4,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
+from upath import UPath
 
 from doc_assets.commands.console import console, progress_bars
+from doc_assets.commands.ingest import sealing_rules
 from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.search import run_search
 from doc_assets.datatypes import View
+from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import SetupError
 from doc_assets.evidence.report import INDEX_NAME
-from doc_assets.ingest.intake import seal_folder
+from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.sealing import seal_source
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord
 from doc_assets.progress import track
@@ -61,14 +65,8 @@ def run_demo(settings: Settings, folder: Path) -> bool:
         draw_corpus(folder, plans)
     out.print(f"{_N_ARCHIVE} archive and {len(_INCOMING)} incoming documents are drawn in {folder}.")
     with Ledger.open(settings.ledger_address) as ledger:
-        intake = seal_folder(
-            ledger,
-            folder / "archive",
-            datetime.now(UTC),
-            recursive=False,
-            drop_max_documents=settings.bulk_drop_max_documents,
-            chunk_documents=settings.chunk_documents,
-        )
+        source = FolderSource(UPath(folder / "archive"), recursive=False)
+        intake = seal_source(Archive(ledger, settings.bulk), source, datetime.now(UTC), sealing_rules(settings))
     with progress_bars():
         ingested = [ingest_drop(drop) for drop in track(intake.drops, "drops", len(intake.drops))]
     out.print(f"The archive is ingested as drop {', '.join(intake.drops)}.")

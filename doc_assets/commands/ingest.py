@@ -2,68 +2,95 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
-from doc_assets.documents.keys import merchants_in
-from doc_assets.ingest.intake import FolderIntake, seal_folder
+from doc_assets.commands.resolve import print_key_problems
+from doc_assets.defs.resources import ArchiveResource, resources_from
+from doc_assets.defs.sources import SourcesResource
+from doc_assets.documents.keys import KeyRow
+from doc_assets.documents.opening import SourceRequest
+from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.rebuild import discard_results
+from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_source
 from doc_assets.ledger.documents import Document
-from doc_assets.ledger.ledger import Ledger
 from doc_assets.progress import track
 from doc_assets.settings import Settings
 
 _MAX_LISTED = 50
 
 
-def ingest_folder(
-    settings: Settings, folder: Path, key_table: Path | None, *, recursive: bool, force_rebuild: bool
-) -> bool:
-    """Seals what is new in a folder and ingests its drops; ``key_table`` says whose they are.
+def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bool, allow_missing: bool) -> bool:
+    """Seals what is new in a source and ingests its drops.
+
+    Args:
+        settings: of the home.
+        asked: which documents.
+        force_rebuild: whether what is up to date is made again.
+        allow_missing: whether keys without a document are reported only.
 
     Returns:
-        Whether every document of the folder is in the archive and no run failed.
+        Whether every document asked for is in the archive and no run failed.
     """
-    with Ledger.open(settings.ledger_address) as ledger:
-        intake = seal_folder(
-            ledger,
-            folder,
-            datetime.now(UTC),
-            recursive=recursive,
-            drop_max_documents=settings.bulk_drop_max_documents,
-            chunk_documents=settings.chunk_documents,
-            ignore=settings.intake_ignore,
-            merchant_of=merchants_in(key_table or settings.key_table),
-        )
+    resources = resources_from(settings)
+    archive: ArchiveResource = resources["archive"]
+    sources: SourcesResource = resources["sources"]
+    with archive.open() as opened:
+        intake = _seal(settings, opened, sources, asked)
         if force_rebuild:
-            discard_results(ledger, settings.bulk, intake.drops)
+            discard_results(opened.ledger, opened.bulk, intake.drops)
     with progress_bars():
         outcomes = [ingest_drop(drop) for drop in track(intake.drops, "drops", len(intake.drops))]
-    with Ledger.open(settings.ledger_address) as ledger:
-        arrivals = ledger.documents.arrivals_at(intake.paths)
-    _print(folder, intake, list(arrivals.values()))
+    with archive.open() as opened:
+        arrivals = opened.ledger.documents.arrivals_at(intake.origins)
+    _print(intake, list(arrivals.values()))
     for outcome in outcomes:
         if outcome.error:
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
         for name in outcome.failed_checks:
             console().print(f"Run {outcome.run_id}: the check {name} failed.")
-    accounted = len(arrivals) == len(intake.paths)
+    accounted = len(arrivals) == len(set(intake.origins)) and (allow_missing or not intake.problems)
     clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
     return accounted and clean and all(outcome.succeeded for outcome in outcomes)
 
 
-def _print(folder: Path, intake: FolderIntake, documents: list[Document]) -> None:
+def _seal(settings: Settings, archive: Archive, sources: SourcesResource, asked: SourceRequest) -> SourceIntake:
+    found: dict[str, set[str]] = {}
+
+    def known(row: KeyRow) -> bool:
+        """Whether an earlier call has the document of this key already."""
+        if not found:
+            found["keys"] = archive.ledger.keys.found(opened.sources[0].name)
+        return row.key in found["keys"]
+
+    with sources.open(asked, known) as opened:
+        parts = [seal_source(archive, source, datetime.now(UTC), sealing_rules(settings)) for source in opened.sources]
+    (intake,) = parts
+    return intake
+
+
+def sealing_rules(settings: Settings) -> SealingRules:
+    """How documents of a source become drops."""
+    return SealingRules(
+        settings.bulk_drop_max_documents,
+        settings.chunk_documents,
+        settings.max_file_bytes,
+        settings.document_api_workers,
+    )
+
+
+def _print(intake: SourceIntake, documents: list[Document]) -> None:
     out = console()
     states = Counter(document.state for document in documents)
     photos = sum(document.n_photos or 0 for document in documents if document.is_current)
     out.print(
-        f"{folder}: {len(intake.paths)} documents, {len(intake.sealed)} new drops; "
+        f"{intake.source}: {len(set(intake.origins))} documents, {len(intake.sealed)} new drops; "
         + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         + f"; {photos} photos."
     )
+    print_key_problems(intake.problems)
     faulty = [document for document in documents if document.state in {"rejected", "partial", "pending"}]
     if not faulty:
         return

@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
-from doc_assets.documents.keys import MerchantOf, merchants_in
+from doc_assets.defs.sources import sources_from
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
 from doc_assets.embedding.base import Embedder, make_embedder
@@ -57,7 +57,6 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
     drops_per_look: int = Field(ge=1, description="At most this many drops are sealed in one tick.")
     chunk_documents: int = Field(ge=1, description="Documents of a drop that are committed together.")
     ignore: list[str] = Field(description="Further name patterns to ignore.")
-    key_table: str = Field(description="Key table that names merchants; empty for none.")
 
     def rules(self) -> IntakeRules:
         """The rules as the domain takes them."""
@@ -69,10 +68,6 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
             self.chunk_documents,
             tuple(self.ignore),
         )
-
-    def merchant_of(self) -> MerchantOf:
-        """Whose a document is, by the key table as it is now."""
-        return merchants_in(Path(self.key_table) if self.key_table else None)
 
 
 class ReaderResource(dg.ConfigurableResource[DocumentReader]):
@@ -246,8 +241,8 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             drops_per_look=settings.drops_per_tick,
             chunk_documents=settings.chunk_documents,
             ignore=settings.intake_ignore,
-            key_table=str(settings.key_table or ""),
         ),
+        "sources": sources_from(settings),
         "reader": ReaderResource(
             max_file_bytes=settings.max_file_bytes,
             max_pages=settings.max_pages,

@@ -25,11 +25,14 @@ class FaultCode(StrEnum):
     GONE = "E_GONE"
     CHANGING = "E_CHANGING"
     NOT_READABLE = "E_NOT_READABLE"
+    NO_FILE = "E_NO_FILE"
+    AMBIGUOUS_KEY = "E_AMBIGUOUS_KEY"
+    FETCH_FAILED = "E_FETCH_FAILED"
 
     @property
     def is_passing(self) -> bool:
         """Whether a later try may succeed with the same file."""
-        return self in {FaultCode.CHANGING, FaultCode.NOT_READABLE, FaultCode.CRASH}
+        return self in {FaultCode.CHANGING, FaultCode.NOT_READABLE, FaultCode.CRASH, FaultCode.FETCH_FAILED}
 
 
 class DocumentState(StrEnum):

@@ -1,162 +1,231 @@
-"""Key tables: which merchant a document belongs to, from an Excel or CSV file.
+"""Key tables: which documents are meant, and whose they are, from an Excel, CSV or JSON file.
 
-A key names a document as the merchant's file system does; the archive's files carry a token before the last signs and
-a number behind: ``N2024...THA00001`` is stored as ``N2024...THA00100001_12.tif``.
+Rows go through a temporary SQLite file that vanishes with the program, so that a million of them need no memory and
+leave no trace.
 """
 
-import csv
-import io
-import re
-import unicodedata
+import json
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, Self
 
+from doc_assets.documents.key_formats import Record, read_records
+from doc_assets.documents.key_names import NameRule, normalised
 from doc_assets.documents.names import document_id
 from doc_assets.errors import SettingsError
 
 KEY_COLUMN = "파일명"
 MERCHANT_COLUMN = "사업자등록번호"
-_TAIL_SIGNS = 5
-_INSERTED = "001"
-_NUMBERED = re.compile(r"_\d+$")
-_ENCODINGS = ("utf-8-sig", "cp949")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_NOT_TEXT = (b"\0", b"PK\x03\x04")
+FIELD_COLUMNS = ("가맹점상호명", "업종명", "구분", MERCHANT_COLUMN, "수신일자")
+
+MAX_KEY_SIGNS = 255
+"""Longer than any file name."""
+
+_CACHE_KIB = 16 << 10
+_SCHEMA = """
+CREATE TABLE keys (line INTEGER PRIMARY KEY, key TEXT, folded TEXT UNIQUE, merchant TEXT, fields TEXT);
+CREATE TABLE faults (line INTEGER, reason TEXT);
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class MerchantTable:
-    """Merchants by key.
+class TableLayout:
+    """Where a key table has what; column names in any case and width.
 
     Attributes:
-        merchants: merchant id by normalised key.
-        faults: rows that name no merchant, or another one than an earlier row of the same key; by line.
-    """
-
-    merchants: dict[str, str]
-    faults: tuple[str, ...]
-
-    def merchant_of(self, name: str) -> str | None:
-        """The merchant of the document of that id, by its name or by the key it was stored under; None if unknown."""
-        for key in (name, *_keys_stored_as(name)):
-            found = self.merchants.get(normalised(key))
-            if found is not None:
-                return found
-        return None
-
-
-def read_merchants(path: Path, key_column: str = KEY_COLUMN, merchant_column: str = MERCHANT_COLUMN) -> MerchantTable:
-    """Reads a key table; rows that cannot be used are listed, not dropped.
-
-    Args:
-        path: .xlsx, .csv or .tsv; text is UTF-8 or CP949.
         key_column: names documents.
-        merchant_column: names merchants.
-
-    Raises:
-        SettingsError: if the file cannot be read as a table or lacks one of the columns.
+        merchant_column: names merchants; a table may lack it.
+        field_columns: travel with documents and results; those a table lacks are left out.
+        sheet: of a workbook, by name or place from 1; empty for the first.
     """
-    rows = iter(_rows(path))
-    header = [str(cell or "").strip() for cell in next(rows, ())]
-    for column in (key_column, merchant_column):
-        if column not in header:
-            raise SettingsError(f"The key table {path} has no column {column!r}; it has {', '.join(header) or 'none'}.")
-    at_key, at_merchant = header.index(key_column), header.index(merchant_column)
-    merchants: dict[str, str] = {}
-    faults = []
-    for line, row in enumerate(rows, start=2):
-        cells = [str(cell).strip() if cell is not None else "" for cell in row]
-        if not any(cells):
-            continue
-        key, merchant = (cells[at] if at < len(cells) else "" for at in (at_key, at_merchant))
-        if not key or not merchant:
-            faults.append(f"line {line}: {key_column} {key!r} has {merchant_column} {merchant!r}")
-        elif merchants.setdefault(normalised(document_id(key)), merchant) != merchant:
-            faults.append(f"line {line}: {key} belongs to {merchants[normalised(document_id(key))]} and to {merchant}")
-    return MerchantTable(merchants, tuple(faults))
+
+    key_column: str = KEY_COLUMN
+    merchant_column: str = MERCHANT_COLUMN
+    field_columns: tuple[str, ...] = FIELD_COLUMNS
+    sheet: str = ""
 
 
-MerchantOf = Callable[[str], str | None]
-"""Document id -> merchant, None if unknown."""
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A usable row of a key table.
+
+    Attributes:
+        line: where it stands.
+        key: as written, without a suffix.
+        merchant_id: whose documents it names; None if unknown.
+        fields: text by column, in the order of ``TableLayout.field_columns``.
+    """
+
+    line: int
+    key: str
+    merchant_id: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
 
 
-def unknown_merchant(_document_id: str) -> None:
-    """No merchant is known."""
+KeyOf = Callable[[str], KeyRow | None]
+"""Document id -> the row that names it, None if no row does."""
+
+
+def no_keys(_document_id: str) -> None:
+    """No key table."""
     return
 
 
-def merchants_in(path: Path | None) -> MerchantOf:
-    """Document id -> merchant by a key table that is read again when it has changed; knows none without a table.
+class KeyTable:
+    """The rows of a key table, in their order and by key.
+
+    A key counts once, by its first row; rows that cannot be used are kept as faults. Usable from several threads.
+
+    Attributes:
+        path: the file.
+        n_rows: rows that are not empty.
+        n_keys: different keys.
+        n_repeated: rows that repeat an earlier key and say the same.
+        n_faults: rows that cannot be used.
+    """
+
+    def __init__(self, path: Path, layout: TableLayout, rule: NameRule) -> None:
+        self.path = path
+        self.n_rows = self.n_keys = self.n_repeated = self.n_faults = 0
+        self._layout, self._rule = layout, rule
+        self._key_column, self._merchant_column = normalised(layout.key_column), normalised(layout.merchant_column)
+        self._fields = [(name, normalised(name)) for name in layout.field_columns]
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect("", check_same_thread=False)  # "": a temporary file of SQLite's own
+        self._database.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; {_SCHEMA}")
+
+    @classmethod
+    def read(cls, path: Path, layout: TableLayout | None = None, rule: NameRule | None = None) -> Self:
+        """Reads a key table.
+
+        Args:
+            path: .xlsx, .csv, .tsv, .json (array of objects) or .ndjson.
+            layout: where it has what.
+            rule: how files are named by keys; for ``row_of``.
+
+        Raises:
+            SettingsError: if the file cannot be read as a table or lacks the key column.
+        """
+        table = cls(path, layout or TableLayout(), rule or NameRule())
+        try:
+            table._fill()
+        except BaseException:
+            table.close()
+            raise
+        return table
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forgets all rows."""
+        self._database.close()
+
+    def rows(self) -> Iterator[KeyRow]:
+        """Every key's first row, in the order of the file."""
+        last = 0
+        while True:
+            batch = self._all("SELECT * FROM keys WHERE line > ? ORDER BY line LIMIT 1000", (last,))
+            if not batch:
+                return
+            yield from map(_key_row, batch)
+            last = batch[-1][0]
+
+    def faults(self, limit: int = -1) -> list[tuple[int, str]]:
+        """Rows that cannot be used: line and reason, by line; all of them without a limit."""
+        return [
+            (row[0], row[1]) for row in self._all("SELECT line, reason FROM faults ORDER BY line LIMIT ?", (limit,))
+        ]
+
+    def row_of(self, name: str) -> KeyRow | None:
+        """The row of the document of that id, by its name or by the key it was stored under; None if unknown."""
+        for key in self._rule.keys_of(name):
+            found = self._all("SELECT * FROM keys WHERE folded = ?", (key,))
+            if found:
+                return _key_row(found[0])
+        return None
+
+    def _all(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._database.execute(statement, values).fetchall()
+
+    def _fill(self) -> None:
+        records = read_records(self.path, self._layout.sheet)
+        if records.columns is not None and self._key_column not in records.columns:
+            raise SettingsError(
+                f"The key table {self.path} has no column {self._layout.key_column!r}; "
+                f"it has {', '.join(filter(None, records.columns)) or 'none'}."
+            )
+        named = set(records.columns or ())
+        with self._database:
+            for record in records.rows:
+                named.update(record.cells if records.columns is None else ())
+                if record.cells or record.fault:
+                    self._take(record)
+        if self.n_rows and self._key_column not in named:
+            raise SettingsError(f"No row of the key table {self.path} has {self._layout.key_column!r}.")
+
+    def _take(self, record: Record) -> None:
+        self.n_rows += 1
+        key = document_id(record.cells.get(self._key_column, ""))
+        merchant = record.cells.get(self._merchant_column)
+        fault = record.fault or _fault(key) or self._keep(record, key, merchant)
+        if fault is not None:
+            self.n_faults += 1
+            self._database.execute("INSERT INTO faults VALUES (?, ?)", (record.line, fault))
+
+    def _keep(self, record: Record, key: str, merchant: str | None) -> str | None:
+        """Files the row; returns why it cannot be, if an earlier one of the same key says something else."""
+        folded = normalised(key)
+        fields = {name: record.cells[column] for name, column in self._fields if column in record.cells}
+        values = (record.line, key, folded, merchant, json.dumps(fields, ensure_ascii=False))
+        if self._database.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?, ?)", values).rowcount:
+            self.n_keys += 1
+            return None
+        line, known = self._database.execute("SELECT line, merchant FROM keys WHERE folded = ?", (folded,)).fetchone()
+        if merchant in {None, known}:
+            self.n_repeated += 1
+            return None
+        return f"{key} belongs to {known} by line {line}, and to {merchant} by this one"
+
+
+def _fault(key: str) -> str | None:
+    if not key:
+        return "it names no document"
+    if len(key) > MAX_KEY_SIGNS:
+        return f"its key has {len(key)} signs, a file name has at most {MAX_KEY_SIGNS}"
+    if not key.isprintable():
+        return f"its key holds control characters: {key!r}"
+    return None
+
+
+def _key_row(row: Sequence[Any]) -> KeyRow:
+    line, key, _, merchant, fields = row
+    return KeyRow(line, key, merchant, json.loads(fields))
+
+
+def keys_in(path: Path | None, layout: TableLayout | None = None, rule: NameRule | None = None) -> KeyOf:
+    """Document id -> row by a key table that is read again when it has changed; knows none without a table.
 
     Raises:
-        SettingsError: as ``read_merchants``.
+        SettingsError: as ``KeyTable.read``.
     """
     if path is None:
-        return unknown_merchant
+        return no_keys
     try:
         stat = path.stat()
     except OSError as error:
         raise SettingsError(f"The key table {path} cannot be read: {error}") from error
-    return _read_once(path, stat.st_size, stat.st_mtime_ns).merchant_of
+    return _read_once(path, stat.st_size, stat.st_mtime_ns, layout or TableLayout(), rule or NameRule()).row_of
 
 
 @lru_cache(maxsize=2)
-def _read_once(path: Path, _size_bytes: int, _mtime_ns: int) -> MerchantTable:
-    return read_merchants(path)
-
-
-def normalised(key: str) -> str:
-    """The same text for keys that differ in case, width or composition only."""
-    return unicodedata.normalize("NFKC", key).strip().casefold()
-
-
-def _keys_stored_as(name: str) -> Iterator[str]:
-    """Keys whose documents are stored under ``name``."""
-    stem = _NUMBERED.sub("", name)
-    token, tail = stem[-len(_INSERTED) - _TAIL_SIGNS : -_TAIL_SIGNS], stem[-_TAIL_SIGNS:]
-    if token == _INSERTED:
-        yield stem[: -len(_INSERTED) - _TAIL_SIGNS] + tail
-    if stem != name:
-        yield stem
-
-
-def _rows(path: Path) -> Iterator[Sequence[Any]]:
-    try:
-        if path.suffix.lower() == ".xlsx":
-            yield from _excel_rows(path)
-        elif path.suffix.lower() in _SEPARATORS:
-            text = _decoded(path)
-            yield from csv.reader(io.StringIO(text, newline=""), delimiter=_SEPARATORS[path.suffix.lower()])
-        else:
-            raise SettingsError(f"The key table {path} is no .xlsx, .csv or .tsv file.")
-    except (OSError, csv.Error) as error:
-        raise SettingsError(f"The key table {path} cannot be read: {error}") from error
-
-
-def _excel_rows(path: Path) -> Iterator[Sequence[Any]]:
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, KeyError, ValueError, TypeError) as error:
-        raise SettingsError(f"The key table {path} is no Excel workbook: {error}") from error
-    try:
-        yield from book.worksheets[0].iter_rows(values_only=True)
-    finally:
-        book.close()
-
-
-def _decoded(path: Path) -> str:
-    content = path.read_bytes()
-    if any(mark in content[:4096] for mark in _NOT_TEXT):
-        raise SettingsError(f"The key table {path} is no text.")
-    for encoding in _ENCODINGS:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise SettingsError(f"The key table {path} is neither UTF-8 nor CP949.")
+def _read_once(path: Path, _size_bytes: int, _mtime_ns: int, layout: TableLayout, rule: NameRule) -> KeyTable:
+    return KeyTable.read(path, layout, rule)

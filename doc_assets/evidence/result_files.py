@@ -47,6 +47,7 @@ COLUMNS = (
     "elapsed_seconds",
     "error",
 )
+"""Behind them come the columns of the key table that named the queries."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MAX_XLSX_ROWS = 1_048_575
 
@@ -68,9 +69,9 @@ def write_results(search: SearchRecord, results: Sequence[ResultRecord], folder:
     files = ResultFiles(folder / SUMMARY_NAME, folder / CSV_NAME, folder / XLSX_NAME)
     summary = json.dumps(summary_of(search, results), ensure_ascii=False, indent=2)
     write_atomic(UPath(files.summary), summary.encode())
-    rows = list(table_rows(results))
-    write_atomic(UPath(files.table_csv), as_csv(rows))
-    write_atomic(UPath(files.table_xlsx), as_xlsx(rows))
+    rows, columns = list(table_rows(results)), table_columns(results)
+    write_atomic(UPath(files.table_csv), as_csv(rows, columns))
+    write_atomic(UPath(files.table_xlsx), as_xlsx(rows, columns))
     return files
 
 
@@ -114,6 +115,7 @@ def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
         "state": result.state,
         "num_query_photos": result.n_photos,
         "merchant_id": result.merchant_id,
+        "key_metadata": result.fields or None,
         "risk_score": result.risk_score,
         "flagged": result.flagged,
         "reasons": [
@@ -147,6 +149,15 @@ def global_top_docs(results: Sequence[ResultRecord], top_doc: int) -> list[str]:
     return sorted(best, key=lambda document: (*(-value for value in best[document]), document))[:top_doc]
 
 
+def table_columns(results: Sequence[ResultRecord]) -> tuple[str, ...]:
+    """The columns of a table of these results; a key table's column that is called like one of ours gets a mark."""
+    return (*COLUMNS, *dict.fromkeys(_field_column(name) for result in results for name in result.fields))
+
+
+def _field_column(name: str) -> str:
+    return f"key: {name}" if name in COLUMNS else name
+
+
 def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
     """One row for every ranked document, and one for every query that found none."""
     for result in results:
@@ -161,6 +172,7 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
             "n_photos": result.n_photos,
             "elapsed_seconds": result.elapsed_s,
             "error": result.error,
+            **{_field_column(name): text for name, text in result.fields.items()},
         }
         if not result.top_docs:
             yield row
@@ -193,13 +205,13 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
             }
 
 
-def as_csv(rows: Sequence[dict[str, Cell]]) -> bytes:
+def as_csv(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) -> bytes:
     """UTF-8 with a byte order mark, without which Excel garbles Hangul; no cell starts a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(COLUMNS)
+    writer.writerow([_harmless(name) for name in columns])
     for row in rows:
-        writer.writerow([_harmless(row[name]) for name in COLUMNS])
+        writer.writerow([_harmless(row.get(name)) for name in columns])
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -210,7 +222,7 @@ def _harmless(value: Cell) -> Cell:
     return "" if value is None else value
 
 
-def as_xlsx(rows: Sequence[dict[str, Cell]]) -> bytes:
+def as_xlsx(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) -> bytes:
     """A workbook whose cells are text, numbers and truth values, never formulas or links."""
     import xlsxwriter
 
@@ -219,13 +231,13 @@ def as_xlsx(rows: Sequence[dict[str, Cell]]) -> bytes:
     with xlsxwriter.Workbook(content, options) as book:
         sheet = book.add_worksheet("results")
         bold = book.add_format({"bold": True})
-        for column, name in enumerate(COLUMNS):
+        for column, name in enumerate(columns):
             sheet.write_string(0, column, name, bold)
         for line, row in enumerate(rows[:_MAX_XLSX_ROWS], start=1):
-            for column, name in enumerate(COLUMNS):
-                _write_cell(sheet, line, column, row[name])
+            for column, name in enumerate(columns):
+                _write_cell(sheet, line, column, row.get(name))
         sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, min(len(rows), _MAX_XLSX_ROWS), len(COLUMNS) - 1)
+        sheet.autofilter(0, 0, min(len(rows), _MAX_XLSX_ROWS), len(columns) - 1)
         sheet.set_column(0, 0, 40)
         sheet.set_column(4, 4, 40)
     return content.getvalue()

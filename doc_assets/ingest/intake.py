@@ -5,13 +5,12 @@ when there are enough of them or the oldest has waited long enough. All that is 
 a lost cursor, a restart or a second watcher changes nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from doc_assets.documents.folder import FileStat, FolderListing, list_documents
-from doc_assets.documents.keys import MerchantOf, unknown_merchant
+from doc_assets.documents.keys import KeyOf, no_keys
 from doc_assets.documents.names import display_name, document_id, real_path
 from doc_assets.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets.ledger.ledger import Ledger
@@ -66,9 +65,7 @@ class IntakeReport:
     unreadable: tuple[str, ...]
 
 
-def look(
-    ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, merchant_of: MerchantOf = unknown_merchant
-) -> IntakeReport:
+def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of: KeyOf = no_keys) -> IntakeReport:
     """Looks at the drop folder once: notes changes and seals what is ready.
 
     Raises:
@@ -79,7 +76,7 @@ def look(
     ledger.intake.update_inbox(decision.changed, decision.gone)
     sealed = [
         ledger.intake.seal(
-            [_arrived(entry.path, FileStat(entry.size_bytes, entry.mtime_ns), merchant_of) for entry in drop],
+            [_arrived(entry.path, FileStat(entry.size_bytes, entry.mtime_ns), key_of) for entry in drop],
             source=f"inbox {inbox}",
             now=now,
             chunk_documents=rules.chunk_documents,
@@ -128,63 +125,15 @@ def _fill(arrived: list[InboxEntry], rules: IntakeRules, now: datetime) -> tuple
     return drops, len(arrived) - start
 
 
-@dataclass(frozen=True, slots=True)
-class FolderIntake:
-    """What sealing a folder by hand did.
-
-    Attributes:
-        paths: all documents of the folder, as stored.
-        sealed: keys of the drops sealed now.
-        drops: every drop that holds one of the documents, oldest first.
-    """
-
-    paths: tuple[str, ...]
-    sealed: tuple[str, ...]
-    drops: tuple[str, ...]
-
-
-def seal_folder(
-    ledger: Ledger,
-    folder: Path,
-    now: datetime,
-    *,
-    recursive: bool,
-    drop_max_documents: int,
-    chunk_documents: int,
-    ignore: Sequence[str] = (),
-    merchant_of: MerchantOf = unknown_merchant,
-) -> FolderIntake:
-    """Seals what is new or changed in a folder, without waiting; a second call seals nothing.
-
-    Raises:
-        FolderUnreachableError: if the folder cannot be listed.
-    """
-    listing = list_documents(folder.absolute(), recursive=recursive, ignore=ignore)
-    paths = sorted(listing.files)
-    earlier = ledger.documents.arrivals_at(paths)
-    new = [
-        _arrived(path, listing.files[path], merchant_of)
-        for path in paths
-        if path not in earlier
-        or (earlier[path].size_bytes, earlier[path].mtime_ns)
-        != (listing.files[path].size_bytes, listing.files[path].mtime_ns)
-    ]
-    sealed = [
-        ledger.intake.seal(
-            new[start : start + drop_max_documents],
-            source=f"folder {folder.absolute()}",
-            now=now,
-            chunk_documents=chunk_documents,
-            bulk=True,
-        )
-        for start in range(0, len(new), drop_max_documents)
-    ]
-    concerned = {document.drop_key for path, document in earlier.items()} | set(sealed)
-    drops = [key for key in ledger.intake.drop_keys() if key in concerned]
-    return FolderIntake(tuple(paths), tuple(sealed), tuple(drops))
-
-
-def _arrived(path: str, stat: FileStat, merchant_of: MerchantOf) -> ArrivedFile:
+def _arrived(path: str, stat: FileStat, key_of: KeyOf) -> ArrivedFile:
     name = real_path(path).name
-    called = document_id(name)
-    return ArrivedFile(path, display_name(name), called, stat.size_bytes, stat.mtime_ns, merchant_of(called))
+    row = key_of(document_id(name))
+    return ArrivedFile(
+        path=path,
+        file_name=display_name(name),
+        document_id=document_id(name),
+        size_bytes=stat.size_bytes,
+        mtime_ns=stat.mtime_ns,
+        merchant_id=row.merchant_id if row else None,
+        fields=row.fields if row else {},
+    )

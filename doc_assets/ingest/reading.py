@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doc_assets.documents.faults import DocumentState, FaultCode, ReadReport
-from doc_assets.documents.names import real_path
+from doc_assets.documents.origin import read_origin
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.staging import read_stable, sha256_of, stage
+from doc_assets.documents.staging import sha256_of, stage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
@@ -90,7 +90,7 @@ def _is_due(document: Document) -> bool:
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
     sha256 = None
     try:
-        content = read_stable(real_path(document.source_path), reader.limits.max_file_bytes)
+        content = read_origin(document.source_path, archive.bulk, reader.limits.max_file_bytes)
         sha256 = sha256_of(content)
         if sha256 == known_sha256:
             return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)

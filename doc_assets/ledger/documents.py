@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ _COLUMNS = (
     DocumentRow.n_pages,
     DocumentRow.n_photos,
     DocumentRow.indexed_in,
+    DocumentRow.fields,
 )
 
 
@@ -59,6 +60,7 @@ class Document:
     n_pages: int | None
     n_photos: int | None
     indexed_in: str | None
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

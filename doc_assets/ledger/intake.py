@@ -1,7 +1,7 @@
 """What the drop folder holds, and sealing files into drops."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -34,6 +34,7 @@ class ArrivedFile:
     size_bytes: int
     mtime_ns: int
     merchant_id: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 class IntakeLedger:
@@ -134,6 +135,7 @@ def _pending(drop_key: str, position: int, file: ArrivedFile) -> dict[str, objec
         "file_name": file.file_name,
         "source_path": file.path,
         "merchant_id": file.merchant_id,
+        "fields": file.fields,
         "size_bytes": file.size_bytes,
         "mtime_ns": file.mtime_ns,
         "state": _STATE_PENDING,

@@ -124,6 +124,22 @@ class DocumentRow(Base):
     n_pages: Mapped[int | None] = mapped_column(Integer)
     n_photos: Mapped[int | None] = mapped_column(Integer)
     indexed_in: Mapped[str | None] = mapped_column(Text)
+    fields: Mapped[dict[str, str]] = mapped_column(Json)
+
+
+class KeyRequest(Base):
+    """What became of a key of a key table, the last time it was asked for."""
+
+    __tablename__ = "key_requests"
+
+    source: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    line: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    correlation_id: Mapped[str] = mapped_column(Text)
+    n_files: Mapped[int] = mapped_column(Integer)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Search(Base):
@@ -158,3 +174,4 @@ class SearchResult(Base):
     elapsed_s: Mapped[float] = mapped_column(Float)
     top_docs: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     legacy: Mapped[dict[str, Any]] = mapped_column(Json)
+    fields: Mapped[dict[str, str]] = mapped_column(Json)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ class ResultRecord:
         elapsed_s: seconds spent on it.
         top_docs: as the JSON report shows them.
         legacy: fields of the earlier system's report.
+        fields: of the key table's row that names the document, by column.
     """
 
     query_document: str
@@ -56,6 +57,7 @@ class ResultRecord:
     elapsed_s: float
     top_docs: list[dict[str, Any]]
     legacy: dict[str, Any]
+    fields: dict[str, str] = field(default_factory=dict)
 
     @property
     def best_probability(self) -> float | None:
@@ -131,6 +133,7 @@ class SearchLedger:
                 "elapsed_s": result.elapsed_s,
                 "top_docs": result.top_docs,
                 "legacy": result.legacy,
+                "fields": result.fields,
             }
             for result in results
         ]
@@ -187,6 +190,7 @@ class SearchLedger:
                     SearchResult.elapsed_s,
                     SearchResult.top_docs,
                     SearchResult.legacy,
+                    SearchResult.fields,
                 )
                 .where(SearchResult.search_id == search_id)
                 .order_by(SearchResult.position)

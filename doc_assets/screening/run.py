@@ -158,5 +158,6 @@ def _not_searched(label: str, document: Document, matcher: Matcher) -> ResultRec
         error=reasons.get(document.state, "A newer version of the document replaced it."),
         sha256=document.sha256,
         photos=(),
+        fields=document.fields,
     )
     return result_record(label, document.position, nothing, [], matcher.request, matcher.model, 0.0, searched=False)

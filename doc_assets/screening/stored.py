@@ -72,4 +72,5 @@ class StoredQueries:
             error=document.reason,
             sha256=document.sha256,
             photos=tuple(found),
+            fields=document.fields,
         )

@@ -37,9 +37,16 @@ class Matcher:
     def match(self, query: QueryDocument, twins: Sequence[Twin]) -> list[DocumentMatch]:
         """All documents that any photo of ``query`` was found in, and its byte-identical ones; best first."""
         top_k, use_words = self.request.top_k, self.request.use_words
-        parts = [retrieve_from_archive(self.store, self.collection, query, top_k, use_words=use_words)]
+        exclude = self.request.exclude_own_merchant
+        if exclude and query.merchant_id is not None:
+            twins = [twin for twin in twins if twin.merchant_id != query.merchant_id]
+        parts = [
+            retrieve_from_archive(
+                self.store, self.collection, query, top_k, use_words=use_words, exclude_own_merchant=exclude
+            )
+        ]
         if self.batch is not None:
-            parts.append(self.batch.retrieve(query, top_k, use_words=use_words))
+            parts.append(self.batch.retrieve(query, top_k, use_words=use_words, exclude_own_merchant=exclude))
         matches = fused(parts)
         if self.request.verify:
             matches = verified(query, matches, self.load_features, self.batch, self.threads, self.model)

@@ -1,8 +1,7 @@
 """A document that is searched for: its bytes' digest, its photos' vectors and keypoints, nothing on disk."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.documents.faults import DocumentState, ReadReport
-from doc_assets.documents.keys import MerchantOf, unknown_merchant
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.staging import read_stable, sha256_of
+from doc_assets.documents.sources import SourceFile
+from doc_assets.documents.staging import sha256_of
 from doc_assets.embedding.base import Embedder
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.local_features.describer import Describer
@@ -71,6 +70,7 @@ class QueryDocument:
         error: why it is partial or rejected; None if it is ok.
         sha256: of its bytes; None if they could not be read.
         photos: in reading order; empty if it was rejected or shows none.
+        fields: of the key table's row that names it, by column.
     """
 
     document_id: str
@@ -80,6 +80,7 @@ class QueryDocument:
     error: str | None
     sha256: str | None
     photos: tuple[QueryPhoto, ...]
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 class PictureSink(Protocol):
@@ -98,7 +99,6 @@ class QueryReader:
 
     Attributes:
         reader, extractor, embedder, describer: as the archive was made with.
-        merchant_of: document id -> merchant, None if unknown.
         max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
             so that the same photo gives the same vector.
     """
@@ -109,16 +109,14 @@ class QueryReader:
     describer: Describer
     max_side_px: int
     jpeg_quality: int
-    merchant_of: MerchantOf = unknown_merchant
 
-    def read(self, path: Path, kept_by: PictureSink | None = None) -> QueryDocument:
+    def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
 
         Args:
-            path: the file.
+            file: the file.
             kept_by: takes its pages and photos; the only way pixels leave this call.
         """
-        name = document_id(path.name)
         crops: list[PhotoCrop] = []
 
         def on_page(page: Page) -> None:
@@ -128,34 +126,18 @@ class QueryReader:
             if kept_by is not None and found:
                 kept_by.page(page)
 
-        sha256 = None
+        name, sha256 = file.label, None
         try:
-            content = read_stable(path, self.reader.limits.max_file_bytes)
-            sha256 = sha256_of(content)
-            report = self.reader.read(content, on_page)
+            fetched = file.fetch(self.reader.limits.max_file_bytes)
+            name, sha256 = fetched.name, sha256_of(fetched.content)
+            report = self.reader.read(fetched.content, on_page)
         except UnreadableDocumentError as error:
-            report = ReadReport(0, (), ())
-            return QueryDocument(
-                document_id=name,
-                file_name=display_name(path.name),
-                merchant_id=self.merchant_of(name),
-                state=report.state,
-                error=str(error),
-                sha256=None,
-                photos=(),
-            )
+            return _query_document(file, name, ReadReport(0, (), ()).state, str(error), None, [])
         if kept_by is not None:
             for crop in crops:
                 kept_by.photo(crop)
-        return QueryDocument(
-            document_id=name,
-            file_name=display_name(path.name),
-            merchant_id=self.merchant_of(name),
-            state=report.state,
-            error=report.reason or None,
-            sha256=sha256,
-            photos=tuple(self._embedded(crops)),
-        )
+        photos = list(self._embedded(crops))
+        return _query_document(file, name, report.state, report.reason or None, sha256, photos)
 
     def _embedded(self, crops: Sequence[PhotoCrop]) -> Iterator[QueryPhoto]:
         """The crops with what they are searched by and without their pixels."""
@@ -168,3 +150,24 @@ class QueryReader:
 
     def _as_stored(self, pixels: RgbImage) -> RgbImage:
         return decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))
+
+
+def _query_document(
+    file: SourceFile,
+    name: str,
+    state: DocumentState,
+    error: str | None,
+    sha256: str | None,
+    photos: Sequence[QueryPhoto],
+) -> QueryDocument:
+    row = file.row
+    return QueryDocument(
+        document_id=document_id(name),
+        file_name=display_name(name),
+        merchant_id=row.merchant_id if row else None,
+        state=state,
+        error=error,
+        sha256=sha256,
+        photos=tuple(photos),
+        fields=row.fields if row else {},
+    )

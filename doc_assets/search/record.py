@@ -83,6 +83,7 @@ def result_record(
             "threshold_match_count": threshold_match_count(scores),
             "image_authenticity": classes,
         },
+        fields=query.fields,
     )
 
 

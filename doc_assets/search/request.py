@@ -20,6 +20,7 @@ class SearchRequest:
         flag_risk: a document is flagged from this risk score on.
         similar_doc_flag_threshold, non_authentic_image_classes: of ``risk.fraud_doc_probability``.
         use_words: whether photos are looked for by their visual words too.
+        exclude_own_merchant: whether documents of the query's own merchant are left out before ranking.
         verify: whether the keypoints of candidates are compared.
         privacy_mode: whether no pixel of a query may be kept.
         output_folder: where whoever writes the results as files puts them.
@@ -35,6 +36,7 @@ class SearchRequest:
     similar_doc_flag_threshold: float = 0.8
     non_authentic_image_classes: tuple[str, ...] = ()
     use_words: bool = True
+    exclude_own_merchant: bool = False
     verify: bool = True
     privacy_mode: bool = True
     output_folder: str = ""

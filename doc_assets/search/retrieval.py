@@ -34,17 +34,25 @@ class Retrieved:
 
 
 def retrieve_from_archive(
-    store: VectorStore, collection: str, query: QueryDocument, top_k: int, *, use_words: bool
+    store: VectorStore,
+    collection: str,
+    query: QueryDocument,
+    top_k: int,
+    *,
+    use_words: bool,
+    exclude_own_merchant: bool = False,
 ) -> Retrieved:
     """The ``top_k`` nearest archive photos of every query photo by each signal.
 
-    The query document itself is excluded in the filter, so that its own photos cannot push others out.
+    The query document itself, and its merchant's if asked for, are excluded in the filter, so that their photos cannot
+    push others out.
     """
     found = Retrieved()
     if not query.photos:
         return found
     vectors = np.concatenate([photo.views for photo in query.photos])
-    own = Exclusion(document_ids=(query.document_id,))
+    merchants = (query.merchant_id,) if exclude_own_merchant and query.merchant_id is not None else ()
+    own = Exclusion(document_ids=(query.document_id,), merchant_ids=merchants)
     hits = store.search(collection, vectors, top_k, own)
     for number in range(len(query.photos)):
         found.by_vector += _best_views(number, hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
@@ -71,10 +79,15 @@ class Batch:
         self._vectors = np.stack(upright) if upright else np.empty((0, 0), np.float32)
         self._words = _SharedWords([photo.words[0] for _, photo in photos])
 
-    def retrieve(self, query: QueryDocument, top_k: int, *, use_words: bool) -> Retrieved:
+    def retrieve(
+        self, query: QueryDocument, top_k: int, *, use_words: bool, exclude_own_merchant: bool = False
+    ) -> Retrieved:
         """As ``retrieve_from_archive``, exactly, among the batch's other documents."""
         found = Retrieved()
-        others = np.array([payload.document_id != query.document_id for payload in self._payloads], bool)
+        own = query.merchant_id if exclude_own_merchant else None
+        others = np.array(
+            [p.document_id != query.document_id and (own is None or p.merchant_id != own) for p in self._payloads], bool
+        )
         if not others.any():
             return found
         most = min(top_k, int(others.sum()))

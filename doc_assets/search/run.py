@@ -3,13 +3,21 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from doc_assets.documents.folder import list_documents
-from doc_assets.documents.names import display_name, real_path
-from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
+from doc_assets.documents.keys import KeyOf, no_keys
+from doc_assets.documents.names import display_name
+from doc_assets.documents.sources import (
+    DocumentSource,
+    Fetched,
+    KeyFailedError,
+    KeyProblem,
+    SourceFile,
+    single_file,
+)
+from doc_assets.errors import IndexSchemaError, SettingsError
 from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
@@ -28,41 +36,41 @@ KeptBy = Callable[[str], PictureSink]
 """Label of a query document -> what takes its pictures."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryFile:
-    """A file to search for; ``label`` names it in results, unique within the search."""
+def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of: KeyOf = no_keys) -> list[SourceFile]:
+    """The files of a search: those of sources, and those named one by one; each with a label of its own.
 
-    path: Path
-    label: str
-
-
-def query_files(folder: Path | None, files: Sequence[Path], *, recursive: bool) -> list[QueryFile]:
-    """The files of a search: those of a folder, by path below it, and those named one by one.
+    A key without a file becomes a query that cannot be read, so that it is accounted for.
 
     Raises:
-        FolderUnreachableError: if the folder cannot be listed.
+        FolderUnreachableError: if a folder cannot be listed.
         SettingsError: if there is nothing to search for.
     """
-    found: dict[str, QueryFile] = {}
-    if folder is not None:
-        root = folder.absolute()
-        listing = list_documents(root, recursive=recursive)
-        if listing.unreadable:
-            raise FolderUnreachableError(
-                f"These cannot be read: {', '.join(listing.unreadable[:10])}. Nothing was searched."
-            )
-        for stored in sorted(listing.files):
-            path = real_path(stored)
-            label = display_name(str(path.relative_to(root)))
-            found[label] = QueryFile(path, label)
+    found: dict[str, SourceFile] = {}
+    for source in sources:
+        for given in source.files():
+            file = given if isinstance(given, SourceFile) else _unreadable(given)
+            label = file.label
+            if label in found:
+                label = (
+                    display_name(file.origin) if isinstance(given, SourceFile) else f"{label} (line {given.row.line})"
+                )
+            found[label] = replace(file, label=label)
     for path in files:
         label = display_name(path.name)
         if label in found:
             label = display_name(str(path.absolute()))
-        found[label] = QueryFile(path, label)
+        found[label] = single_file(path, label, key_of)
     if not found:
-        raise SettingsError(f"There is no .tif or .tiff file to search for in {folder or 'the list of files'}.")
+        where = ", ".join(source.name for source in sources) or "the list of files"
+        raise SettingsError(f"There is no .tif or .tiff file to search for in {where}.")
     return list(found.values())
+
+
+def _unreadable(problem: KeyProblem) -> SourceFile:
+    def fetch(_max_bytes: int) -> Fetched:
+        raise KeyFailedError(problem)
+
+    return SourceFile(problem.row.key, "", None, problem.row, fetch)
 
 
 def search_documents(
@@ -72,7 +80,7 @@ def search_documents(
     queries: QueryReader,
     load_features: LoadFeatures,
     model: PairModel,
-    files: Sequence[QueryFile],
+    files: Sequence[SourceFile],
     request: SearchRequest,
     search_id: str,
     kept_by: KeptBy | None = None,
@@ -146,11 +154,11 @@ def published_collection(store: VectorStore, alias: str, wanted: str) -> str:
 
 
 def _read_all(
-    queries: QueryReader, files: Sequence[QueryFile], kept_by: KeptBy | None
+    queries: QueryReader, files: Sequence[SourceFile], kept_by: KeptBy | None
 ) -> list[tuple[QueryDocument, float]]:
-    def read(file: QueryFile) -> tuple[QueryDocument, float]:
+    def read(file: SourceFile) -> tuple[QueryDocument, float]:
         started = time.monotonic()
-        document = queries.read(file.path, kept_by(file.label) if kept_by is not None else None)
+        document = queries.read(file, kept_by(file.label) if kept_by is not None else None)
         return document, time.monotonic() - started
 
     return list(track(queries.reader.threads.map(read, files), "reading queries", len(files)))

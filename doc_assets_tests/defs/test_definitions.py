@@ -99,17 +99,14 @@ def test_no_secret_is_a_field_of_a_resource(monkeypatch):
     assert "hunter2" not in repr(resources_from(Settings()))
 
 
-def test_loading_is_cheap_because_every_run_pays_for_it():
-    heavy = ["torch", "transformers", "cv2", "pandas", "qdrant_client", "qdrant_edge", "alembic", "tifffile"]
+def test_loading_imports_nothing_heavy_because_every_run_pays_for_it():
+    heavy = ["torch", "transformers", "cv2", "pandas", "qdrant_client", "qdrant_edge", "alembic", "tifffile", "httpx"]
     program = (
-        "import time, sys; import doc_assets.definitions as d; d.defs();"
-        f"print(time.process_time(), [m for m in {heavy} if m in sys.modules])"
+        "import sys; import doc_assets.definitions as d; d.defs();"
+        f"print(len(sys.modules), [m for m in {heavy} if m in sys.modules])"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
-        for _ in range(4)
-    ]
-    seconds, modules = min(run.stdout.strip().split(" ", 1) for run in runs)
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    n_modules, modules = run.stdout.strip().split(" ", 1)
 
     assert modules == "[]"
-    assert float(seconds) < 2.5  # CPU seconds; 1.2 on a quiet machine
+    assert int(n_modules) < 3500  # 2,900 take 1.2 CPU seconds; seconds themselves depend on who else is at work

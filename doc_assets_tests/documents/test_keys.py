@@ -1,13 +1,19 @@
+import json
+import zipfile
+
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from doc_assets.documents.keys import merchants_in, read_merchants
+from doc_assets.documents.key_names import NameRule, normalised
+from doc_assets.documents.keys import KeyTable, TableLayout, keys_in
 from doc_assets.errors import SettingsError
 
 ROWS = [
     ("파일명", "사업자등록번호", "가맹점상호명"),
     ("N2024010100007THA00001", "111-11-00007", "상점"),
-    ("n2024010100008tha00001", "111-11-00008", "=cmd()"),
+    ("n2024010100008tha00001", "111-11-00008", "@cmd()"),
     ("plain.tif", "111-11-00009", None),
     ("", "111-11-00010", None),
     ("N2024010100007THA00001", "999-99-99999", None),
@@ -22,32 +28,107 @@ def _write(path, encoding="utf-8"):
             book.active.append(row)
         book.save(path)
         return path
+    header = ROWS[0]
+    records = [{name: cell for name, cell in zip(header, row, strict=True) if cell} for row in ROWS[1:]]
+    if path.suffix == ".json":
+        path.write_text(json.dumps(records, ensure_ascii=False), encoding=encoding)
+        return path
+    if path.suffix == ".ndjson":
+        path.write_text("\n".join(json.dumps(record) for record in records), encoding=encoding)
+        return path
     separator = "\t" if path.suffix == ".tsv" else ","
     lines = [separator.join(cell or "" for cell in row) for row in ROWS]
     path.write_bytes("\r\n".join(lines).encode(encoding))
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "encoding"),
-    [("k.xlsx", None), ("k.csv", "utf-8"), ("k.csv", "utf-8-sig"), ("k.csv", "cp949"), ("k.tsv", "utf-8")],
-)
-def test_merchants_are_known_by_name_and_by_the_key_documents_were_stored_under(tmp_path, name, encoding):
-    table = read_merchants(_write(tmp_path / name, encoding))
+FORMATS = [
+    ("k.xlsx", None),
+    ("k.csv", "utf-8"),
+    ("k.csv", "utf-8-sig"),
+    ("k.csv", "cp949"),
+    ("k.tsv", "utf-8"),
+    ("k.json", "utf-8"),
+    ("k.json", "utf-8-sig"),
+    ("k.ndjson", "utf-8"),
+]
 
-    assert table.merchant_of("N2024010100007THA00100001_12") == "111-11-00007"
-    assert table.merchant_of("N2024010100007THA00001") == "111-11-00007"
-    assert table.merchant_of("\uff2e2024010100008THA00100001_1") == "111-11-00008"
-    assert table.merchant_of("plain") == "111-11-00009"
-    assert table.merchant_of("N2024010100007THA00200001_12") is None
-    assert table.merchant_of("") is None
+
+def _merchant(table, name):
+    row = table.row_of(name)
+    return row.merchant_id if row else None
+
+
+@pytest.mark.parametrize(("name", "encoding"), FORMATS)
+def test_rows_are_known_by_name_and_by_the_key_documents_were_stored_under(tmp_path, name, encoding):
+    table = KeyTable.read(_write(tmp_path / name, encoding))
+
+    assert _merchant(table, "N2024010100007THA00100001_12") == "111-11-00007"
+    assert _merchant(table, "N2024010100007THA00001") == "111-11-00007"
+    assert _merchant(table, "\uff2e2024010100008THA00100001_1") == "111-11-00008"
+    assert _merchant(table, "plain") == "111-11-00009"
+    assert _merchant(table, "N2024010100007THA00200001_12") is None
+    assert _merchant(table, "") is None
+    assert table.row_of("n2024010100008tha00001").fields["가맹점상호명"] == "@cmd()"
+
+
+@pytest.mark.parametrize(("name", "encoding"), FORMATS)
+def test_keys_come_once_in_the_order_of_the_table_and_the_rest_is_counted(tmp_path, name, encoding):
+    table = KeyTable.read(_write(tmp_path / name, encoding))
+
+    assert [row.key for row in table.rows()] == ["N2024010100007THA00001", "n2024010100008tha00001", "plain"]
+    assert (table.n_rows, table.n_keys, table.n_faults) == (5, 3, 2)
+    assert "999-99-99999" in table.faults()[1][1]
 
 
 def test_rows_that_cannot_be_used_are_listed_by_line(tmp_path):
-    table = read_merchants(_write(tmp_path / "k.csv"))
+    path = tmp_path / "k.csv"
+    long = "x" * 300
+    path.write_text(f"파일명,사업자등록번호\na,1\n,2\n{long},3\nb\x01,4\na,1\na,5\n", encoding="utf-8")
+    table = KeyTable.read(path)
 
-    assert [fault.split(":")[0] for fault in table.faults] == ["line 5", "line 6"]
-    assert "999-99-99999" in table.faults[1]
+    assert [line for line, _ in table.faults()] == [3, 4, 5, 7]
+    assert table.n_repeated == 1
+    assert "at most 255" in table.faults()[1][1]
+
+
+def test_records_that_are_no_object_are_faults_not_the_end(tmp_path):
+    (tmp_path / "k.ndjson").write_text('{"파일명": "a"}\n[1]\n{broken\n\n{"파일명": "b"}\n', encoding="utf-8")
+    (tmp_path / "k.json").write_text('[{"파일명": "a"}, 3, null, {"파일명": "b"}]', encoding="utf-8")
+
+    for name, lines in (("k.ndjson", [2, 3]), ("k.json", [2, 3])):
+        table = KeyTable.read(tmp_path / name)
+        assert [row.key for row in table.rows()] == ["a", "b"]
+        assert [line for line, _ in table.faults()] == lines
+
+
+def test_columns_are_found_in_any_case_and_width_and_numbers_read_as_written(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["\uff26\uff29\uff2c\uff25 ", "Merchant", "Note"])
+    book.active.append([20240101.0, 1234567890, None])
+    book.save(tmp_path / "k.xlsx")
+    layout = TableLayout(key_column="file", merchant_column="MERCHANT", field_columns=("note", "merchant"))
+
+    (row,) = KeyTable.read(tmp_path / "k.xlsx", layout).rows()
+
+    assert (row.key, row.merchant_id, row.fields) == ("20240101", "1234567890", {"merchant": "1234567890"})
+
+
+def test_a_sheet_is_chosen_by_name_or_place(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["파일명"])
+    second = book.create_sheet("둘째")
+    second.append(["파일명"])
+    second.append(["b"])
+    book.save(tmp_path / "k.xlsx")
+
+    for sheet in ("둘째", "2"):
+        assert [row.key for row in KeyTable.read(tmp_path / "k.xlsx", TableLayout(sheet=sheet)).rows()] == ["b"]
+    with pytest.raises(SettingsError, match="no sheet '3'; it has Sheet, 둘째"):
+        KeyTable.read(tmp_path / "k.xlsx", TableLayout(sheet="3"))
+    (tmp_path / "k.csv").write_text("파일명\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="has no sheets"):
+        KeyTable.read(tmp_path / "k.csv", TableLayout(sheet="2"))
 
 
 @pytest.mark.parametrize(
@@ -57,25 +138,69 @@ def test_rows_that_cannot_be_used_are_listed_by_line(tmp_path):
         ("k.csv", b"\xff\xfe\x81\x00\x81", "no text"),
         ("k.csv", b"\xff\xff\xff,\xff", "neither UTF-8 nor CP949"),
         ("k.csv", b"", "it has none"),
+        ("k.csv", b'\xed\x8c\x8c\xec\x9d\xbc\xeb\xaa\x85\n"' + b"x" * 200_000 + b'"\n', "cannot be read"),
         ("k.xlsx", b"PK\x03\x04 not a workbook", "no Excel workbook"),
         ("k.xlsx", b"text", "no Excel workbook"),
-        ("k.pdf", b"x", "no .xlsx, .csv or .tsv"),
+        ("k.json", b'{"a": 1}', "no JSON array"),
+        ("k.json", b'[{"a": 1},', "no JSON"),
+        ("k.json", b'[{"a": 1}]', "No row"),
+        ("k.ndjson", b"\xff\xfe", "cannot be read"),
+        ("k.pdf", b"x", "is none of .xlsx"),
     ],
 )
 def test_a_file_that_is_no_key_table_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(SettingsError, match=message):
-        read_merchants(tmp_path / name)
+        KeyTable.read(tmp_path / name)
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("doc_assets.documents.key_formats._MAX_UNPACKED_BYTES", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "k.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/workbook.xml", b" " * (2 << 20))
+
+    with pytest.raises(SettingsError, match="unpacks to 2097152 bytes"):
+        KeyTable.read(tmp_path / "k.xlsx")
+
+
+def test_a_workbook_with_an_entity_bomb_is_refused(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["파일명"])
+    book.save(tmp_path / "good.xlsx")
+    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><workbook>&b;</workbook>'
+    with zipfile.ZipFile(tmp_path / "good.xlsx") as good, zipfile.ZipFile(tmp_path / "k.xlsx", "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, bomb if name == "xl/workbook.xml" else good.read(name))
+
+    with pytest.raises(SettingsError, match=r"no Excel workbook|Entities"):
+        KeyTable.read(tmp_path / "k.xlsx")
 
 
 def test_a_changed_table_is_read_again(tmp_path):
     path = tmp_path / "k.csv"
     path.write_text("파일명,사업자등록번호\na,1\n", encoding="utf-8")
-    assert merchants_in(path)("a") == "1"
+    assert keys_in(path)("a").merchant_id == "1"
     path.write_text("파일명,사업자등록번호\na,22\n", encoding="utf-8")
 
-    assert merchants_in(path)("a") == "22"
-    assert merchants_in(None)("a") is None
+    assert keys_in(path)("a").merchant_id == "22"
+    assert keys_in(None)("a") is None
     with pytest.raises(SettingsError, match="cannot be read"):
-        merchants_in(tmp_path / "gone.csv")
+        keys_in(tmp_path / "gone.csv")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("Nn0123456789THA가나*?[]. ", min_size=1, max_size=30).map(str.strip).filter(bool))
+def test_every_name_a_rule_makes_of_a_key_leads_back_to_it(key):
+    rule = NameRule()
+    for attempt in rule.tries(key):
+        name = attempt.stem + ("_12" if attempt.pattern else "")
+        assert attempt.accepts(name)
+        assert normalised(key) in set(rule.keys_of(name))
+
+
+@pytest.mark.parametrize("key", ["*", "?", "[a-z]", "../../etc/passwd", "a/b", "N*THA00001"])
+def test_signs_of_a_key_are_never_a_pattern(key):
+    for attempt in NameRule().tries(key):
+        assert not attempt.accepts("n2024010100007tha00100001_12")
+        assert not attempt.accepts("abc_1")

@@ -3,14 +3,17 @@
 from contextlib import contextmanager
 from pathlib import Path
 
+from upath import UPath
+
+from doc_assets.documents.sources import FolderSource
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.cutting import cut_drop
 from doc_assets.ingest.describing import describe_drop
 from doc_assets.ingest.embedding import embed_drop
 from doc_assets.ingest.indexing import index_drop, publish_collection
-from doc_assets.ingest.intake import seal_folder
 from doc_assets.ingest.reading import read_drop
+from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets_tests.conftest import NOW
 
 
@@ -34,9 +37,8 @@ class Pipeline:
 
     def ingest(self, folder: Path):
         """Seals and ingests what is new; returns the drops sealed now."""
-        intake = seal_folder(
-            self.archive.ledger, folder, NOW, recursive=True, drop_max_documents=100, chunk_documents=3
-        )
+        source = FolderSource(UPath(folder))
+        intake = seal_source(self.archive, source, NOW, SealingRules(drop_max_documents=100, chunk_documents=3))
         for drop in intake.sealed:
             self.run(drop)
         return intake.sealed

@@ -6,7 +6,7 @@ import pytest
 
 from doc_assets.documents.folder import FileStat, FolderListing
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.ingest.intake import IntakeRules, decide, look, seal_folder
+from doc_assets.ingest.intake import IntakeRules, decide, look
 from doc_assets.ledger.intake import InboxEntry
 from doc_assets_tests.conftest import NOW
 
@@ -132,20 +132,3 @@ def test_a_large_backlog_is_sealed_a_few_drops_a_look(ledger, tmp_path):
 
     assert sealed == [0, 4, 4, 1, 0]
     assert len(ledger.intake.drop_keys()) == 9
-
-
-def test_sealing_a_folder_by_hand_takes_what_is_new_and_nothing_twice(ledger, tmp_path):
-    _put(tmp_path / "a", "1.tif", "2.tif", "x.txt")
-    _put(tmp_path / "a" / "deep", "3.tif")
-    arguments = {"recursive": True, "drop_max_documents": 2, "chunk_documents": 10}
-
-    first = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
-    second = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
-    _put(tmp_path / "a", "2.tif", content=b"II* changed")
-    third = seal_folder(ledger, tmp_path / "a", NOW, **arguments)
-
-    assert (len(first.paths), len(first.sealed)) == (3, 2)
-    assert second.sealed == ()
-    assert second.drops == first.sealed
-    assert len(third.sealed) == 1
-    assert [d.file_name for d in ledger.documents.of_chunk(third.sealed[0], range(10))] == ["2.tif"]

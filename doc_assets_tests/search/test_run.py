@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from upath import UPath
 
 from doc_assets.datatypes import View
+from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.search.query import QueryReader
@@ -20,7 +22,6 @@ from doc_assets_tests.ingest.pipeline import Pipeline
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory, reader, cutter, embedder, describer, corpus):
     """An archive of the corpus that searches only read."""
-    from upath import UPath
 
     from doc_assets.ingest.archive import Archive
     from doc_assets.ledger.ledger import Ledger
@@ -59,7 +60,7 @@ def search(filled, queries):
 
 
 def test_every_planted_reuse_comes_first_and_honest_documents_match_nothing(search, corpus, plans):
-    results = search(query_files(corpus / "incoming", [], recursive=False))
+    results = search(query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], []))
 
     for plan in plans:
         if plan.folder != "incoming":
@@ -76,7 +77,7 @@ def test_evidence_says_which_photo_where_and_how_it_was_turned(search, corpus, p
     (plan,) = [plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored"]
     source = next(p for p in plans if p.name == plan.reuse.source_document)
 
-    results = search(query_files(None, [corpus / "incoming" / plan.name], recursive=False))
+    results = search(query_files([], [corpus / "incoming" / plan.name]))
 
     pair = results[plan.name].top_docs[0]["matches"][0]
     assert pair["query_photo"] == plan.reused_photo
@@ -90,7 +91,7 @@ def test_evidence_says_which_photo_where_and_how_it_was_turned(search, corpus, p
 
 
 def test_a_document_never_finds_itself(search, corpus):
-    results = search(query_files(corpus / "archive", [], recursive=False), top_doc=50)
+    results = search(query_files([FolderSource(UPath(corpus / "archive"), recursive=False)], []), top_doc=50)
 
     for name, result in results.items():
         assert name not in {found["document"] for found in result.top_docs}
@@ -104,8 +105,8 @@ def test_documents_of_one_batch_are_compared_and_nothing_of_it_is_kept(search, f
     shutil.copy(corpus / "incoming" / honest, batch / "two.tif")
     points = filled.points()
 
-    together = search(query_files(batch, [], recursive=False))
-    alone = search(query_files(batch, [], recursive=False), include_batch=False)
+    together = search(query_files([FolderSource(UPath(batch), recursive=False)], []))
+    alone = search(query_files([FolderSource(UPath(batch), recursive=False)], []), include_batch=False)
 
     best = together["one.tif"].top_docs[0]
     assert (best["document"], best["exact_duplicate"], best["same_batch"]) == ("two.tif", True, True)
@@ -117,14 +118,14 @@ def test_documents_of_one_batch_are_compared_and_nothing_of_it_is_kept(search, f
 def test_an_unreadable_query_is_a_result_with_its_reason(search, tmp_path):
     (tmp_path / "bad.tif").write_bytes(b"%PDF-1.7 not a scan")
 
-    result = search(query_files(tmp_path, [], recursive=False))["bad.tif"]
+    result = search(query_files([FolderSource(UPath(tmp_path), recursive=False)], []))["bad.tif"]
 
     assert (result.state, result.top_docs) == ("rejected", [])
     assert "a PDF" in result.error
 
 
 def test_top_k_and_top_doc_limit_what_is_looked_at_and_reported(search, corpus):
-    files = query_files(corpus / "incoming", [], recursive=False)
+    files = query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], [])
 
     results = search(files, top_k=1, top_doc=2, include_batch=False)
 
@@ -137,7 +138,7 @@ def test_top_k_and_top_doc_limit_what_is_looked_at_and_reported(search, corpus):
 
 
 def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
-    files = query_files(corpus / "incoming", [], recursive=False)
+    files = query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], [])
 
     with pytest.raises(SettingsError, match="privacy_mode"):
         search_documents(
@@ -159,7 +160,7 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
     from doc_assets.index.embedded import EmbeddedStore
     from doc_assets_tests.embedding.tiny_encoders import save_vit
 
-    files = query_files(corpus / "incoming", [], recursive=False)
+    files = query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], [])
     with pytest.raises(IndexSchemaError, match="archive is empty"):
         search_documents(
             archive.ledger,
@@ -182,7 +183,7 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
 
 
 def test_every_planted_pair_is_verified_and_no_other_one(search, corpus, plans):
-    results = search(query_files(corpus / "incoming", [], recursive=False), include_batch=False)
+    results = search(query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], []), include_batch=False)
 
     reused = {plan.name: plan for plan in plans if plan.reuse and plan.reuse.attack != IDENTICAL}
     assert reused
@@ -197,7 +198,7 @@ def test_every_planted_pair_is_verified_and_no_other_one(search, corpus, plans):
 
 
 def test_without_words_and_verification_only_vectors_speak(search, corpus, plans):
-    files = query_files(corpus / "incoming", [], recursive=False)
+    files = query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], [])
 
     results = search(files, use_words=False, verify=False)
 
@@ -213,7 +214,7 @@ def test_words_find_what_was_cut_to_a_quarter_and_vectors_do_not(search, filled,
     part = picture[height // 4 : height * 3 // 4, width // 4 : width * 3 // 4]
     page = photo_page([part, draw_picture(99)], Style.CLASSIC, 1, np.random.default_rng(0))
     write_tif(tmp_path / "cut.tif", [page.pixels], Style.CLASSIC)
-    files = query_files(tmp_path, [], recursive=False)
+    files = query_files([FolderSource(UPath(tmp_path), recursive=False)], [])
 
     by_both = search(files)["cut.tif"].top_docs[0]
     by_vector = search(files, use_words=False, verify=False)["cut.tif"].top_docs
@@ -230,10 +231,10 @@ def test_query_files_have_labels_of_their_own(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.tif").touch()
 
-    files = query_files(tmp_path, [tmp_path / "a" / "x.tif"], recursive=True)
+    files = query_files([FolderSource(UPath(tmp_path))], [tmp_path / "a" / "x.tif"])
 
     assert [file.label for file in files] == ["a/x.tif", "b/x.tif", "x.tif"]
     with pytest.raises(SettingsError, match=r"no \.tif"):
-        query_files(tmp_path, [], recursive=False)
+        query_files([FolderSource(UPath(tmp_path), recursive=False)], [])
     with pytest.raises(FolderUnreachableError):
-        query_files(tmp_path / "none", [], recursive=False)
+        query_files([FolderSource(UPath(tmp_path / "none"), recursive=False)], [])

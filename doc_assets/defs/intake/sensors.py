@@ -10,6 +10,7 @@ import dagster as dg
 from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import ArchiveResource, IntakeResource
+from doc_assets.defs.sources import SourcesResource
 from doc_assets.ingest.intake import IntakeReport, look
 from doc_assets.settings import load_settings
 
@@ -27,11 +28,14 @@ def sensors() -> dg.Definitions:
         description="Watches the drop folder, seals files that stand still into drops and ingests them.",
     )
     def new_tif_sensor(
-        context: dg.SensorEvaluationContext, archive: ArchiveResource, intake: IntakeResource
+        context: dg.SensorEvaluationContext,
+        archive: ArchiveResource,
+        intake: IntakeResource,
+        sources: SourcesResource,
     ) -> dg.SensorResult:
         inbox = Path(intake.inbox)
         with archive.open() as opened:
-            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC), intake.merchant_of())
+            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC), sources.key_of())
             sealed = opened.ledger.intake.drop_keys()
         requests = _new_drops(context, sealed)
         if report.unreadable:

@@ -12,14 +12,14 @@ from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
     EmbedderResource,
-    IntakeResource,
     PhotoCutterResource,
     ReaderResource,
     SearchDefaultsResource,
     VectorStoreResource,
 )
+from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
-from doc_assets.documents.keys import merchants_in
+from doc_assets.documents.opening import SourceRequest
 from doc_assets.evidence.query_pictures import QueryPictures
 from doc_assets.evidence.report import PictureSources, write_reports
 from doc_assets.evidence.result_files import write_results
@@ -36,8 +36,13 @@ class SearchConfig(dg.Config):
     recursive: bool = Field(default=False, description="Whether subfolders are searched for queries too.")
     files: list[str] = Field(default=[], description="Query documents by path, in addition to the folder.")
     key_table: str = Field(
-        default="", description="Table that says whose the query documents are; default: the one of the settings."
+        default="",
+        description="With a folder or files: says whose they are; default: the settings' one. Alone: names queries.",
     )
+    search_roots: list[str] = Field(
+        default=[], description="Archive folders that its keys are looked up in; default: those of the settings."
+    )
+    api_url: str = Field(default="", description="Document API that is asked for its keys instead.")
     output_folder: str = Field(
         default="", description="Where the results are written; default: results/<run id> in the home."
     )
@@ -54,10 +59,18 @@ class SearchConfig(dg.Config):
     use_words: bool = Field(
         default=True, description="Look for photos by their visual words too: finds what was cut to half."
     )
+    exclude_own_merchant: bool = Field(
+        default=False, description="Leave documents of the query's own merchant out, instead of showing them."
+    )
     verify: bool = Field(
         default=True, description="Compare the keypoints of candidates: tells copies from look-alikes."
     )
     privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
+
+    def asked(self) -> SourceRequest:
+        """Which documents are meant."""
+        table = Path(self.key_table) if self.key_table else None
+        return SourceRequest(self.folder, self.recursive, table, tuple(self.search_roots), self.api_url)
 
 
 @dg.op(
@@ -75,7 +88,7 @@ def match_query_documents(
     describer: DescriberResource,
     vector_store: VectorStoreResource,
     search_defaults: SearchDefaultsResource,
-    intake: IntakeResource,
+    sources: SourcesResource,
 ) -> str:
     """Searches for every query document."""
     request = search_defaults.request(
@@ -84,36 +97,39 @@ def match_query_documents(
         aggregation=config.aggregation_strategy,
         include_batch=config.include_batch,
         use_words=config.use_words,
+        exclude_own_merchant=config.exclude_own_merchant,
         verify=config.verify,
         privacy_mode=config.privacy_mode,
         output_folder=config.output_folder or str(Path(search_defaults.results_folder) / context.run_id),
     )
-    with step(context):
-        folder = Path(config.folder) if config.folder else None
-        files = query_files(folder, [Path(file) for file in config.files], recursive=config.recursive)
+    with (
+        step(context),
+        sources.open(config.asked(), complete=True, files_are_named=bool(config.files)) as opened_sources,
+        archive.open() as opened,
+        reader.open() as decoder,
+    ):
+        files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
         cutter = photo_cutter.load()
-        with archive.open() as opened, reader.open() as decoder:
-            queries = QueryReader(
-                decoder,
-                cutter.extractor,
-                embedder.load(),
-                describer.load(),
-                cutter.max_side_px,
-                cutter.jpeg_quality,
-                merchants_in(Path(config.key_table)) if config.key_table else intake.merchant_of(),
-            )
-            results = search_documents(
-                opened.ledger,
-                vector_store.open,
-                vector_store.alias,
-                queries,
-                FeatureLookup(opened, queries.describer.features_id),
-                search_defaults.model(),
-                files,
-                request,
-                context.run_id,
-                kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
-            )
+        queries = QueryReader(
+            decoder,
+            cutter.extractor,
+            embedder.load(),
+            describer.load(),
+            cutter.max_side_px,
+            cutter.jpeg_quality,
+        )
+        results = search_documents(
+            opened.ledger,
+            vector_store.open,
+            vector_store.alias,
+            queries,
+            FeatureLookup(opened, queries.describer.features_id),
+            search_defaults.model(),
+            files,
+            request,
+            context.run_id,
+            kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
+        )
     context.add_output_metadata(
         {
             "ranking": tables.ranking(results),

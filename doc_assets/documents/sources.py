@@ -1,0 +1,248 @@
+"""Sources: folders, key tables over folders, key tables over a document API; each gives documents one by one.
+
+A source is one file: it gives ``SourceFile`` for what can be read and ``KeyProblem`` for a key without a file.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from upath import UPath
+
+from doc_assets.documents.faults import FaultCode
+from doc_assets.documents.folder import FileStat, FolderListing, list_documents
+from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, no_keys
+from doc_assets.documents.names import display_name, document_id, is_document_name, real_path, stored_path
+from doc_assets.documents.origin import is_remote, read_origin, stat_origin
+from doc_assets.documents.resolving import KeyState, Resolution, Resolver
+from doc_assets.errors import FolderUnreachableError, UnreadableDocumentError
+from doc_assets.storage import is_local
+
+_NO_BULK = UPath("/nonexistent")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document's bytes.
+
+    Attributes:
+        name: its file name.
+        content: the bytes.
+        origin: where they came from; see ``origin``.
+        correlation_id: of the request that gave them; empty if there was none.
+    """
+
+    name: str
+    content: bytes
+    origin: str
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A document that a source has.
+
+    Attributes:
+        label: names it for people before its bytes are there: its path below the source, or its key.
+        origin: where it is; see ``origin``. Of an API the request.
+        stat: its size and time; None if only its bytes will tell.
+        row: the key table's row that named it; None if none did.
+        fetch: most bytes allowed -> its bytes; raises UnreadableDocumentError.
+    """
+
+    label: str
+    origin: str
+    stat: FileStat | None
+    row: KeyRow | None
+    fetch: Callable[[int], Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProblem:
+    """A key that gave no document.
+
+    Attributes:
+        row: the key.
+        state: missing, ambiguous, failed or unusable.
+        reason: in words, with what was tried.
+        correlation_id: of the request; empty if there was none.
+    """
+
+    row: KeyRow
+    state: KeyState
+    reason: str
+    correlation_id: str = ""
+
+
+_CODES = {
+    KeyState.MISSING: FaultCode.NO_FILE,
+    KeyState.AMBIGUOUS: FaultCode.AMBIGUOUS_KEY,
+    KeyState.FAILED: FaultCode.FETCH_FAILED,
+    KeyState.UNUSABLE: FaultCode.NO_FILE,
+}
+
+
+class KeyFailedError(UnreadableDocumentError):
+    """A key could not be turned into a document."""
+
+    def __init__(self, problem: KeyProblem) -> None:
+        self.problem = problem
+        super().__init__(_CODES[problem.state], f"Key {problem.row.key}: {problem.reason}.")
+
+
+class DocumentSource(Protocol):
+    """Where documents come from."""
+
+    @property
+    def name(self) -> str:
+        """For people and the ledger."""
+
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """Every document, and every key without one.
+
+        Raises:
+            FolderUnreachableError: if a folder cannot be listed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """The documents below a folder, by path.
+
+    Attributes:
+        folder: a path, or a URL of object storage.
+        recursive: whether subfolders are looked into.
+        ignore: further name patterns to ignore.
+        key_of: document id -> key table row.
+        complete: whether a subfolder that cannot be read is an error.
+    """
+
+    folder: UPath
+    recursive: bool = True
+    ignore: tuple[str, ...] = ()
+    key_of: KeyOf = no_keys
+    complete: bool = False
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return f"folder {self.folder}"
+
+    def files(self) -> Iterator[SourceFile]:
+        """The documents of the folder."""
+        listing = self._listing()
+        if self.complete and listing.unreadable:
+            raise FolderUnreachableError(
+                f"These cannot be read: {', '.join(listing.unreadable[:10])}. Nothing was searched."
+            )
+        for origin in sorted(listing.files):
+            yield local_or_remote(origin, self._label(origin), listing.files[origin], self.key_of(_id(origin)))
+
+    def _listing(self) -> FolderListing:
+        if is_local(self.folder):
+            return list_documents(Path(str(self.folder)).absolute(), recursive=self.recursive, ignore=self.ignore)
+        return _list_objects(self.folder, recursive=self.recursive, ignore=self.ignore)
+
+    def _label(self, origin: str) -> str:
+        if is_remote(origin):
+            return display_name(origin.removeprefix(str(self.folder).rstrip("/") + "/"))
+        return display_name(str(real_path(origin).relative_to(Path(str(self.folder)).absolute())))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedFolders:
+    """The documents that a key table names, looked up in archive folders.
+
+    Attributes:
+        table: the keys.
+        resolver: finds their files.
+    """
+
+    table: KeyTable
+    resolver: Resolver
+
+    @property
+    def name(self) -> str:
+        """The table and the roots."""
+        return f"key table {self.table.path.name} over {', '.join(str(root) for root in self.resolver.roots)}"
+
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """Every file of every key, in the order of the table."""
+        for found in self.resolver.resolve(self.table.rows()):
+            if found.state is not KeyState.FOUND:
+                yield KeyProblem(found.row, found.state, found.reason)
+                continue
+            yield from self._files_of(found)
+        yield from unusable_rows(self.table)
+
+    def _files_of(self, found: Resolution) -> Iterator[SourceFile | KeyProblem]:
+        for origin in found.files:
+            try:
+                stat = stat_origin(origin)
+            except OSError as error:
+                yield KeyProblem(found.row, KeyState.FAILED, f"{display_name(origin)} cannot be looked at: {error}")
+                continue
+            yield local_or_remote(origin, display_name(file_name(origin)), stat, found.row)
+
+
+def unusable_rows(table: KeyTable) -> Iterator[KeyProblem]:
+    """Rows of a key table that name no document, so that nothing of it is passed over."""
+    for line, reason in table.faults():
+        yield KeyProblem(KeyRow(line, f"line {line}"), KeyState.UNUSABLE, reason)
+
+
+def local_or_remote(origin: str, label: str, stat: FileStat, row: KeyRow | None) -> SourceFile:
+    """A file of this machine or of object storage."""
+
+    def fetch(max_bytes: int) -> Fetched:
+        return Fetched(file_name(origin), read_origin(origin, _NO_BULK, max_bytes), origin)
+
+    return SourceFile(label, origin, stat, row, fetch)
+
+
+def single_file(path: Path, label: str | None = None, key_of: KeyOf = no_keys) -> SourceFile:
+    """A file that was named by hand."""
+    origin = stored_path(str(path.absolute()))
+    shown = label or display_name(path.name)
+
+    def fetch(max_bytes: int) -> Fetched:
+        return Fetched(path.name, read_origin(origin, _NO_BULK, max_bytes), origin)
+
+    return SourceFile(shown, origin, None, key_of(document_id(path.name)), fetch)
+
+
+def file_name(origin: str) -> str:
+    """The name of the file at an origin, as it is there."""
+    return origin.rpartition("/")[2] if is_remote(origin) else real_path(origin).name
+
+
+def _id(origin: str) -> str:
+    return document_id(file_name(origin))
+
+
+def _list_objects(folder: UPath, *, recursive: bool, ignore: tuple[str, ...]) -> FolderListing:
+    """The documents below a folder in object storage."""
+    root = str(folder).rstrip("/")
+    scheme, _, prefix = root.partition("://")
+    try:
+        found = folder.fs.find(prefix, detail=True, maxdepth=None if recursive else 1)
+    except (OSError, ValueError) as error:
+        raise FolderUnreachableError(
+            f"The folder {root} cannot be listed: {error}. Nothing was concluded about the files in it."
+        ) from error
+    listing = FolderListing()
+    for path, entry in found.items():
+        if is_document_name(str(path).rpartition("/")[2], ignore):
+            origin = f"{scheme}://{str(path).lstrip('/')}" if scheme != "file" else str(path)
+            listing.files[origin] = FileStat(int(entry["size"]), _mtime_ns(entry))
+    return listing
+
+
+def _mtime_ns(entry: dict[str, object]) -> int:
+    """The time of an object; stores that keep none give 0, a change then shows in the size alone."""
+    changed = entry.get("LastModified") or entry.get("created") or entry.get("mtime")
+    timestamp = getattr(changed, "timestamp", None)
+    if timestamp is not None:
+        return int(timestamp() * 1_000_000_000)
+    return int(float(str(changed)) * 1_000_000_000) if changed else 0

@@ -1,0 +1,165 @@
+"""From the documents of a source to sealed drops, at once and without waiting."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from doc_assets.documents.folder import FileStat
+from doc_assets.documents.keys import KeyRow
+from doc_assets.documents.names import display_name, document_id
+from doc_assets.documents.origin import fetched_origin
+from doc_assets.documents.resolving import KeyState
+from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProblem, SourceFile, file_name
+from doc_assets.documents.staging import sha256_of, stage
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.ingest.archive import Archive
+from doc_assets.ledger.intake import ArrivedFile
+from doc_assets.ledger.keys import KeyOutcome
+
+_FETCHED_TOGETHER = 32
+"""Documents of an API that may lie in memory at once."""
+
+Arrival = tuple[ArrivedFile, KeyRow | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SealingRules:
+    """How documents become drops.
+
+    Attributes:
+        drop_max_documents: documents of a drop.
+        chunk_documents: documents that are committed together.
+        max_file_bytes: what is fetched is cut off there.
+        fetch_workers: documents of an API fetched side by side.
+    """
+
+    drop_max_documents: int = 10_000
+    chunk_documents: int = 128
+    max_file_bytes: int = 1 << 30
+    fetch_workers: int = 4
+
+
+@dataclass(slots=True)
+class SourceIntake:
+    """What sealing a source did.
+
+    Attributes:
+        source: the source, for people.
+        origins: all its documents, as stored.
+        sealed: keys of the drops sealed now.
+        drops: every drop that holds one of the documents, oldest first.
+        problems: keys that gave no document.
+    """
+
+    source: str = ""
+    origins: list[str] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
+    drops: list[str] = field(default_factory=list)
+    problems: list[KeyProblem] = field(default_factory=list)
+
+
+def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: SealingRules) -> SourceIntake:
+    """Seals what is new or changed in a source, without waiting; a second call seals nothing.
+
+    What became of every key is filed in the ledger, drop by drop, so that a killed call goes on where it was.
+
+    Raises:
+        FolderUnreachableError: if a folder cannot be listed.
+        ServiceError: if the disk is full.
+        SettingsError: if a key table or an API cannot be used.
+    """
+    done = SourceIntake(source.name)
+    concerned: set[str] = set()
+    arrivals = _arrivals(archive, source.files(), rules)
+    while part := list(islice(arrivals, rules.drop_max_documents)):
+        files = [given for given in part if not isinstance(given, KeyProblem)]
+        problems = [given for given in part if isinstance(given, KeyProblem)]
+        concerned |= _seal(archive, source.name, [file for file, _ in files], now, rules, done)
+        archive.ledger.keys.record(source.name, list(_outcomes(files, problems)), now)
+        done.problems += problems
+    done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
+    return done
+
+
+def _seal(
+    archive: Archive,
+    source: str,
+    files: Sequence[ArrivedFile],
+    now: datetime,
+    rules: SealingRules,
+    done: SourceIntake,
+) -> set[str]:
+    """Seals those files that are new or changed; returns the drops that hold any of them."""
+    by_path = {file.path: file for file in files}  # one file may be named by several keys
+    earlier = archive.ledger.documents.arrivals_at(list(by_path))
+    new = [
+        file
+        for path, file in by_path.items()
+        if path not in earlier or (earlier[path].size_bytes, earlier[path].mtime_ns) != (file.size_bytes, file.mtime_ns)
+    ]
+    done.origins += by_path
+    drops = {document.drop_key for document in earlier.values()}
+    if new:
+        sealed = archive.ledger.intake.seal(
+            new, source=source, now=now, chunk_documents=rules.chunk_documents, bulk=True
+        )
+        done.sealed.append(sealed)
+        drops.add(sealed)
+    return drops
+
+
+def _arrivals(
+    archive: Archive, given: Iterator[SourceFile | KeyProblem], rules: SealingRules
+) -> Iterator[Arrival | KeyProblem]:
+    """What is known of each file; those of an API are fetched and staged for it, several at once."""
+
+    def arrival(file: SourceFile | KeyProblem) -> Arrival | KeyProblem:
+        if isinstance(file, KeyProblem):
+            return file
+        if file.stat is not None:
+            return _arrived(file, display_name(file_name(file.origin)), file.origin, file.stat), file.row
+        try:
+            return _fetched(archive, file, rules.max_file_bytes), file.row
+        except KeyFailedError as error:
+            return error.problem
+        except UnreadableDocumentError as error:
+            row = file.row or KeyRow(0, file.label)
+            return KeyProblem(row, KeyState.FAILED, str(error))
+
+    with ThreadPoolExecutor(rules.fetch_workers) as threads:
+        while part := list(islice(given, _FETCHED_TOGETHER)):
+            yield from threads.map(arrival, part)
+
+
+def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> ArrivedFile:
+    fetched = file.fetch(max_bytes)
+    sha256 = sha256_of(fetched.content)
+    stage(archive.bulk, sha256, fetched.content)
+    origin = fetched_origin(fetched.origin, sha256)
+    return _arrived(file, display_name(fetched.name), origin, FileStat(len(fetched.content), 0))
+
+
+def _arrived(file: SourceFile, name: str, origin: str, stat: FileStat) -> ArrivedFile:
+    row = file.row
+    return ArrivedFile(
+        path=origin,
+        file_name=name,
+        document_id=document_id(name),
+        size_bytes=stat.size_bytes,
+        mtime_ns=stat.mtime_ns,
+        merchant_id=row.merchant_id if row else None,
+        fields=row.fields if row else {},
+    )
+
+
+def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem]) -> Iterator[KeyOutcome]:
+    rows = {row.key: row for _, row in files if row is not None}
+    n_files = Counter(row.key for _, row in files if row is not None)
+    for key, row in rows.items():
+        yield KeyOutcome(key, row.line, KeyState.FOUND, None, "", n_files[key])
+    for problem in problems:
+        row = problem.row
+        yield KeyOutcome(row.key, row.line, problem.state, problem.reason, problem.correlation_id, 0)
