@@ -1,8 +1,12 @@
 """The composition root: everything in ``defs/`` as one code location."""
 
+import warnings
 from pathlib import Path
 
 import dagster as dg
+
+# Dagster warns of a parameter that nobody gave whenever it copies a sensor of an op job, at every load.
+warnings.filterwarnings("ignore", r"Parameter `owners` of initializer `SensorDefinition", dg.BetaWarning)
 
 
 @dg.definitions

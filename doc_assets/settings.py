@@ -77,6 +77,13 @@ class Settings(BaseSettings):
         description="Archive folders (or fsspec URLs) that keys are looked up in, as a JSON list.",
     )
     search_any_depth: bool = Field(default=True, description="Whether files below their subfolders count.")
+    key_inbox: Path | None = Field(
+        default=None,
+        description="Key tables dropped into its folders ingest and search are worked off; default: <home>/key_tables.",
+    )
+    key_retry_s: float = Field(
+        default=3600.0, ge=1, description="A table of which a key had no document is tried again after this."
+    )
     document_api_url: str = Field(default="", description="Document API that keys are asked of: http://host/images.")
     document_api_key: SecretStr | None = Field(default=None, description="Sent to it as X-API-Key.")
     document_api_payload: Literal["base64", "url", "binary"] = Field(
@@ -179,7 +186,7 @@ class Settings(BaseSettings):
     )
     min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
 
-    @field_validator("home", "log_dir", "inbox", "key_table")
+    @field_validator("home", "log_dir", "inbox", "key_inbox", "key_table")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -193,6 +200,11 @@ class Settings(BaseSettings):
     def inbox_dir(self) -> Path:
         """The drop folder."""
         return self.inbox or self.home / "inbox"
+
+    @property
+    def key_inbox_dir(self) -> Path:
+        """Where key tables are dropped."""
+        return self.key_inbox or self.home / "key_tables"
 
     @property
     def dagster_home(self) -> Path:

@@ -27,10 +27,10 @@ def key_table(home, plans):
     merchants = {plan.name: f"100-00-{number:05d}" for number, plan in enumerate(plans)}
     mirrored = next(plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored")
     merchants[mirrored.name] = merchants[mirrored.reuse.source_document]
-    lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN}"]
+    lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN},업종명"]
     for name, merchant in merchants.items():
         key = re.sub(r"001(\d{5})_\d+\.tif$", r"\1", name)
-        lines.append(f"{key},{merchant}")
+        lines.append(f"{key},{merchant},=미용실")
     path = home / "keys.csv"
     path.write_text("\n".join(lines), encoding="cp949")
     return path, merchants, mirrored
@@ -50,9 +50,13 @@ def run(home):
 
 @pytest.fixture(scope="module")
 def ingested(run, corpus, key_table):
-    for part in ("archive", "incoming"):
-        done = run("build-image-index", "--folder", corpus / part, "--key-table", key_table[0])
-        assert done.returncode == 0, done.stdout + done.stderr
+    """The archive by keys, of which the incoming documents' have no file there; the incoming documents by folder."""
+    keys = ("--key-table", key_table[0])
+    done = run("build-image-index", *keys, "--search-root", corpus / "archive", "--allow-missing")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 documents, 1 new drops; 8 ok" in done.stdout
+    done = run("build-image-index", "--folder", corpus / "incoming", *keys)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +150,77 @@ def test_a_drop_that_does_not_exist_and_a_table_that_is_none_are_named(ingested,
     assert (unknown.returncode, "bulk-000009" in unknown.stderr) == (2, True)
     assert (bad.returncode, "파일명" in bad.stderr) == (2, True)
     assert run("screen").returncode == 2
+
+
+def test_a_search_by_keys_ranks_as_one_by_folder_and_tells_what_the_table_says(
+    ingested, run, corpus, key_table, tmp_path, plans
+):
+    path, merchants, _ = key_table
+    by_folder = run("search-doc", "--folder", corpus / "incoming", "--output-folder", tmp_path / "folder")
+    by_key = run(
+        *("search-doc", "--key-table", path, "--search-root", corpus / "incoming", "--output-folder", tmp_path / "key")
+    )
+
+    assert by_folder.returncode == 0, by_folder.stdout
+    assert by_key.returncode == 1  # keys of the archive's documents have no file among the incoming ones
+    _, wanted = _answers(tmp_path / "folder")
+    _, found = _answers(tmp_path / "key")
+    for name, answer in wanted.items():
+        ranking = [(top["document"], top["score"]) for top in answer["top_docs"]]
+        assert ranking == [(top["document"], top["score"]) for top in found[name]["top_docs"]]
+        assert found[name]["merchant_id"] == merchants[name]
+        assert found[name]["key_metadata"] == {"업종명": "=미용실", MERCHANT_COLUMN: merchants[name]}
+    missing = [answer for name, answer in found.items() if name not in wanted]
+    assert len(missing) == sum(plan.folder == "archive" for plan in plans)
+    assert all("no file of this key" in answer["error"] and answer["state"] == "rejected" for answer in missing)
+    table = (tmp_path / "key" / "results.csv").read_text(encoding="utf-8-sig")
+    assert "'=미용실" in table
+    assert ',"=미용실' not in table
+
+
+def test_documents_of_the_own_merchant_are_left_out_when_asked(ingested, run, corpus, key_table, tmp_path):
+    path, merchants, mirrored = key_table
+    query = corpus / "incoming" / mirrored.name
+    asked = ("search-doc", "--file", query, "--key-table", path, "--output-folder")
+    run(*asked, tmp_path / "shown")
+    run(*asked, tmp_path / "left-out", "--exclude-own-merchant")
+
+    shown = _answers(tmp_path / "shown")[1][mirrored.name]["top_docs"]
+    left_out = _answers(tmp_path / "left-out")[1][mirrored.name]["top_docs"]
+    own = merchants[mirrored.name]
+    assert shown[0]["merchant_id"] == own
+    assert left_out
+    assert all(top["merchant_id"] != own for top in left_out)
+
+
+def test_keys_can_be_resolved_without_reading_a_document(run, corpus, key_table, tmp_path):
+    asked = ("resolve-keys", "--key-table", key_table[0], "--search-root", corpus / "archive")
+    done = run(*asked, "--manifest", tmp_path / "keys.json")
+    both = run(*asked, "--search-root", corpus / "incoming", "--json")
+
+    assert done.returncode == 1
+    assert "8 found, 6 missing" in done.stdout
+    manifest = json.loads((tmp_path / "keys.json").read_text(encoding="utf-8"))
+    states = [entry["state"] for entry in manifest["keys"]]
+    assert (states.count("found"), states.count("missing")) == (8, 6)
+    assert all(len(entry["files"]) == 1 for entry in manifest["keys"] if entry["state"] == "found")
+    assert both.returncode == 0
+    assert json.loads(both.stdout)["states"] == {"found": 14}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--folder", ".", "--search-root", "."), "exclude each other"),
+        ((), "Name a folder"),
+        (("--key-table", "keys.csv"), "No archive folder is known"),
+        (("--key-table", "keys.csv", "--search-root", ".", "--api-url", "http://x/images"), "exclude each other"),
+        (("--key-table", "keys.csv", "--api-url", "ftp://x/images"), "no http or https address"),
+        (("--folder", "gone"), "does not exist"),
+    ],
+)
+def test_a_request_that_cannot_be_met_exits_2(run, key_table, arguments, message):
+    done = run("build-image-index", *arguments)
+
+    assert done.returncode == 2
+    assert message in done.stderr

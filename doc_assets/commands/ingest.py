@@ -10,11 +10,9 @@ from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.resolve import print_key_problems
 from doc_assets.defs.resources import ArchiveResource, resources_from
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.opening import SourceRequest
-from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.rebuild import discard_results
-from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_source
+from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
 from doc_assets.ledger.documents import Document
 from doc_assets.progress import track
 from doc_assets.settings import Settings
@@ -38,7 +36,7 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
     archive: ArchiveResource = resources["archive"]
     sources: SourcesResource = resources["sources"]
     with archive.open() as opened:
-        intake = _seal(settings, opened, sources, asked)
+        intake = seal_request(opened, sources.rules(), asked, datetime.now(UTC), sealing_rules(settings))
         if force_rebuild:
             discard_results(opened.ledger, opened.bulk, intake.drops)
     with progress_bars():
@@ -54,21 +52,6 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
     accounted = len(arrivals) == len(set(intake.origins)) and (allow_missing or not intake.problems)
     clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
     return accounted and clean and all(outcome.succeeded for outcome in outcomes)
-
-
-def _seal(settings: Settings, archive: Archive, sources: SourcesResource, asked: SourceRequest) -> SourceIntake:
-    found: dict[str, set[str]] = {}
-
-    def known(row: KeyRow) -> bool:
-        """Whether an earlier call has the document of this key already."""
-        if not found:
-            found["keys"] = archive.ledger.keys.found(opened.sources[0].name)
-        return row.key in found["keys"]
-
-    with sources.open(asked, known) as opened:
-        parts = [seal_source(archive, source, datetime.now(UTC), sealing_rules(settings)) for source in opened.sources]
-    (intake,) = parts
-    return intake
 
 
 def sealing_rules(settings: Settings) -> SealingRules:

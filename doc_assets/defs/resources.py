@@ -25,6 +25,7 @@ from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.cutting import PhotoCutter
 from doc_assets.ingest.intake import IntakeRules
+from doc_assets.ingest.sealing import SealingRules
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import SiftExtractor
@@ -56,6 +57,7 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
     drop_max_age_s: float = Field(ge=0, description="... or this many seconds after its oldest file arrived.")
     drops_per_look: int = Field(ge=1, description="At most this many drops are sealed in one tick.")
     chunk_documents: int = Field(ge=1, description="Documents of a drop that are committed together.")
+    bulk_drop_max_documents: int = Field(ge=1, description="Documents of a drop that is sealed from a key table.")
     ignore: list[str] = Field(description="Further name patterns to ignore.")
 
     def rules(self) -> IntakeRules:
@@ -68,6 +70,10 @@ class IntakeResource(dg.ConfigurableResource[IntakeRules]):
             self.chunk_documents,
             tuple(self.ignore),
         )
+
+    def sealing(self, max_file_bytes: int, fetch_workers: int) -> SealingRules:
+        """How documents that a key table names become drops."""
+        return SealingRules(self.bulk_drop_max_documents, self.chunk_documents, max_file_bytes, fetch_workers)
 
 
 class ReaderResource(dg.ConfigurableResource[DocumentReader]):
@@ -240,6 +246,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             drop_max_age_s=settings.drop_max_age_s,
             drops_per_look=settings.drops_per_tick,
             chunk_documents=settings.chunk_documents,
+            bulk_drop_max_documents=settings.bulk_drop_max_documents,
             ignore=settings.intake_ignore,
         ),
         "sources": sources_from(settings),

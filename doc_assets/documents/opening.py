@@ -74,6 +74,12 @@ class OpenSources:
     sources: tuple[DocumentSource, ...]
     key_of: KeyOf
 
+    @property
+    def source(self) -> DocumentSource:
+        """The only source."""
+        (source,) = self.sources
+        return source
+
 
 @contextmanager
 def open_sources(

@@ -10,6 +10,7 @@ from itertools import islice
 from doc_assets.documents.folder import FileStat
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.names import display_name, document_id
+from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
 from doc_assets.documents.origin import fetched_origin
 from doc_assets.documents.resolving import KeyState
 from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProblem, SourceFile, file_name
@@ -82,6 +83,27 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         done.problems += problems
     done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
     return done
+
+
+def seal_request(
+    archive: Archive, sources: SourceRules, asked: SourceRequest, now: datetime, rules: SealingRules
+) -> SourceIntake:
+    """``seal_source`` of what a person asks for; an API is not asked again for keys that it gave before.
+
+    Raises:
+        SettingsError: if the request names nothing, or a key table or an API cannot be used.
+        FolderUnreachableError, ServiceError: as ``seal_source``.
+    """
+    found: set[str] | None = None
+
+    def known(row: KeyRow) -> bool:
+        nonlocal found
+        if found is None:
+            found = archive.ledger.keys.found(opened.source.name)
+        return row.key in found
+
+    with open_sources(sources, asked, known) as opened:
+        return seal_source(archive, opened.source, now, rules)
 
 
 def _seal(

@@ -25,7 +25,9 @@ def tick(monkeypatch, tmp_path):
 
         def evaluate(cursor=None, *, persist=True):
             context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs())
-            result = sensor(context, archive=resources["archive"], intake=resources["intake"])
+            result = sensor(
+                context, archive=resources["archive"], intake=resources["intake"], sources=resources["sources"]
+            )
             if persist:
                 for request in result.dynamic_partitions_requests or []:
                     instance.add_dynamic_partitions("drops", request.partition_keys)

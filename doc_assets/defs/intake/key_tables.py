@@ -1,0 +1,139 @@
+"""Key tables that are dropped into a folder become drops or searches."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from doc_assets.defs.partitions import MAX_RUNTIME_TAG
+from doc_assets.defs.resources import ArchiveResource, IntakeResource, ReaderResource
+from doc_assets.defs.search.jobs import search_documents_job
+from doc_assets.defs.sources import SourcesResource
+from doc_assets.defs.step import step
+from doc_assets.documents.key_inbox import WaitingTable, retire, waiting_tables
+from doc_assets.documents.opening import SourceRequest
+from doc_assets.ingest.sealing import SourceIntake, seal_request
+from doc_assets.settings import load_settings
+
+TABLE_TAG = "doc_assets/key_table"
+"""Of runs that work a key table off: which version of which file."""
+
+_MAX_NAMED = 20
+
+
+class KeyTableConfig(dg.Config):
+    """Which documents to take in."""
+
+    key_table: str = Field(default="", description="Key table (.xlsx, .csv, .tsv, .json, .ndjson).")
+    search_roots: list[str] = Field(
+        default=[], description="Archive folders that its keys are looked up in; default: those of the settings."
+    )
+    api_url: str = Field(default="", description="Document API that is asked for its keys instead.")
+
+
+@dg.op(
+    description="Finds the documents of a key table and seals those that are new into drops, which new_tif_sensor then "
+    "ingests. Fails if a key has no document; the others are taken in."
+)
+def seal_key_table(
+    context: dg.OpExecutionContext,
+    config: KeyTableConfig,
+    archive: ArchiveResource,
+    intake: IntakeResource,
+    reader: ReaderResource,
+    sources: SourcesResource,
+) -> None:
+    """Seals the documents of a key table."""
+    table = Path(config.key_table) if config.key_table else None
+    asked = SourceRequest(key_table=table, roots=tuple(config.search_roots), api_url=config.api_url)
+    with step(context), archive.open() as opened:
+        rules = intake.sealing(reader.max_file_bytes, sources.api_workers)
+        done = seal_request(opened, sources.rules(), asked, datetime.now(UTC), rules)
+    context.add_output_metadata(
+        {"documents": len(done.origins), "drops": ", ".join(done.sealed) or "none new", "problems": len(done.problems)}
+    )
+    if done.problems:
+        raise dg.Failure(description=_problems(done), allow_retries=False)
+
+
+def _problems(done: SourceIntake) -> str:
+    named = "; ".join(f"{p.row.key} (line {p.row.line}): {p.reason}" for p in done.problems[:_MAX_NAMED])
+    return f"{len(done.problems)} keys of {done.source} have no document: {named}."
+
+
+@dg.job(tags=MAX_RUNTIME_TAG, description="Takes in the documents that a key table names.")
+def ingest_key_table_job() -> None:
+    """Key table -> sealed drops."""
+    seal_key_table()
+
+
+@dg.definitions
+def key_tables() -> dg.Definitions:
+    """The sensor with the interval that the settings ask for."""
+
+    @dg.sensor(
+        jobs=[ingest_key_table_job, search_documents_job],
+        minimum_interval_seconds=load_settings().intake_interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Works off key tables dropped into key_tables/ingest and key_tables/search: the first take "
+        "documents in, the others search for them. A table is renamed to .done when every key has its document; until "
+        "then it is tried again.",
+    )
+    def key_table_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        settings = load_settings()
+        seen = json.loads(context.cursor or "{}")
+        still: dict[str, float] = {}
+        requests = []
+        notes = []
+        for purpose in ("ingest", "search"):
+            folder = settings.key_inbox_dir / purpose
+            folder.mkdir(parents=True, exist_ok=True)
+            for table in waiting_tables(folder):
+                mark = f"{purpose}/{table.version}"
+                since = still[mark] = min(seen.get(mark, time.time()), time.time())
+                if mark not in seen or time.time() - since < settings.intake_settle_s:
+                    notes.append(f"{table.path.name} has just arrived")
+                    continue
+                note = _next_step(context.instance, table, mark, settings.key_retry_s)
+                if isinstance(note, int):
+                    requests.append(_request(purpose, table, mark, note))
+                else:
+                    notes.append(note)
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else dg.SkipReason("; ".join(notes) or "No key table waits."),
+            cursor=json.dumps(still),
+        )
+
+    return dg.Definitions(jobs=[ingest_key_table_job], sensors=[key_table_sensor])
+
+
+def _next_step(instance: dg.DagsterInstance, table: WaitingTable, mark: str, retry_s: float) -> int | str:
+    """The number of the try that is due now, or what is waited for; renames the table when it is done."""
+    records = instance.get_run_records(dg.RunsFilter(tags={TABLE_TAG: mark}))
+    runs = [record.dagster_run for record in records]
+    if any(run.status == dg.DagsterRunStatus.SUCCESS for run in runs):
+        return f"{table.path.name} is done and called {retire(table).name} now"
+    if any(not run.is_finished for run in runs):
+        return f"{table.path.name} is being worked off"
+    ended = max((record.end_time or 0.0 for record in records), default=0.0)
+    if runs and time.time() - ended < retry_s:
+        return f"{table.path.name} failed and is tried again {retry_s:g} s after its last run"
+    return len(runs) + 1
+
+
+def _request(purpose: str, table: WaitingTable, mark: str, attempt: int) -> dg.RunRequest:
+    config: dict[str, Any] = {"key_table": str(table.path)}
+    op, job = ("seal_key_table", ingest_key_table_job)
+    if purpose == "search":
+        op, job = ("match_query_documents", search_documents_job)
+    return dg.RunRequest(
+        run_key=f"{mark}:{attempt}",
+        job_name=job.name,
+        run_config={"ops": {op: {"config": config}}},
+        tags={TABLE_TAG: mark},
+    )
