@@ -69,7 +69,7 @@ def write_results(search: SearchRecord, results: Sequence[ResultRecord], folder:
     summary = json.dumps(summary_of(search, results), ensure_ascii=False, indent=2)
     write_atomic(UPath(files.summary), summary.encode())
     rows = list(table_rows(results))
-    write_atomic(UPath(files.table_csv), as_csv(rows))
+    write_atomic(UPath(files.table_csv), as_csv(rows, COLUMNS))
     write_atomic(UPath(files.table_xlsx), as_xlsx(rows))
     return files
 
@@ -193,13 +193,13 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
             }
 
 
-def as_csv(rows: Sequence[dict[str, Cell]]) -> bytes:
+def as_csv(rows: Sequence[dict[str, Cell]], columns: Sequence[str]) -> bytes:
     """UTF-8 with a byte order mark, without which Excel garbles Hangul; no cell starts a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([_harmless(row[name]) for name in COLUMNS])
+        writer.writerow([_harmless(row[name]) for name in columns])
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "backslashreplace")
 
 

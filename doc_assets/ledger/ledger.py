@@ -1,4 +1,4 @@
-"""The ledger as one object: open it, use its three parts, close it."""
+"""The ledger as one object: open it, use its parts, close it."""
 
 from types import TracebackType
 from typing import Self
@@ -6,6 +6,7 @@ from typing import Self
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.intake import IntakeLedger
+from doc_assets.ledger.page_texts import PageTextLedger
 from doc_assets.ledger.searches import SearchLedger
 
 
@@ -16,6 +17,7 @@ class Ledger:
         intake: the drop folder and sealing.
         documents: what became of every document.
         searches: what searches found.
+        page_texts: text read on pages.
     """
 
     def __init__(self, database: Database) -> None:
@@ -23,6 +25,7 @@ class Ledger:
         self.intake = IntakeLedger(database)
         self.documents = DocumentLedger(database)
         self.searches = SearchLedger(database)
+        self.page_texts = PageTextLedger(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -12,6 +12,7 @@ from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, Spars
 from doc_assets.documents.faults import DocumentState, ReadReport
 from doc_assets.documents.keys import MerchantOf, unknown_merchant
 from doc_assets.documents.names import display_name, document_id
+from doc_assets.documents.page_text.finder import PageFinder, TextMemory
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_stable, sha256_of
 from doc_assets.embedding.base import Embedder
@@ -101,6 +102,8 @@ class QueryReader:
         merchant_of: document id -> merchant, None if unknown.
         max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
             so that the same photo gives the same vector.
+        pages: finds the pages to look for photos on; None for all.
+        texts: what was read of documents before; nothing is added to it.
     """
 
     reader: DocumentReader
@@ -110,6 +113,8 @@ class QueryReader:
     max_side_px: int
     jpeg_quality: int
     merchant_of: MerchantOf = unknown_merchant
+    pages: PageFinder | None = None
+    texts: TextMemory | None = None
 
     def read(self, path: Path, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
@@ -122,16 +127,21 @@ class QueryReader:
         crops: list[PhotoCrop] = []
 
         def on_page(page: Page) -> None:
+            if pages is not None and not pages.may_show_photos(page):
+                return
             areas = self.extractor.find(page.pixels)
             found = cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px)
             crops.extend(found)
             if kept_by is not None and found:
                 kept_by.page(page)
 
+        pages = None
         sha256 = None
         try:
             content = read_stable(path, self.reader.limits.max_file_bytes)
             sha256 = sha256_of(content)
+            if self.pages is not None:
+                pages = self.pages.of_document(sha256, self.texts)
             report = self.reader.read(content, on_page)
         except UnreadableDocumentError as error:
             report = ReadReport(0, (), ())

@@ -101,6 +101,8 @@ def match_query_documents(
                 cutter.max_side_px,
                 cutter.jpeg_quality,
                 merchants_in(Path(config.key_table)) if config.key_table else intake.merchant_of(),
+                cutter.pages,
+                opened.ledger.page_texts,
             )
             results = search_documents(
                 opened.ledger,
