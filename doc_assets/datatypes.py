@@ -102,6 +102,25 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class PageText:
+    """What was read in one zone of a page.
+
+    Attributes:
+        page_index: from 0.
+        zone: the part of the upright page, e.g. ``top=0.15``.
+        text: lines in reading order; "" if there is no text.
+        confidence: of the text, in [0, 1]; 0 without text.
+        quarter_turns: 0-3, counter-clockwise, that make the page as stored upright, as far as the zone tells.
+    """
+
+    page_index: int
+    zone: str
+    text: str
+    confidence: float
+    quarter_turns: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoKey:
     """Which photo: its document, page and place on the page's document, all from 0 in reading order."""
 

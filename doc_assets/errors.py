@@ -2,7 +2,8 @@
 
 DocAssetsError
 ├── InputError               this document, page or row cannot be used; record it and go on
-│   └── UnreadableDocumentError
+│   ├── UnreadableDocumentError
+│   └── UnreadableTextError
 ├── SetupError               stop; a person must change a setting, a file or a machine
 │   ├── SettingsError
 │   ├── MissingModelError
@@ -36,6 +37,10 @@ class UnreadableDocumentError(InputError):
     def __init__(self, code: str, message: str) -> None:
         self.code = code
         super().__init__(message)
+
+
+class UnreadableTextError(InputError):
+    """The text of one page cannot be read: the engine took too long or broke on it."""
 
 
 class SetupError(DocAssetsError):

@@ -121,6 +121,29 @@ class Settings(BaseSettings):
     photo_max_side_px: int = Field(default=1024, ge=64, description="Stored photos are scaled down to this.")
     photo_jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of stored photos.")
 
+    # --- pages by text
+    page_selector: Literal["photos", "text"] = Field(
+        default="photos", description="photos: look for photos on every page; text: only where page_text_wanted stands."
+    )
+    page_text_wanted: str = Field(default="가맹점 실사 사진", description="Text of the pages that show photos.")
+    page_text_mode: Literal["exact_phrase", "all_words"] = Field(
+        default="exact_phrase", description="The wanted text in one piece, or every word of it anywhere."
+    )
+    page_text_zones: list[str] = Field(
+        default_factory=lambda: ["top=0.15"],
+        description="Where it stands: top, bottom or centre and a share of the page's height; tried in turn.",
+    )
+    page_text_max_errors: int = Field(
+        default=1, ge=0, description="Letters of it that may be misread; never more than one in six."
+    )
+    page_text_engine: str = Field(default="tesseract", description="What reads text: tesseract.")
+    page_text_engine_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of that engine as a JSON object."
+    )
+    page_text_timeout_s: float = Field(
+        default=10.0, gt=0, description="CPU seconds that reading a zone of a page in one turn may take."
+    )
+
     # --- embedding
     embedder: str = Field(default="gist", description="gist (built in) or transformers.")
     embedder_options: dict[str, Any] = Field(

@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from doc_assets.defs.page_selection import PageSelection, page_selection
 from doc_assets.defs.sources import sources_from
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
@@ -109,10 +110,12 @@ class PhotoCutterResource(dg.ConfigurableResource[PhotoCutter]):
     options: dict[str, Any] = Field(description="Options of that extractor.")
     max_side_px: int = Field(ge=64, description="Stored photos are scaled down to this.")
     jpeg_quality: int = Field(ge=1, le=100, description="JPEG quality of stored photos.")
+    pages: PageSelection = Field(description="Which pages are looked at.")
 
     def load(self) -> PhotoCutter:
         """The cutter as the domain takes it."""
-        return PhotoCutter(make_extractor(self.extractor, self.options), self.max_side_px, self.jpeg_quality)
+        extractor = make_extractor(self.extractor, self.options)
+        return PhotoCutter(extractor, self.max_side_px, self.jpeg_quality, self.pages.finder())
 
 
 class EmbedderResource(dg.ConfigurableResource[Embedder]):
@@ -265,6 +268,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             options=settings.photo_extractor_options,
             max_side_px=settings.photo_max_side_px,
             jpeg_quality=settings.photo_jpeg_quality,
+            pages=page_selection(settings),
         ),
         "embedder": EmbedderResource(
             name=settings.embedder,

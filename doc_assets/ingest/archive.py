@@ -68,9 +68,13 @@ class Archive:
         """Where the chunk's local features of that kind are."""
         return self.bulk / "local_features" / features_id / chunk.drop_key / chunk.name
 
+    def page_text_shard(self, chunk: Chunk, engine_id: str) -> UPath:
+        """Where the text that was read on the chunk's pages is."""
+        return self.bulk / "page_text" / engine_id / chunk.drop_key / chunk.name
+
     def derived_shards(self, chunk: Chunk) -> Iterator[UPath]:
-        """Every table made from the chunk's photos, of whatever embedder and kind of features."""
-        for stage in ("embeddings", "local_features"):
+        """Every table made from the chunk beside its photos, of whatever embedder, kind of features and text engine."""
+        for stage in ("embeddings", "local_features", "page_text"):
             root = self.bulk / stage
             if root.exists():
                 for folder in sorted(root.iterdir(), key=lambda path: path.name):

@@ -7,6 +7,7 @@ from doc_assets.ledger.database import Database
 from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.intake import IntakeLedger
 from doc_assets.ledger.keys import KeyLedger
+from doc_assets.ledger.page_texts import PageTextLedger
 from doc_assets.ledger.searches import SearchLedger
 
 
@@ -18,6 +19,7 @@ class Ledger:
         documents: what became of every document.
         searches: what searches found.
         keys: what became of the keys of key tables.
+        page_texts: text read on pages.
     """
 
     def __init__(self, database: Database) -> None:
@@ -26,6 +28,7 @@ class Ledger:
         self.documents = DocumentLedger(database)
         self.searches = SearchLedger(database)
         self.keys = KeyLedger(database)
+        self.page_texts = PageTextLedger(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

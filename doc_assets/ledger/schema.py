@@ -175,3 +175,18 @@ class SearchResult(Base):
     top_docs: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     legacy: Mapped[dict[str, Any]] = mapped_column(Json)
     fields: Mapped[dict[str, str]] = mapped_column(Json)
+
+
+class PageTextRow(Base):
+    """Text that an engine read in a zone of a page, of the document with that content; also outside the archive."""
+
+    __tablename__ = "page_texts"
+
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    engine: Mapped[str] = mapped_column(Text, primary_key=True)
+    page_index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    zone: Mapped[str] = mapped_column(Text, primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    confidence: Mapped[float] = mapped_column(Float)
+    quarter_turns: Mapped[int] = mapped_column(Integer)
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)

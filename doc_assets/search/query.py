@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.documents.faults import DocumentState, ReadReport
 from doc_assets.documents.names import display_name, document_id
+from doc_assets.documents.page_text.finder import PageFinder, TextMemory
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.sources import SourceFile
 from doc_assets.documents.staging import sha256_of
@@ -101,6 +102,8 @@ class QueryReader:
         reader, extractor, embedder, describer: as the archive was made with.
         max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
             so that the same photo gives the same vector.
+        pages: finds the pages to look for photos on; None for all.
+        texts: what was read of documents before; nothing is added to it.
     """
 
     reader: DocumentReader
@@ -109,6 +112,8 @@ class QueryReader:
     describer: Describer
     max_side_px: int
     jpeg_quality: int
+    pages: PageFinder | None = None
+    texts: TextMemory | None = None
 
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
@@ -120,16 +125,21 @@ class QueryReader:
         crops: list[PhotoCrop] = []
 
         def on_page(page: Page) -> None:
+            if pages is not None and not pages.may_show_photos(page):
+                return
             areas = self.extractor.find(page.pixels)
             found = cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px)
             crops.extend(found)
             if kept_by is not None and found:
                 kept_by.page(page)
 
+        pages = None
         name, sha256 = file.label, None
         try:
             fetched = file.fetch(self.reader.limits.max_file_bytes)
             name, sha256 = fetched.name, sha256_of(fetched.content)
+            if self.pages is not None:
+                pages = self.pages.of_document(sha256, self.texts)
             report = self.reader.read(fetched.content, on_page)
         except UnreadableDocumentError as error:
             return _query_document(file, name, ReadReport(0, (), ()).state, str(error), None, [])

@@ -45,6 +45,7 @@ def photos(
             "documents_without_photos": report.documents_by_count[0],
             "photos_per_document": report.photos_a_document,
             "chunks_cut_now": report.chunks_made,
+            "pages_whose_text_could_not_be_read": report.pages_unread,
         },
         check_results=[_photos_per_document_in_range(report, quality)],
     )

@@ -117,6 +117,8 @@ def match_query_documents(
             describer.load(),
             cutter.max_side_px,
             cutter.jpeg_quality,
+            cutter.pages,
+            opened.ledger.page_texts,
         )
         results = search_documents(
             opened.ledger,

@@ -1,0 +1,41 @@
+"""``find-pages``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doc_assets.cli.shell import FAILED, AsJson, app, command
+
+
+@app.command()
+def find_pages(
+    folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with .tif or .tiff documents.")],
+    text: Annotated[
+        str | None, typer.Option(help="What pages must carry. Default: DOC_ASSETS_PAGE_TEXT_WANTED.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(help="top, bottom or centre=SHARE of the page's height; may be repeated, tried in turn."),
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="exact_phrase or all_words.")] = None,
+    engine: Annotated[str | None, typer.Option(help="What reads text.")] = None,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="CSV file to write, one line a page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
+    from doc_assets.commands.find_pages import Asked, print_pages
+    from doc_assets.commands.find_pages import find_pages as find
+
+    with command() as settings:
+        asked = Asked(text, zone, mode, engine)
+        rows = find(settings, folder, recursive=recursive, report=report, asked=asked)
+        if as_json:
+            typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
+        else:
+            print_pages(rows)
+        if any(row.error for row in rows):
+            raise typer.Exit(FAILED)

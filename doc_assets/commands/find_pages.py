@@ -1,0 +1,195 @@
+"""``doc-assets find-pages``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from upath import UPath
+
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.datatypes import Page
+from doc_assets.defs.resources import resources_from
+from doc_assets.documents.folder import list_documents
+from doc_assets.documents.names import display_name, real_path
+from doc_assets.documents.page_text.finder import PageFinder, PageFinding, TextMemory, make_finder
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.documents.staging import read_stable, sha256_of
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.evidence.result_files import Cell, as_csv
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.progress import track
+from doc_assets.settings import Settings
+from doc_assets.storage import write_atomic
+
+if TYPE_CHECKING:
+    from doc_assets.defs.resources import ReaderResource
+
+COLUMNS = (
+    "document",
+    "page",
+    "found",
+    "text",
+    "confidence",
+    "engine",
+    "zone",
+    "quarter_turns",
+    "elapsed_ms",
+    "error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command asks for; None is what the settings say.
+
+    Attributes:
+        text, zones, mode, engine: as the settings ``page_text_...``.
+    """
+
+    text: str | None = None
+    zones: list[str] | None = None
+    mode: str | None = None
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """One line of the report: a page, or a document that could not be read (``page`` None).
+
+    Attributes:
+        document: path below the folder.
+        page: from 1.
+        found: whether it carries the text; None if it could not be looked at.
+        text: the lines that carry it, else the beginning of what was read.
+        confidence: of what was read, in [0, 1].
+        engine: what read it.
+        zone: where the text was found, else the last zone looked at.
+        quarter_turns: counter-clockwise, that make the page upright as far as its text tells.
+        elapsed_ms: wall milliseconds.
+        error: why the page or document could not be read.
+    """
+
+    document: str
+    page: int | None = None
+    found: bool | None = None
+    text: str = ""
+    confidence: float | None = None
+    engine: str = ""
+    zone: str = ""
+    quarter_turns: int | None = None
+    elapsed_ms: float | None = None
+    error: str | None = None
+
+
+def find_pages(
+    settings: Settings, folder: Path, *, recursive: bool, report: Path | None, asked: Asked
+) -> list[PageRow]:
+    """Looks at every page of a folder's documents.
+
+    Args:
+        settings: of this home; its ledger remembers what was read.
+        folder: of the documents.
+        recursive: whether subfolders are looked into.
+        report: a CSV file to write.
+        asked: what differs from the settings.
+
+    Raises:
+        SetupError: if the engine is not installed or a setting is out of range.
+        FolderUnreachableError: if the folder cannot be listed.
+    """
+    finder = _finder(settings, asked)
+    decoder: ReaderResource = resources_from(settings)["reader"]
+    listing = list_documents(folder, recursive=recursive, ignore=settings.intake_ignore)
+    paths = [real_path(path) for path in sorted(listing.files)]
+    with (
+        progress_bars(),
+        Ledger.open(settings.ledger_address) as ledger,
+        decoder.open() as reader,
+    ):
+        look = partial(_document_rows, folder, reader, finder, ledger.page_texts)
+        rows = [row for part in track(reader.threads.map(look, paths), "documents", len(paths)) for row in part]
+    rows += [PageRow(_name(folder, real_path(path)), error="It cannot be looked into.") for path in listing.unreadable]
+    if report is not None:
+        write_atomic(UPath(report), as_csv([_cells(row) for row in rows], COLUMNS))
+    return rows
+
+
+def print_pages(rows: Sequence[PageRow]) -> None:
+    """The pages that carry the text, what could not be read, and how many pages there are."""
+    table = Table("document", "page", "text", "confidence", "zone", "turn")
+    for row in rows:
+        if row.found:
+            turn = f"{90 * (row.quarter_turns or 0)}°"
+            table.add_row(row.document, str(row.page), row.text, f"{row.confidence or 0:.2f}", row.zone, turn)
+    out = console()
+    out.print(table)
+    for row in rows:
+        if row.error:
+            out.print(f"{row.document}{f', page {row.page}' if row.page else ''}: {row.error}")
+    looked = [row for row in rows if row.found is not None]
+    out.print(f"{sum(bool(row.found) for row in looked)} of {len(looked)} pages carry the text.")
+
+
+def _finder(settings: Settings, asked: Asked) -> PageFinder:
+    other_engine = asked.engine not in {None, settings.page_text_engine}
+    return make_finder(
+        wanted=asked.text if asked.text is not None else settings.page_text_wanted,
+        mode=asked.mode or settings.page_text_mode,
+        max_errors=settings.page_text_max_errors,
+        zones=asked.zones or settings.page_text_zones,
+        engine=asked.engine or settings.page_text_engine,
+        engine_options={} if other_engine else settings.page_text_engine_options,
+        timeout_s=settings.page_text_timeout_s,
+    )
+
+
+def _document_rows(
+    folder: Path, reader: DocumentReader, finder: PageFinder, memory: TextMemory, path: Path
+) -> list[PageRow]:
+    name = _name(folder, path)
+    try:
+        content = read_stable(path, reader.limits.max_file_bytes)
+    except UnreadableDocumentError as error:
+        return [PageRow(name, error=f"{error.code}: {error}")]
+    pages = finder.of_document(sha256_of(content), memory)
+    findings: list[PageFinding] = []
+
+    def on_page(page: Page) -> None:
+        findings.append(pages.look(page))
+
+    faults = reader.read(content, on_page).faults
+    pages.keep()
+    rows = [_row(name, finder.reader.engine_id, finding) for finding in findings]
+    rows += [
+        PageRow(
+            name, None if fault.page_index is None else fault.page_index + 1, error=f"{fault.code}: {fault.message}"
+        )
+        for fault in faults
+    ]
+    return sorted(rows, key=lambda row: row.page or 0)
+
+
+def _row(document: str, engine: str, finding: PageFinding) -> PageRow:
+    return PageRow(
+        document=document,
+        page=finding.page_index + 1,
+        found=None if finding.error else finding.found,
+        text=finding.snippet,
+        confidence=finding.confidence,
+        engine=engine,
+        zone=finding.zone,
+        quarter_turns=finding.quarter_turns,
+        elapsed_ms=round(finding.elapsed_ms, 1),
+        error=finding.error,
+    )
+
+
+def _cells(row: PageRow) -> dict[str, Cell]:
+    return asdict(row)
+
+
+def _name(folder: Path, path: Path) -> str:
+    return display_name(str(path.relative_to(folder)))
