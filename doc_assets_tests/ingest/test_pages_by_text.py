@@ -4,11 +4,13 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
+from upath import UPath
 
 from doc_assets.datatypes import PageText
+from doc_assets.documents.sources import FolderSource, single_file
 from doc_assets.ingest.cutting import PhotoCutter, cut_drop
-from doc_assets.ingest.intake import seal_folder
 from doc_assets.ingest.reading import read_drop
+from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets.photos.base import make_extractor
 from doc_assets.search.query import QueryReader
 from doc_assets_tests.conftest import NOW
@@ -21,10 +23,7 @@ FORM = "가맹점 실사 보고서"
 def drop(archive, reader, corpus, plans, tmp_path):
     """A drop of the corpus' archive documents, read."""
     shutil.copytree(corpus / "archive", tmp_path / "in")
-    intake = seal_folder(
-        archive.ledger, tmp_path / "in", NOW, recursive=True, drop_max_documents=100, chunk_documents=3
-    )
-    (key,) = intake.sealed
+    (key,) = seal_source(archive, FolderSource(UPath(tmp_path / "in")), NOW, SealingRules(chunk_documents=3)).sealed
     read_drop(archive, reader, key, NOW)
     return key
 
@@ -99,7 +98,7 @@ def test_a_query_shows_the_photos_of_the_same_pages_and_leaves_no_text(
             pages=pages,
             texts=archive.ledger.page_texts,
         )
-        document = queries.read(path)
+        document = queries.read(single_file(path))
         if pages is not None:
             assert archive.ledger.page_texts.known(document.sha256, pages.reader.engine_id) == []
         return len(document.photos)
