@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from doc_assets.documents.page_text.base import make_engine
 from doc_assets.embedding.base import make_embedder
 from doc_assets.errors import MissingModelError, SetupError
 from doc_assets.health.check import Check, Finding, green, red
@@ -20,6 +21,7 @@ def model_checks(settings: Settings) -> list[Check]:
         Check("models", "photo extractor", lambda: check_extractor(settings)),
         Check("models", "words", lambda: check_words(settings)),
         Check("models", "probability", lambda: check_probability(settings)),
+        Check("models", "page text", lambda: check_page_text(settings)),
         Check("models", "added models", lambda: check_added(settings.models_dir)),
     ]
 
@@ -56,6 +58,16 @@ def check_probability(settings: Settings) -> Finding:
     """The model of photo pairs."""
     model = str(settings.probability_model) if settings.probability_model else None
     return _loaded(lambda: f"{model or 'built in'}, {PairModel(model).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
+
+
+def check_page_text(settings: Settings) -> Finding:
+    """The text engine and its language models, if pages are selected by text."""
+    if settings.page_selector != "text":
+        return green("not in use, DOC_ASSETS_PAGE_SELECTOR=photos")
+    return _loaded(
+        lambda: make_engine(settings.page_text_engine, settings.page_text_engine_options).engine_id,
+        "DOC_ASSETS_PAGE_TEXT_ENGINE and DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS",
+    )
 
 
 def check_added(models_dir: Path) -> Finding:

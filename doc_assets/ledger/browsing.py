@@ -90,6 +90,12 @@ class DocumentBrowser:
         with self._database.reading() as connection:
             return read_documents(connection, [Row.document_id == document_id])
 
+    def remote_origins(self, states: Sequence[str]) -> list[str]:
+        """Origins that are URLs, of arrivals in these states."""
+        query = select(Row.source_path).where(Row.state.in_(states), Row.source_path.contains("://"))
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
     def drops(self, keys: Sequence[str]) -> dict[str, DropRecord]:
         """Drops by key; unknown ones are left out."""
         query = select(Drop.drop_key, Drop.source, Drop.sealed_at, Drop.n_files, Drop.chunk_documents)

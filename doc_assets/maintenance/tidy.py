@@ -8,6 +8,8 @@ from pathlib import Path
 
 from upath import UPath
 
+from doc_assets.documents.faults import DocumentState
+from doc_assets.documents.origin import fetched_digest
 from doc_assets.documents.staging import STAGED_PATTERN
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.maintenance.report import MaintenanceReport, own_files
@@ -21,6 +23,7 @@ _WRITTEN = ("documents", "photos", "embeddings", "local_features")
 """Folders of the bulk root; the inbox, which may lie beside them, is never touched."""
 _LEFT_FOLDERS = ("qdrant/.*.dropped", "qdrant/.*.new", "models/.*.new", "models/.*.download")
 _AT_ONCE = 500
+_UNREAD = (DocumentState.PENDING, DocumentState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,19 @@ def _tidy_results(results: Path, before: float, report: MaintenanceReport) -> No
 
 
 def _tidy_staged(ledger: Ledger, bulk: UPath, before: float, report: MaintenanceReport) -> None:
-    """Copies that no current document needs: of replaced versions, of rejected files, of a killed run."""
+    """Copies that no current document needs: of replaced versions, of rejected files, of a killed run.
+
+    What an API gave and could not be read yet stays: there is no other copy to read it from.
+    """
     root = bulk / "documents"
     if not root.exists():
         return
+    unread = {fetched_digest(origin) for origin in ledger.browsing.remote_origins(_UNREAD)}
     for some in _portions(root.glob(STAGED_PATTERN)):
         old = {path.stem: path for path in some if path.stat().st_mtime < before}
         needed = ledger.documents.current_with_sha256(sorted(old))
         for digest, path in old.items():
-            if digest not in needed:
+            if digest not in needed and digest not in unread:
                 report.take("copies of replaced or rejected documents", path, path.stat().st_size, path.unlink)
 
 

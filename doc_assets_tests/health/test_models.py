@@ -2,7 +2,14 @@ import shutil
 from pathlib import Path
 
 from doc_assets.health.check import Level
-from doc_assets.health.models import check_added, check_embedder, check_extractor, check_probability, check_words
+from doc_assets.health.models import (
+    check_added,
+    check_embedder,
+    check_extractor,
+    check_page_text,
+    check_probability,
+    check_words,
+)
 from doc_assets.local_features.words import CODEBOOK, WEIGHTS_DIR
 from doc_assets.model_folders import add_folder
 from doc_assets_tests.conftest import NOW
@@ -44,6 +51,16 @@ def test_a_configured_model_without_its_weights_is_named(settings, tmp_path):
     for found in (check_embedder(configured), check_added(settings.models_dir)):
         assert found.level == Level.RED
         assert "safetensors" in found.says
+
+
+def test_a_language_without_its_model_is_red_once_pages_are_selected_by_text(settings, tmp_path):
+    assert check_page_text(settings).level == Level.GREEN
+    selected = {"page_selector": "text", "page_text_engine_options": {"model_folder": str(tmp_path)}}
+
+    found = check_page_text(settings.model_copy(update=selected))
+
+    assert found.level == Level.RED
+    assert "kor.traineddata" in found.says
 
 
 def test_an_embedder_that_does_not_exist_is_red(settings):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from doc_assets.documents.origin import fetched_origin
 from doc_assets.documents.staging import staged_path
 from doc_assets.errors import ServiceError
 from doc_assets.ingest.consistency import check_archive
+from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.maintenance.tidy import Keeping, Places, tidy
 from doc_assets_tests.ingest.pipeline import Pipeline
@@ -95,6 +97,17 @@ def test_a_copy_that_comes_into_use_again_becomes_young(pipeline, archive, place
     assert [tally.n for tally in report.kinds.values()] == [1]
     with pipeline.store() as store:
         assert check_archive(archive, store, "photos", pipeline.versions).faults == []
+
+
+def test_what_an_api_gave_stays_until_it_could_be_read(ledger, archive, places):
+    fetched, other = "ab" * 32, "cd" * 32
+    copies = [written(Path(str(staged_path(archive.bulk, digest))), 90) for digest in (fetched, other)]
+    origin = fetched_origin("https://host/images?filename=a", fetched)
+    ledger.intake.seal([ArrivedFile(origin, "a.tif", "a", 5, 1)], source="https://host", now=TODAY, chunk_documents=1)
+
+    tidy(ledger, places, KEEPING, TODAY, dry_run=False)
+
+    assert [copy.exists() for copy in copies] == [True, False]
 
 
 def test_old_logs_go_and_the_open_one_and_other_programs_files_stay(ledger, places):
