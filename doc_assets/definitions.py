@@ -12,4 +12,6 @@ warnings.filterwarnings("ignore", r"Parameter `owners` of initializer `SensorDef
 @dg.definitions
 def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources."""
+    # Dagster says with each step that dagster.yaml's log handlers are a beta feature.
+    warnings.filterwarnings("ignore", message=r"[\s\S]*yaml-defined logging configuration")
     return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

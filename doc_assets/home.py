@@ -9,7 +9,7 @@ from doc_assets.settings import PREFIX, Settings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 WORKSPACE_FILE = PROJECT_DIR / "workspace.yaml"
-_INSTANCE_FILE = "dagster.yaml"
+INSTANCE_FILE = "dagster.yaml"
 
 
 def prepare_home(settings: Settings) -> None:
@@ -23,12 +23,17 @@ def prepare_home(settings: Settings) -> None:
     try:
         for folder in (settings.dagster_home, settings.log_dir, settings.home / "inbox"):
             folder.mkdir(parents=True, exist_ok=True)
-        _link_instance_file(settings.dagster_home / _INSTANCE_FILE)
+        _link_instance_file(settings.dagster_home / INSTANCE_FILE)
     except OSError as error:
         raise SetupError(
             f"The home {settings.home} or the log folder {settings.log_dir} cannot be written: {error}. "
             f"Set {PREFIX}HOME and {PREFIX}LOG_DIR to folders that this user may write."
         ) from error
+    use_home(settings)
+
+
+def use_home(settings: Settings) -> None:
+    """Names the home to whatever Dagster starts in this process and its children; makes nothing."""
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Absolute, so that processes started in other folders mean the same home.
     os.environ[f"{PREFIX}HOME"] = str(settings.home)
@@ -36,15 +41,15 @@ def prepare_home(settings: Settings) -> None:
 
 
 def _link_instance_file(target: Path) -> None:
-    source = PROJECT_DIR / _INSTANCE_FILE
+    source = PROJECT_DIR / INSTANCE_FILE
     if target.is_symlink() and target.resolve() != source:
         target.unlink()
     if target.exists():
         return
     if not source.exists():
         raise SetupError(
-            f"There is no {_INSTANCE_FILE} in {PROJECT_DIR} nor in {target.parent}. Run from a checkout of the "
-            f"project, or put a {_INSTANCE_FILE} into {target.parent}."
+            f"There is no {INSTANCE_FILE} in {PROJECT_DIR} nor in {target.parent}. Run from a checkout of the "
+            f"project, or put a {INSTANCE_FILE} into {target.parent}."
         )
     with suppress(FileExistsError):  # another command was quicker
         target.symlink_to(source)

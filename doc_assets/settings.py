@@ -39,6 +39,20 @@ class Settings(BaseSettings):
         default=None, description="SQLAlchemy URL of the ledger; default: <home>/ledger.sqlite."
     )
 
+    # --- logs and what is kept
+    log_format: Literal["console", "json"] = Field(default="console", description="Logs as lines for people or JSON.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least important lines that are written to the log file."
+    )
+    log_max_bytes: int = Field(default=20 << 20, ge=1 << 16, description="A log file is closed at this size.")
+    keep_logs_days: int = Field(default=30, ge=0, description="Logs older than this go; 0 keeps them for ever.")
+    keep_results_days: int = Field(
+        default=365, ge=0, description="Reports and evidence older than this go; 0 keeps them for ever."
+    )
+    keep_superseded_days: int = Field(
+        default=30, ge=0, description="Copies of replaced and rejected documents older than this go; 0 keeps them."
+    )
+
     # --- intake
     intake_interval_s: int = Field(default=30, ge=1, description="Seconds between two looks at the inbox.")
     intake_settle_s: float = Field(
@@ -190,7 +204,8 @@ class Settings(BaseSettings):
 
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
-    timezone: str = Field(default="Asia/Seoul", description="Time zone of that schedule.")
+    maintenance_cron: str = Field(default="30 3 * * *", description="When what is too old to be kept goes.")
+    timezone: str = Field(default="Asia/Seoul", description="Time zone of the schedules.")
 
     # --- checks
     max_rejected_share: float = Field(
@@ -243,6 +258,11 @@ class Settings(BaseSettings):
     def results_dir(self) -> Path:
         """Default folder of search results."""
         return self.home / "results"
+
+    @property
+    def models_dir(self) -> Path:
+        """Models that an operator added, and weights fitted on the archive."""
+        return self.home / "models"
 
     @property
     def ledger_address(self) -> str:

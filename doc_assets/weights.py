@@ -54,3 +54,25 @@ def save_weights(path: Path, tensors: Tensors, how_made: dict[str, object]) -> s
     manifest[path.name] = {"bytes": len(content), "sha256": digest, "how_made": how_made}
     manifest_path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return digest
+
+
+def differing_weights(folder: Path) -> list[str]:
+    """How the weights in a folder differ from the manifest beside them, in words.
+
+    Raises:
+        MissingModelError: if there is no manifest, or it is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        wanted = {name: entry["sha256"] for name, entry in manifest.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise MissingModelError(f"The manifest {path} is missing or damaged: {error}.") from error
+    faults = []
+    for name, digest in wanted.items():
+        file = folder / Path(name).name
+        if not file.is_file():
+            faults.append(f"{file} is missing")
+        elif (found := hashlib.sha256(file.read_bytes()).hexdigest()) != digest:
+            faults.append(f"{file} has SHA-256 {found}, not {digest}")
+    return faults

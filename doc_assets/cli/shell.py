@@ -1,14 +1,18 @@
 """What every command shares: the application, common options, and how our errors end a command."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from doc_assets.errors import DocAssetsError, SetupError
 from doc_assets.home import prepare_home
+from doc_assets.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
 
 FAILED, WRONG_USE = 1, 2
@@ -69,19 +73,52 @@ def absolute(path: Path | None) -> Path | None:
     return path.absolute() if path is not None else None
 
 
+_log = logging.getLogger(__name__)
+
+
 @contextmanager
 def command() -> Iterator[Settings]:
-    """Settings and home for a command; our errors end it with a message and an exit code, not a traceback."""
-    try:
+    """Settings, home and log for a command; our errors end it with a message and an exit code, not a traceback."""
+    with our_errors():
         settings = load_settings()
         prepare_home(settings)
-        yield settings
+        log_to_file(settings)
+        with _noted():
+            yield settings
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turns our errors into a message and an exit code."""
+    try:
+        yield
     except SetupError as error:
         _say_error(error)
         raise typer.Exit(WRONG_USE) from error
     except DocAssetsError as error:
         _say_error(error)
         raise typer.Exit(FAILED) from error
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Logs that the command began, how it ended, and after how long."""
+    context = click.get_current_context(silent=True)
+    name = context.command_path if context else "command"
+    began = time.monotonic()
+    _log.info("%s began", name)
+    try:
+        yield
+    except typer.Exit as ending:
+        _log.warning("%s ended with exit code %d after %.1f s", name, ending.exit_code, time.monotonic() - began)
+        raise
+    except DocAssetsError as error:
+        _log.error("%s failed after %.1f s: %s", name, time.monotonic() - began, error)
+        raise
+    except Exception:
+        _log.exception("%s broke after %.1f s", name, time.monotonic() - began)
+        raise
+    _log.info("%s ended after %.1f s", name, time.monotonic() - began)
 
 
 def _say_error(error: object) -> None:

@@ -31,9 +31,10 @@ def ui(
     """Open Dagster's web UI with sensor and schedules on this home."""
     from doc_assets.commands.launch import open_instance
 
-    with command():
+    with command() as settings:
         with open_instance():
             pass  # its tables are there before Dagster's processes look for them
+        log_format = "json" if settings.log_format == "json" else "rich"
         program = Path(sys.executable).with_name("dagster")
-        arguments = ["dev", "-w", str(WORKSPACE_FILE), "-p", str(port), "-h", host]
+        arguments = ["dev", "-w", str(WORKSPACE_FILE), "-p", str(port), "-h", host, "--log-format", log_format]
         os.execv(program, [str(program), *arguments])

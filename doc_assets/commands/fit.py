@@ -8,6 +8,7 @@ from doc_assets.fitting.gist import FitRecipe, fit_gist
 from doc_assets.fitting.probability import ProbabilityRecipe, fit_probability
 from doc_assets.fitting.words import WordsRecipe, fit_words
 from doc_assets.local_features.words import CODEBOOK
+from doc_assets.model_folders import resolve_checkpoint
 from doc_assets.settings import Settings
 from doc_assets.verification.probability import MODEL
 
@@ -23,9 +24,8 @@ def fit_codebook(output_folder: Path, pictures: int) -> None:
 
 def fit_pairs(settings: Settings, output_folder: Path, pictures: int) -> None:
     """Fits and writes the model of photo pairs for the embedder in use."""
-    embedder = make_embedder(
-        settings.embedder, settings.embedder_options, device=settings.device, batch_size=settings.embed_batch_size
-    )
+    options = resolve_checkpoint(settings.embedder_options, settings.models_dir)
+    embedder = make_embedder(settings.embedder, options, device=settings.device, batch_size=settings.embed_batch_size)
     with progress_bars():
         digest = fit_probability(output_folder, embedder, ProbabilityRecipe(pictures=pictures))
     path = output_folder / MODEL

@@ -31,6 +31,7 @@ from doc_assets.ledger.ledger import Ledger
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import SiftExtractor
 from doc_assets.local_features.words import VisualWords
+from doc_assets.model_folders import resolve_checkpoint
 from doc_assets.photos.base import make_extractor
 from doc_assets.search.request import SearchRequest
 from doc_assets.settings import Settings, load_settings
@@ -265,14 +266,14 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         ),
         "photo_cutter": PhotoCutterResource(
             extractor=settings.photo_extractor,
-            options=settings.photo_extractor_options,
+            options=resolve_checkpoint(settings.photo_extractor_options, settings.models_dir),
             max_side_px=settings.photo_max_side_px,
             jpeg_quality=settings.photo_jpeg_quality,
             pages=page_selection(settings),
         ),
         "embedder": EmbedderResource(
             name=settings.embedder,
-            options=settings.embedder_options,
+            options=resolve_checkpoint(settings.embedder_options, settings.models_dir),
             device=settings.device,
             batch_size=settings.embed_batch_size,
         ),

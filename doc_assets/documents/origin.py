@@ -25,6 +25,12 @@ def fetched_origin(request: str, sha256: str) -> str:
     return f"{request}{_DIGEST_MARK}{sha256}"
 
 
+def fetched_digest(origin: str) -> str | None:
+    """SHA-256 of what was fetched from this origin, whose only copy is the staged one; None for files and objects."""
+    _, mark, sha256 = origin.rpartition(_DIGEST_MARK)
+    return sha256 if mark and is_remote(origin) else None
+
+
 def read_origin(origin: str, bulk: UPath, max_bytes: int) -> bytes:
     """The bytes of a document.
 
@@ -38,8 +44,8 @@ def read_origin(origin: str, bulk: UPath, max_bytes: int) -> bytes:
     """
     if not is_remote(origin):
         return read_stable(real_path(origin), max_bytes)
-    _, mark, sha256 = origin.rpartition(_DIGEST_MARK)
-    if mark:
+    sha256 = fetched_digest(origin)
+    if sha256 is not None:
         return read_staged(bulk, sha256)
     return _read_object(UPath(origin), max_bytes)
 

@@ -73,16 +73,23 @@ def staged_path(root: UPath, sha256: str) -> UPath:
     return root / "documents" / sha256[:2] / f"{sha256}.tif"
 
 
+STAGED_PATTERN = "??/*.tif"
+"""Every staged copy below ``documents``."""
+
+
 def stage(root: UPath, sha256: str, content: bytes) -> None:
-    """Keeps a copy of a document; no effect if one of this content is there.
+    """Keeps a copy of a document; one of this content that is there becomes as young as a new one.
+
+    Maintenance goes by age: a copy that nobody needed for long must not go while it comes into use again.
 
     Raises:
         ServiceError: if the disk is nearly full.
     """
     path = staged_path(root, sha256)
-    if path.exists() and path.stat().st_size == len(content):
-        return
     if is_local(root):
+        if path.exists() and path.stat().st_size == len(content):
+            os.utime(str(path))
+            return
         Path(str(root)).mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(str(root)).free
         if free < 2 * len(content) + _MIN_FREE_BYTES:

@@ -18,11 +18,16 @@ _MIGRATION_LOCK = 7_202_611_21  # any number; PostgreSQL advisory lock of this p
 
 
 class Database:
-    """An engine with the two kinds of transaction the ledger uses."""
+    """An engine with the two kinds of transaction the ledger uses.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: SQLAlchemy URL.
+        answer_within_s: how long a server may take to accept a connection; the driver's own limit by default.
+    """
+
+    def __init__(self, url: str, answer_within_s: int | None = None) -> None:
         self.url = make_url(url)
-        self.engine = _engine(url)
+        self.engine = _engine(url, answer_within_s)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -104,10 +109,11 @@ def alembic_config(connection: Connection) -> Any:  # noqa: ANN401 - alembic is 
     return config
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, answer_within_s: int | None) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        limit = {} if answer_within_s is None else {"connect_timeout": answer_within_s}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=limit)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.schema import DocumentRow, Drop, DropStage
@@ -389,6 +389,14 @@ def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
 
 def _documents(connection: Connection, query: Select[Any]) -> list[Document]:
     return [Document(*row) for row in connection.execute(query)]
+
+
+def read_documents(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int | None = None, offset: int = 0
+) -> list[Document]:
+    """Arrivals under all of these conditions, in order of arrival."""
+    query = select(*_COLUMNS).where(*conditions).order_by(DocumentRow.id)
+    return _documents(connection, query.limit(limit).offset(offset))
 
 
 def _parts(values: Sequence[Key]) -> Iterator[Sequence[Key]]:

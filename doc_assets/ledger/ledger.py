@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from doc_assets.ledger.browsing import DocumentBrowser
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.intake import IntakeLedger
@@ -20,6 +21,7 @@ class Ledger:
         searches: what searches found.
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
+        browsing: single documents and their traces, for people.
     """
 
     def __init__(self, database: Database) -> None:
@@ -29,6 +31,7 @@ class Ledger:
         self.searches = SearchLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
+        self.browsing = DocumentBrowser(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

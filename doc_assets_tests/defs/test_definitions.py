@@ -8,7 +8,14 @@ from doc_assets.definitions import defs
 from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
-JOBS = {"ingest_drop_job", "ingest_key_table_job", "refit_job", "screen_drop_job", "search_documents_job"}
+JOBS = {
+    "ingest_drop_job",
+    "ingest_key_table_job",
+    "maintenance_job",
+    "refit_job",
+    "screen_drop_job",
+    "search_documents_job",
+}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +75,10 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "key_table_sensor",
         "new_tif_sensor",
     ]
-    assert [schedule.name for schedule in loaded.schedules] == ["nightly_reindex_schedule"]
+    assert sorted(schedule.name for schedule in loaded.schedules) == [
+        "maintenance_schedule",
+        "nightly_reindex_schedule",
+    ]
 
 
 def test_everything_people_see_is_described_and_owned(loaded):
@@ -86,9 +96,10 @@ def test_everything_people_see_is_described_and_owned(loaded):
 def test_the_launchpad_shows_every_option_with_a_default_and_a_meaning(loaded):
     from doc_assets.defs.intake.key_tables import KeyTableConfig
     from doc_assets.defs.maintenance.refit import RefitConfig
+    from doc_assets.defs.maintenance.tidying import MaintenanceConfig
     from doc_assets.defs.search.jobs import SearchConfig
 
-    configs = (SearchConfig, RefitConfig, KeyTableConfig)
+    configs = (SearchConfig, RefitConfig, KeyTableConfig, MaintenanceConfig)
     for name, field in [item for config in configs for item in config.model_fields.items()]:
         assert not field.is_required(), name
         assert field.description, name

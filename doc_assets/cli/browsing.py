@@ -1,0 +1,48 @@
+"""Commands that look at single documents."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from doc_assets.cli.shell import AsJson, app, command
+from doc_assets.documents.faults import DocumentState
+
+
+@app.command()
+def list_documents(
+    state: Annotated[DocumentState | None, typer.Option(help="Only arrivals in this state.")] = None,
+    drop: Annotated[str | None, typer.Option(help="Only of this drop.")] = None,
+    merchant: Annotated[str | None, typer.Option(help="Only of this merchant.")] = None,
+    current: Annotated[bool, typer.Option("--current", help="Only what is in the archive now.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List documents as they arrived, each arrival with its state."""
+    from doc_assets.commands import browse
+    from doc_assets.ledger.browsing import DocumentFilter
+
+    wanted = DocumentFilter(state.value if state else None, drop, merchant, current)
+    with command() as settings:
+        page = browse.list_documents(settings, wanted, limit, offset)
+        if as_json:
+            typer.echo(json.dumps(browse.as_json(page), ensure_ascii=False, indent=1))
+        else:
+            browse.print_documents(page)
+
+
+@app.command()
+def show(
+    document: Annotated[str, typer.Argument(help="Its id, or its file name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show everything known of a document: arrivals, photos, files, and the results that name it."""
+    from doc_assets.commands import browse
+
+    with command() as settings:
+        story = browse.document_story(settings, document)
+        if as_json:
+            typer.echo(json.dumps(browse.as_json(story), ensure_ascii=False, indent=1))
+        else:
+            browse.print_story(story)

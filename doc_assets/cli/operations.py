@@ -1,0 +1,91 @@
+"""Commands that set up a home, look after it and tidy it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors
+from doc_assets.settings import load_settings
+
+config = typer.Typer(no_args_is_help=True, help="The settings in use.")
+app.add_typer(config, name="config")
+
+
+@app.command()
+def init(
+    home: Annotated[Path | None, typer.Option(file_okay=False, help="Default: DOC_ASSETS_HOME, or appdata.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a home's folders and an .env with generated secrets in this folder; keeps what is there."""
+    from doc_assets.commands.configuration import initialize, print_init
+
+    with our_errors():
+        report = initialize(home)
+        if as_json:
+            typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=1))
+        else:
+            print_init(report)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at everything this program needs, one line each, with what to do; exit 1 if one is red."""
+    from doc_assets.commands.doctor import examine, print_lines
+
+    lines = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1))
+    else:
+        print_lines(lines)
+    if any(line.level == "red" for line in lines):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, delete nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
+    from doc_assets.commands.maintain import maintain as tidy
+    from doc_assets.commands.maintain import print_report
+
+    with command() as settings:
+        report = tidy(settings, dry_run=dry_run)
+        if as_json:
+            typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=1))
+        else:
+            print_report(report)
+        if report.n_failed:
+            raise typer.Exit(FAILED)
+
+
+@config.command()
+def show(as_json: AsJson = False) -> None:
+    """Show every setting in use and where it comes from; secrets are masked."""
+    from doc_assets.commands.configuration import effective_settings, print_settings
+
+    with our_errors():
+        found = effective_settings(load_settings())
+        if as_json:
+            typer.echo(json.dumps([asdict(setting) for setting in found], ensure_ascii=False, indent=1))
+        else:
+            print_settings(found)
+
+
+@config.command()
+def validate(as_json: AsJson = False) -> None:
+    """Check the settings without touching any data; exit 2 and a list if one cannot be used."""
+    from doc_assets.commands.configuration import faults_of
+
+    with our_errors():
+        faults = faults_of(load_settings())
+        if as_json:
+            typer.echo(json.dumps({"faults": faults}, ensure_ascii=False, indent=1))
+        else:
+            typer.echo("\n".join(faults) or "All settings can be used.")
+        if faults:
+            raise typer.Exit(WRONG_USE)

@@ -1,0 +1,239 @@
+"""``doc-assets init``, ``config show`` and ``config validate``."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+from rich.table import Table
+
+from doc_assets.commands.console import console
+from doc_assets.errors import DocAssetsError, SettingsError, SetupError
+from doc_assets.home import prepare_home
+from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings
+
+_KEY_FIELD = re.compile(r"_(key|password|token)$")
+_KEY_BYTES = 32
+_MASK = "**********"
+_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)(?=@)")
+_SECRET_OPTION = re.compile(r"key|token|secret|password", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting in use: its variable, its value as text without secrets, and where it comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
+def effective_settings(settings: Settings) -> list[Setting]:
+    """Every setting in the order of ``.env.example``."""
+    return [
+        Setting(f"{PREFIX}{name.upper()}", _shown(getattr(settings, name)), source_of(name))
+        for name in Settings.model_fields
+    ]
+
+
+def source_of(field: str) -> str:
+    """Where a setting's value comes from: ``environment``, ``.env`` or ``default``; empty values do not count."""
+    variable = f"{PREFIX}{field}".upper()
+    places: dict[str, Mapping[str, str | None]] = {"environment": os.environ, ENV_FILE: dotenv_values(ENV_FILE)}
+    for place, values in places.items():
+        if any(name.upper() == variable and value for name, value in values.items()):
+            return place
+    return "default"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - whatever type a setting has
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        secret = value.get_secret_value()
+        return _without_password(secret) if "://" in secret else _MASK
+    if isinstance(value, dict):
+        return str({name: _MASK if _SECRET_OPTION.search(name) else _shown(part) for name, part in value.items()})
+    return _without_password(str(value))
+
+
+def _without_password(text: str) -> str:
+    masked = _IN_URL.sub(rf"\1:{_MASK}", text)
+    return re.sub(r"(?<=[?&])([^=&]*(?:password|key|token|secret)[^=&]*)=[^&]*", rf"\1={_MASK}", masked, flags=re.I)
+
+
+def print_settings(settings: list[Setting]) -> None:
+    """The settings as a table."""
+    table = Table("setting", "value", "from")
+    for setting in settings:
+        table.add_row(setting.name, setting.value, setting.source)
+    console().print(table)
+
+
+def faults_of(settings: Settings) -> list[str]:
+    """What the single values do not show: names, files and addresses that cannot be used together. Reads no data."""
+    from doc_assets.embedding.base import embedders  # noqa: PLC0415
+    from doc_assets.model_folders import resolve_checkpoint  # noqa: PLC0415
+    from doc_assets.photos.base import make_extractor  # noqa: PLC0415
+
+    extractor_options = resolve_checkpoint(settings.photo_extractor_options, settings.models_dir)
+    tries: dict[str, Callable[[], object]] = {
+        "EMBEDDER": lambda: embedders.get(settings.embedder),
+        "PHOTO_EXTRACTOR": lambda: make_extractor(settings.photo_extractor, extractor_options),
+        "LEDGER_URL": lambda: _require_url(settings.ledger_address),
+        "BULK_ROOT": lambda: _require_storage(settings),
+        "TIMEZONE": lambda: _require_zone(settings.timezone),
+        "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron),
+        "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron),
+    }
+    for field in ("key_table", "words_codebook", "probability_model"):
+        path: Path | None = getattr(settings, field)
+        if path is not None:
+            tries[field.upper()] = lambda path=path: _require_file(path)  # type: ignore[misc]
+    faults = []
+    for name, attempt in tries.items():
+        try:
+            attempt()
+        except DocAssetsError as error:
+            faults.append(f"{PREFIX}{name}: {error}")
+        except Exception as error:  # noqa: BLE001 - storage libraries have errors of their own
+            faults.append(f"{PREFIX}{name}: {type(error).__name__}: {error}")
+    if settings.log_dir == settings.home:
+        faults.append(f"{PREFIX}LOG_DIR: is the home; maintenance deletes old files of the log folder. Name another.")
+    return faults
+
+
+def _require_url(address: str) -> None:
+    from sqlalchemy import make_url  # noqa: PLC0415
+
+    if make_url(address).get_backend_name() not in {"sqlite", "postgresql"}:
+        raise SettingsError("the ledger works on SQLite and PostgreSQL only.")
+
+
+def _require_storage(settings: Settings) -> None:
+    settings.bulk.exists()  # says so if the protocol is unknown or its package is not installed
+
+
+def _require_zone(name: str) -> None:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    ZoneInfo(name)
+
+
+def _require_cron(line: str) -> None:
+    from dagster._utils.schedules import is_valid_cron_string  # noqa: PLC0415
+
+    if not is_valid_cron_string(line):
+        raise SettingsError(f"{line!r} is no cron line, e.g. 0 2 * * *.")
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise SettingsError(f"{path} is no file.")
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """What ``init`` did.
+
+    Attributes:
+        home: that is ready now.
+        env_file: with the settings.
+        made: folders and files that are new.
+        kept: what was there already.
+        secrets: names of the variables that were generated.
+    """
+
+    home: str
+    env_file: str
+    made: list[str]
+    kept: list[str]
+    secrets: list[str]
+
+
+def initialize(home: Path | None) -> InitReport:
+    """Makes a home's folders and, in the current folder, an ``.env`` with its address and generated secrets.
+
+    What exists is kept as it is; a second call changes nothing.
+
+    Raises:
+        SettingsError: if the settings already name another home.
+        SetupError: if something cannot be written.
+    """
+    settings = load_settings()
+    if home is not None and home.expanduser().absolute() != settings.home:
+        if source_of("home") != "default":
+            raise SettingsError(
+                f"{PREFIX}HOME is {settings.home} by {source_of('home')}; --home says {home.absolute()}. "
+                "Change it there."
+            )
+        settings = settings.model_copy(update={"home": home.expanduser().absolute()})
+    folders = [
+        settings.home,
+        settings.dagster_home,
+        settings.home / "inbox",
+        settings.results_dir,
+        settings.models_dir,
+        settings.log_dir,
+    ]
+    kept = [str(folder) for folder in folders if folder.is_dir()]
+    prepare_home(settings)
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        env_file = Path(ENV_FILE).absolute()
+        generated = _write_env(env_file, settings)
+    except OSError as error:
+        raise SetupError(
+            f"{error.filename} cannot be made: {error.strerror}. Run it where this user may write."
+        ) from error
+    made = [str(folder) for folder in folders if str(folder) not in kept]
+    (made if generated is not None else kept).append(str(env_file))
+    return InitReport(str(settings.home), str(env_file), made, kept, generated or [])
+
+
+def _write_env(path: Path, settings: Settings) -> list[str] | None:
+    """Writes ``path`` for its owner's eyes only; returns the variables generated, None if it was there."""
+    keys = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields if _KEY_FIELD.search(name)]
+    password = secrets.token_urlsafe(_KEY_BYTES)
+    lines = [
+        "# Made by `doc-assets init`. .env.example lists every setting; the environment wins over this file.",
+        f"{PREFIX}HOME={_quoted(str(settings.home))}",
+        f"{PREFIX}LOG_DIR={_quoted(str(settings.log_dir))}",
+        "# Keys that this program and the servers beside it share.",
+        *(f"{key}={secrets.token_urlsafe(_KEY_BYTES)}" for key in keys),
+        "# Password for PostgreSQL's container; the ledger uses it once the line below is in force.",
+        f"POSTGRES_PASSWORD={password}",
+        f"#{PREFIX}LEDGER_URL=postgresql+psycopg2://postgres:{password}@postgres:5432/postgres",
+        "",
+    ]
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return None
+    with os.fdopen(handle, "w", encoding="utf-8") as target:
+        target.write("\n".join(lines))
+        os.fchmod(handle, 0o600)  # whatever the umask took away
+    return [*keys, "POSTGRES_PASSWORD"]
+
+
+def _quoted(value: str) -> str:
+    """A value as ``.env`` files take it, whatever blanks and signs a path has."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def print_init(report: InitReport) -> None:
+    """What was made, what was kept, and the next step."""
+    out = console()
+    for path in report.made:
+        out.print(f"made  {path}")
+    for path in report.kept:
+        out.print(f"kept  {path}")
+    if report.secrets:
+        out.print(f"Generated in {report.env_file} (mode 600): {', '.join(report.secrets)}")
+    out.print("Next: `doc-assets doctor`, then `doc-assets ui` or `doc-assets build-image-index --folder DIR`.")

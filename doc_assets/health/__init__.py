@@ -1,0 +1,5 @@
+"""Whether everything this program needs is there: one function a check, one file a group.
+
+A check says what it found in a line and, unless that is well, what to do. It changes nothing. Whoever runs
+checks gets a line for each, also for one that breaks or hangs; probes of services may run single ones.
+"""

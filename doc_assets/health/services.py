@@ -1,0 +1,103 @@
+"""The ledger's database and the vector store."""
+
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from doc_assets.errors import ServiceError, StoreBusyError
+from doc_assets.health.check import Check, Finding, green, red, yellow
+from doc_assets.index.base import VectorStore
+from doc_assets.index.embedded import EmbeddedStore
+from doc_assets.index.server import ServerStore
+from doc_assets.ledger.database import SCHEMA_REVISION, Database
+from doc_assets.settings import Settings
+
+_ANSWER_WITHIN_S = 10
+_LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+_FIRST = "The first ingestion makes it."
+
+
+def service_checks(settings: Settings) -> list[Check]:
+    """Checks of ledger and store."""
+    return [
+        Check("ledger", "database", lambda: check_ledger(settings)),
+        Check("store", "vectors", lambda: check_store(settings)),
+    ]
+
+
+def check_ledger(settings: Settings) -> Finding:
+    """Whether the database answers and its tables have the revision that this program knows; makes none."""
+    try:
+        url = make_url(settings.ledger_address)
+        is_absent = url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists()
+        if is_absent:  # opening it would make it
+            return yellow(f"{url} does not exist", _FIRST)
+        database = Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)
+    except (ArgumentError, NoSuchModuleError) as error:
+        return red(f"DOC_ASSETS_LEDGER_URL names no database: {error}", "Correct it, see .env.example.")
+    shown = url.render_as_string(hide_password=True)
+    try:
+        with closing(database):
+            return _judged(shown, database.revision())
+    except ServiceError as error:
+        fix = "Start the database, or correct DOC_ASSETS_LEDGER_URL (host, port, name, password)."
+        return red(f"the database does not answer: {error}", fix)
+    except DatabaseError as error:
+        return red(f"{shown} is no ledger or damaged: {error.orig}", "Restore a backup of it.")
+
+
+def _judged(shown: str, revision: str | None) -> Finding:
+    if revision is None:
+        return yellow(f"{shown} answers and has no tables", "The next command makes them.")
+    if revision > SCHEMA_REVISION:
+        fix = "Install the version that wrote them, or restore a backup."
+        return red(f"{shown} has tables of revision {revision}, this program knows {SCHEMA_REVISION}", fix)
+    if revision < SCHEMA_REVISION:
+        return yellow(f"{shown} has revision {revision}", f"Back it up; the next command makes it {SCHEMA_REVISION}.")
+    return green(f"{shown}, revision {revision}")
+
+
+def check_store(settings: Settings) -> Finding:
+    """Whether the vector store opens and has a collection behind its alias."""
+    if settings.qdrant_url:
+        return _check_server(settings)
+    if not settings.qdrant_dir.is_dir():
+        return yellow(f"{settings.qdrant_dir} does not exist", _FIRST)
+    try:
+        with EmbeddedStore(settings.qdrant_dir, lock_timeout_s=1.0) as store:
+            return _published(store, settings.collection_alias, f"embedded in {settings.qdrant_dir}")
+    except StoreBusyError as error:
+        return yellow(f"in use: {error}", "Nothing to do while a run is in progress; look again after it.")
+    except ServiceError as error:
+        return red(str(error), "Rename the folder and run the re-index; vectors come back from Parquet.")
+    except OSError as error:
+        return red(f"{settings.qdrant_dir}: {error}", "Give this user the right to write there.")
+
+
+def _check_server(settings: Settings) -> Finding:
+    url, key = str(settings.qdrant_url), settings.qdrant_api_key
+    try:
+        with ServerStore.connect(
+            url,
+            api_key=key.get_secret_value() if key else None,
+            grpc_port=settings.qdrant_grpc_port,
+            timeout_s=min(_ANSWER_WITHIN_S, settings.qdrant_timeout_s),
+        ) as store:
+            found = _published(store, settings.collection_alias, url)
+    except ServiceError as error:
+        return red(str(error), "Start the server; check DOC_ASSETS_QDRANT_URL, _GRPC_PORT and _API_KEY.")
+    if key is None and not url.startswith(_LOCAL):
+        fix = "Set DOC_ASSETS_QDRANT_API_KEY here and service.api_key on the server."
+        return yellow(f"{found.says}; it answers without an API key", fix)
+    return found
+
+
+def _published(store: VectorStore, alias: str, where: str) -> Finding:
+    collection = store.resolve(alias)
+    if collection is None:
+        return yellow(f"{where}, nothing is published as {alias!r}", _FIRST)
+    if collection not in store.collections():
+        return red(f"{where}: alias {alias!r} points at {collection}, which is gone", "Run the re-index.")
+    return green(f"{where}, {alias} is {collection} with {store.count(collection)} photos")
