@@ -68,7 +68,7 @@ def test_a_second_run_does_no_work_and_changes_nothing(pipeline, folder):
     assert (cut.chunks_made, embedded.embedded, indexed.removed) == (0, 0, 0)
     assert published.published
     assert pipeline.points() == points
-    assert pipeline.ingest(folder) == ()
+    assert pipeline.ingest(folder) == []
     assert read.n_documents == 8
 
 
