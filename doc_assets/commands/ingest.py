@@ -13,7 +13,7 @@ from doc_assets.defs.sources import SourcesResource
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.progress import track
 from doc_assets.settings import Settings
 

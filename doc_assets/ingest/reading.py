@@ -12,7 +12,7 @@ from doc_assets.documents.staging import sha256_of, stage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
-from doc_assets.ledger.documents import Document, ReadOutcome
+from doc_assets.ledger.rows import Document, ReadOutcome
 from doc_assets.progress import track
 
 STAGE = "documents"

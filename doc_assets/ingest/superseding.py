@@ -6,7 +6,7 @@ Points need no such step: a document's points are replaced as a whole when its n
 from upath import UPath
 
 from doc_assets.ingest.archive import Archive, Chunk, stamp
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.tables import keep_rows, read_stamp
 
 

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.indexing import require_made_with
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
 from doc_assets.screening.stored import StoredQueries

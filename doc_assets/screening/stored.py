@@ -10,7 +10,7 @@ from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, S
 from doc_assets.documents.faults import DocumentState
 from doc_assets.embedding.base import Embedder
 from doc_assets.ingest.archive import Archive, Chunk, Versions
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.shards import read_features
 from doc_assets.parallel import Workers
