@@ -188,6 +188,10 @@ class Settings(BaseSettings):
         default_factory=list, description="Of the same rule: classes that speak for fraud, as a JSON list."
     )
 
+    remove_columns_from_results: list[str] = Field(
+        default_factory=list, description="Columns left out of result files and exports, as a JSON list."
+    )
+
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
     timezone: str = Field(default="Asia/Seoul", description="Time zone of that schedule.")
@@ -213,6 +217,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("remove_columns_from_results")
+    @classmethod
+    def _removable(cls, value: list[str]) -> list[str]:
+        if not value:
+            return value
+        from doc_assets.evidence.columns import require_removable  # noqa: PLC0415 - only where columns are named
+
+        try:
+            require_removable(value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @cached_property
     def bulk(self) -> UPath:
@@ -243,6 +260,11 @@ class Settings(BaseSettings):
     def results_dir(self) -> Path:
         """Default folder of search results."""
         return self.home / "results"
+
+    @property
+    def forgotten_key(self) -> Path:
+        """Key by which forgotten documents are known again."""
+        return self.home / "forgotten.key"
 
     @property
     def ledger_address(self) -> str:

@@ -18,6 +18,10 @@ from doc_assets.progress import track
 STAGE = "documents"
 VERSION = "documents-1"
 _WORST_SHOWN = 50
+_FORGOTTEN = (
+    "A document of this content was forgotten on request, perhaps under another name. It is not taken again; "
+    "`doc-assets forget --allow DOCUMENT`, with the name it was forgotten under, lets it in."
+)
 
 
 @dataclass(slots=True)
@@ -92,6 +96,9 @@ def _read(archive: Archive, reader: DocumentReader, document: Document, known_sh
     try:
         content = read_origin(document.source_path, archive.bulk, reader.limits.max_file_bytes)
         sha256 = sha256_of(content)
+        if archive.ledger.tombstones.is_forgotten_content(sha256):
+            # Without the digest, which would say what was forgotten.
+            return ReadOutcome(document.id, None, DocumentState.REJECTED, FaultCode.FORGOTTEN, _FORGOTTEN, None)
         if sha256 == known_sha256:
             return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
         stage(archive.bulk, sha256, content)

@@ -8,7 +8,10 @@ from doc_assets.definitions import defs
 from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
-JOBS = {"ingest_drop_job", "ingest_key_table_job", "refit_job", "screen_drop_job", "search_documents_job"}
+JOBS = {
+    "forget_documents_job", "ingest_drop_job", "ingest_key_table_job", "refit_job", "screen_drop_job",
+    "search_documents_job",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
