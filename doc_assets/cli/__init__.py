@@ -1,9 +1,9 @@
 """The command line ``doc-assets``: one file a group of commands, each thin; the work is in ``commands/``."""
 
-from doc_assets.cli import archive, fitting, forget, keys, ledger, pages, search, start
+from doc_assets.cli import archive, examine, fitting, forget, keys, ledger, pages, search, start
 from doc_assets.cli.shell import app
 
-__all__ = ["archive", "fitting", "forget", "keys", "ledger", "main", "pages", "search", "start"]
+__all__ = ["archive", "examine", "fitting", "forget", "keys", "ledger", "main", "pages", "search", "start"]
 
 
 def main() -> None:

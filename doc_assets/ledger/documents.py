@@ -47,6 +47,15 @@ class DocumentLedger:
         with self._database.reading() as connection:
             return read_documents(connection, query.order_by(DocumentRow.position))
 
+    def with_row_ids(self, row_ids: Sequence[int]) -> list[Document]:
+        """These arrivals in the order of arrival."""
+        found: list[Document] = []
+        with self._database.reading() as connection:
+            for part in in_parts(row_ids):
+                query = select(*COLUMNS).where(DocumentRow.id.in_(part)).order_by(DocumentRow.id)
+                found += read_documents(connection, query)
+        return found
+
     def latest_before(self, document_ids: Sequence[str], row_id: int) -> dict[str, Document]:
         """Of each document the newest readable arrival before row ``row_id``."""
         newest: dict[str, Document] = {}
@@ -135,6 +144,33 @@ class DocumentLedger:
                 .where(DocumentRow.drop_key == drop_key, DocumentRow.state == "rejected")
                 .values(state="pending")
             )
+
+    def retry(self, drop_keys: Sequence[str] | None, codes: Sequence[str] | None) -> dict[str, list[int]]:
+        """Makes rejected documents count as not yet read, and their drops as incomplete.
+
+        Args:
+            drop_keys: of these drops only.
+            codes: rejected for these reasons only.
+
+        Returns:
+            Ids of their rows by drop, in the order of arrival.
+        """
+        wanted = [DocumentRow.state == "rejected"]
+        if drop_keys is not None:
+            wanted.append(DocumentRow.drop_key.in_(drop_keys))
+        if codes is not None:
+            wanted.append(DocumentRow.reason_code.in_(codes))
+        found: dict[str, list[int]] = {}
+        with self._database.writing() as connection:
+            query = select(DocumentRow.id, DocumentRow.drop_key).where(*wanted)
+            rows = connection.execute(query.order_by(DocumentRow.id)).all()
+            for row_id, drop_key in rows:
+                found.setdefault(drop_key, []).append(row_id)
+            for part in in_parts([row.id for row in rows]):
+                connection.execute(update(DocumentRow).where(DocumentRow.id.in_(part)).values(state="pending"))
+            for part in in_parts(list(found)):
+                connection.execute(delete(DropStage).where(DropStage.drop_key.in_(part)))
+        return found
 
     def stale_drops(self, versions: dict[str, str]) -> list[str]:
         """Drops for which a stage is missing or was completed with another version, oldest first.
