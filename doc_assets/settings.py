@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -220,13 +220,13 @@ class Settings(BaseSettings):
 
     @field_validator("remove_columns_from_results")
     @classmethod
-    def _removable(cls, value: list[str]) -> list[str]:
+    def _removable(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if not value:
             return value
         from doc_assets.evidence.columns import require_removable  # noqa: PLC0415 - only where columns are named
 
         try:
-            require_removable(value)
+            require_removable(value, info.data.get("key_fields", ()))
         except SettingsError as error:
             raise ValueError(str(error)) from error
         return value

@@ -12,8 +12,9 @@ from upath import UPath
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.defs.resources import resources_from, versions_in_use
-from doc_assets.documents.keys import merchants_in
 from doc_assets.documents.names import document_id
+from doc_assets.documents.opening import SourceRequest
+from doc_assets.documents.sources import single_file
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.evidence.extraction import LIST_NAME, ExtractedDocument
 from doc_assets.evidence.extraction import extract_photos as extract
@@ -93,11 +94,17 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
         path = Path(query)
         kept = _Kept()
         if path.is_file():
-            merchant_of = merchants_in(settings.key_table)
             asking = QueryReader(
-                reader, cutter.extractor, embedder, describer, cutter.max_side_px, cutter.jpeg_quality, merchant_of
+                reader,
+                cutter.extractor,
+                embedder,
+                describer,
+                cutter.max_side_px,
+                cutter.jpeg_quality,
+                cutter.pages,
+                archive.ledger.page_texts,
             )
-            asked = asking.read(path, kept)
+            asked = asking.read(single_file(path, key_of=tools["sources"].key_of()), kept)
         else:
             stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
             asked = stored.of_document(_archived(archive, query))
@@ -202,8 +209,13 @@ def extract_photos(
 ) -> bool:
     """Cuts the photos of documents into files; returns whether every document could be read."""
     tools = resources_from(settings)
-    wanted = query_files(folder, files, recursive=recursive)
-    with tools["reader"].open() as reader, progress_bars():
+    asked = SourceRequest(str(folder or ""), recursive)
+    with (
+        tools["sources"].open(asked, complete=True, files_are_named=bool(files)) as opened,
+        tools["reader"].open() as reader,
+        progress_bars(),
+    ):
+        wanted = query_files(opened.sources, files)
         found = extract(reader, tools["photo_cutter"].load(), wanted, output)
     _print_extracted(found, output)
     return all(document.error is None for document in found)

@@ -10,6 +10,7 @@ from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import open_instance
 from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
 from doc_assets.defs.resources import resources_from
+from doc_assets.defs.sources import sources_from
 from doc_assets.documents.names import document_id
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.forgetting.request import ForgetRequest, plan_request
@@ -29,7 +30,10 @@ def plan(settings: Settings, names: Sequence[str]) -> list[ForgetRequest]:
         unfinished = ForgetRequest.open_requests(home.folder)
         covered = {name for request in unfinished for name in request.document_ids}
         fresh = sorted({document_id(name) for name in names} - covered)
-        requests = [*unfinished, *([plan_request(home.archive, fresh)] if fresh else [])]
+        requests = [
+            *unfinished,
+            *([plan_request(home.archive, fresh, sources_from(settings).rules().naming)] if fresh else []),
+        ]
     if not requests:
         raise UnknownDocumentError("Name a document to forget; no earlier request is open.")
     return requests

@@ -25,6 +25,12 @@ def fetched_origin(request: str, sha256: str) -> str:
     return f"{request}{_DIGEST_MARK}{sha256}"
 
 
+def fetched_digest(origin: str) -> str | None:
+    """The digest of what an API answered; None for any other origin."""
+    _, mark, sha256 = origin.rpartition(_DIGEST_MARK)
+    return sha256 if mark and is_remote(origin) else None
+
+
 def read_origin(origin: str, bulk: UPath, max_bytes: int) -> bytes:
     """The bytes of a document.
 

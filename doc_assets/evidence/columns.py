@@ -31,13 +31,17 @@ _NEEDED = frozenset({"query_document", "document", "run_identifier"})
 """Without them a row says nothing."""
 
 
-def require_removable(names: Iterable[str]) -> None:
+def require_removable(names: Iterable[str], fields: Iterable[str] = ()) -> None:
     """Refuses names that are no column, and columns that cannot be left out.
+
+    Args:
+        names: to leave out.
+        fields: columns of key tables, which travel with results.
 
     Raises:
         SettingsError: names the first wrong one and the right ones.
     """
-    known = {*COLUMNS, *EXPORTED, *SUMMARY_FIELDS} - _NEEDED
+    known = {*COLUMNS, *EXPORTED, *SUMMARY_FIELDS, *fields} - _NEEDED
     for name in names:
         if name not in known:
             raise SettingsError(f"{name!r} is no column that can be left out; these are: {', '.join(sorted(known))}.")

@@ -9,13 +9,13 @@ from upath import UPath
 
 from doc_assets.datatypes import Page
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.staging import read_stable
+from doc_assets.documents.sources import SourceFile
+from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.evidence.safe_names import safe_stem
 from doc_assets.ingest.cutting import PhotoCutter
 from doc_assets.photos.cutting import cut_photos, encode_jpeg
 from doc_assets.progress import track
-from doc_assets.search.run import QueryFile
 from doc_assets.storage import write_atomic
 
 LIST_NAME = "photos.json"
@@ -54,7 +54,7 @@ class ExtractedDocument:
 
 
 def extract_photos(
-    reader: DocumentReader, cutter: PhotoCutter, files: Sequence[QueryFile], folder: Path
+    reader: DocumentReader, cutter: PhotoCutter, files: Sequence[SourceFile], folder: Path
 ) -> list[ExtractedDocument]:
     """Writes ``<document>_page<N>_photo<i>.jpg`` for every photo, and ``photos.json``.
 
@@ -71,11 +71,13 @@ def extract_photos(
     return found
 
 
-def _extract(reader: DocumentReader, cutter: PhotoCutter, file: QueryFile, folder: Path) -> ExtractedDocument:
+def _extract(reader: DocumentReader, cutter: PhotoCutter, file: SourceFile, folder: Path) -> ExtractedDocument:
     found = ExtractedDocument(file.label)
     stem = safe_stem(file.label)
 
     def on_page(page: Page) -> None:
+        if pages is not None and not pages.may_show_photos(page):
+            return
         areas = cutter.extractor.find(page.pixels)
         crops = cut_photos(page, areas, first_index=len(found.photos), max_side_px=cutter.max_side_px)
         for crop in crops:
@@ -94,8 +96,12 @@ def _extract(reader: DocumentReader, cutter: PhotoCutter, file: QueryFile, folde
                 )
             )
 
+    pages = None
     try:
-        report = reader.read(read_stable(file.path, reader.limits.max_file_bytes), on_page)
+        content = file.fetch(reader.limits.max_file_bytes).content
+        if cutter.pages is not None:
+            pages = cutter.pages.of_document(sha256_of(content), None)
+        report = reader.read(content, on_page)
     except UnreadableDocumentError as error:
         found.error = f"{error.code}: {error}"
         return found

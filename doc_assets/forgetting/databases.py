@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     cast,
     create_engine,
+    delete,
     distinct,
     make_url,
     or_,
@@ -73,6 +74,20 @@ def _scrub_column(connection: Connection, table: Table, column: Column[Any], nee
             statement = update(table).where(as_text == value).values({column.name: new})
             changed += connection.execute(statement).rowcount
     return changed
+
+
+def remove_rows(url: str, needles: Needles) -> int:
+    """Removes every row in which a word stands in any text column; returns how many."""
+    removed = 0
+    with opened(url) as engine, engine.begin() as connection:
+        _prepare(connection)
+        for table, column in _columns(connection):
+            if _is_text(column.type):
+                holds = or_(*(cast(column, Text).contains(word, autoescape=True) for word in needles.spellings))
+                values = connection.execute(select(distinct(column)).where(holds)).scalars().all()
+                for value in (found for found in values if needles.is_in_text(str(found))):
+                    removed += connection.execute(delete(table).where(column == value)).rowcount
+    return removed
 
 
 def find(url: str, needles: Needles) -> Iterator[Trace]:

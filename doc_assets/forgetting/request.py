@@ -12,7 +12,9 @@ from typing import Self
 
 from upath import UPath
 
+from doc_assets.documents.key_names import NameRule, normalised
 from doc_assets.documents.names import display_name, document_id, real_path
+from doc_assets.documents.origin import is_remote
 from doc_assets.documents.staging import staged_path
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.evidence.safe_names import safe_stem
@@ -43,6 +45,7 @@ class ForgetRequest:
         paths: where their files came from.
         inbox_paths: of theirs that are noted in the drop folder.
         searches: that name them.
+        keys: that a key table may name them by.
     """
 
     key: str
@@ -57,6 +60,7 @@ class ForgetRequest:
     paths: list[str]
     inbox_paths: list[str]
     searches: list[str]
+    keys: list[str]
 
     @property
     def needles(self) -> Needles:
@@ -70,7 +74,8 @@ class ForgetRequest:
 
     def originals(self) -> list[Path]:
         """Files it came from that are still there."""
-        return [path for path in map(real_path, self.paths) if path.is_file()]
+        paths = (real_path(origin) for origin in self.paths if not is_remote(origin))
+        return [path for path in paths if path.is_file()]
 
     def save(self, home: Path) -> None:
         """Writes it down."""
@@ -94,8 +99,13 @@ class ForgetRequest:
         return cls(**{**stored, "chunks": [tuple(chunk) for chunk in stored["chunks"]]})
 
 
-def plan_request(archive: Archive, names: Iterable[str]) -> ForgetRequest:
+def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None = None) -> ForgetRequest:
     """A request to forget documents, by id or file name; changes nothing.
+
+    Args:
+        archive: where they are.
+        names: of the documents.
+        naming: how keys of key tables name files; default: the archive's rule.
 
     Raises:
         UnknownDocumentError: if nothing is known of one of them.
@@ -137,6 +147,7 @@ def plan_request(archive: Archive, names: Iterable[str]) -> ForgetRequest:
         paths=sorted({document.source_path for document in arrivals} | set(inbox)),
         inbox_paths=inbox,
         searches=searches,
+        keys=sorted({key for name in ids for key in (naming or NameRule()).keys_of(name)}),
     )
 
 
@@ -144,7 +155,7 @@ def _words(ids: Sequence[str], arrivals: Sequence[Document], inbox: Sequence[str
     names = {document.file_name for document in arrivals}
     names |= {display_name(real_path(path).name) for path in inbox}
     paths = {document.source_path for document in arrivals} | set(inbox)
-    return sorted({*ids, *names, *paths, *digests, *(safe_stem(name) for name in ids)})
+    return sorted({*ids, *names, *paths, *digests, *map(safe_stem, ids), *map(normalised, ids)})
 
 
 def _pieces(archive: Archive, ids: Sequence[str], digests: set[str], chunks: Sequence[Chunk]) -> tuple[int, set[bytes]]:

@@ -40,6 +40,7 @@ class Home:
         orchestration: folder whose text files are overwritten like logs.
         orchestration_databases: URLs of databases in which names are replaced and rows stay.
         left_out: columns that result files do not show.
+        indexes: URLs of SQLite databases that only list what lies outside; rows with a name are removed.
     """
 
     archive: Archive
@@ -52,6 +53,7 @@ class Home:
     orchestration: Path
     orchestration_databases: Callable[[], Sequence[str]]
     left_out: Sequence[str] = ()
+    indexes: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -88,7 +90,9 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     report = ForgetReport()
     ledger, needles = home.archive.ledger, request.needles
     ledger.tombstones.add(request.digests, now)
-    DocumentRemoval(ledger.database).remove(request.document_ids, request.all_digests, request.inbox_paths)
+    DocumentRemoval(ledger.database).remove(
+        request.document_ids, request.all_digests, request.inbox_paths, request.keys
+    )
     report.points = _remove_points(home, request)
     for drop, start, stop in track(request.chunks, "tables", len(request.chunks)):
         prune_chunk(home.archive, Chunk(drop, range(start, stop)))
@@ -159,6 +163,10 @@ def _replace_names(home: Home, needles: Needles) -> int:
     for url in track(urls, "databases", len(urls)):
         changed = databases.scrub(url, needles)
         if changed or url == ledger:
+            databases.compact(url)
+        replaced += changed
+    for url in home.indexes:
+        if changed := databases.remove_rows(url, needles):
             databases.compact(url)
         replaced += changed
     for path in files.files_below([home.log_dir, home.orchestration]):

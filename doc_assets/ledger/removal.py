@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.rows import COLUMNS, Document, in_parts, read_documents
-from doc_assets.ledger.schema import Base, DocumentRow, InboxFile, SearchResult
+from doc_assets.ledger.schema import Base, DocumentRow, InboxFile, KeyRequest, SearchResult
 
 _MOST_OTHERS = 5000
 
@@ -51,13 +51,16 @@ class DocumentRemoval:
             queries = connection.execute(select(SearchResult.query_document).where(asked).limit(_MOST_OTHERS))
             return archived | set(queries.scalars())
 
-    def remove(self, document_ids: Collection[str], digests: Collection[str], paths: Sequence[str]) -> None:
-        """Removes the rows of documents, contents and noted paths from every table, all at once.
+    def remove(
+        self, document_ids: Collection[str], digests: Collection[str], paths: Sequence[str], keys: Sequence[str]
+    ) -> None:
+        """Removes the rows of documents, contents, noted paths and keys from every table, all at once.
 
         Args:
             document_ids: of the documents.
             digests: of contents that no other document has.
             paths: in the drop folder.
+            keys: that may have named the documents, in small letters.
         """
         with self._database.writing() as connection:
             for table in reversed(Base.metadata.sorted_tables):
@@ -65,5 +68,7 @@ class DocumentRemoval:
                     if name in table.c:
                         for part in in_parts(sorted(values)):
                             connection.execute(delete(table).where(table.c[name].in_(part)))
+            for part in in_parts(keys):
+                connection.execute(delete(KeyRequest).where(func.lower(KeyRequest.key).in_(part)))
             for part in in_parts(paths):
                 connection.execute(delete(InboxFile).where(InboxFile.path.in_(part)))

@@ -15,7 +15,8 @@ from doc_assets_tests.conftest import NOW
 EVIL = "=cmd|'/c calc'!A1.tif"
 HEADER = (
     "run_identifier,requesting_username,search_time_stamp,query_document,matched_query_document,top_similar_docs,"
-    "threshold_match_count,sim_img_check,image_authenticity,fraud_doc_probability,global_top_docs,사업자등록번호"
+    "threshold_match_count,sim_img_check,image_authenticity,fraud_doc_probability,global_top_docs,사업자등록번호,"
+    "수신일자,업종명,가맹점상호명,구분"
 )
 ROW = {
     "run_identifier": "run-1",
@@ -30,6 +31,10 @@ ROW = {
     "fraud_doc_probability": "No",
     "global_top_docs": ["가맹점.tif"],
     "사업자등록번호": "123-45-67890",
+    "수신일자": "2024.01.02",
+    "업종명": "미용실",
+    "가맹점상호명": None,
+    "구분": None,
 }
 
 

@@ -3,7 +3,7 @@ import zlib
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from doc_assets.forgetting.databases import compact, find, scrub
+from doc_assets.forgetting.databases import compact, find, remove_rows, scrub
 from doc_assets.forgetting.needles import Needles
 
 NEEDLES = Needles(("가맹점-unmistakable",), others=("가맹점-unmistakable-2",))
@@ -69,3 +69,21 @@ def test_a_compacted_sqlite_file_holds_no_byte_of_what_was_replaced(tmp_path):
     engine.dispose()
 
     assert files == []
+
+
+def test_rows_of_an_index_go_as_a_whole_and_those_of_others_stay(tmp_path):
+    url = f"sqlite:///{tmp_path / 'index.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE files (folder INTEGER, name TEXT)"))
+        for name in ("가맹점-unmistakable.tif", "가맹점-unmistakable-2.tif", "other.tif"):
+            connection.execute(text("INSERT INTO files VALUES (1, :name)"), {"name": name})
+
+    assert remove_rows(url, NEEDLES) == 1
+
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT name FROM files")).scalars().all() == [
+            "가맹점-unmistakable-2.tif",
+            "other.tif",
+        ]
+    engine.dispose()

@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from upath import UPath
 
+from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.forgetting import run as forgetting
 from doc_assets.forgetting.request import ForgetRequest, plan_request
 from doc_assets.forgetting.run import Home, find_traces, forget
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.consistency import check_archive
-from doc_assets.ingest.intake import seal_folder
 from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.parallel import Workers
@@ -230,17 +231,18 @@ def test_a_forgotten_document_is_known_again_by_name_and_by_content(world, tmp_p
     shutil.copy(world.files / world.source, again)
     shutil.copy(world.files / world.source, again / "another-name.tif")
 
-    intake = seal_folder(world.ledger, again, NOW, recursive=False, drop_max_documents=9, chunk_documents=3)
+    rules = SealingRules(drop_max_documents=9, chunk_documents=3)
+    intake = seal_source(world.archive, FolderSource(UPath(again)), NOW, rules)
     world.pipeline.run(*intake.sealed)
 
-    assert intake.forgotten == (world.source,)
+    assert intake.forgotten == [world.source]
     ((state, code, digest),) = [
         (d.state, d.reason_code, d.sha256) for d in world.ledger.documents.of_chunk(intake.sealed[0], range(9))
     ]
     assert (state, code, digest) == ("rejected", "E_FORGOTTEN", None)
     assert world.ledger.tombstones.allow(world.source.removesuffix(".tif"))
-    let_in = seal_folder(world.ledger, again, NOW, recursive=False, drop_max_documents=9, chunk_documents=3)
-    assert (let_in.forgotten, len(let_in.sealed)) == ((), 1)
+    let_in = seal_source(world.archive, FolderSource(UPath(again)), NOW, rules)
+    assert (let_in.forgotten, len(let_in.sealed)) == ([], 1)
 
 
 def test_without_its_key_the_ledger_refuses_instead_of_letting_documents_back(world):

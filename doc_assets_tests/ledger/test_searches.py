@@ -33,6 +33,7 @@ def _result(name, position, score):
         legacy={
             "threshold_match_count": 1, "fraud_doc_probability": "No", "image_authenticity": {"a_q_0.jpg": "unknown"}
         },
+        fields={"수신일자": "2024.01.02", "지역": "서울"},
     )  # fmt: skip
 
 
@@ -108,6 +109,10 @@ def test_the_view_shows_the_earlier_systems_columns_in_true_types(ledger):
         "fraud_doc_probability": "No",
         "global_top_docs": ["가맹점.tif", "best.tif"],
         "사업자등록번호": "123-45",
+        "수신일자": "2024.01.02",
+        "업종명": None,
+        "가맹점상호명": None,
+        "구분": None,
     }
     assert second["query_document"] == "b.tif"
 

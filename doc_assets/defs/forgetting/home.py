@@ -25,6 +25,7 @@ def open_home(
 ) -> Iterator[Home]:
     """The home of the settings."""
     settings = load_settings()
+    index = settings.home / "file_index.sqlite"
     with archive.open() as opened:
         yield Home(
             archive=opened,
@@ -37,6 +38,7 @@ def open_home(
             orchestration=settings.dagster_home,
             orchestration_databases=lambda: _databases(instance, settings.dagster_home),
             left_out=search_defaults.remove_columns,
+            indexes=[f"sqlite:///{index}"] if index.exists() else [],
         )
 
 

@@ -34,10 +34,10 @@ CREATE VIEW {_VIEW} AS SELECT
   json_extract(r.legacy, '$.fraud_doc_probability') AS fraud_doc_probability,
   s.global_top_docs,
   r.merchant_id AS "사업자등록번호",
-  json_extract(r.fields, '$."수신일자"') AS "수신일자",
-  json_extract(r.fields, '$."업종명"') AS "업종명",
-  json_extract(r.fields, '$."가맹점상호명"') AS "가맹점상호명",
-  json_extract(r.fields, '$."구분"') AS "구분"
+  (SELECT f.value FROM json_each(r.fields) AS f WHERE f.key = '수신일자') AS "수신일자",
+  (SELECT f.value FROM json_each(r.fields) AS f WHERE f.key = '업종명') AS "업종명",
+  (SELECT f.value FROM json_each(r.fields) AS f WHERE f.key = '가맹점상호명') AS "가맹점상호명",
+  (SELECT f.value FROM json_each(r.fields) AS f WHERE f.key = '구분') AS "구분"
 FROM search_results AS r JOIN searches AS s ON s.search_id = r.search_id
 """
 
