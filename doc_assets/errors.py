@@ -3,6 +3,7 @@
 DocAssetsError
 ├── InputError               this document, page or row cannot be used; record it and go on
 │   ├── UnreadableDocumentError
+│   ├── UnknownDocumentError
 │   └── UnreadableTextError
 ├── SetupError               stop; a person must change a setting, a file or a machine
 │   ├── SettingsError
@@ -41,6 +42,10 @@ class UnreadableDocumentError(InputError):
 
 class UnreadableTextError(InputError):
     """The text of one page cannot be read: the engine took too long or broke on it."""
+
+
+class UnknownDocumentError(InputError):
+    """A document that an operator names is not there."""
 
 
 class SetupError(DocAssetsError):

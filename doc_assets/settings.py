@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -202,6 +202,10 @@ class Settings(BaseSettings):
         default_factory=list, description="Of the same rule: classes that speak for fraud, as a JSON list."
     )
 
+    remove_columns_from_results: list[str] = Field(
+        default_factory=list, description="Columns left out of result files and exports, as a JSON list."
+    )
+
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
     maintenance_cron: str = Field(default="30 3 * * *", description="When what is too old to be kept goes.")
@@ -228,6 +232,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("remove_columns_from_results")
+    @classmethod
+    def _removable(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if not value:
+            return value
+        from doc_assets.evidence.columns import require_removable  # noqa: PLC0415 - only where columns are named
+
+        try:
+            require_removable(value, info.data.get("key_fields", ()))
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @cached_property
     def bulk(self) -> UPath:
@@ -263,6 +280,11 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Models that an operator added, and weights fitted on the archive."""
         return self.home / "models"
+
+    @property
+    def forgotten_key(self) -> Path:
+        """Key by which forgotten documents are known again."""
+        return self.home / "forgotten.key"
 
     @property
     def ledger_address(self) -> str:

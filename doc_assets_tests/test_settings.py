@@ -67,3 +67,16 @@ def test_the_example_file_shows_the_defaults(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text(EXAMPLE, encoding="utf-8")
 
     assert load_settings() == defaults
+
+
+def test_a_column_that_does_not_exist_cannot_be_left_out(monkeypatch):
+    monkeypatch.setenv("DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS", '["merchant_id", "colour"]')
+    with pytest.raises(SettingsError, match="'colour' is no column"):
+        load_settings()
+
+    monkeypatch.setenv("DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS", '["query_document"]')
+    with pytest.raises(SettingsError, match="query_document"):
+        load_settings()
+
+    monkeypatch.setenv("DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS", '["merchant_id", "사업자등록번호"]')
+    assert load_settings().remove_columns_from_results == ["merchant_id", "사업자등록번호"]

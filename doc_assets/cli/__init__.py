@@ -1,9 +1,36 @@
 """The command line ``doc-assets``: one file a group of commands, each thin; the work is in ``commands/``."""
 
-from doc_assets.cli import archive, browsing, fitting, keys, models, operations, pages, search, start
+from doc_assets.cli import (
+    archive,
+    browsing,
+    examine,
+    fitting,
+    forget,
+    keys,
+    ledger,
+    models,
+    operations,
+    pages,
+    search,
+    start,
+)
 from doc_assets.cli.shell import app
 
-__all__ = ["archive", "browsing", "fitting", "keys", "main", "models", "operations", "pages", "search", "start"]
+__all__ = [
+    "archive",
+    "browsing",
+    "examine",
+    "fitting",
+    "forget",
+    "keys",
+    "ledger",
+    "main",
+    "models",
+    "operations",
+    "pages",
+    "search",
+    "start",
+]
 
 
 def main() -> None:

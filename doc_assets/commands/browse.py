@@ -14,8 +14,8 @@ from doc_assets.errors import InputError
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.tracing import StoredFile, TracedPhoto, files_of, photos_of
 from doc_assets.ledger.browsing import DocumentFilter, DropRecord, Mention
-from doc_assets.ledger.documents import Document
 from doc_assets.ledger.ledger import Ledger
+from doc_assets.ledger.rows import Document
 from doc_assets.settings import Settings
 
 _MAX_MENTIONS = 100

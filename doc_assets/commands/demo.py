@@ -64,7 +64,7 @@ def run_demo(settings: Settings, folder: Path) -> bool:
     with progress_bars():
         draw_corpus(folder, plans)
     out.print(f"{_N_ARCHIVE} archive and {len(_INCOMING)} incoming documents are drawn in {folder}.")
-    with Ledger.open(settings.ledger_address) as ledger:
+    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
         source = FolderSource(UPath(folder / "archive"), recursive=False)
         intake = seal_source(Archive(ledger, settings.bulk), source, datetime.now(UTC), sealing_rules(settings))
     with progress_bars():

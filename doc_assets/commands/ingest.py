@@ -13,7 +13,7 @@ from doc_assets.defs.sources import SourcesResource
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.progress import track
 from doc_assets.settings import Settings
 
@@ -49,7 +49,13 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
         for name in outcome.failed_checks:
             console().print(f"Run {outcome.run_id}: the check {name} failed.")
+    if intake.forgotten:
+        console().print(
+            f"{len(intake.forgotten)} documents were forgotten and are not taken again: "
+            f"{', '.join(intake.forgotten[:10])}. `doc-assets forget --allow DOCUMENT` lets them in."
+        )
     accounted = len(arrivals) == len(set(intake.origins)) and (allow_missing or not intake.problems)
+    accounted = accounted and not intake.forgotten
     clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
     return accounted and clean and all(outcome.succeeded for outcome in outcomes)
 

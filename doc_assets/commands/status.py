@@ -8,7 +8,7 @@ from doc_assets.defs.resources import resources_from, versions_in_use
 from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.consistency import Findings, check_archive
 from doc_assets.ingest.staleness import stale_drops
-from doc_assets.ledger.documents import ArchiveCounts
+from doc_assets.ledger.rows import ArchiveCounts
 from doc_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -46,7 +46,8 @@ class ArchiveResource(dg.ConfigurableResource[Archive]):
     @contextmanager
     def open(self) -> Iterator[Archive]:
         """The archive, its ledger's tables up to date."""
-        with Ledger.open(load_settings().ledger_address) as ledger:
+        settings = load_settings()
+        with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
             yield Archive(ledger, UPath(self.bulk_root))
 
 
@@ -209,6 +210,7 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     )
     non_authentic_image_classes: list[str] = Field(description="Of the same rule: classes that speak for fraud.")
 
+    remove_columns: list[str] = Field(description="Columns left out of result files.")
     probability_model: str = Field(description="Model of photo pairs; empty for the package's own.")
 
     def model(self) -> PairModel:
@@ -305,6 +307,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             match_similarity=settings.match_similarity,
             flag_risk=settings.flag_risk,
             probability_model=str(settings.probability_model or ""),
+            remove_columns=settings.remove_columns_from_results,
             similar_doc_flag_threshold=settings.similar_doc_flag_threshold,
             non_authentic_image_classes=settings.non_authentic_image_classes,
         ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord
 
 _MAX_RANKED = 200

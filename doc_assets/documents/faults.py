@@ -28,6 +28,7 @@ class FaultCode(StrEnum):
     NO_FILE = "E_NO_FILE"
     AMBIGUOUS_KEY = "E_AMBIGUOUS_KEY"
     FETCH_FAILED = "E_FETCH_FAILED"
+    FORGOTTEN = "E_FORGOTTEN"
 
     @property
     def is_passing(self) -> bool:

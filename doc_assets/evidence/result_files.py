@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from upath import UPath
 
 from doc_assets.evidence.wording import reasons
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.searches import ResultRecord, SearchRecord, global_top_docs
 from doc_assets.storage import write_atomic
 
 SUMMARY_NAME = "search_results_summary.json"
@@ -48,8 +48,9 @@ COLUMNS = (
     "error",
 )
 """Behind them come the columns of the key table that named the queries."""
+_WIDE = ("query_document", "why")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_MAX_XLSX_ROWS = 1_048_575
+MAX_XLSX_ROWS = 1_048_575
 
 Cell = str | int | float | bool | None
 
@@ -63,13 +64,18 @@ class ResultFiles:
     table_xlsx: Path
 
 
-def write_results(search: SearchRecord, results: Sequence[ResultRecord], folder: Path) -> ResultFiles:
-    """Writes the three files into ``folder``; existing ones are replaced, each in one step."""
+def write_results(
+    search: SearchRecord, results: Sequence[ResultRecord], folder: Path, left_out: Collection[str] = ()
+) -> ResultFiles:
+    """Writes the three files into ``folder`` without the columns ``left_out``; each is replaced in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     files = ResultFiles(folder / SUMMARY_NAME, folder / CSV_NAME, folder / XLSX_NAME)
-    summary = json.dumps(summary_of(search, results), ensure_ascii=False, indent=2)
+    content = summary_of(search, results)
+    content["per_query"] = without(content["per_query"], left_out)
+    summary = json.dumps(content, ensure_ascii=False, indent=2)
     write_atomic(UPath(files.summary), summary.encode())
-    rows, columns = list(table_rows(results)), table_columns(results)
+    rows = list(table_rows(results))
+    columns = [name for name in table_columns(results) if name not in left_out]
     write_atomic(UPath(files.table_csv), as_csv(rows, columns))
     write_atomic(UPath(files.table_xlsx), as_xlsx(rows, columns))
     return files
@@ -108,6 +114,15 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
     }
 
 
+def without(value: Any, names: Collection[str]) -> Any:  # noqa: ANN401 - JSON
+    """A JSON value without the fields of these names, at any depth."""
+    if isinstance(value, dict):
+        return {name: without(part, names) for name, part in value.items() if name not in names}
+    if isinstance(value, list):
+        return [without(part, names) for part in value]
+    return value
+
+
 def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "query_document": result.query_document,
@@ -136,17 +151,6 @@ def _without_lines(found: dict[str, Any]) -> dict[str, Any]:
     """A matched document without the keypoints that only its picture needs."""
     pairs = [{name: value for name, value in pair.items() if name != "lines"} for pair in found["matches"]]
     return {**found, "matches": pairs}
-
-
-def global_top_docs(results: Sequence[ResultRecord], top_doc: int) -> list[str]:
-    """Documents by their best photo pair over all queries: the most probable, if pairs were verified, then similar."""
-    best: dict[str, tuple[float, float]] = {}
-    for result in results:
-        for found in result.top_docs:
-            pairs = [(pair["probability"] or 0.0, pair["similarity"]) for pair in found["matches"]]
-            score = (1.0, 1.0) if found["exact_duplicate"] else max(pairs, default=(0.0, 0.0))
-            best[found["document"]] = max(score, best.get(found["document"], (-1.0, -1.0)))
-    return sorted(best, key=lambda document: (*(-value for value in best[document]), document))[:top_doc]
 
 
 def table_columns(results: Sequence[ResultRecord]) -> tuple[str, ...]:
@@ -209,13 +213,13 @@ def as_csv(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) ->
     """UTF-8 with a byte order mark, without which Excel garbles Hangul; no cell starts a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow([_harmless(name) for name in columns])
+    writer.writerow([harmless(name) for name in columns])
     for row in rows:
-        writer.writerow([_harmless(row.get(name)) for name in columns])
+        writer.writerow([harmless(row.get(name)) for name in columns])
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _harmless(value: Cell) -> Cell:
+def harmless(value: Cell) -> Cell:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
@@ -233,17 +237,19 @@ def as_xlsx(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) -
         bold = book.add_format({"bold": True})
         for column, name in enumerate(columns):
             sheet.write_string(0, column, name, bold)
-        for line, row in enumerate(rows[:_MAX_XLSX_ROWS], start=1):
+        for line, row in enumerate(rows[:MAX_XLSX_ROWS], start=1):
             for column, name in enumerate(columns):
-                _write_cell(sheet, line, column, row.get(name))
+                write_cell(sheet, line, column, row.get(name))
         sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, min(len(rows), _MAX_XLSX_ROWS), len(columns) - 1)
-        sheet.set_column(0, 0, 40)
-        sheet.set_column(4, 4, 40)
+        sheet.autofilter(0, 0, min(len(rows), MAX_XLSX_ROWS), len(columns) - 1)
+        for column, name in enumerate(columns):
+            if name in _WIDE:
+                sheet.set_column(column, column, 40)
     return content.getvalue()
 
 
-def _write_cell(sheet: Any, line: int, column: int, value: Cell) -> None:  # noqa: ANN401 - xlsxwriter is untyped
+def write_cell(sheet: Any, line: int, column: int, value: Cell) -> None:  # noqa: ANN401 - xlsxwriter is untyped
+    """Writes one value as what it is, never as a formula or link; nothing for None."""
     if value is None:
         return
     if isinstance(value, bool):

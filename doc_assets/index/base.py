@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,18 @@ class VectorStore(ABC):
         """The unit vectors (D,) of points by id; unknown ids are left out."""
 
     @abstractmethod
+    def points(self, collection: str) -> Iterator[IndexedPhoto]:
+        """Every point as it was written."""
+
+    @abstractmethod
+    def rewrite(self, collection: str) -> None:
+        """Writes the collection anew from its points, so that nothing of deleted ones stays on the disk.
+
+        Engines only mark deleted points; their bytes stay in segments and write-ahead log for an unknown time.
+        Whatever a killed call leaves, the next one ends.
+        """
+
+    @abstractmethod
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None: ...
 
     @abstractmethod
@@ -198,6 +210,13 @@ class VectorStore(ABC):
 
 def _best_first(hit: Hit) -> tuple[float, bytes]:
     return -hit.similarity, hit.point_id.bytes
+
+
+def bag_of(stored: Any) -> SparseVector:  # noqa: ANN401 - each engine has a class of its own
+    """The words of a point as an engine gives them back; None for a point without any."""
+    if stored is None:
+        return SparseVector(np.empty(0, np.uint32), np.empty(0, np.float32))
+    return SparseVector(np.asarray(stored.indices, np.uint32), np.asarray(stored.values, np.float32))
 
 
 def schema_error(collection: str, found_dim: int, wanted_dim: int) -> IndexSchemaError:

@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from doc_assets.index.base import (
     WORDS,
     Exclusion,
     VectorStore,
+    bag_of,
     missing_collection,
     schema_error,
 )
@@ -46,6 +48,7 @@ _SCROLL = 2000
 _SEARCH_EFFORT = 128  # HNSW ef; recall@10 is measured by benchmarks.search
 _GRAPH_FROM = 10_000  # points below which the engine scans; no need to start its optimizer
 _VECTORS_FILE = "vectors.json"
+_BEING_MADE, _DROPPED = ".new", ".dropped"
 
 
 class EmbeddedStore(VectorStore):
@@ -77,6 +80,7 @@ class EmbeddedStore(VectorStore):
                 "DOC_ASSETS_STORE_LOCK_TIMEOUT_S sets how long to wait."
             ) from error
         holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+        self._end_killed_rewrites()
 
     @override
     def create(self, collection: str, dim: int) -> None:
@@ -85,9 +89,13 @@ class EmbeddedStore(VectorStore):
             if found != dim:
                 raise schema_error(collection, found, dim)
             return
+        self._make(collection, dim).rename(self._folder(collection))
+
+    def _make(self, collection: str, dim: int, points: Iterable[IndexedPhoto] = ()) -> Path:
+        """The folder of a new collection that still has another name; complete once it has its vectors file."""
         import qdrant_edge as edge
 
-        being_made = self._root / f".{collection}.new"
+        being_made = self._root / f".{collection}{_BEING_MADE}"
         shutil.rmtree(being_made, ignore_errors=True)
         being_made.mkdir()
         vectors = {VECTOR: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)}
@@ -96,10 +104,43 @@ class EmbeddedStore(VectorStore):
             shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors, sparse_vectors=words))
             for field in INDEXED_FIELDS:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
+            n = _write(shard, points)
             shard.flush()
             shard.close()
+        if n >= _GRAPH_FROM:
+            _optimize(being_made)
         write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim}).encode())
-        being_made.rename(self._folder(collection))
+        return being_made
+
+    @override
+    def points(self, collection: str) -> Iterator[IndexedPhoto]:
+        import qdrant_edge as edge
+
+        offset: Any = None
+        while True:
+            request = edge.ScrollRequest(offset=offset, limit=_BATCH, with_payload=True, with_vector=True)
+            with _engine_errors(collection):
+                records, offset = self._shard(collection).scroll(request)
+            yield from (_point_of(record) for record in records)
+            if offset is None:
+                return
+
+    @override
+    def rewrite(self, collection: str) -> None:
+        written = self._make(collection, self.dim(collection), self.points(collection))
+        self.drop(collection)
+        written.rename(self._folder(collection))
+
+    def _end_killed_rewrites(self) -> None:
+        """A complete copy takes the place of a collection that is gone; whatever else was left is removed."""
+        for copy in self._root.glob(f".*{_BEING_MADE}"):
+            place = self._folder(copy.name.removeprefix(".").removesuffix(_BEING_MADE))
+            if not place.exists() and (copy / _VECTORS_FILE).exists():
+                copy.rename(place)
+            else:
+                shutil.rmtree(copy)
+        for gone in self._root.glob(f".*{_DROPPED}"):
+            shutil.rmtree(gone)
 
     @override
     def collections(self) -> list[str]:
@@ -118,7 +159,7 @@ class EmbeddedStore(VectorStore):
         self._close(collection)
         folder = self._folder(collection)
         if folder.exists():
-            gone = self._root / f".{collection}.{uuid.uuid4().hex}.dropped"
+            gone = self._root / f".{collection}.{uuid.uuid4().hex}{_DROPPED}"
             folder.rename(gone)
             shutil.rmtree(gone)
 
@@ -164,12 +205,7 @@ class EmbeddedStore(VectorStore):
             return
         # The optimizer holds the interpreter lock for as long as it works, so it gets a process of its own.
         self._close(collection)
-        command = [sys.executable, "-m", "doc_assets.index.optimize", str(self._folder(collection))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise StoreUnavailableError(
-                f"The search index of {collection} could not be built: {done.stderr.strip()[-500:]}"
-            )
+        _optimize(self._folder(collection))
 
     @override
     def publish(self, alias: str, collection: str) -> None:
@@ -189,16 +225,9 @@ class EmbeddedStore(VectorStore):
 
     @override
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
-        import qdrant_edge as edge
-
         shard = self._shard(collection)
-        for start in range(0, len(points), _BATCH):
-            batch = [
-                edge.Point(point.point_id, _vectors_of(point), payload_row(point.payload))
-                for point in points[start : start + _BATCH]
-            ]
-            with _engine_errors(collection):
-                shard.update(edge.UpdateOperation.upsert_points(batch))
+        with _engine_errors(collection):
+            _write(shard, points)
         self._unflushed[collection] = self._unflushed.get(collection, 0) + len(points)
         if self._unflushed[collection] >= _FLUSH_EVERY:
             with _engine_errors(collection):
@@ -289,6 +318,37 @@ class EmbeddedStore(VectorStore):
         except FileNotFoundError:
             return {}
         return aliases
+
+
+def _write(shard: "EdgeShard", points: Iterable[IndexedPhoto]) -> int:
+    """Upserts points and returns how many."""
+    import qdrant_edge as edge
+
+    n = 0
+    remaining = iter(points)
+    while batch := list(islice(remaining, _BATCH)):
+        rows = [edge.Point(point.point_id, _vectors_of(point), payload_row(point.payload)) for point in batch]
+        shard.update(edge.UpdateOperation.upsert_points(rows))
+        n += len(batch)
+    return n
+
+
+def _optimize(folder: Path) -> None:
+    """Builds the search graph of the collection in a folder, in a process of its own."""
+    command = [sys.executable, "-m", "doc_assets.index.optimize", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StoreUnavailableError(f"The search index in {folder} could not be built: {done.stderr.strip()[-500:]}")
+
+
+def _point_of(record: Any) -> IndexedPhoto:  # noqa: ANN401 - the engine's own record
+    vectors: Any = record.vector
+    return IndexedPhoto(
+        uuid.UUID(str(record.id)),
+        np.asarray(vectors[VECTOR], np.float32),
+        bag_of(vectors.get(WORDS)),
+        payload_from_row(dict(record.payload or {})),
+    )
 
 
 def _vectors_of(point: IndexedPhoto) -> Any:  # noqa: ANN401 - the engine's own union of vectors

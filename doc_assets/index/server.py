@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from doc_assets.index.base import (
     WORDS,
     Exclusion,
     VectorStore,
+    bag_of,
     missing_collection,
     schema_error,
 )
@@ -136,6 +138,66 @@ class ServerStore(VectorStore):
 
         with self._server_errors():
             self._client.delete(collection, models.PointIdsList(points=list(point_ids)), wait=True)
+
+    @override
+    def points(self, collection: str) -> Iterator[IndexedPhoto]:
+        self.dim(collection)
+        offset: Any = None
+        while True:
+            with self._server_errors():
+                records, offset = self._client.scroll(
+                    collection, limit=_BATCH, offset=offset, with_payload=True, with_vectors=True
+                )
+            for record in records:
+                vectors: Any = record.vector
+                yield IndexedPhoto(
+                    uuid.UUID(str(record.id)),
+                    np.asarray(vectors[VECTOR], np.float32),
+                    bag_of(vectors.get(WORDS)),
+                    payload_from_row(record.payload or {}),
+                )
+            if offset is None:
+                return
+
+    @override
+    def rewrite(self, collection: str) -> None:
+        """Copies the collection away, makes it anew and copies it back; a deleted collection leaves no file.
+
+        The alias follows to the copy and back. A mark says that the copy is complete, so that a killed call is ended
+        from it and never from a half one; what was written since then is taken along.
+        """
+        copy, mark = f"{collection}__copy", f"{collection}__copied"
+        is_resumed = self.resolve(mark) == copy
+        if not is_resumed:
+            self.drop(copy)
+            self.create(copy, self.dim(collection))
+        if not is_resumed or collection in self.collections():
+            self._add(collection, copy)
+        self.publish(mark, copy)
+        aliases = [alias for alias in self._aliases_of(collection, copy) if alias != mark]
+        for alias in aliases:
+            self.publish(alias, copy)
+        self.drop(collection)
+        self.create(collection, self.dim(copy))
+        self._add(copy, collection)
+        for alias in (*aliases, mark):
+            self.publish(alias, collection)
+        self.drop(copy)
+
+    def _add(self, source: str, target: str) -> None:
+        remaining = self.points(source)
+        while batch := list(islice(remaining, _BATCH)):
+            self._upsert(target, batch)
+        if self.count(target) < self.count(source):
+            raise StoreUnavailableError(
+                f"{self.count(target)} of {self.count(source)} points of {source} were copied to {target}. "
+                "Was something written meanwhile? Try again."
+            )
+
+    def _aliases_of(self, *collections: str) -> list[str]:
+        with self._server_errors():
+            known = self._client.get_aliases().aliases
+        return sorted(found.alias_name for found in known if found.collection_name in collections)
 
     @override
     def finish(self, collection: str) -> None:

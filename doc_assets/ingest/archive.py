@@ -7,8 +7,8 @@ from upath import UPath
 
 from doc_assets.errors import SetupError
 from doc_assets.index.base import collection_name
-from doc_assets.ledger.documents import Document
 from doc_assets.ledger.ledger import Ledger
+from doc_assets.ledger.rows import Document
 from doc_assets.tables import Stamp, read_stamp
 
 

@@ -11,7 +11,7 @@ from doc_assets.documents.staging import sha256_of, staged_path
 from doc_assets.errors import IndexSchemaError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 from doc_assets.progress import track
 from doc_assets.storage import LEFTOVER_PATTERN, is_local

@@ -11,7 +11,7 @@ from doc_assets.documents.page_text.shards import write_page_texts
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 from doc_assets.photos.base import PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, encode_jpeg

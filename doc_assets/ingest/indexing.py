@@ -9,7 +9,7 @@ from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk, Versions, stamp
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.local_features.shards import read_words
 from doc_assets.progress import track
 from doc_assets.tables import read_stamp

@@ -5,6 +5,7 @@ when there are enough of them or the oldest has waited long enough. All that is 
 a lost cursor, a restart or a second watcher changes nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,6 +57,7 @@ class IntakeReport:
         settling, waiting: see ``IntakeDecision``.
         sealed: keys of the drops sealed now.
         unreadable: folders or files that could not be looked at.
+        forgotten: documents that were forgotten; they are not taken, and nothing is noted of them.
     """
 
     files: int
@@ -63,6 +65,7 @@ class IntakeReport:
     waiting: int
     sealed: tuple[str, ...]
     unreadable: tuple[str, ...]
+    forgotten: int = 0
 
 
 def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of: KeyOf = no_keys) -> IntakeReport:
@@ -72,6 +75,9 @@ def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of:
         FolderUnreachableError: if the folder cannot be listed; nothing is changed then.
     """
     listing = list_documents(inbox, ignore=rules.ignore)
+    forgotten = _forgotten(ledger, listing.files)
+    for path in forgotten:
+        del listing.files[path]
     decision = decide(listing, ledger.intake.inbox(), rules, now)
     ledger.intake.update_inbox(decision.changed, decision.gone)
     sealed = [
@@ -84,8 +90,20 @@ def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of:
         for drop in decision.drops
     ]
     return IntakeReport(
-        len(listing.files), decision.settling, decision.waiting, tuple(sealed), tuple(listing.unreadable)
+        len(listing.files),
+        decision.settling,
+        decision.waiting,
+        tuple(sealed),
+        tuple(listing.unreadable),
+        len(forgotten),
     )
+
+
+def _forgotten(ledger: Ledger, paths: Iterable[str]) -> set[str]:
+    """Those of these paths whose document was forgotten."""
+    named = {path: document_id(real_path(path).name) for path in paths}
+    forgotten = ledger.tombstones.forgotten_documents(set(named.values()))
+    return {path for path, name in named.items() if name in forgotten}
 
 
 def decide(listing: FolderListing, known: dict[str, InboxEntry], rules: IntakeRules, now: datetime) -> IntakeDecision:

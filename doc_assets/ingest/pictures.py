@@ -10,7 +10,7 @@ from doc_assets.documents.names import document_id
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import staged_path
 from doc_assets.ingest.archive import Archive, chunk_of
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photo_at

@@ -8,16 +8,20 @@ from datetime import datetime
 from doc_assets.documents.faults import DocumentState, FaultCode, ReadReport
 from doc_assets.documents.origin import read_origin
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.staging import sha256_of, stage
+from doc_assets.documents.staging import read_staged, sha256_of, stage, staged_path
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
-from doc_assets.ledger.documents import Document, ReadOutcome
+from doc_assets.ledger.rows import Document, ReadOutcome
 from doc_assets.progress import track
 
 STAGE = "documents"
 VERSION = "documents-1"
 _WORST_SHOWN = 50
+_FORGOTTEN = (
+    "A document of this content was forgotten on request, perhaps under another name. It is not taken again; "
+    "`doc-assets forget --allow DOCUMENT`, with the name it was forgotten under, lets it in."
+)
 
 
 @dataclass(slots=True)
@@ -90,14 +94,28 @@ def _is_due(document: Document) -> bool:
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
     sha256 = None
     try:
-        content = read_origin(document.source_path, archive.bulk, reader.limits.max_file_bytes)
+        content = _content(archive, reader, document)
         sha256 = sha256_of(content)
+        if archive.ledger.tombstones.is_forgotten_content(sha256):
+            # Without the digest, which would say what was forgotten.
+            return ReadOutcome(document.id, None, DocumentState.REJECTED, FaultCode.FORGOTTEN, _FORGOTTEN, None)
         if sha256 == known_sha256:
             return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
         stage(archive.bulk, sha256, content)
         return _outcome(document, sha256, reader.read(content))
     except UnreadableDocumentError as error:
         return ReadOutcome(document.id, sha256, DocumentState.REJECTED, error.code, str(error), None)
+
+
+def _content(archive: Archive, reader: DocumentReader, document: Document) -> bytes:
+    """The document's bytes; of one that was read before and whose file is gone, the copy that was made then."""
+    try:
+        return read_origin(document.source_path, archive.bulk, reader.limits.max_file_bytes)
+    except UnreadableDocumentError as error:
+        is_kept = document.sha256 is not None and staged_path(archive.bulk, document.sha256).exists()
+        if error.code != FaultCode.GONE or not is_kept:
+            raise
+        return read_staged(archive.bulk, str(document.sha256))
 
 
 def _outcome(document: Document, sha256: str, report: ReadReport) -> ReadOutcome:

@@ -11,7 +11,7 @@ from doc_assets.documents.folder import FileStat
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
-from doc_assets.documents.origin import fetched_origin
+from doc_assets.documents.origin import fetched_digest, fetched_origin
 from doc_assets.documents.resolving import KeyState
 from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProblem, SourceFile, file_name
 from doc_assets.documents.staging import sha256_of, stage
@@ -53,6 +53,7 @@ class SourceIntake:
         sealed: keys of the drops sealed now.
         drops: every drop that holds one of the documents, oldest first.
         problems: keys that gave no document.
+        forgotten: names of documents that were forgotten; they are not taken, and nothing is noted of them.
     """
 
     source: str = ""
@@ -60,6 +61,7 @@ class SourceIntake:
     sealed: list[str] = field(default_factory=list)
     drops: list[str] = field(default_factory=list)
     problems: list[KeyProblem] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
 
 def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: SealingRules) -> SourceIntake:
@@ -76,7 +78,10 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
     concerned: set[str] = set()
     arrivals = _arrivals(archive, source.files(), rules)
     while part := list(islice(arrivals, rules.drop_max_documents)):
-        files = [given for given in part if not isinstance(given, KeyProblem)]
+        given_files = [given for given in part if not isinstance(given, KeyProblem)]
+        forgotten = _forgotten(archive, [file for file, _ in given_files])
+        done.forgotten += [file.file_name for file, _ in given_files if file.document_id in forgotten]
+        files = [given for given in given_files if given[0].document_id not in forgotten]
         problems = [given for given in part if isinstance(given, KeyProblem)]
         concerned |= _seal(archive, source.name, [file for file, _ in files], now, rules, done)
         archive.ledger.keys.record(source.name, list(_outcomes(files, problems)), now)
@@ -133,6 +138,14 @@ def _seal(
     return drops
 
 
+def _forgotten(archive: Archive, files: Sequence[ArrivedFile]) -> set[str]:
+    """Ids of those documents that were forgotten, by name or, of what an API gave, by content."""
+    tombstones = archive.ledger.tombstones
+    found = tombstones.forgotten_documents({file.document_id for file in files})
+    digests = ((file.document_id, fetched_digest(file.path)) for file in files)
+    return found | {name for name, digest in digests if digest is not None and tombstones.is_forgotten_content(digest)}
+
+
 def _arrivals(
     archive: Archive, given: Iterator[SourceFile | KeyProblem], rules: SealingRules
 ) -> Iterator[Arrival | KeyProblem]:
@@ -159,9 +172,11 @@ def _arrivals(
 def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> ArrivedFile:
     fetched = file.fetch(max_bytes)
     sha256 = sha256_of(fetched.content)
-    stage(archive.bulk, sha256, fetched.content)
     origin = fetched_origin(fetched.origin, sha256)
-    return _arrived(file, display_name(fetched.name), origin, FileStat(len(fetched.content), 0))
+    arrived = _arrived(file, display_name(fetched.name), origin, FileStat(len(fetched.content), 0))
+    if not _forgotten(archive, [arrived]):
+        stage(archive.bulk, sha256, fetched.content)
+    return arrived
 
 
 def _arrived(file: SourceFile, name: str, origin: str, stat: FileStat) -> ArrivedFile:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from doc_assets.documents.staging import staged_path
 from doc_assets.ingest.archive import Archive, chunk_of
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 
 

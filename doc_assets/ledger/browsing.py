@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, text
 
 from doc_assets.ledger.database import Database
-from doc_assets.ledger.documents import Document, read_documents
+from doc_assets.ledger.rows import COLUMNS, Document, read_documents
 from doc_assets.ledger.schema import DocumentRow as Row
 from doc_assets.ledger.schema import Drop, Search, SearchResult
 
@@ -83,12 +83,12 @@ class DocumentBrowser:
         conditions = list(_conditions(wanted))
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(Row).where(*conditions)).scalar_one()
-            return int(total), read_documents(connection, conditions, limit, offset)
+            return int(total), read_documents(connection, _arrivals(conditions).limit(limit).offset(offset))
 
     def arrivals(self, document_id: str) -> list[Document]:
         """Every arrival of a document, oldest first."""
         with self._database.reading() as connection:
-            return read_documents(connection, [Row.document_id == document_id])
+            return read_documents(connection, _arrivals([Row.document_id == document_id]))
 
     def remote_origins(self, states: Sequence[str]) -> list[str]:
         """Origins that are URLs, of arrivals in these states."""
@@ -122,6 +122,11 @@ class DocumentBrowser:
             rank = ranks[file_name]
             found.append(_mention(row, row.top_docs[rank - 1], rank))
         return found
+
+
+def _arrivals(conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Arrivals under all of these conditions, in order of arrival."""
+    return select(*COLUMNS).where(*conditions).order_by(Row.id)
 
 
 def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from doc_assets.errors import LedgerSchemaError, ServiceError
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0006"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 _BUSY_TIMEOUT_MS = 60_000
@@ -76,8 +76,7 @@ class Database:
         from alembic.util import CommandError
 
         with self.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            _lock(connection)
             try:
                 command.upgrade(alembic_config(connection), "head")
             except CommandError as error:
@@ -85,6 +84,38 @@ class Database:
                     f"The ledger's tables have revision {self.revision()}, this program knows up to "
                     f"{SCHEMA_REVISION}. Install the version that wrote them, or restore a backup."
                 ) from error
+
+    def migrate_to(self, revision: str) -> None:
+        """Brings the tables up or down to ``revision``; going down loses what newer tables and columns hold.
+
+        Raises:
+            LedgerSchemaError: if there is no such revision.
+            ServiceError: if the database does not answer.
+        """
+        from alembic import command
+        from alembic.util import CommandError
+
+        known = self.revisions()
+        if revision not in known:
+            raise LedgerSchemaError(f"There is no revision {revision!r}; there are {', '.join(known)}.")
+        now = self.revision()
+        if now is not None and now not in known:
+            raise LedgerSchemaError(f"The tables have revision {now}, which this program does not know.")
+        goes_up = now is None or known.index(revision) > known.index(now)
+        with self.writing() as connection:
+            _lock(connection)
+            try:
+                (command.upgrade if goes_up else command.downgrade)(alembic_config(connection), revision)
+            except CommandError as error:
+                raise LedgerSchemaError(f"The tables were not brought to {revision}: {error}") from error
+
+    def revisions(self) -> list[str]:
+        """Every revision that this program knows, oldest first; ``base`` is an empty database."""
+        from alembic.script import ScriptDirectory
+
+        with self.reading() as connection:
+            scripts = ScriptDirectory.from_config(alembic_config(connection)).walk_revisions()
+        return ["base", *reversed([script.revision for script in scripts])]
 
     def revision(self) -> str | None:
         """The revision of the tables; None for an empty database."""
@@ -97,6 +128,12 @@ class Database:
     def close(self) -> None:
         """Gives all connections back."""
         self.engine.dispose()
+
+
+def _lock(connection: Connection) -> None:
+    """Makes other migrations of this database wait; SQLite has taken its write lock already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
 
 
 def alembic_config(connection: Connection) -> Any:  # noqa: ANN401 - alembic is imported only where it runs

@@ -2,98 +2,16 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.rows import COLUMNS, READABLE, ArchiveCounts, Document, ReadOutcome, in_parts, read_documents
 from doc_assets.ledger.schema import DocumentRow, Drop, DropStage
 
-Key = TypeVar("Key", int, str)
-
-READABLE = ("ok", "partial")
 _PAGE_ROWS = 5000
-_KEYS_A_STATEMENT = 500
-
-_COLUMNS = (
-    DocumentRow.id,
-    DocumentRow.drop_key,
-    DocumentRow.position,
-    DocumentRow.document_id,
-    DocumentRow.file_name,
-    DocumentRow.source_path,
-    DocumentRow.merchant_id,
-    DocumentRow.size_bytes,
-    DocumentRow.mtime_ns,
-    DocumentRow.sha256,
-    DocumentRow.state,
-    DocumentRow.reason_code,
-    DocumentRow.reason,
-    DocumentRow.is_current,
-    DocumentRow.n_pages,
-    DocumentRow.n_photos,
-    DocumentRow.indexed_in,
-    DocumentRow.fields,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A row of ``documents``; see ``schema.DocumentRow``."""
-
-    id: int
-    drop_key: str
-    position: int
-    document_id: str
-    file_name: str
-    source_path: str
-    merchant_id: str | None
-    size_bytes: int
-    mtime_ns: int
-    sha256: str | None
-    state: str
-    reason_code: str | None
-    reason: str | None
-    is_current: bool
-    n_pages: int | None
-    n_photos: int | None
-    indexed_in: str | None
-    fields: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOutcome:
-    """What reading one document came to, as recorded."""
-
-    row_id: int
-    sha256: str | None
-    state: str
-    reason_code: str | None
-    reason: str | None
-    n_pages: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveCounts:
-    """What is in the archive.
-
-    Attributes:
-        arrivals_by_state: every file that ever arrived, by state.
-        superseded: readable arrivals that a newer version replaced.
-        current: documents in the archive.
-        photos: their photos.
-        indexed: current documents whose photos a collection holds, by collection.
-        drops: sealed drops.
-    """
-
-    arrivals_by_state: dict[str, int]
-    superseded: int
-    current: int
-    photos: int
-    indexed: dict[str, int]
-    drops: int
 
 
 class DocumentLedger:
@@ -119,7 +37,7 @@ class DocumentLedger:
 
     def of_chunk(self, drop_key: str, positions: range, *, current_only: bool = False) -> list[Document]:
         """The chunk's documents in order."""
-        query = select(*_COLUMNS).where(
+        query = select(*COLUMNS).where(
             DocumentRow.drop_key == drop_key,
             DocumentRow.position >= positions.start,
             DocumentRow.position < positions.stop,
@@ -127,15 +45,24 @@ class DocumentLedger:
         if current_only:
             query = query.where(DocumentRow.is_current)
         with self._database.reading() as connection:
-            return _documents(connection, query.order_by(DocumentRow.position))
+            return read_documents(connection, query.order_by(DocumentRow.position))
+
+    def with_row_ids(self, row_ids: Sequence[int]) -> list[Document]:
+        """These arrivals in the order of arrival."""
+        found: list[Document] = []
+        with self._database.reading() as connection:
+            for part in in_parts(row_ids):
+                query = select(*COLUMNS).where(DocumentRow.id.in_(part)).order_by(DocumentRow.id)
+                found += read_documents(connection, query)
+        return found
 
     def latest_before(self, document_ids: Sequence[str], row_id: int) -> dict[str, Document]:
         """Of each document the newest readable arrival before row ``row_id``."""
         newest: dict[str, Document] = {}
         with self._database.reading() as connection:
-            for part in _parts(document_ids):
+            for part in in_parts(document_ids):
                 query = (
-                    select(*_COLUMNS)
+                    select(*COLUMNS)
                     .where(
                         DocumentRow.document_id.in_(part),
                         DocumentRow.state.in_(READABLE),
@@ -143,25 +70,25 @@ class DocumentLedger:
                     )
                     .order_by(DocumentRow.id)
                 )
-                newest |= {document.document_id: document for document in _documents(connection, query)}
+                newest |= {document.document_id: document for document in read_documents(connection, query)}
         return newest
 
     def current_with_ids(self, document_ids: Collection[str]) -> dict[str, Document]:
         """Current documents by their ids; unknown ids are left out."""
         found: dict[str, Document] = {}
         with self._database.reading() as connection:
-            for part in _parts(sorted(document_ids)):
-                query = select(*_COLUMNS).where(DocumentRow.document_id.in_(part), DocumentRow.is_current)
-                found |= {document.document_id: document for document in _documents(connection, query)}
+            for part in in_parts(sorted(document_ids)):
+                query = select(*COLUMNS).where(DocumentRow.document_id.in_(part), DocumentRow.is_current)
+                found |= {document.document_id: document for document in read_documents(connection, query)}
         return found
 
     def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
         """Current documents by the digest of their bytes."""
         found: dict[str, list[Document]] = {}
         with self._database.reading() as connection:
-            for part in _parts(digests):
-                query = select(*_COLUMNS).where(DocumentRow.sha256.in_(part), DocumentRow.is_current)
-                for document in _documents(connection, query.order_by(DocumentRow.id)):
+            for part in in_parts(digests):
+                query = select(*COLUMNS).where(DocumentRow.sha256.in_(part), DocumentRow.is_current)
+                for document in read_documents(connection, query.order_by(DocumentRow.id)):
                     found.setdefault(str(document.sha256), []).append(document)
         return found
 
@@ -218,6 +145,33 @@ class DocumentLedger:
                 .values(state="pending")
             )
 
+    def retry(self, drop_keys: Sequence[str] | None, codes: Sequence[str] | None) -> dict[str, list[int]]:
+        """Makes rejected documents count as not yet read, and their drops as incomplete.
+
+        Args:
+            drop_keys: of these drops only.
+            codes: rejected for these reasons only.
+
+        Returns:
+            Ids of their rows by drop, in the order of arrival.
+        """
+        wanted = [DocumentRow.state == "rejected"]
+        if drop_keys is not None:
+            wanted.append(DocumentRow.drop_key.in_(drop_keys))
+        if codes is not None:
+            wanted.append(DocumentRow.reason_code.in_(codes))
+        found: dict[str, list[int]] = {}
+        with self._database.writing() as connection:
+            query = select(DocumentRow.id, DocumentRow.drop_key).where(*wanted)
+            rows = connection.execute(query.order_by(DocumentRow.id)).all()
+            for row_id, drop_key in rows:
+                found.setdefault(drop_key, []).append(row_id)
+            for part in in_parts([row.id for row in rows]):
+                connection.execute(update(DocumentRow).where(DocumentRow.id.in_(part)).values(state="pending"))
+            for part in in_parts(list(found)):
+                connection.execute(delete(DropStage).where(DropStage.drop_key.in_(part)))
+        return found
+
     def stale_drops(self, versions: dict[str, str]) -> list[str]:
         """Drops for which a stage is missing or was completed with another version, oldest first.
 
@@ -238,9 +192,9 @@ class DocumentLedger:
         """Every current document in the order of arrival, a page in memory at a time."""
         last = 0
         while True:
-            query = select(*_COLUMNS).where(DocumentRow.is_current, DocumentRow.id > last)
+            query = select(*COLUMNS).where(DocumentRow.is_current, DocumentRow.id > last)
             with self._database.reading() as connection:
-                page = _documents(connection, query.order_by(DocumentRow.id).limit(_PAGE_ROWS))
+                page = read_documents(connection, query.order_by(DocumentRow.id).limit(_PAGE_ROWS))
             yield from page
             if len(page) < _PAGE_ROWS:
                 return
@@ -277,9 +231,9 @@ class DocumentLedger:
 
     def of_drop(self, drop_key: str, states: Sequence[str], limit: int) -> list[Document]:
         """At most ``limit`` of the drop's documents in these states, in order."""
-        query = select(*_COLUMNS).where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
+        query = select(*COLUMNS).where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
         with self._database.reading() as connection:
-            return _documents(connection, query.order_by(DocumentRow.position).limit(limit))
+            return read_documents(connection, query.order_by(DocumentRow.position).limit(limit))
 
     def sample_indexed(self, places: Sequence[float]) -> list[Document]:
         """For every place in [0, 1) between the first and the last arrival, the next current document with photos.
@@ -295,9 +249,9 @@ class DocumentLedger:
                 return []
             starts = [first + int(place * (last - first + 1)) for place in places]
             return [
-                _documents(
+                read_documents(
                     connection,
-                    select(*_COLUMNS).where(indexed, DocumentRow.id >= start).order_by(DocumentRow.id).limit(1),
+                    select(*COLUMNS).where(indexed, DocumentRow.id >= start).order_by(DocumentRow.id).limit(1),
                 )[0]
                 for start in starts
             ]
@@ -317,9 +271,9 @@ class DocumentLedger:
         """The newest arrival from each of these source paths."""
         newest: dict[str, Document] = {}
         with self._database.reading() as connection:
-            for part in _parts(paths):
-                query = select(*_COLUMNS).where(DocumentRow.source_path.in_(part)).order_by(DocumentRow.id)
-                newest |= {document.source_path: document for document in _documents(connection, query)}
+            for part in in_parts(paths):
+                query = select(*COLUMNS).where(DocumentRow.source_path.in_(part)).order_by(DocumentRow.id)
+                newest |= {document.source_path: document for document in read_documents(connection, query)}
         return newest
 
     def states_of_drop(self, drop_key: str) -> Counter[str]:
@@ -373,7 +327,7 @@ def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
 
     The rule looks at nothing but arrival order, so that drops may be processed in any order, again and at once.
     """
-    for part in _parts(row_ids):
+    for part in in_parts(row_ids):
         touched = select(DocumentRow.document_id).where(DocumentRow.id.in_(part))
         newest = (
             select(func.max(DocumentRow.id))
@@ -385,21 +339,3 @@ def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
         connection.execute(
             update(DocumentRow).where(DocumentRow.id.in_(newest), ~DocumentRow.is_current).values(is_current=True)
         )
-
-
-def _documents(connection: Connection, query: Select[Any]) -> list[Document]:
-    return [Document(*row) for row in connection.execute(query)]
-
-
-def read_documents(
-    connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int | None = None, offset: int = 0
-) -> list[Document]:
-    """Arrivals under all of these conditions, in order of arrival."""
-    query = select(*_COLUMNS).where(*conditions).order_by(DocumentRow.id)
-    return _documents(connection, query.limit(limit).offset(offset))
-
-
-def _parts(values: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """``values`` in pieces that fit into one statement's parameters."""
-    for start in range(0, len(values), _KEYS_A_STATEMENT):
-        yield values[start : start + _KEYS_A_STATEMENT]

@@ -1,5 +1,6 @@
 """The ledger as one object: open it, use its parts, close it."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from doc_assets.ledger.intake import IntakeLedger
 from doc_assets.ledger.keys import KeyLedger
 from doc_assets.ledger.page_texts import PageTextLedger
 from doc_assets.ledger.searches import SearchLedger
+from doc_assets.ledger.tombstones import TombstoneLedger
 
 
 class Ledger:
@@ -22,20 +24,27 @@ class Ledger:
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
         browsing: single documents and their traces, for people.
+        tombstones: that documents were forgotten.
+        database: all of it, for what concerns every table.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, forgotten_key: Path | None = None) -> None:
+        self.database = database
         self.intake = IntakeLedger(database)
         self.documents = DocumentLedger(database)
         self.searches = SearchLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.browsing = DocumentBrowser(database)
+        self.tombstones = TombstoneLedger(database, forgotten_key)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, forgotten_key: Path | None = None) -> Self:
         """The ledger at an SQLAlchemy URL, its tables made or brought up to date.
+
+        Args:
+            url: of the database.
+            forgotten_key: file of the key of tombstones; needed by whoever takes in or forgets documents.
 
         Raises:
             ServiceError: if the database does not answer.
@@ -43,11 +52,11 @@ class Ledger:
         """
         database = Database(url)
         database.migrate()
-        return cls(database)
+        return cls(database, forgotten_key)
 
     def close(self) -> None:
         """Gives its connections back."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

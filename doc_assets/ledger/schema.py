@@ -153,6 +153,8 @@ class Search(Base):
     collection: Mapped[str] = mapped_column(Text)
     n_indexed_photos: Mapped[int] = mapped_column(Integer)
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
+    requested_by: Mapped[str | None] = mapped_column(Text)
+    global_top_docs: Mapped[list[str] | None] = mapped_column(Json)
 
 
 class SearchResult(Base):
@@ -190,3 +192,13 @@ class PageTextRow(Base):
     confidence: Mapped[float] = mapped_column(Float)
     quarter_turns: Mapped[int] = mapped_column(Integer)
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Tombstone(Base):
+    """That something was forgotten: keyed digests that say nothing without the key in the home."""
+
+    __tablename__ = "tombstones"
+
+    mark: Mapped[str] = mapped_column(Text, primary_key=True)
+    document_mark: Mapped[str] = mapped_column(Text, primary_key=True)
+    forgotten_at: Mapped[datetime] = mapped_column(UtcDateTime)

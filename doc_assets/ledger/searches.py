@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Text, and_, cast, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.rows import in_parts
 from doc_assets.ledger.schema import Search, SearchResult
 
 
@@ -23,6 +24,7 @@ class SearchRecord:
     collection: str
     n_indexed_photos: int
     settings: dict[str, Any]
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class ResultRecord:
         return None if probability is None else float(probability)
 
 
+def global_top_docs(results: Sequence[ResultRecord], top_doc: int | None) -> list[str]:
+    """Documents by their best photo pair over all queries: the most probable, if pairs were verified, then similar."""
+    best: dict[str, tuple[float, float]] = {}
+    for result in results:
+        for found in result.top_docs:
+            pairs = [(pair["probability"] or 0.0, pair["similarity"]) for pair in found["matches"]]
+            score = (1.0, 1.0) if found["exact_duplicate"] else max(pairs, default=(0.0, 0.0))
+            best[found["document"]] = max(score, best.get(found["document"], (-1.0, -1.0)))
+    return sorted(best, key=lambda document: (*(-value for value in best[document]), document))[:top_doc]
+
+
 class SearchLedger:
     """The tables ``searches`` and ``search_results``."""
 
@@ -86,6 +99,7 @@ class SearchLedger:
             "collection": record.collection,
             "n_indexed_photos": record.n_indexed_photos,
             "settings": record.settings,
+            "requested_by": record.requested_by,
         }
         with self._database.writing() as connection:
             known = connection.execute(
@@ -146,10 +160,39 @@ class SearchLedger:
             changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
             connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed), rows)
 
-    def finish(self, search_id: str, now: datetime) -> None:
-        """Files that a search is complete."""
+    def naming(self, words: Sequence[str]) -> list[str]:
+        """Searches with a result that holds one of these words, as query or as match, in the order they began."""
+        columns = (
+            SearchResult.query_document,
+            cast(SearchResult.top_docs, Text),
+            cast(SearchResult.legacy, Text),
+            SearchResult.error,
+        )
+        # JSON escapes what is not ASCII on one database and not on the other.
+        spelt = {spelling for word in words for spelling in (word, json.dumps(word)[1:-1])}
+        holds = or_(*(column.contains(word, autoescape=True) for column in columns for word in sorted(spelt)))
+        query = (
+            select(Search.search_id)
+            .where(Search.search_id.in_(select(SearchResult.search_id).where(holds)))
+            .order_by(Search.started_at, Search.search_id)
+        )
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def remove(self, search_id: str, query_documents: Sequence[str]) -> None:
+        """Removes results of a search."""
         with self._database.writing() as connection:
-            connection.execute(update(Search).where(Search.search_id == search_id).values(finished_at=now))
+            for part in in_parts(query_documents):
+                gone = and_(SearchResult.search_id == search_id, SearchResult.query_document.in_(part))
+                connection.execute(delete(SearchResult).where(gone))
+
+    def finish(self, search_id: str, now: datetime) -> None:
+        """Files that a search is complete, and the documents that stand out over all its queries."""
+        best = global_top_docs(self.results(search_id), self.get(search_id).settings.get("top_doc"))
+        with self._database.writing() as connection:
+            connection.execute(
+                update(Search).where(Search.search_id == search_id).values(finished_at=now, global_top_docs=best)
+            )
 
     def get(self, search_id: str) -> SearchRecord:
         """The search of that id.
@@ -166,6 +209,7 @@ class SearchLedger:
                     Search.collection,
                     Search.n_indexed_photos,
                     Search.settings,
+                    Search.requested_by,
                 ).where(Search.search_id == search_id)
             ).one_or_none()
         if row is None:

@@ -19,7 +19,7 @@ _LEFTOVER_DAYS = 1
 """A writer that is alive finishes or is killed long before."""
 _RUN_LOGS = tuple(f"*/compute_logs/*.{end}" for end in ("out", "err", "complete"))
 _TICK_LOGS = tuple(f"__repository__/*/*.{end}" for end in ("out", "err", "complete"))
-_WRITTEN = ("documents", "photos", "embeddings", "local_features")
+_WRITTEN = ("documents", "photos", "embeddings", "local_features", "page_text")
 """Folders of the bulk root; the inbox, which may lie beside them, is never touched."""
 _LEFT_FOLDERS = ("qdrant/.*.dropped", "qdrant/.*.new", "models/.*.new", "models/.*.download")
 _AT_ONCE = 500

@@ -10,19 +10,20 @@ from threadpoolctl import threadpool_limits
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.indexing import require_made_with
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest
+from doc_assets.search.request import SearchRequest, requesting_user
 from doc_assets.search.run import OpenStore, find_twins, published_collection
 from doc_assets.search.verifying import LoadFeatures
 from doc_assets.verification.probability import PairModel
 
 STAGE = "document_matches"
+_DROP = "drop:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,12 @@ class ScreeningReport:
 
 def search_id_of(drop_key: str) -> str:
     """Under which search the ledger holds a drop's matches; screening again replaces them."""
-    return f"drop:{drop_key}"
+    return f"{_DROP}{drop_key}"
+
+
+def drop_of(search_id: str) -> str | None:
+    """The drop whose matches a search holds; None for a search of other documents."""
+    return search_id.removeprefix(_DROP) if search_id.startswith(_DROP) else None
 
 
 def screen_drop(
@@ -85,7 +91,9 @@ def screen_drop(
         n_indexed = store.count(collection)
     search_id = search_id_of(drop_key)
     ledger = archive.ledger
-    done = ledger.searches.resume(SearchRecord(search_id, began, None, collection, n_indexed, asdict(request)))
+    done = ledger.searches.resume(
+        SearchRecord(search_id, began, None, collection, n_indexed, asdict(request), requesting_user())
+    )
     chunks = archive.chunks(drop_key)
     shared = ledger.documents.shared_names(drop_key)
     screened = 0

@@ -15,7 +15,7 @@ from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk, Versions, chunk_of
-from doc_assets.ledger.documents import Document
+from doc_assets.ledger.rows import Document
 from doc_assets.local_features.describer import Describer
 from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg

@@ -9,8 +9,8 @@ import numpy as np
 from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, SparseVector
 from doc_assets.documents.faults import DocumentState
 from doc_assets.embedding.base import Embedder
-from doc_assets.ingest.archive import Archive, Chunk, Versions
-from doc_assets.ledger.documents import Document
+from doc_assets.ingest.archive import Archive, Chunk, Versions, chunk_of
+from doc_assets.ledger.rows import Document
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.shards import read_features
 from doc_assets.parallel import Workers
@@ -49,6 +49,13 @@ class StoredQueries:
             return self._query(document, photos.get(document.document_id, []), described)
 
         return self.threads.map(query, documents)
+
+    def of_document(self, document: Document) -> QueryDocument:
+        """One current document."""
+        chunk = chunk_of(document, self.archive.chunks(document.drop_key))
+        stored = read_photos(self.archive.photo_shard(chunk))
+        photos = [photo for photo in stored if photo.payload.document_id == document.document_id]
+        return self._query(document, photos, self._described(chunk))
 
     def _described(self, chunk: Chunk) -> dict[PhotoKey, Described]:
         rows = read_features(self.archive.feature_shard(chunk, self.versions.features_id))

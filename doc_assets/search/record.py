@@ -108,11 +108,12 @@ def _top_doc(
         "n_matched_photos": match.n_matched_photos(request.rule),
         "exact_duplicate": match.exact_duplicate,
         "same_batch": match.same_batch,
-        "matches": [_pair(pair, query, is_matched=request.rule.holds(pair)) for pair in match.matches],
+        "matches": [pair_entry(pair, query, is_matched=request.rule.holds(pair)) for pair in match.matches],
     }
 
 
-def _pair(pair: PhotoMatch, query: QueryDocument, *, is_matched: bool) -> dict[str, Any]:
+def pair_entry(pair: PhotoMatch, query: QueryDocument, *, is_matched: bool) -> dict[str, Any]:
+    """A photo pair as it stands in ``matches`` of a result."""
     crop = query.photos[pair.query_photo].crop
     entry: dict[str, Any] = {
         "query_page": crop.page_index + 1,

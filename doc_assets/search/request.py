@@ -1,5 +1,7 @@
 """What is asked of a search."""
 
+import getpass
+import os
 from dataclasses import dataclass
 
 from doc_assets.errors import SettingsError
@@ -49,3 +51,11 @@ class SearchRequest:
     def __post_init__(self) -> None:
         if self.top_k < 1 or self.top_doc < 1:
             raise SettingsError(f"top_k and top_doc must be at least 1, got {self.top_k} and {self.top_doc}")
+
+
+def requesting_user() -> str:
+    """Who asks: the user of this process, or its number where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

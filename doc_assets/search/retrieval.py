@@ -63,7 +63,7 @@ def retrieve_from_archive(
         known = store.vectors(collection, list({hit.point_id for hits in merged for hit in hits}))
         for number, word_hits in enumerate(merged):
             for hit in word_hits:
-                found.by_words.append(_seen_best(number, query.photos[number], known[hit.point_id], hit.payload))
+                found.by_words.append(seen_best(number, query.photos[number], known[hit.point_id], hit.payload))
     return found
 
 
@@ -108,7 +108,7 @@ class Batch:
 
     def _matches(self, number: int, photo: QueryPhoto, positions: NDArray[np.intp]) -> Iterator[PhotoMatch]:
         for at in positions:
-            match = _seen_best(number, photo, self._vectors[at], self._payloads[at])
+            match = seen_best(number, photo, self._vectors[at], self._payloads[at])
             yield replace(match, same_batch=True)
 
 
@@ -188,7 +188,7 @@ def _best_of(lists: Sequence[Sequence[Hit]], top_k: int) -> list[Hit]:
     return sorted(best.values(), key=lambda hit: (-hit.similarity, hit.point_id.bytes))[:top_k]
 
 
-def _seen_best(number: int, photo: QueryPhoto, vector: NDArray[np.float32], payload: PhotoPayload) -> PhotoMatch:
+def seen_best(number: int, photo: QueryPhoto, vector: NDArray[np.float32], payload: PhotoPayload) -> PhotoMatch:
     """The pair with the similarity of its best view."""
     similarities = photo.views @ vector
     view = int(similarities.argmax())

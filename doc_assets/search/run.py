@@ -26,7 +26,7 @@ from doc_assets.search.matching import Matcher
 from doc_assets.search.query import PictureSink, QueryDocument, QueryReader
 from doc_assets.search.ranking import Twin
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest
+from doc_assets.search.request import SearchRequest, requesting_user
 from doc_assets.search.retrieval import Batch
 from doc_assets.search.verifying import LoadFeatures
 from doc_assets.verification.probability import PairModel
@@ -112,7 +112,9 @@ def search_documents(
         collection = published_collection(store, alias, wanted)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
-    ledger.searches.start(SearchRecord(search_id, began, None, collection, n_indexed, asdict(request)))
+    ledger.searches.start(
+        SearchRecord(search_id, began, None, collection, n_indexed, asdict(request), requesting_user())
+    )
     read = _read_all(queries, files, kept_by)
     documents = [document for document, _ in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None

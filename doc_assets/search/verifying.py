@@ -66,18 +66,19 @@ def _of_photo(
         if not goes_on:
             yield from (replace(match, probability=model.probability(match.similarity, None)) for match in handful)
             continue
-        looked_at = list(_looked_at(photo, handful, load_features, batch, model))
+        looked_at = list(look_at(photo, handful, load_features, batch, model))
         goes_on = any((match.probability or 0.0) >= _TRUSTED for match in looked_at)
         yield from looked_at
 
 
-def _looked_at(
+def look_at(
     photo: QueryPhoto,
     handful: Sequence[PhotoMatch],
     load_features: LoadFeatures,
     batch: Batch | None,
     model: PairModel,
 ) -> Iterator[PhotoMatch]:
+    """The pairs with what their keypoints say; those whose photo was replaced are left out."""
     known = load_features([match.payload for match in handful if not match.same_batch])
     for match in handful:
         if match.same_batch and batch is not None:

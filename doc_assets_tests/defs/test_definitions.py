@@ -9,6 +9,7 @@ from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
 JOBS = {
+    "forget_documents_job",
     "ingest_drop_job",
     "ingest_key_table_job",
     "maintenance_job",

@@ -124,3 +124,14 @@ def test_file_names_made_from_documents_are_harmless_and_distinct():
     assert names[0] == "N2024_1"
     assert len(set(names)) == len(names)
     assert all("/" not in name and ".." not in name and 0 < len(name) < 310 for name in names)
+
+
+def test_columns_left_out_are_in_none_of_the_files(tmp_path):
+    files = write_results(SEARCH, RESULTS, tmp_path, ["merchant_id", "risk_score", "elapsed_seconds"])
+
+    summary = files.summary.read_text(encoding="utf-8")
+    assert not any(f'"{name}"' in summary for name in ("merchant_id", "risk_score", "elapsed_seconds"))
+    header = files.table_csv.read_text(encoding="utf-8-sig").splitlines()[0]
+    sheet = openpyxl.load_workbook(files.table_xlsx).active
+    wanted = [name for name in COLUMNS if name not in {"merchant_id", "risk_score", "elapsed_seconds"}]
+    assert header.replace('"', "").split(",") == [cell.value for cell in sheet[1]] == wanted

@@ -100,3 +100,29 @@ def test_a_large_collection_gets_a_search_graph_that_finds_what_a_scan_finds(tmp
         for graph, scan in zip(by_graph, by_scan, strict=True)
     ]
     assert np.mean(shared) >= 9.5
+
+
+def test_a_rewritten_collection_keeps_no_byte_of_a_deleted_point(tmp_path):
+    store = EmbeddedStore(tmp_path)
+    some = [_named(point, f"document-{number:04d}-unmistakable") for number, point in enumerate(points(40))]
+    store.create("c", DIM)
+    store.upsert("c", some)
+    store.finish("c")
+    store.delete("c", [str(some[7].point_id)])
+    store.finish("c")
+    needle = b"document-0007-unmistakable"
+    assert _files_with(tmp_path, needle), "the engine cleans up by itself; the rewrite is needless"
+
+    store.rewrite("c")
+    store.close()
+
+    assert _files_with(tmp_path, needle) == []
+    assert _files_with(tmp_path, b"document-0008-unmistakable")
+
+
+def _named(point, name):
+    return replace(point, payload=replace(point.payload, file_name=name))
+
+
+def _files_with(folder, needle):
+    return [path for path in folder.rglob("*") if path.is_file() and needle in path.read_bytes()]

@@ -262,3 +262,48 @@ def test_vectors_come_back_by_id(store, collection):
 
 def test_a_collection_is_named_after_all_that_fills_it():
     assert collection_name("gist-ab12", "sift-cd34") == "photos__gist-ab12__sift-cd34__v2"
+
+
+def test_a_rewritten_collection_holds_the_same_points_behind_the_same_alias(store, collection):
+    some = points(30)
+    store.upsert(collection, some)
+    alias = f"alias-{collection}"
+    store.publish(alias, collection)
+    store.delete(collection, [str(point.point_id) for point in some[:10]])
+
+    store.rewrite(collection)
+
+    found = {point.point_id: point for point in store.points(collection)}
+    assert found.keys() == {point.point_id for point in some[10:]}
+    for point in some[10:]:
+        assert found[point.point_id].payload == point.payload
+        np.testing.assert_allclose(found[point.point_id].vector, point.vector, atol=1e-6)
+        np.testing.assert_array_equal(found[point.point_id].words.indices, point.words.indices)
+        np.testing.assert_allclose(found[point.point_id].words.values, point.words.values, atol=1e-6)
+    assert store.resolve(alias) == collection
+    assert not [name for name in store.collections() if name.startswith(f"{collection}__")]
+
+
+def test_a_rewrite_that_was_killed_half_way_is_ended(store, collection, monkeypatch):
+    some = points(30)
+    store.upsert(collection, some)
+    whole = type(store).drop
+
+    def killed(self, name):
+        whole(self, name)
+        if name == collection:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(store), "drop", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.rewrite(collection)
+    monkeypatch.undo()
+
+    if isinstance(store, EmbeddedStore):
+        root = store._root
+        store.close()
+        store.__init__(root)
+    else:
+        store.rewrite(collection)
+
+    assert {point.point_id for point in store.points(collection)} == {point.point_id for point in some}

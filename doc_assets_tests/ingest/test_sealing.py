@@ -109,3 +109,14 @@ def test_objects_of_a_store_are_sealed_by_their_address(archive):
     assert [(d.document_id, d.size_bytes) for d in documents] == [("x", 5), ("y", 5)]
     assert all(d.source_path.startswith("memory://") for d in documents)
     assert (len(flat.origins), flat.sealed) == (1, [])
+
+
+def test_forgotten_documents_are_not_taken_and_nothing_is_noted_of_them(archive, keyed, tmp_path):
+    archive.ledger.tombstones._key_file = tmp_path / "forgotten.key"
+    archive.ledger.tombstones.add({"N7THA00100001_1": ["a" * 64]}, NOW)
+
+    done = seal_source(archive, keyed, NOW, SealingRules())
+
+    assert done.forgotten == ["N7THA00100001_1.tif"]
+    documents = archive.ledger.documents.of_chunk(done.sealed[0], range(10))
+    assert [d.document_id for d in documents] == ["N8THA00100001_1", "N7THA00100001_2"]

@@ -1,8 +1,8 @@
 import pytest
 
 from doc_assets.ledger.browsing import DocumentFilter
-from doc_assets.ledger.documents import ReadOutcome
 from doc_assets.ledger.intake import ArrivedFile
+from doc_assets.ledger.rows import ReadOutcome
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets_tests.conftest import NOW
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doc_assets.ledger.documents import ReadOutcome
 from doc_assets.ledger.intake import ArrivedFile
+from doc_assets.ledger.rows import ReadOutcome
 from doc_assets_tests.conftest import NOW
 
 

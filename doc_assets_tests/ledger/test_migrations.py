@@ -73,3 +73,38 @@ def test_an_unreachable_database_is_named_without_its_password():
 
     assert "127.0.0.1" in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+def test_migrations_go_down_and_up_again_with_rows_in_every_table(ledger_url):
+    from alembic import command
+
+    from doc_assets.ledger.intake import ArrivedFile
+    from doc_assets_tests.conftest import NOW
+    from doc_assets_tests.ledger.test_searches import RESULT, SEARCH
+
+    with Ledger.open(ledger_url) as ledger:
+        ledger.intake.seal([ArrivedFile("/in/a.tif", "a.tif", "a", 1, 1)], source="x", now=NOW, chunk_documents=2)
+        ledger.searches.start(SEARCH)
+        ledger.searches.record(SEARCH.search_id, [RESULT])
+        revisions = ["0002", "0004", "0001", "base"]
+        for revision in revisions:
+            with ledger.database.writing() as connection:
+                command.downgrade(alembic_config(connection), revision)
+            if revision != "base":
+                ledger.database.migrate()
+                assert ledger.searches.results(SEARCH.search_id)[0].query_document == RESULT.query_document
+                assert len(ledger.documents.of_chunk(ledger.intake.drop_keys()[0], range(9))) == 1
+        ledger.database.migrate()
+        assert ledger.intake.drop_keys() == []
+
+
+def test_tables_are_brought_up_and_down_by_name(database):
+    assert database.revisions()[0] == "base"
+    for revision in ("0001", SCHEMA_REVISION, "0002"):
+        database.migrate_to(revision)
+        assert database.revision() == revision
+    database.migrate_to("base")
+    assert database.revision() is None
+
+    with pytest.raises(LedgerSchemaError, match="0099"):
+        database.migrate_to("0099")

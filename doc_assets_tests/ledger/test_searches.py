@@ -1,7 +1,9 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from doc_assets.ledger.result_view import EXPORTED, read_results
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets_tests.conftest import NOW
 
@@ -21,9 +23,18 @@ def _result(name, position, score):
         risk_score=0.25,
         flagged=False,
         elapsed_s=0.5,
-        top_docs=[{"document": "best.tif"}],
-        legacy={"threshold_match_count": 1},
-    )
+        top_docs=[
+            {
+                "document": "best.tif", "score": score, "exact_duplicate": False,
+                "matches": [{"page": 2, "photo": 1, "similarity": score, "probability": 0.75}],
+            },
+            {"document": "가맹점.tif", "score": 0.25, "exact_duplicate": True, "matches": []},
+        ],
+        legacy={
+            "threshold_match_count": 1, "fraud_doc_probability": "No", "image_authenticity": {"a_q_0.jpg": "unknown"}
+        },
+        fields={"수신일자": "2024.01.02", "지역": "서울"},
+    )  # fmt: skip
 
 
 def test_results_come_back_in_the_order_of_the_queries(ledger):
@@ -69,3 +80,58 @@ def test_an_unfinished_search_is_resumed_and_a_finished_or_different_one_is_not(
     ledger.searches.finish("run-1", NOW)
     assert ledger.searches.resume(replace(SEARCH, settings={"top_k": 6})) == set()
     assert ledger.searches.results("run-1") == []
+
+
+RESULT = _result("a.tif", 0, 0.5)
+
+
+def test_the_view_shows_the_earlier_systems_columns_in_true_types(ledger):
+    ledger.searches.start(replace(SEARCH, requested_by="kim"))
+    ledger.searches.record("run-1", [_result("b.tif", 1, 0.5), RESULT])
+    ledger.searches.finish("run-1", NOW)
+
+    first, second = read_results(ledger.database)
+
+    assert tuple(first) == EXPORTED
+    assert first == {
+        "run_identifier": "run-1",
+        "requesting_username": "kim",
+        "search_time_stamp": NOW,
+        "query_document": "a.tif",
+        "matched_query_document": "a.tif",
+        "top_similar_docs": {"best.tif": 0.5, "가맹점.tif": 0.25},
+        "threshold_match_count": 1,
+        "sim_img_check": {
+            "best.tif": {"explanatory_db_images": {"best.tif#2/1": 0.5}},
+            "가맹점.tif": {"explanatory_db_images": {}},
+        },
+        "image_authenticity": {"a_q_0.jpg": "unknown"},
+        "fraud_doc_probability": "No",
+        "global_top_docs": ["가맹점.tif", "best.tif"],
+        "사업자등록번호": "123-45",
+        "수신일자": "2024.01.02",
+        "업종명": None,
+        "가맹점상호명": None,
+        "구분": None,
+    }
+    assert second["query_document"] == "b.tif"
+
+
+def test_the_view_can_be_asked_for_searches_and_for_a_time(ledger):
+    for search_id, day in (("run-1", 1), ("run-2", 2)):
+        ledger.searches.start(replace(SEARCH, search_id=search_id, started_at=NOW + timedelta(days=day)))
+        ledger.searches.record(search_id, [RESULT])
+
+    assert [row["run_identifier"] for row in read_results(ledger.database, search_ids=["run-2"])] == ["run-2"]
+    since = NOW + timedelta(days=1, hours=1)
+    assert [row["run_identifier"] for row in read_results(ledger.database, since=since)] == ["run-2"]
+    assert [row["global_top_docs"] for row in read_results(ledger.database)] == [None, None]
+
+
+def test_a_search_without_any_match_has_empty_objects(ledger):
+    ledger.searches.start(SEARCH)
+    ledger.searches.record("run-1", [replace(RESULT, top_docs=[], legacy={})])
+
+    (row,) = read_results(ledger.database)
+
+    assert (row["top_similar_docs"], row["sim_img_check"], row["image_authenticity"]) == ({}, {}, None)

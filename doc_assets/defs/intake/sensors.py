@@ -63,5 +63,6 @@ def _new_drops(context: dg.SensorEvaluationContext, sealed: Sequence[str]) -> li
 def _reason(inbox: Path, report: IntakeReport) -> str:
     return (
         f"{report.files} documents in {inbox}: {report.settling} still being written or just arrived, "
-        f"{report.waiting} waiting for their drop to fill or age, the others are ingested."
+        f"{report.waiting} waiting for their drop to fill or age, the others are ingested"
+        + (f"; {report.forgotten} were forgotten and are not taken." if report.forgotten else ".")
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 PROCESS_TAG = "doc_assets/process"
-_IN_PROGRESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+IN_PROGRESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 _START_TIME_FIELD = 21  # of /proc/<pid>/stat, counted from 0; process numbers are used again
 
 
@@ -27,7 +27,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
         Ids of the runs that were ended. Runs of other hosts are theirs to judge.
     """
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_IN_PROGRESS)):
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
         identity = run.tags.get(PROCESS_TAG)
         if identity is None or not _is_gone(identity):
             continue

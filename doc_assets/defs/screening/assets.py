@@ -98,7 +98,7 @@ def drop_report(
         search = opened.ledger.searches.get(search_id_of(key))
         results = opened.ledger.searches.results(search.search_id)
         pictures = ArchivePictures(opened, decoder)
-        files = write_results(search, results, folder)
+        files = write_results(search, results, folder, search_defaults.remove_columns)
         page = write_reports(search, results, folder, key, PictureSources(pictures, pictures))
     return dg.MaterializeResult(
         metadata={

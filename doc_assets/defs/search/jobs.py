@@ -144,14 +144,18 @@ def match_query_documents(
 
 @dg.op(description="Writes HTML, JSON, CSV and XLSX from the ledger; fails if a query document could not be read.")
 def write_search_results(
-    context: dg.OpExecutionContext, search_id: str, archive: ArchiveResource, reader: ReaderResource
+    context: dg.OpExecutionContext,
+    search_id: str,
+    archive: ArchiveResource,
+    reader: ReaderResource,
+    search_defaults: SearchDefaultsResource,
 ) -> None:
     """Writes the results of a search as files."""
     with step(context), archive.open() as opened, reader.open() as decoder:
         search = opened.ledger.searches.get(search_id)
         results = opened.ledger.searches.results(search_id)
         folder = Path(search.settings["output_folder"])
-        files = write_results(search, results, folder)
+        files = write_results(search, results, folder, search_defaults.remove_columns)
         kept = None if search.settings["privacy_mode"] else QueryPictures(folder)
         title = f"{search.started_at:%Y-%m-%d %H:%M} UTC"
         page = write_reports(search, results, folder, title, PictureSources(kept, ArchivePictures(opened, decoder)))

@@ -1,0 +1,230 @@
+"""``doc-assets explain`` and ``doc-assets extract-photos``."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+from rich.table import Table
+from upath import UPath
+
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.datatypes import Page, PhotoCrop, RgbImage
+from doc_assets.defs.resources import resources_from, versions_in_use
+from doc_assets.documents.names import document_id
+from doc_assets.documents.opening import SourceRequest
+from doc_assets.documents.sources import single_file
+from doc_assets.errors import UnknownDocumentError
+from doc_assets.evidence.extraction import LIST_NAME, ExtractedDocument
+from doc_assets.evidence.extraction import extract_photos as extract
+from doc_assets.evidence.pair_picture import PairPictures, draw_pair
+from doc_assets.evidence.wording import changes
+from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.pictures import ArchivePictures, PageView, page_view
+from doc_assets.ledger.rows import Document
+from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs
+from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.query import QueryDocument, QueryReader
+from doc_assets.search.risk import same_merchant
+from doc_assets.search.run import published_collection, query_files
+from doc_assets.settings import Settings
+from doc_assets.storage import write_atomic
+
+_REASONS = {
+    "matched": "matched",
+    "not_retrieved": "not matched: a search does not see the pair, it is not among the nearest by vector or words",
+    "no_alignment": "not matched: too few keypoints agree on one transform, and similarity alone does not suffice",
+    "not_alike": "not matched: keypoints agree, but the overlap does not look alike, as of two shots of one place",
+    "replaced": "the archive's photo was replaced by a newer version meanwhile",
+}
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Pictures of a query file, in memory."""
+
+    photos: dict[int, RgbImage] = field(default_factory=dict)
+    pages: dict[int, PageView] = field(default_factory=dict)
+
+    def page(self, page: Page) -> None:
+        """Keeps a page, small."""
+        self.pages[page.page_index] = page_view(page.pixels)
+
+    def photo(self, crop: PhotoCrop) -> None:
+        """Keeps a photo."""
+        self.photos[crop.photo_index] = crop.pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Two documents and what is known of every photo pair of theirs.
+
+    Attributes:
+        query, candidate: their names.
+        notes: what holds whatever their photos show.
+        pairs: the most probable first.
+    """
+
+    query: str
+    candidate: str
+    notes: list[str]
+    pairs: list[PairExplanation]
+
+
+def explain(settings: Settings, query: str, candidate: str, picture: Path | None) -> Explanation:
+    """Compares a file or an archived document with an archived one, as a search would.
+
+    Args:
+        settings: of the home.
+        query: path of a file, or id of a document of the archive.
+        candidate: id of a document of the archive.
+        picture: where a picture of the most probable pair goes.
+
+    Raises:
+        UnknownDocumentError: if one of them is not in the archive.
+        UnreadableDocumentError: never; a query that cannot be read is explained by its error.
+    """
+    tools = resources_from(settings)
+    embedder, describer, cutter = tools["embedder"].load(), tools["describer"].load(), tools["photo_cutter"].load()
+    versions = versions_in_use(tools["photo_cutter"], tools["embedder"], tools["describer"])
+    with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
+        other = _archived(archive, candidate)
+        path = Path(query)
+        kept = _Kept()
+        if path.is_file():
+            asking = QueryReader(
+                reader,
+                cutter.extractor,
+                embedder,
+                describer,
+                cutter.max_side_px,
+                cutter.jpeg_quality,
+                cutter.pages,
+                archive.ledger.page_texts,
+            )
+            asked = asking.read(single_file(path, key_of=tools["sources"].key_of()), kept)
+        else:
+            stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
+            asked = stored.of_document(_archived(archive, query))
+        with tools["vector_store"].open() as store:
+            collection = published_collection(store, tools["vector_store"].alias, versions.collection)
+            pairs = explain_pairs(
+                archive,
+                versions,
+                store,
+                collection,
+                FeatureLookup(archive, versions.features_id),
+                tools["search_defaults"].model(),
+                tools["search_defaults"].request(),
+                asked,
+                other,
+            )
+        if picture is not None and pairs and pairs[0].entry is not None:
+            archived = ArchivePictures(archive, reader)
+            _draw(picture, pairs[0], asked, other, kept if path.is_file() else archived, archived)
+    return Explanation(asked.file_name, other.file_name, _notes(asked, other), pairs)
+
+
+def _archived(archive: Archive, name: str) -> Document:
+    called = document_id(name)
+    found = archive.ledger.documents.current_with_ids([called]).get(called)
+    if found is None:
+        raise UnknownDocumentError(
+            f"{name!r} is neither a file nor a document of the archive. A document's id is its file name without .tif."
+        )
+    return found
+
+
+def _notes(asked: QueryDocument, other: Document) -> list[str]:
+    notes = [asked.error] if asked.error else []
+    if asked.document_id == other.document_id:
+        notes.append("Both have the same id: a document is never matched with itself, nor with its own versions.")
+    if asked.sha256 is not None and asked.sha256 == other.sha256:
+        notes.append("The files are identical byte for byte; this stands first whatever the photos say.")
+    if same_merchant(asked.merchant_id, other.merchant_id):
+        notes.append("Both are of the same merchant: matches are shown and not counted.")
+    if not asked.photos:
+        notes.append("No photo was found on the query's pages.")
+    if other.n_photos == 0:
+        notes.append("The candidate has no photo in the archive.")
+    return notes
+
+
+def _draw(
+    path: Path,
+    pair: PairExplanation,
+    asked: QueryDocument,
+    other: Document,
+    queries: "_Kept | ArchivePictures",
+    archived: ArchivePictures,
+) -> None:
+    entry = pair.entry or {}
+    if isinstance(queries, _Kept):
+        photo, page = queries.photos.get(pair.query_photo), queries.pages.get(entry["query_page"] - 1)
+    else:
+        photo = queries.photo(asked.file_name, pair.query_photo)
+        page = queries.page(asked.file_name, entry["query_page"] - 1)
+    found = archived.photo(other.file_name, pair.photo)
+    if photo is None or found is None:
+        return
+    pictures = PairPictures(photo, found, page, archived.page(other.file_name, entry["page"] - 1))
+    content = io.BytesIO()
+    Image.fromarray(draw_pair(pictures, entry, (asked.file_name, other.file_name))).save(content, "PNG")
+    write_atomic(UPath(path), content.getvalue())
+
+
+def print_explanation(found: Explanation) -> None:
+    """The explanation in words."""
+    out = console()
+    out.print(f"{found.query} against {found.candidate}: {len(found.pairs)} photo pairs.")
+    for note in found.notes:
+        out.print(f"  {note}")
+    table = Table(
+        "query photo", "photo", "similarity", "rank", "inliers", "agreement", "probability", "done", "verdict"
+    )
+    for pair in found.pairs:
+        table.add_row(*_row(pair))
+    if found.pairs:
+        out.print(table)
+        out.print(f"Rank: place among the query photo's neighbours by vector / by words; - is beyond {RANKS}.")
+
+
+def _row(pair: PairExplanation) -> Iterator[str]:
+    entry = pair.entry or {}
+    yield str(pair.query_photo + 1)
+    yield str(pair.photo + 1)
+    yield f"{entry['similarity']:.3f}" if entry else "-"
+    yield f"{pair.vector_rank or '-'} / {pair.words_rank or '-'}"
+    yield str(entry["inliers"]) if entry else "-"
+    yield f"{entry['overlap']['agreement']:.2f}" if "overlap" in entry else "-"
+    yield f"{entry['probability']:.3f}" if entry else "-"
+    yield ", ".join(text.en for text in changes(entry)) if entry and entry["matched"] else ""
+    yield _REASONS[pair.reason]
+
+
+def extract_photos(
+    settings: Settings, folder: Path | None, files: Sequence[Path], output: Path, *, recursive: bool
+) -> bool:
+    """Cuts the photos of documents into files; returns whether every document could be read."""
+    tools = resources_from(settings)
+    asked = SourceRequest(str(folder or ""), recursive)
+    with (
+        tools["sources"].open(asked, complete=True, files_are_named=bool(files)) as opened,
+        tools["reader"].open() as reader,
+        progress_bars(),
+    ):
+        wanted = query_files(opened.sources, files)
+        found = extract(reader, tools["photo_cutter"].load(), wanted, output)
+    _print_extracted(found, output)
+    return all(document.error is None for document in found)
+
+
+def _print_extracted(found: Sequence[ExtractedDocument], output: Path) -> None:
+    out = console()
+    photos = sum(len(document.photos) for document in found)
+    out.print(f"{len(found)} documents, {photos} photos in {output} ({LIST_NAME} says where they stood).")
+    for document in found:
+        if document.error is not None:
+            out.print(f"  {document.document}: {document.state}: {document.error}")

@@ -1,0 +1,111 @@
+"""Photos of any documents as JPEG files beside a list of where they stood; no archive is needed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from upath import UPath
+
+from doc_assets.datatypes import Page
+from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.documents.sources import SourceFile
+from doc_assets.documents.staging import sha256_of
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.evidence.safe_names import safe_stem
+from doc_assets.ingest.cutting import PhotoCutter
+from doc_assets.photos.cutting import cut_photos, encode_jpeg
+from doc_assets.progress import track
+from doc_assets.storage import write_atomic
+
+LIST_NAME = "photos.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedPhoto:
+    """A photo as a file.
+
+    Attributes:
+        file: its name.
+        page: from 1.
+        photo: place in the document, from 0.
+        box: left, top, right, bottom in pixels of the upright page.
+        skew_deg: counter-clockwise angle that it was straightened by.
+        width, height: of the file, in pixels.
+    """
+
+    file: str
+    page: int
+    photo: int
+    box: list[int]
+    skew_deg: float
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class ExtractedDocument:
+    """A document and its photos; ``error`` says why it was not read, or only in part."""
+
+    document: str
+    state: str = "rejected"
+    error: str | None = None
+    photos: list[ExtractedPhoto] = field(default_factory=list)
+
+
+def extract_photos(
+    reader: DocumentReader, cutter: PhotoCutter, files: Sequence[SourceFile], folder: Path
+) -> list[ExtractedDocument]:
+    """Writes ``<document>_page<N>_photo<i>.jpg`` for every photo, and ``photos.json``.
+
+    Args:
+        reader: decodes documents.
+        cutter: finds and cuts photos.
+        files: the documents; their labels name the files.
+        folder: where the files go.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [_extract(reader, cutter, file, folder) for file in track(files, "documents", len(files))]
+    content = json.dumps([asdict(document) for document in found], ensure_ascii=False, indent=1)
+    write_atomic(UPath(folder / LIST_NAME), content.encode("utf-8", "backslashreplace"))
+    return found
+
+
+def _extract(reader: DocumentReader, cutter: PhotoCutter, file: SourceFile, folder: Path) -> ExtractedDocument:
+    found = ExtractedDocument(file.label)
+    stem = safe_stem(file.label)
+
+    def on_page(page: Page) -> None:
+        if pages is not None and not pages.may_show_photos(page):
+            return
+        areas = cutter.extractor.find(page.pixels)
+        crops = cut_photos(page, areas, first_index=len(found.photos), max_side_px=cutter.max_side_px)
+        for crop in crops:
+            name = f"{stem}_page{page.page_index + 1}_photo{crop.photo_index}.jpg"
+            write_atomic(UPath(folder / name), encode_jpeg(crop.pixels, cutter.jpeg_quality))
+            height, width = crop.pixels.shape[:2]
+            found.photos.append(
+                ExtractedPhoto(
+                    file=name,
+                    page=page.page_index + 1,
+                    photo=crop.photo_index,
+                    box=crop.box.as_list(),
+                    skew_deg=round(crop.skew_deg, 3),
+                    width=width,
+                    height=height,
+                )
+            )
+
+    pages = None
+    try:
+        content = file.fetch(reader.limits.max_file_bytes).content
+        if cutter.pages is not None:
+            pages = cutter.pages.of_document(sha256_of(content), None)
+        report = reader.read(content, on_page)
+    except UnreadableDocumentError as error:
+        found.error = f"{error.code}: {error}"
+        return found
+    found.state = str(report.state)
+    if report.reason:
+        found.error = f"{report.reason_code}: {report.reason}"
+    return found

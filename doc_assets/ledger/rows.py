@@ -1,0 +1,103 @@
+"""Rows of ``documents`` as values, and how they are read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select
+
+from doc_assets.ledger.schema import DocumentRow
+
+Key = TypeVar("Key", int, str)
+
+READABLE = ("ok", "partial")
+_KEYS_A_STATEMENT = 500
+
+COLUMNS = (
+    DocumentRow.id,
+    DocumentRow.drop_key,
+    DocumentRow.position,
+    DocumentRow.document_id,
+    DocumentRow.file_name,
+    DocumentRow.source_path,
+    DocumentRow.merchant_id,
+    DocumentRow.size_bytes,
+    DocumentRow.mtime_ns,
+    DocumentRow.sha256,
+    DocumentRow.state,
+    DocumentRow.reason_code,
+    DocumentRow.reason,
+    DocumentRow.is_current,
+    DocumentRow.n_pages,
+    DocumentRow.n_photos,
+    DocumentRow.indexed_in,
+    DocumentRow.fields,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of ``documents``; see ``schema.DocumentRow``."""
+
+    id: int
+    drop_key: str
+    position: int
+    document_id: str
+    file_name: str
+    source_path: str
+    merchant_id: str | None
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None
+    state: str
+    reason_code: str | None
+    reason: str | None
+    is_current: bool
+    n_pages: int | None
+    n_photos: int | None
+    indexed_in: str | None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutcome:
+    """What reading one document came to, as recorded."""
+
+    row_id: int
+    sha256: str | None
+    state: str
+    reason_code: str | None
+    reason: str | None
+    n_pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveCounts:
+    """What is in the archive.
+
+    Attributes:
+        arrivals_by_state: every file that ever arrived, by state.
+        superseded: readable arrivals that a newer version replaced.
+        current: documents in the archive.
+        photos: their photos.
+        indexed: current documents whose photos a collection holds, by collection.
+        drops: sealed drops.
+    """
+
+    arrivals_by_state: dict[str, int]
+    superseded: int
+    current: int
+    photos: int
+    indexed: dict[str, int]
+    drops: int
+
+
+def read_documents(connection: Connection, query: Select[Any]) -> list[Document]:
+    """The rows that a query over ``COLUMNS`` finds."""
+    return [Document(*row) for row in connection.execute(query)]
+
+
+def in_parts(values: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """``values`` in pieces that fit into one statement's parameters."""
+    for start in range(0, len(values), _KEYS_A_STATEMENT):
+        yield values[start : start + _KEYS_A_STATEMENT]

@@ -1,0 +1,135 @@
+"""Why a document was matched with another, or was not: every photo pair of the two."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from doc_assets.datatypes import PhotoKey
+from doc_assets.embedding.shards import read_embeddings
+from doc_assets.index.base import VectorStore
+from doc_assets.ingest.archive import Archive, Versions, chunk_of
+from doc_assets.ledger.rows import Document
+from doc_assets.search.query import QueryDocument
+from doc_assets.search.ranking import PhotoMatch
+from doc_assets.search.record import pair_entry
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.retrieval import retrieve_from_archive, seen_best
+from doc_assets.search.verifying import LoadFeatures, look_at
+from doc_assets.verification.probability import PairModel
+
+RANKS = 100
+"""Neighbours of a query photo among which a candidate's place is told."""
+
+_FEW_INLIERS = 12  # strangers reach 4 to 8 by chance
+
+Reason = Literal["matched", "not_retrieved", "no_alignment", "not_alike", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class PairExplanation:
+    """What is known of one photo pair.
+
+    Attributes:
+        entry: as in a result's ``matches``; None if the archive's photo was replaced meanwhile.
+        query_photo, photo: places in their documents, from 0.
+        vector_rank, words_rank: place among the query photo's neighbours in the archive, from 1; None beyond a hundred.
+        would_be_looked_at: whether a search with the request's ``top_k`` gets to see the pair.
+        reason: why it was matched or not; the first of the ways in which it fails.
+    """
+
+    entry: dict[str, Any] | None
+    query_photo: int
+    photo: int
+    vector_rank: int | None
+    words_rank: int | None
+    would_be_looked_at: bool
+    reason: Reason
+
+    @property
+    def probability(self) -> float:
+        """That both show the same shot; 0 if it is not known."""
+        return float(self.entry["probability"]) if self.entry is not None else 0.0
+
+
+def explain_pairs(
+    archive: Archive,
+    versions: Versions,
+    store: VectorStore,
+    collection: str,
+    load_features: LoadFeatures,
+    model: PairModel,
+    request: SearchRequest,
+    query: QueryDocument,
+    candidate: Document,
+) -> list[PairExplanation]:
+    """Every pair of a query photo and a photo of the candidate, the most probable first.
+
+    Args:
+        archive: where the candidate's photos are.
+        versions: what they are made with.
+        store: what a search would ask.
+        collection: in the store.
+        load_features: finds the keypoints of archive photos.
+        model: judges pairs.
+        request: how a search would ask.
+        query: the query document.
+        candidate: a current document of the archive.
+    """
+    found = retrieve_from_archive(store, collection, query, RANKS, use_words=request.use_words)
+    ranks = _ranks(found.by_vector), _ranks(found.by_words)
+    explained = []
+    for number, photo in enumerate(query.photos):
+        matches = list(_pairs(archive, versions, query, number, candidate))
+        seen = {match.payload.key: match for match in look_at(photo, matches, load_features, None, model)}
+        for match in matches:
+            places = tuple(rank.get((number, match.payload.key)) for rank in ranks)
+            explained.append(_explained(query, match, seen.get(match.payload.key), places, request))
+    return sorted(explained, key=lambda pair: (-pair.probability, pair.query_photo, pair.photo))
+
+
+def _pairs(
+    archive: Archive, versions: Versions, query: QueryDocument, number: int, candidate: Document
+) -> Iterator[PhotoMatch]:
+    chunk = chunk_of(candidate, archive.chunks(candidate.drop_key))
+    for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
+        if row.payload.document_id == candidate.document_id:
+            yield seen_best(number, query.photos[number], row.vector, row.payload)
+
+
+def _ranks(ranked: Sequence[PhotoMatch]) -> dict[tuple[int, PhotoKey], int]:
+    """Place of every pair within its query photo, from 1."""
+    places: dict[tuple[int, PhotoKey], int] = {}
+    counts: dict[int, int] = {}
+    for match in ranked:
+        if match.pair not in places:
+            counts[match.query_photo] = counts.get(match.query_photo, 0) + 1
+            places[match.pair] = counts[match.query_photo]
+    return places
+
+
+def _explained(
+    query: QueryDocument,
+    match: PhotoMatch,
+    seen: PhotoMatch | None,
+    places: tuple[int | None, ...],
+    request: SearchRequest,
+) -> PairExplanation:
+    is_near = any(place is not None and place <= request.top_k for place in places)
+    is_matched = seen is not None and request.rule.holds(seen)
+    reason: Reason = "matched"
+    if seen is None:
+        reason = "replaced"
+    elif not is_near:
+        reason = "not_retrieved"
+    elif not is_matched:
+        few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
+        reason = "no_alignment" if few else "not_alike"
+    return PairExplanation(
+        entry=None if seen is None else pair_entry(seen, query, is_matched=is_matched),
+        query_photo=match.query_photo,
+        photo=match.payload.photo_index,
+        vector_rank=places[0],
+        words_rank=places[1],
+        would_be_looked_at=is_near,
+        reason=reason,
+    )
