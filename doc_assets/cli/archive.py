@@ -9,7 +9,7 @@ import typer
 from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Archive")
 def build_image_index(
     folder: Folder = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
@@ -33,7 +33,7 @@ def build_image_index(
             raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Archive")
 def screen(
     drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every drop.")] = False,
@@ -46,7 +46,7 @@ def screen(
             raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Archive")
 def status(as_json: AsJson = False) -> None:
     """Show what is in the archive."""
     from doc_assets.commands.status import archive_status, print_status
@@ -59,7 +59,7 @@ def status(as_json: AsJson = False) -> None:
             print_status(settings, found)
 
 
-@app.command()
+@app.command(rich_help_panel="Archive")
 def check(
     read_data: Annotated[
         bool, typer.Option("--read-data", help="Read every staged document and compare its digest.")

@@ -9,7 +9,7 @@ from doc_assets.cli.shell import AsJson, app, command
 from doc_assets.documents.faults import DocumentState
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def list_documents(
     state: Annotated[DocumentState | None, typer.Option(help="Only arrivals in this state.")] = None,
     drop: Annotated[str | None, typer.Option(help="Only of this drop.")] = None,
@@ -32,7 +32,7 @@ def list_documents(
             browse.print_documents(page)
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def show(
     document: Annotated[str, typer.Argument(help="Its id, or its file name.")],
     as_json: AsJson = False,

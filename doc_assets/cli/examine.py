@@ -10,7 +10,7 @@ import typer
 from doc_assets.cli.shell import FAILED, AsJson, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def explain(
     query: Annotated[str, typer.Argument(help="A file, or the id of a document of the archive.")],
     candidate: Annotated[str, typer.Argument(help="Id of a document of the archive.")],
@@ -31,7 +31,7 @@ def explain(
             print_explanation(found)
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def extract_photos(
     output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where photos and photos.json are written.")],
     folder: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder of documents.")] = None,
@@ -50,7 +50,7 @@ def extract_photos(
             raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def retry_rejected(
     drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated. Default: all.")] = None,
     code: Annotated[list[str] | None, typer.Option(help="Reason, e.g. E_TIMEOUT; may be repeated.")] = None,

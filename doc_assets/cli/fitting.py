@@ -8,7 +8,7 @@ import typer
 from doc_assets.cli.shell import app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Models")
 def fit_embedder(
     output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where gist.safetensors is written.")],
     pictures: Annotated[int, typer.Option(min=300, help="Pictures drawn to learn from.")] = 2400,
@@ -20,7 +20,7 @@ def fit_embedder(
         fit(output_folder, pictures)
 
 
-@app.command()
+@app.command(rich_help_panel="Models")
 def fit_words(
     output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where words.safetensors is written.")],
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1200,
@@ -32,7 +32,7 @@ def fit_words(
         fit_codebook(output_folder, pictures)
 
 
-@app.command()
+@app.command(rich_help_panel="Models")
 def fit_probability(
     output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where probability.safetensors is written.")],
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1000,

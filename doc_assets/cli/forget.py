@@ -9,7 +9,7 @@ import typer
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def forget(
     document: Annotated[list[str] | None, typer.Argument(help="Id or file name of a document.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")] = False,

@@ -10,7 +10,7 @@ import typer
 from doc_assets.cli.shell import FAILED, AsJson, SearchRoots, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def resolve_keys(
     key_table: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Key table (.xlsx, .csv, .tsv, .json, .ndjson).")

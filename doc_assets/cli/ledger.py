@@ -11,7 +11,7 @@ import typer
 from doc_assets.cli.shell import FAILED, AsJson, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Operation")
 def migrate(
     to: Annotated[str | None, typer.Option(help="Revision to go to, up or down; default: the newest.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only show the revision; exit 1 if it is another.")] = False,
@@ -31,7 +31,7 @@ def migrate(
             raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Operation")
 def export_results(
     output: Annotated[Path, typer.Option(dir_okay=False, help="File that is written.")],
     output_format: Annotated[str, typer.Option("--format", help="csv, xlsx, json or parquet.")] = "csv",

@@ -11,7 +11,7 @@ from doc_assets.cli.shell import FAILED, AsJson, app, command
 models = typer.Typer(
     no_args_is_help=True, help="Models of the home: add them, list them, compare them with their manifests."
 )
-app.add_typer(models, name="models")
+app.add_typer(models, name="models", rich_help_panel="Models")
 
 
 @models.command()

@@ -11,10 +11,10 @@ from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_er
 from doc_assets.settings import load_settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
-app.add_typer(config, name="config")
+app.add_typer(config, name="config", rich_help_panel="Operation")
 
 
-@app.command()
+@app.command(rich_help_panel="Operation")
 def init(
     home: Annotated[Path | None, typer.Option(file_okay=False, help="Default: DOC_ASSETS_HOME, or appdata.")] = None,
     as_json: AsJson = False,
@@ -30,7 +30,7 @@ def init(
             print_init(report)
 
 
-@app.command()
+@app.command(rich_help_panel="Operation")
 def doctor(as_json: AsJson = False) -> None:
     """Look at everything this program needs, one line each, with what to do; exit 1 if one is red."""
     from doc_assets.commands.doctor import examine, print_lines
@@ -44,7 +44,7 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Operation")
 def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, delete nothing.")] = False,
     as_json: AsJson = False,

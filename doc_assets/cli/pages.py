@@ -10,7 +10,7 @@ import typer
 from doc_assets.cli.shell import FAILED, AsJson, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Documents")
 def find_pages(
     folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with .tif or .tiff documents.")],
     text: Annotated[

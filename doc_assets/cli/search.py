@@ -8,7 +8,7 @@ import typer
 from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command
 
 
-@app.command()
+@app.command(rich_help_panel="Archive")
 def search_doc(
     output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where the results are written.")],
     folder: Folder = None,

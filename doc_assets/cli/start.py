@@ -11,7 +11,7 @@ from doc_assets.cli.shell import FAILED, app, command
 from doc_assets.home import WORKSPACE_FILE
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def demo(
     folder: Annotated[Path | None, typer.Option(file_okay=False, help="Default: demo/ in the home.")] = None,
 ) -> None:
@@ -23,7 +23,7 @@ def demo(
             raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def ui(
     port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
