@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -89,6 +89,10 @@ class Split:
     n_real: int
     queries: list[Picture]
     truth: NDArray[np.int64]
+
+    def of_first(self, n_queries: int | None) -> "Split":
+        """The same with the first queries only; all for None."""
+        return replace(self, queries=self.queries[:n_queries], truth=self.truth[:n_queries])
 
 
 def split(originals: int, negatives: int, distractors: int) -> Split:

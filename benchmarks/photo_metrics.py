@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +46,6 @@ class Ranking:
             n = min(DEPTH, len(where))
             positions[i, :n], scores[i, :n] = where[:n], score[:n]
         return cls(positions, scores)
-
-    def of_first(self, n: int) -> "Ranking":
-        """The same for the first ``n`` queries only."""
-        return Ranking(self.positions[:n], self.scores[:n])
 
 
 def nearest(closeness: NDArray[np.floating], count: int) -> NDArray[np.int64]:
@@ -134,11 +130,6 @@ class Method:
     index_ms: float
     query_ms: float
     n_bytes: float
-
-    def of_first(self, n: int) -> "Method":
-        """The same for the first ``n`` queries only."""
-        rankings = {size: ranking.of_first(n) for size, ranking in self.rankings.items()}
-        return replace(self, rankings=rankings)
 
 
 def quality_tables(

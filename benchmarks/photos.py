@@ -38,6 +38,8 @@ from benchmarks.photo_gallery import (
 from benchmarks.photo_metrics import DEPTH, GROUPS, Method, Ranking, nearest, quality_tables
 from benchmarks.report import Row, arguments, print_table, save
 
+FEW_QUERIES = 1000
+"""Up to so many the results get a file of their own."""
 NO_CHECKPOINT = "not measured: no checkpoint at hand; --checkpoint DIR measures any encoder that transformers loads"
 
 
@@ -65,10 +67,10 @@ class Bench:
         """What ``describe`` makes of the queries, and of the gallery."""
         return self.shelf(folder, describe, is_query=True), self.shelf(folder, describe, is_query=False)
 
-    def shelf(self, folder: Path, describe: Describe, *, is_query: bool, n_first: int | None = None) -> Shelf:
-        """What ``describe`` makes of the queries or of the gallery, or of the first of them."""
+    def shelf(self, folder: Path, describe: Describe, *, is_query: bool) -> Shelf:
+        """What ``describe`` makes of the queries or of the gallery."""
         make = Describing(self.stored(is_query=is_query), describe, is_query)
-        return fill(folder / _role(is_query), self._photos(is_query)[:n_first], make, self.pool)
+        return fill(folder / _role(is_query), self._photos(is_query), make, self.pool)
 
     def stored(self, *, is_query: bool) -> Shelf:
         """The JPEGs of the queries or of the gallery."""
@@ -81,19 +83,17 @@ class Bench:
 def main() -> None:
     options = _options()
     distractors = sorted(set(options.distractors))
-    data = split(options.originals, options.negatives, distractors[-1])
+    data = split(options.originals, options.negatives, distractors[-1]).of_first(options.queries)
     sizes = [data.n_real + n for n in distractors]
     settings = {"originals": options.originals, "negatives": options.negatives, "galleries": sizes, "groups": GROUPS}
+    settings["queries"] = len(data.queries)
     with worker_pool() as pool, threadpool_limits(1):
         bench = Bench(data, sizes, options.work, pool)
         methods: list[Method] = []
-        for measure in (measure_own, partial(measure_encoder, options.checkpoint), measure_hashes):
+        for measure in (measure_own, partial(measure_encoder, options.checkpoint), measure_hashes, measure_keypoints):
             if more := measure(bench):
                 methods += more
                 _report(bench, methods, settings)
-        n_asked = min(options.reranked_queries or len(data.queries), len(data.queries))
-        bench.tables |= compared_with_keypoints(bench, methods, n_asked)
-        _report(bench, methods, settings | {"reranked_queries": n_asked})
 
 
 def _report(bench: Bench, methods: Sequence[Method], settings: Row) -> None:
@@ -103,7 +103,11 @@ def _report(bench: Bench, methods: Sequence[Method], settings: Row) -> None:
     for name, rows in tables.items():
         print(f"\n{name}\n")
         print_table(rows or [{"none": None}])
-    save("photos", settings, [{"table": name, **row} for name, rows in tables.items() for row in rows])
+    save(
+        "photos" if settings["queries"] > FEW_QUERIES else "photos_few_queries",
+        settings,
+        [{"table": name, **row} for name, rows in tables.items() for row in rows],
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -111,10 +115,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--distractors", type=int, nargs="+", default=[0, 2000, 20_000], help="drawn pictures")
     parser.add_argument("--checkpoint", default="", help="folder of an image encoder")
     parser.add_argument(
-        "--reranked-queries",
-        type=int,
-        default=0,
-        help="queries that ORB and SIFT are matched for; default: all, for hours",
+        "--queries", type=int, help="only the first of the shuffled queries: ORB and SIFT take hours for all"
     )
     parser.add_argument("--originals", type=int, default=100, help=argparse.SUPPRESS)
     parser.add_argument("--negatives", type=int, default=50, help=argparse.SUPPRESS)
@@ -236,23 +237,13 @@ def measure_hashes(bench: Bench) -> list[Method]:
     return methods
 
 
-def compared_with_keypoints(bench: Bench, methods: Sequence[Method], n_asked: int) -> dict[str, list[Row]]:
-    """The quality tables of the first ``n_asked`` queries (they are shuffled), with those of keypoint matching."""
-    attack = np.array([query.attack for query in bench.data.queries[:n_asked]])
-    keypoints = measure_keypoints(bench, n_asked)
-    tables = quality_tables(
-        [method.of_first(n_asked) for method in methods] + keypoints, bench.data.truth[:n_asked], attack
-    )
-    return {f"{name}, {n_asked} queries": rows for name, rows in tables.items() if name != "loss with size"}
-
-
-def measure_keypoints(bench: Bench, n_asked: int) -> list[Method]:
-    """Keypoints matched with the best candidates of a hash, for the first ``n_asked`` queries."""
+def measure_keypoints(bench: Bench) -> list[Method]:
+    """Keypoints matched with the best candidates of a hash."""
     if bench.candidates is None:
         return []
     candidates, hashed = bench.candidates
-    described = bench.shelf(pictures_folder(bench.work) / "keypoints", peers.keypoints, is_query=True, n_first=n_asked)
-    reranked = peers.rerank(bench.pool, candidates[:n_asked], bench.stored(is_query=False), described)
+    described = bench.shelf(pictures_folder(bench.work) / "keypoints", peers.keypoints, is_query=True)
+    reranked = peers.rerank(bench.pool, candidates, bench.stored(is_query=False), described)
     methods = []
     for detector, result in reranked.items():
         name = f"{detector.upper()} on {peers.RERANKED} of PDQ"
