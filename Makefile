@@ -1,8 +1,8 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Containers: `make test-stack`, docs/operations.md.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check dev format lock clean
+.PHONY: demo test check dev format lock clean test-stack
 
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
 	@$(BIN)/doc-assets demo
@@ -16,6 +16,18 @@ test: .venv/.installed ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest
 
 check: test
+
+# Takes a Docker engine that answers, or installs one (Debian, root). About ten minutes of it are the images.
+test-stack: .venv/.installed wheelhouse/.filled ## the container stack on a real engine: build, start, ingest, search, access, faults
+	deploy/tests/engine up
+	$(BIN)/pytest deploy/tests
+
+# Without a network, or on a machine whose own index has CPU wheels of torch, images are built from these. Elsewhere:
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make wheelhouse/.filled
+wheelhouse/.filled: requirements.lock
+	rm -f wheelhouse/*.whl
+	$(PYTHON) -m pip wheel --no-input -qq --no-deps --requirement requirements.lock --wheel-dir wheelhouse
+	@touch $@
 
 dev: .venv/.installed ## Dagster's UI, sensor and schedules on the same home as the demo
 	@$(BIN)/doc-assets ui

@@ -18,6 +18,9 @@ from doc_assets.errors import SettingsError
 
 PREFIX = "DOC_ASSETS_"
 ENV_FILE = ".env"
+MACHINE_DIR = Path("/etc/doc-assets")
+"""Settings of a whole machine or container: ``settings.env``, and ``secrets/`` with one file named like its variable in
+small letters. ``.env`` and the environment win over both."""
 
 
 class Settings(BaseSettings):
@@ -301,7 +304,8 @@ def load_settings() -> Settings:
         SettingsError: if a variable is unknown or has a value out of range; names each one.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    given = {**dotenv_values(ENV_FILE), **os.environ}
+    machine_file, secrets = MACHINE_DIR / "settings.env", MACHINE_DIR / "secrets"
+    given = {**dotenv_values(machine_file), **dotenv_values(ENV_FILE), **os.environ}
     unknown = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
     if unknown:
         raise SettingsError(
@@ -309,7 +313,10 @@ def load_settings() -> Settings:
             "Correct its spelling or remove it from the environment or .env."
         )
     try:
-        return Settings()
+        sources: dict[str, Any] = {"_env_file": (machine_file, ENV_FILE)}
+        if secrets.is_dir():
+            sources["_secrets_dir"] = secrets
+        return Settings(**sources)
     except ValidationError as error:
         faults = "; ".join(
             f"{PREFIX}{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from doc_assets import settings as settings_module
 from doc_assets.errors import SettingsError
 from doc_assets.settings import PREFIX, Settings, load_settings
 from doc_assets_tests.shared import PROJECT
@@ -24,6 +25,28 @@ def test_a_misspelt_variable_in_the_env_file_is_refused(monkeypatch, tmp_path):
         load_settings()
 
     assert "OTHER_PROGRAM" not in str(error.value)
+
+
+def test_a_machine_has_settings_and_secrets_of_its_own_and_the_environment_wins(monkeypatch, tmp_path):
+    (tmp_path / "settings.env").write_text("DOC_ASSETS_MAX_PAGES=7\nDOC_ASSETS_FLAG_RISK=0.9\n", encoding="utf-8")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "doc_assets_qdrant_api_key").write_text("from a file\n", encoding="utf-8")
+    monkeypatch.setattr(settings_module, "MACHINE_DIR", tmp_path)
+    monkeypatch.setenv("DOC_ASSETS_FLAG_RISK", "0.25")
+
+    settings = load_settings()
+
+    assert (settings.max_pages, settings.flag_risk) == (7, 0.25)
+    assert settings.qdrant_api_key is not None
+    assert settings.qdrant_api_key.get_secret_value() == "from a file"
+
+
+def test_a_misspelt_variable_in_the_machines_settings_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "settings.env").write_text("DOC_ASSETS_MAX_PAGE=7\n", encoding="utf-8")
+    monkeypatch.setattr(settings_module, "MACHINE_DIR", tmp_path)
+
+    with pytest.raises(SettingsError, match="DOC_ASSETS_MAX_PAGE"):
+        load_settings()
 
 
 def test_a_value_out_of_range_names_variable_and_value(monkeypatch):

@@ -1,0 +1,73 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.tests.stack import PROJECT_DIR, Stack
+from doc_assets.synthesis.corpus import DocumentPlan, draw_corpus, plan_corpus
+
+
+def _revision() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT_DIR, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory) -> Stack:
+    """A stack that is configured and not started."""
+    return Stack(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """A started stack; STACK_KEEP=1 leaves it running."""
+    folder = Path("/var/tmp/doc-assets-test-stack")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    made = Stack(folder, STACK_REVISION=_revision())
+    made.down()
+    made.compose("build", timeout_s=1500)
+    try:
+        made.up()
+        yield made
+    finally:
+        if "STACK_KEEP" not in os.environ:
+            made.down()
+
+
+@pytest.fixture(scope="session")
+def plans() -> list[DocumentPlan]:
+    """Six archive documents; of two incoming ones the first re-uses a photo of the archive."""
+    return plan_corpus(6, ["printed and scanned", None], seed=31)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory, plans) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    draw_corpus(folder, plans, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ingested(stack, corpus, plans):
+    """The stack after the sensor has ingested the archive."""
+    from deploy.tests.stack import wait_for
+
+    stack.drop(sorted((corpus / "archive").iterdir()))
+    wait_for("every archive document read", lambda: _read(stack) == len(list((corpus / "archive").iterdir())), 420)
+    wait_for("runs ended", lambda: not _in_progress(stack), 300)
+    return stack
+
+
+def _read(stack: Stack) -> int:
+    return int(stack.sql("SELECT count(*) FROM documents WHERE state = 'ok' AND indexed_in IS NOT NULL")[0][0])
+
+
+def _in_progress(stack: Stack) -> int:
+    return int(
+        stack.sql("SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')", "dagster")[0][0]
+    )

@@ -1,0 +1,187 @@
+"""What can be said about the stack's files before anything runs."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from deploy.tests.stack import PROJECT_DIR, Stack
+from doc_assets.settings import PREFIX
+
+READS_ENV = re.compile(r"\$\{([A-Z_0-9]+)[}:]")
+NO_READER_IN_COMPOSE = {"COMPOSE_PROFILES"}  # compose itself
+
+
+@pytest.fixture(scope="module")
+def config(files):
+    return files.config()
+
+
+@pytest.fixture(scope="module")
+def run_kwargs(config):
+    context = json.loads(config["services"]["user-code"]["environment"]["DAGSTER_CONTAINER_CONTEXT"])
+    return context["docker"]["container_kwargs"]
+
+
+def _compose_texts() -> str:
+    folder = [*PROJECT_DIR.glob("docker-compose*.yaml"), *(PROJECT_DIR / "deploy" / "compose").glob("*")]
+    return "\n".join(path.read_text(encoding="utf-8") for path in folder)
+
+
+def _named_in_example() -> list[str]:
+    text = (PROJECT_DIR / ".env.example").read_text(encoding="utf-8")
+    return [name for name in re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE) if not name.startswith(PREFIX)]
+
+
+def test_every_stack_variable_of_the_example_has_a_reader_and_every_reader_an_entry():
+    named = _named_in_example()
+    read = set(READS_ENV.findall(_compose_texts()))
+    set_by_files = set(
+        re.findall(
+            r"^([A-Z_]+)=", "\n".join(p.read_text() for p in PROJECT_DIR.glob("deploy/compose/*.env")), re.MULTILINE
+        )
+    )
+
+    assert len(named) == len(set(named))
+    assert set(named) - NO_READER_IN_COMPOSE == read - set_by_files
+
+
+def test_every_file_that_compose_mounts_or_builds_from_exists(config):
+    for service in config["services"].values():
+        if "build" in service:
+            context = PROJECT_DIR / service["build"]["context"]
+            text = (context / service["build"].get("dockerfile", "Dockerfile")).read_text(encoding="utf-8")
+            target = service["build"].get("target")
+            assert target is None or re.search(rf"^FROM .* AS {target}$", text, re.MULTILINE)
+
+
+def test_run_containers_are_hardened_as_services_are(config, run_kwargs):
+    service = config["services"]["user-code"]
+
+    assert run_kwargs["user"] == service["user"] == "10001:10001"
+    assert run_kwargs["read_only"] is service["read_only"] is True
+    assert run_kwargs["cap_drop"] == service["cap_drop"] == ["ALL"]
+    assert run_kwargs["security_opt"] == service["security_opt"] == ["no-new-privileges:true"]
+    assert run_kwargs["log_config"] == {"type": service["logging"]["driver"], "config": service["logging"]["options"]}
+    assert run_kwargs["ulimits"] == [{"name": "core", "soft": 0, "hard": 0}]
+    assert "core" in service["ulimits"]
+    assert run_kwargs["pids_limit"] >= service["pids_limit"]
+    for option in ("nosuid", "nodev"):
+        assert option in run_kwargs["tmpfs"]["/tmp"]
+        assert option in service["tmpfs"][0]
+    assert run_kwargs["mem_limit"]
+    assert run_kwargs["nano_cpus"]
+
+
+def test_run_containers_see_the_volumes_and_the_network_of_the_code_server(config, run_kwargs):
+    service = config["services"]["user-code"]
+    names = {key: volume["name"] for key, volume in config["volumes"].items()}
+    of_service = {
+        f"{names[mount['source']]}:{mount['target']}" + (":ro" if mount.get("read_only") else "")
+        for mount in service["volumes"]
+    }
+    context = json.loads(service["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"]
+
+    assert set(run_kwargs["volumes"]) == of_service
+    assert context["networks"] == [config["networks"][name]["name"] for name in service["networks"]]
+
+
+def test_every_service_is_hardened(config):
+    for name, service in config["services"].items():
+        assert service["user"] not in {"", "0", "root", "0:0"}, name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert int(service["mem_limit"]) > 0, name
+        assert int(service["pids_limit"]) > 0, name
+
+
+def test_only_the_proxy_publishes_a_port_and_every_other_network_is_internal(config):
+    publishing = {name for name, service in config["services"].items() if service.get("ports")}
+    open_networks = {name for name, network in config["networks"].items() if not network.get("internal")}
+
+    assert publishing == {"proxy"}
+    assert open_networks == {"edge"}
+    assert [name for name, service in config["services"].items() if "edge" in (service.get("networks") or {})] == [
+        "proxy"
+    ]
+
+
+def test_only_the_socket_proxy_holds_the_docker_socket_and_only_the_daemon_reaches_it(config):
+    holders = {
+        name
+        for name, service in config["services"].items()
+        for mount in service.get("volumes", [])
+        if mount["type"] == "bind"
+    }
+    reaching = {name for name, service in config["services"].items() if "control" in (service.get("networks") or {})}
+
+    assert holders == {"socket-proxy"}
+    assert reaching == {"socket-proxy", "daemon"}
+
+
+def test_services_wait_for_health_restart_and_have_a_probe(config):
+    for name, service in config["services"].items():
+        once = service["restart"] == "no"
+        assert once or service["restart"] == "unless-stopped"
+        assert once or service["healthcheck"]["test"], name
+        for waited in service.get("depends_on", {}).values():
+            assert waited["condition"] in {"service_healthy", "service_completed_successfully"}, name
+
+
+def test_no_secret_stands_in_the_resolved_compose_file(files, config):
+    text = json.dumps(config)
+
+    for secret in files.secrets.iterdir():
+        assert secret.read_text(encoding="utf-8").strip() not in text, secret.name
+
+
+def test_the_instance_file_is_accepted_and_sets_what_dagster_leaves_off(tmp_path, monkeypatch):
+    instance = yaml.safe_load((PROJECT_DIR / "deploy" / "dagster" / "dagster.yaml").read_text(encoding="utf-8"))
+
+    assert instance["telemetry"] == {"enabled": False}
+    assert instance["run_monitoring"]["enabled"] is True
+    assert instance["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+    assert instance["run_retries"]["enabled"] is True
+    assert instance["retention"]["sensor"]["purge_after_days"]["success"] > 0
+    local = yaml.safe_load((PROJECT_DIR / "dagster.yaml").read_text(encoding="utf-8"))
+    both = (
+        "concurrency",
+        "run_queue",
+        "run_monitoring",
+        "run_retries",
+        "retention",
+        "telemetry",
+        "sensors",
+        "schedules",
+    )
+    stack_monitoring, local_monitoring = dict(instance), dict(local)
+    for key in both:
+        assert stack_monitoring[key] == local_monitoring[key], key
+
+
+@pytest.mark.parametrize("value", ["", "change-me-to-something-long", "short"])
+def test_a_template_password_is_refused(tmp_path, value, files):
+    """The check itself; that nothing starts then is the order of services."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("configure", PROJECT_DIR / "deploy" / "stack" / "configure.py")
+    assert spec is not None and spec.loader is not None
+    configure = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(configure)
+    configure.GIVEN = tmp_path
+    (tmp_path / "ledger_password").write_text(value, encoding="utf-8")
+
+    with pytest.raises(configure.SettingsError, match="ledger_password"):
+        configure._secret("ledger_password")
+
+
+def test_init_changes_nothing_that_is_there(files: Stack):
+    before = {path.name: path.read_bytes() for path in [*files.secrets.iterdir(), files.env_file]}
+
+    said = files.run("deploy/init", "localhost").stdout
+
+    assert "nothing to do" in said
+    assert {path.name: path.read_bytes() for path in [*files.secrets.iterdir(), files.env_file]} == before
