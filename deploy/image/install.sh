@@ -11,10 +11,8 @@ pip() { python3 -m pip --python "$python" "$@"; }
 
 case $1 in
   runtime | dev)
-    python3 /build/dependencies.py "$1" >/tmp/wanted.txt
     # shellcheck disable=SC2086 - two words
-    pip install --no-input --constraint requirements.lock $from --requirement /tmp/wanted.txt
-    rm /tmp/wanted.txt
+    pip install --no-input --constraint requirements.lock $from --requirement "/build/$1.txt"
     ;;
   project)
     # Editable: the project finds dagster.yaml beside its package, and a mounted source replaces it.

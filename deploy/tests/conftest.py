@@ -24,18 +24,20 @@ def files(tmp_path_factory) -> Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
-    """A started stack; STACK_KEEP=1 leaves it running."""
-    folder = Path("/var/tmp/doc-assets-test-stack")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """A started stack; with STACK_KEEP=1 it is left running, and taken over by the next session."""
+    folder, keep = Path("/var/tmp/doc-assets-test-stack"), "STACK_KEEP" in os.environ
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     made = Stack(folder, STACK_REVISION=_revision())
-    made.down()
+    if not keep:
+        made.down()
     made.compose("build", timeout_s=1500)
     try:
         made.up()
         yield made
     finally:
-        if "STACK_KEEP" not in os.environ:
+        if not keep:
             made.down()
 
 

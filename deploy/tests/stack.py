@@ -22,7 +22,7 @@ class Stack:
 
     def __init__(self, folder: Path, files: tuple[str, ...] = ("docker-compose.yaml",), **settings: str) -> None:
         self.folder, self.files = folder, files
-        self.port = _free_port()
+        self.port = _port_of(folder / "stack.env") or _free_port()
         self.secrets = folder / "secrets"
         self.inbox, self.queries = folder / "inbox", folder / "queries"
         self.env_file = folder / "stack.env"
@@ -54,13 +54,16 @@ class Stack:
         text = "\n".join([*kept, *(f"{name}={value}" for name, value in chosen.items())])
         self.env_file.write_text(text + "\n", encoding="utf-8")
 
-    def run(self, *command: str, check: bool = True, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, timeout_s: float = 900, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """A program in the project's folder, its output captured."""
         done = subprocess.run(
             command,
             cwd=PROJECT_DIR,
             env=self.environment,
             capture_output=True,
+            input=given,
             text=True,
             timeout=timeout_s,
             check=False,
@@ -71,11 +74,11 @@ class Stack:
             )
         return done
 
-    def compose(self, *command: str, check: bool = True, timeout_s: float = 900) -> str:
+    def compose(self, *command: str, check: bool = True, timeout_s: float = 900, given: str | None = None) -> str:
         """``docker compose`` on this stack; returns its standard output."""
         files = [argument for file in self.files for argument in ("--file", file)]
         base = ["docker", "compose", "--project-directory", ".", *files, "--env-file", str(self.env_file)]
-        return self.run(*base, *command, check=check, timeout_s=timeout_s).stdout
+        return self.run(*base, *command, check=check, timeout_s=timeout_s, given=given).stdout
 
     def config(self) -> dict[str, Any]:
         """The compose file as compose understands it."""
@@ -85,7 +88,7 @@ class Stack:
     def up(self) -> None:
         """Starts everything and waits until it is healthy."""
         try:
-            self.compose("up", "--detach", "--wait", "--wait-timeout", "420")
+            self.compose("up", "--detach", "--wait", "--wait-timeout", "600")
         except AssertionError as error:
             raise AssertionError(
                 f"{error}\n{self.compose('logs', '--no-color', '--tail', '30', check=False)}"
@@ -167,6 +170,12 @@ def wait_for(what: str, ask: Callable[[], T | None], timeout_s: float = 240) -> 
             return found
         time.sleep(1)
     raise AssertionError(f"{what}: not within {timeout_s:.0f} s, last answer {found!r}")
+
+
+def _port_of(env_file: Path) -> int | None:
+    """The port of a stack that an earlier session left running."""
+    lines = env_file.read_text(encoding="utf-8").splitlines() if env_file.exists() else []
+    return next((int(line.split("=")[1]) for line in lines if line.startswith("STACK_PORT=")), None)
 
 
 def _free_port() -> int:

@@ -26,7 +26,7 @@ def test_the_ui_and_its_queries_work_for_operators(stack):
         )
         program = client.post("/graphql", json=QUERY)
 
-    assert "<title>Dagster</title>" in page.text
+    assert "initialization-data" in page.text
     for answer in (own, program):
         assert answer.json()["data"]["version"]
 
@@ -40,7 +40,7 @@ def test_graphql_by_get_by_form_and_from_another_site_is_refused(stack, prefix):
         refused = [
             client.get(path, params=MUTATION),
             client.get(f"{prefix}/%67raphql", params=MUTATION),
-            client.get(f"{prefix}//graphql", params=MUTATION),
+            client.get(f"https://localhost:{stack.port}{prefix}//graphql", params=MUTATION),
             client.put(path, content=body, headers=json_type),
             client.post(path, data=MUTATION),
             client.post(path, content=body, headers={"Content-Type": "text/plain"}),
@@ -69,7 +69,7 @@ def test_viewers_see_everything_and_change_nothing(stack):
         written = client.post("/view/graphql", json=MUTATION)
         full = [client.get("/"), client.post("/graphql", json=QUERY)]
 
-    assert "<title>Dagster</title>" in page.text
+    assert "initialization-data" in page.text
     assert read.json()["data"]["version"]
     assert written.json()["data"]["deletePipelineRun"]["__typename"] == "UnauthorizedError"
     assert [answer.status_code for answer in full] == [401, 401]
@@ -90,7 +90,7 @@ def test_pages_carry_the_headers_that_dagster_does_not_send(stack):
 
 ASK = """
 import json, sys, urllib.request, urllib.error
-method, path, body = json.loads(sys.argv[1])
+method, path, body = json.load(sys.stdin)
 request = urllib.request.Request("http://socket-proxy:2375" + path, body.encode() if body is not None else None,
                                  {"Content-Type": "application/json"}, method=method)
 try:
@@ -104,7 +104,7 @@ def ask(stack, method: str, path: str, body: object = None) -> int:
     """Status that the daemon gets from the engine behind the socket proxy."""
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     asked = json.dumps([method, path, text])
-    return int(stack.compose("exec", "-T", "daemon", "python", "-c", ASK, asked))
+    return int(stack.compose("exec", "-T", "daemon", "python", "-c", ASK, given=asked))
 
 
 def allowed_body(stack) -> dict:
@@ -113,7 +113,7 @@ def allowed_body(stack) -> dict:
         "Image": "doc-assets:local",
         "User": "10001:10001",
         "Cmd": ["true"],
-        "Labels": {"dagster/run_id": "probe"},
+        "Labels": {"doc_assets/probe": ""},
         "HostConfig": {
             "NetworkMode": f"{name}_data",
             "ReadonlyRootfs": True,
@@ -125,7 +125,11 @@ def allowed_body(stack) -> dict:
 
 
 def test_the_daemon_may_create_what_a_run_needs(stack):
-    assert ask(stack, "POST", "/v1.41/containers/create", allowed_body(stack)) == 201
+    try:
+        assert ask(stack, "POST", "/v1.41/containers/create", allowed_body(stack)) == 201
+    finally:
+        for container in stack.containers("label=doc_assets/probe"):
+            stack.run("docker", "rm", container)
 
 
 @pytest.mark.parametrize(

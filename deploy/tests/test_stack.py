@@ -112,8 +112,8 @@ def test_no_container_runs_as_root_and_none_shows_a_secret(ingested, search_id):
         text = json.dumps(shown)
         assert not [secret for secret in secrets if secret in text], shown["Name"]
         if shown["State"]["Running"]:
-            processes = ingested.run("docker", "top", container, "-eo", "uid").stdout.split()[1:]
-            assert "0" not in processes, shown["Name"]
+            processes = ingested.run("docker", "top", container, "-eo", "pid,uid").stdout.splitlines()[1:]
+            assert "0" not in {line.split()[1] for line in processes}, shown["Name"]
 
 
 def test_no_secret_is_in_an_image_layer(ingested):
