@@ -59,14 +59,17 @@ def ingested(stack, corpus, plans):
     """The stack after the sensor has ingested the archive."""
     from deploy.tests.stack import wait_for
 
-    stack.drop(sorted((corpus / "archive").iterdir()))
-    wait_for("every archive document read", lambda: _read(stack) == len(list((corpus / "archive").iterdir())), 420)
+    files = sorted((corpus / "archive").iterdir())
+    stack.drop(files)
+    wait_for("every archive document read", lambda: _indexed(stack, files) == len(files), 600)
     wait_for("runs ended", lambda: not _in_progress(stack), 300)
     return stack
 
 
-def _read(stack: Stack) -> int:
-    return int(stack.sql("SELECT count(*) FROM documents WHERE state = 'ok' AND indexed_in IS NOT NULL")[0][0])
+def _indexed(stack: Stack, files: list[Path]) -> int:
+    names = ", ".join(f"'{file.name}'" for file in files)
+    where = f"state = 'ok' AND indexed_in IS NOT NULL AND file_name IN ({names})"
+    return int(stack.sql(f"SELECT count(*) FROM documents WHERE {where}")[0][0])
 
 
 def _in_progress(stack: Stack) -> int:
