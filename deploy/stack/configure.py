@@ -17,7 +17,8 @@ GIVEN = Path("/run/secrets")
 MIGRATE_DIR = Path("/etc/doc-assets-migrate")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
-OPTIONAL = {"qdrant_api_key"}
+OF_SETTINGS = ("qdrant_api_key", "document_api_key")
+"""Secrets that are settings too; all may be empty."""
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         _refuse_secrets_in_settings()
         database = {name: _secret(name) for name in ("dagster_password", "ledger_password", "ledger_migrator_password")}
-        qdrant_key = _secret("qdrant_api_key")
+        of_settings = {name: _secret(name) for name in OF_SETTINGS}
         (MACHINE_DIR / "secrets").mkdir(exist_ok=True, mode=0o700)
         _write(MACHINE_DIR / "settings.env", _settings())
         _write(
@@ -38,7 +39,11 @@ def main() -> int:
             _pgpass("dagster", "dagster", database["dagster_password"])
             + _pgpass("doc_assets", "ledger_migrator", database["ledger_migrator_password"]),
         )
-        _write(MACHINE_DIR / "secrets" / f"{PREFIX}QDRANT_API_KEY".lower(), qdrant_key)
+        for name, value in of_settings.items():
+            path = MACHINE_DIR / "secrets" / f"{PREFIX}{name}".lower()
+            path.unlink(missing_ok=True)
+            if value:
+                _write(path, value)
         load_settings()
     except SettingsError as error:
         sys.stderr.write(f"configure: {error}\n")
@@ -47,11 +52,13 @@ def main() -> int:
 
 
 def _refuse_secrets_in_settings() -> None:
-    if os.environ.get(f"{PREFIX}QDRANT_API_KEY"):
-        raise SettingsError(
-            f"{PREFIX}QDRANT_API_KEY stands in .env, where every process and `docker inspect` shows it. Put it into "
-            "secrets/qdrant_api_key and remove the line."
-        )
+    for name in OF_SETTINGS:
+        variable = f"{PREFIX}{name.upper()}"
+        if os.environ.get(variable):
+            raise SettingsError(
+                f"{variable} stands in .env, where every process and `docker inspect` shows it. Put it into "
+                f"secrets/{name} and remove the line."
+            )
 
 
 def _secret(name: str) -> str:
@@ -59,7 +66,7 @@ def _secret(name: str) -> str:
     if not path.is_file():
         raise SettingsError(f"The secret file secrets/{name} is missing. Run deploy/init, which makes it.")
     value = path.read_text(encoding="utf-8").strip()
-    if not value and name in OPTIONAL:
+    if not value and name in OF_SETTINGS:
         return value
     if len(value) < MIN_SECRET or any(word in value.lower() for word in TEMPLATE_WORDS) or not value.isprintable():
         raise SettingsError(

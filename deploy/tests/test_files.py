@@ -154,6 +154,7 @@ def test_the_instance_file_is_accepted_and_sets_what_dagster_leaves_off(tmp_path
         "run_retries",
         "retention",
         "telemetry",
+        "python_logs",
         "sensors",
         "schedules",
     )
@@ -176,6 +177,20 @@ def test_a_template_password_is_refused(tmp_path, value, files):
 
     with pytest.raises(configure.SettingsError, match="ledger_password"):
         configure._secret("ledger_password")
+
+
+def test_every_secret_of_the_settings_has_a_file_and_is_refused_in_the_settings():
+    from pydantic import SecretStr
+
+    from doc_assets.settings import Settings
+
+    secret = {
+        name for name, field in Settings.model_fields.items() if field.annotation in {SecretStr, SecretStr | None}
+    }
+    text = (PROJECT_DIR / "deploy" / "stack" / "configure.py").read_text(encoding="utf-8")
+    named = set(re.findall(r'"(\w+)"', re.search(r"OF_SETTINGS = \((.*?)\)", text).group(1)))
+
+    assert named == secret - {"ledger_url"}  # it names a passfile
 
 
 def test_init_changes_nothing_that_is_there(files: Stack):
