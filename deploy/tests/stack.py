@@ -128,6 +128,12 @@ class Stack:
         """What stands in a secret file."""
         return (self.secrets / name).read_text(encoding="utf-8").strip()
 
+    def passwords(self) -> list[str]:
+        """Every password and key that must show nowhere."""
+        names = [path.name for path in self.secrets.iterdir() if path.name.endswith(("password", "api_key"))]
+        found = [self.secret(name) for name in names]
+        return [secret for secret in found if secret]
+
     def client(self, user: str | None = "operator") -> httpx.Client:
         """An HTTPS client that trusts the stack's certificate, logged in or not."""
         return httpx.Client(

@@ -97,9 +97,7 @@ def test_containers_of_runs_are_hardened_as_those_of_services_are(ingested, sear
 
 
 def test_no_container_runs_as_root_and_none_shows_a_secret(ingested, search_id):
-    secrets = [
-        ingested.secret(path.name) for path in ingested.secrets.iterdir() if path.name.endswith(("password", "key"))
-    ]
+    secrets = ingested.passwords()
     containers = [
         *ingested.containers(f"label=com.docker.compose.project={ingested.config()['name']}"),
         *ingested.run_containers(),
@@ -117,7 +115,7 @@ def test_no_container_runs_as_root_and_none_shows_a_secret(ingested, search_id):
 
 
 def test_no_secret_is_in_an_image_layer(ingested):
-    secrets = [ingested.secret(path.name) for path in ingested.secrets.iterdir() if path.name.endswith("password")]
+    secrets = ingested.passwords()
     for image in ("doc-assets:local", "doc-assets-proxy:local", "doc-assets-postgres:local"):
         history = ingested.run("docker", "history", "--no-trunc", image).stdout
         assert not [secret for secret in secrets if secret in history]
