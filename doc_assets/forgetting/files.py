@@ -1,5 +1,6 @@
 """Names and contents in any file: found, overwritten in place in logs."""
 
+import contextlib
 import gzip
 import mmap
 import zipfile
@@ -10,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from upath import UPath
 
 from doc_assets.forgetting.needles import Needles, Trace
 
@@ -68,6 +70,22 @@ def _overwrite_packed(path: Path, needles: Needles) -> int:
     return len(spans)
 
 
+def find_in_store(root: UPath, needles: Needles) -> Iterator[Trace]:
+    """Traces below a folder of object storage; every object is read."""
+    for path in sorted(root.rglob("*"), key=str):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        parts = [content]
+        if path.suffix == ".parquet":
+            with contextlib.suppress(pa.ArrowInvalid):  # not what its name says; its bytes are looked at
+                parts += _columns(pa.BufferReader(content))
+        if needles.is_in_text(path.name):
+            yield Trace(str(path), "its name")
+        elif found := next(filter(None, map(needles.is_in, parts)), None):
+            yield Trace(str(path), found)
+
+
 def _contents(path: Path) -> Iterator[Any]:
     """What a file holds, in pieces that no word is divided between."""
     if path.stat().st_size == 0:
@@ -87,8 +105,8 @@ def _contents(path: Path) -> Iterator[Any]:
         return  # not what its name says; its bytes were looked at
 
 
-def _columns(path: Path) -> Iterator[bytes]:
-    with pq.ParquetFile(path, pre_buffer=False) as table:
+def _columns(source: Path | pa.BufferReader) -> Iterator[bytes]:
+    with pq.ParquetFile(source, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
             for array in pa.Table.from_batches([batch]).flatten().itercolumns():
                 if pa.types.is_string(array.type):

@@ -25,6 +25,8 @@ from doc_assets.progress import track
 from doc_assets.storage import is_local
 from doc_assets.verification.probability import PairModel
 
+BULK_FOLDERS = ("documents", "photos", "embeddings", "local_features", "page_text")
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -191,6 +193,9 @@ def find_traces(home: Home, needles: Needles) -> Iterator[Trace]:
     for path in track(paths, "proof", len(paths)):
         if (trace := files.find(path, needles)) is not None:
             yield trace
+    if not is_local(bulk):
+        for stage in BULK_FOLDERS:
+            yield from files.find_in_store(bulk / stage, needles)
 
 
 def _is_database(path: Path) -> bool:

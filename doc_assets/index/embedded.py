@@ -9,11 +9,8 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +21,23 @@ from typing_extensions import override
 from upath import UPath
 
 from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
-from doc_assets.errors import StoreBusyError, StoreUnavailableError
+from doc_assets.errors import StoreBusyError
 from doc_assets.index.base import (
     INDEXED_FIELDS,
     VECTOR,
     WORDS,
     Exclusion,
     VectorStore,
-    bag_of,
     missing_collection,
     schema_error,
 )
-from doc_assets.payloads import payload_from_row, payload_row
+from doc_assets.index.engine_values import BATCH, engine_errors, excluding, optimize, point_of, sparse, write
+from doc_assets.payloads import payload_from_row
 from doc_assets.storage import write_atomic
 
 if TYPE_CHECKING:
-    from qdrant_edge import EdgeShard, Filter, QueryRequest
-    from qdrant_edge import SparseVector as EngineSparseVector
+    from qdrant_edge import EdgeShard, QueryRequest
 
-_BATCH = 512
 _FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
 _SCROLL = 2000
 _SEARCH_EFFORT = 128  # HNSW ef; recall@10 is measured by benchmarks.search
@@ -99,16 +94,16 @@ class EmbeddedStore(VectorStore):
         shutil.rmtree(being_made, ignore_errors=True)
         being_made.mkdir()
         vectors = {VECTOR: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)}
-        with _engine_errors(collection):
+        with engine_errors(collection):
             words = {WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)}
             shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors, sparse_vectors=words))
             for field in INDEXED_FIELDS:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-            n = _write(shard, points)
+            n = write(shard, points)
             shard.flush()
             shard.close()
         if n >= _GRAPH_FROM:
-            _optimize(being_made)
+            optimize(being_made)
         write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim}).encode())
         return being_made
 
@@ -118,10 +113,10 @@ class EmbeddedStore(VectorStore):
 
         offset: Any = None
         while True:
-            request = edge.ScrollRequest(offset=offset, limit=_BATCH, with_payload=True, with_vector=True)
-            with _engine_errors(collection):
+            request = edge.ScrollRequest(offset=offset, limit=BATCH, with_payload=True, with_vector=True)
+            with engine_errors(collection):
                 records, offset = self._shard(collection).scroll(request)
-            yield from (_point_of(record) for record in records)
+            yield from (point_of(record) for record in records)
             if offset is None:
                 return
 
@@ -167,7 +162,7 @@ class EmbeddedStore(VectorStore):
     def count(self, collection: str) -> int:
         import qdrant_edge as edge
 
-        with _engine_errors(collection):
+        with engine_errors(collection):
             return int(self._shard(collection).count(edge.CountRequest(exact=True)))
 
     @override
@@ -182,7 +177,7 @@ class EmbeddedStore(VectorStore):
             request = edge.ScrollRequest(
                 offset=offset, limit=_SCROLL, filter=only, with_payload=True, with_vector=False
             )
-            with _engine_errors(collection):
+            with engine_errors(collection):
                 records, offset = self._shard(collection).scroll(request)
             for record in records:
                 yield str(record.id), payload_from_row(dict(record.payload or {}))
@@ -194,18 +189,18 @@ class EmbeddedStore(VectorStore):
         import qdrant_edge as edge
 
         ids: list[Any] = list(point_ids)
-        with _engine_errors(collection):
+        with engine_errors(collection):
             self._shard(collection).update(edge.UpdateOperation.delete_points(ids))
 
     @override
     def finish(self, collection: str) -> None:
-        with _engine_errors(collection):
+        with engine_errors(collection):
             self._shard(collection).flush()
         if self.count(collection) < _GRAPH_FROM:
             return
         # The optimizer holds the interpreter lock for as long as it works, so it gets a process of its own.
         self._close(collection)
-        _optimize(self._folder(collection))
+        optimize(self._folder(collection))
 
     @override
     def publish(self, alias: str, collection: str) -> None:
@@ -226,11 +221,11 @@ class EmbeddedStore(VectorStore):
     @override
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
         shard = self._shard(collection)
-        with _engine_errors(collection):
-            _write(shard, points)
+        with engine_errors(collection):
+            write(shard, points)
         self._unflushed[collection] = self._unflushed.get(collection, 0) + len(points)
         if self._unflushed[collection] >= _FLUSH_EVERY:
-            with _engine_errors(collection):
+            with engine_errors(collection):
                 shard.flush()
             self._unflushed[collection] = 0
 
@@ -241,7 +236,7 @@ class EmbeddedStore(VectorStore):
         import qdrant_edge as edge
 
         params = edge.SearchParams(hnsw_ef=_SEARCH_EFFORT, exact=exact)
-        without = _filter(exclusion)
+        without = excluding(exclusion)
         requests = [
             edge.QueryRequest(
                 limit=limit,
@@ -260,11 +255,11 @@ class EmbeddedStore(VectorStore):
     ) -> list[list[Hit]]:
         import qdrant_edge as edge
 
-        without = _filter(exclusion)
+        without = excluding(exclusion)
         requests = [
             edge.QueryRequest(
                 limit=limit,
-                query=edge.Query.Nearest(_sparse(bag), using=WORDS),
+                query=edge.Query.Nearest(sparse(bag), using=WORDS),
                 filter=without,
                 with_payload=True,
             )
@@ -275,7 +270,7 @@ class EmbeddedStore(VectorStore):
     @override
     def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
         ids: list[Any] = [str(point_id) for point_id in point_ids]
-        with _engine_errors(collection):
+        with engine_errors(collection):
             records = self._shard(collection).retrieve(ids, with_payload=False, with_vector=True)
         found: dict[uuid.UUID, NDArray[np.float32]] = {}
         for record in records:
@@ -286,7 +281,7 @@ class EmbeddedStore(VectorStore):
     def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
         import qdrant_edge as edge
 
-        with _engine_errors(collection):
+        with engine_errors(collection):
             answers = self._shard(collection).query_batch(edge.QueryBatchRequest(list(requests)))
         return [
             [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(dict(p.payload or {}))) for p in points]
@@ -301,14 +296,14 @@ class EmbeddedStore(VectorStore):
             import qdrant_edge as edge
 
             self.dim(collection)
-            with _engine_errors(collection):
+            with engine_errors(collection):
                 self._shards[collection] = edge.EdgeShard.load(str(self._folder(collection)))
         return self._shards[collection]
 
     def _close(self, collection: str) -> None:
         shard = self._shards.pop(collection, None)
         if shard is not None:
-            with _engine_errors(collection):
+            with engine_errors(collection):
                 shard.flush()
                 shard.close()
 
@@ -318,66 +313,3 @@ class EmbeddedStore(VectorStore):
         except FileNotFoundError:
             return {}
         return aliases
-
-
-def _write(shard: "EdgeShard", points: Iterable[IndexedPhoto]) -> int:
-    """Upserts points and returns how many."""
-    import qdrant_edge as edge
-
-    n = 0
-    remaining = iter(points)
-    while batch := list(islice(remaining, _BATCH)):
-        rows = [edge.Point(point.point_id, _vectors_of(point), payload_row(point.payload)) for point in batch]
-        shard.update(edge.UpdateOperation.upsert_points(rows))
-        n += len(batch)
-    return n
-
-
-def _optimize(folder: Path) -> None:
-    """Builds the search graph of the collection in a folder, in a process of its own."""
-    command = [sys.executable, "-m", "doc_assets.index.optimize", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StoreUnavailableError(f"The search index in {folder} could not be built: {done.stderr.strip()[-500:]}")
-
-
-def _point_of(record: Any) -> IndexedPhoto:  # noqa: ANN401 - the engine's own record
-    vectors: Any = record.vector
-    return IndexedPhoto(
-        uuid.UUID(str(record.id)),
-        np.asarray(vectors[VECTOR], np.float32),
-        bag_of(vectors.get(WORDS)),
-        payload_from_row(dict(record.payload or {})),
-    )
-
-
-def _vectors_of(point: IndexedPhoto) -> Any:  # noqa: ANN401 - the engine's own union of vectors
-    vectors: dict[str, Any] = {VECTOR: point.vector}
-    if len(point.words.indices):
-        vectors[WORDS] = _sparse(point.words)
-    return vectors
-
-
-def _sparse(bag: SparseVector) -> "EngineSparseVector":
-    import qdrant_edge as edge
-
-    return edge.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
-
-
-def _filter(exclusion: Exclusion) -> "Filter | None":
-    import qdrant_edge as edge
-
-    fields = {"document_id": exclusion.document_ids, "merchant_id": exclusion.merchant_ids}
-    conditions: list[Any] = [
-        edge.FieldCondition(field, match=edge.MatchAny(list(values))) for field, values in fields.items() if values
-    ]
-    return edge.Filter(must_not=conditions) if conditions else None
-
-
-@contextlib.contextmanager
-def _engine_errors(collection: str) -> Iterator[None]:
-    """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
-    try:
-        yield
-    except (RuntimeError, ValueError, OSError) as error:
-        raise StoreUnavailableError(f"The embedded collection {collection!r} failed: {error}") from error

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from doc_assets.evidence.result_files import COLUMNS, as_xlsx
-from doc_assets.forgetting.files import find, overwrite
+from doc_assets.forgetting.files import find, find_in_store, overwrite
 from doc_assets.forgetting.needles import FORGOTTEN, Needles, pieces_of
 
 NAME = '가맹점 "1" & <b>.tif'
@@ -85,3 +85,21 @@ def test_a_log_is_overwritten_under_its_writer(tmp_path):
         writer.write("done\n")
 
     assert path.read_text(encoding="utf-8") == "read xxxxxxxxxxxxxxxxx.tif\ndone\n"
+
+
+def test_object_storage_is_read_to_the_last_object(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from upath import UPath
+
+    root = UPath("memory://bucket-of-needles")
+    table = tmp_path / "000000.parquet"
+    pq.write_table(pa.table({"name": ["unmistakable-name.tif"] * 3}), table, compression="zstd")
+    (root / "photos" / "a").mkdir(parents=True)
+    (root / "photos" / "a" / "000000.parquet").write_bytes(table.read_bytes())
+    (root / "photos" / "a" / "000001.parquet").write_bytes(b"nothing")
+    (root / "photos" / "a" / "unmistakable-name.bin").write_bytes(b"")
+
+    found = [trace.place.rsplit("/", 1)[1] for trace in find_in_store(root, Needles(("unmistakable-name",)))]
+
+    assert found == ["000000.parquet", "unmistakable-name.bin"]
