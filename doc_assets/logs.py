@@ -19,7 +19,8 @@ from doc_assets.settings import Settings, load_settings
 from doc_assets.storage import exclusive
 
 LOG_NAME = "doc_assets.log"
-CLOSED_PATTERN = "doc_assets-*.log"
+ACCESS_LOG_NAME = "image_api_access.log"
+CLOSED_PATTERN = "*-[0-9]*T[0-9]*-[0-9]*.log"
 """Names of log files that are closed."""
 LOGGER = "doc_assets"
 

@@ -116,6 +116,14 @@ class Settings(BaseSettings):
     document_api_tries: int = Field(default=3, ge=1, description="Tries a key; an unknown key is asked for once.")
     document_api_workers: int = Field(default=4, ge=1, le=64, description="Requests side by side.")
 
+    # --- the document API that this program serves
+    image_api_key: SecretStr | None = Field(
+        default=None, description="Requests must carry it as X-API-Key; needed to serve other machines."
+    )
+    image_api_rate: str = Field(default="100/second", description="Requests a client address may make.")
+    image_api_connections: int = Field(default=64, ge=1, description="Connections at a time.")
+    image_api_refresh_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at the folders.")
+
     # --- reading documents
     max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")
     max_pages: int = Field(default=5000, ge=1, description="Documents with more pages are rejected.")

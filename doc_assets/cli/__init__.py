@@ -12,6 +12,7 @@ from doc_assets.cli import (
     operations,
     pages,
     search,
+    serve,
     start,
 )
 from doc_assets.cli.shell import app
@@ -29,6 +30,7 @@ __all__ = [
     "operations",
     "pages",
     "search",
+    "serve",
     "start",
 ]
 

@@ -6,6 +6,7 @@ in object storage have no such time and are listed each time.
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from upath import UPath
 
 from doc_assets.documents.key_names import normalised
 from doc_assets.documents.names import document_id, is_document_name, is_ignored_folder, real_path, stored_path
+from doc_assets.documents.objects import list_objects, root_url
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.storage import exclusive, is_local
 
@@ -70,7 +72,7 @@ class Refresh:
 
 
 class FileIndex:
-    """The index; one writer at a time, any number of readers.
+    """The index; one writer at a time, any number of readers, and look-ups from several threads.
 
     Args:
         path: its SQLite file; one of another format is made anew.
@@ -78,6 +80,7 @@ class FileIndex:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._reading = threading.Lock()
         self._lock = path.with_name(f".{path.name}.lock")
         with exclusive(self._lock):
             self._database = _opened(path)
@@ -119,11 +122,12 @@ class FileIndex:
         wanted = "folded >= ? AND folded < ?" if begins else "folded = ?"
         values = (stem, stem + _LAST_SIGN) if begins else (stem,)
         # Names are what narrows it down; SQLite would begin with the few roots and walk all their files.
-        rows = self._database.execute(
+        query = (
             f"SELECT path, name, folded, parent IS NULL FROM files INDEXED BY files_folded "
-            f"CROSS JOIN folders ON folders.id = folder WHERE {wanted} AND root IN ({marks})",
-            (*values, *roots),
+            f"CROSS JOIN folders ON folders.id = folder WHERE {wanted} AND root IN ({marks})"
         )
+        with self._reading:
+            rows = self._database.execute(query, (*values, *roots)).fetchall()
         for folder, name, folded, at_top in rows:
             yield IndexedFile(_joined(folder, name), folded, bool(at_top))
 
@@ -135,13 +139,13 @@ def root_name(root: UPath) -> str:
     """What the index calls a root."""
     if is_local(root):
         return stored_path(os.path.abspath(str(root)))  # noqa: PTH100 - resolves no link, as users wrote it
-    return str(root).rstrip("/")
+    return root_url(root)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     """The database, empty if it was not there, is damaged or has another format."""
     try:
-        database = sqlite3.connect(path, timeout=60)
+        database = sqlite3.connect(path, timeout=60, check_same_thread=False)
         if database.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
             return database
         database.close()
@@ -149,7 +153,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         pass
     for part in ("", "-wal", "-shm"):
         Path(f"{path}{part}").unlink(missing_ok=True)
-    database = sqlite3.connect(path, timeout=60)
+    database = sqlite3.connect(path, timeout=60, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = OFF")  # can be made again
     database.executescript(_SCHEMA)
@@ -248,17 +252,10 @@ def _replace_files(database: sqlite3.Connection, folder: int, names: Iterable[st
 def _list_remote(database: sqlite3.Connection, root: UPath, done: Refresh) -> None:
     """Lists a folder in object storage anew."""
     name = root_name(root)
-    prefix = name.split("://", 1)[1].lstrip("/")
-    try:
-        found = root.fs.find(prefix)
-    except (OSError, ValueError) as error:
-        raise FolderUnreachableError(f"The folder {name} cannot be listed: {error}. What was known stays.") from error
     by_folder: dict[str, list[str]] = {name: []}
-    for path in found:
-        folder, _, file_name = str(path).lstrip("/").rpartition("/")
-        below = folder.removeprefix(prefix)
-        if is_document_name(file_name) and not any(is_ignored_folder(part) for part in below.split("/") if part):
-            by_folder.setdefault(name + below, []).append(file_name)
+    for address in list_objects(root):
+        folder, _, file_name = address.rpartition("/")
+        by_folder.setdefault(folder, []).append(file_name)
     database.execute("DELETE FROM files WHERE folder IN (SELECT id FROM folders WHERE root = ?)", (name,))
     database.execute("DELETE FROM folders WHERE root = ?", (name,))
     top = None

@@ -4,23 +4,30 @@ Only the configured address is asked: redirects are not followed, and a file tha
 same host. What is read is cut off at a limit while it streams in.
 """
 
-import base64
-import binascii
-import json
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
-from doc_assets.documents.faults import FaultCode
-from doc_assets.documents.keys import KeyRow, KeyTable
-from doc_assets.documents.names import display_name
+from doc_assets.documents.api_answers import (
+    JSON_ROOM_BYTES,
+    OK,
+    AnswerError,
+    DeniedError,
+    PassingError,
+    checked_body,
+    decoded,
+    file_name,
+    json_fields,
+    other_names,
+    too_large,
+)
+from doc_assets.documents.keys import KeyRow
+from doc_assets.documents.names import display_name, is_document_name
 from doc_assets.documents.resolving import KeyState
-from doc_assets.documents.sources import Fetched, KeyFailedError, KeyProblem, SourceFile, unusable_rows
+from doc_assets.documents.sources import Fetched, KeyFailedError, KeyProblem, SourceFile
 from doc_assets.errors import SettingsError, UnreadableDocumentError
 
 if TYPE_CHECKING:
@@ -29,12 +36,11 @@ if TYPE_CHECKING:
 Payload = Literal["base64", "url", "binary"]
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
-_JSON_ROOM_BYTES = 1 << 20
-"""What an answer may carry beside the file."""
-_OK, _NOT_FOUND, _TOO_MANY = 200, 404, 429
-_DENIED = (401, 403)
+_MAX_CORRELATION_SIGNS = 200
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
+_MAX_WAITS = 60
+"""Pauses that a busy server may ask for before they count as tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,6 @@ class ApiOptions:
     tries: int = 3
 
 
-class _PassingError(Exception):
-    """Another try may succeed; ``pause_s`` is what the server asked for."""
-
-    def __init__(self, reason: str, status: int | None = None, pause_s: float | None = None) -> None:
-        self.status, self.pause_s = status, pause_s
-        super().__init__(reason)
-
-
 class ImageApiClient:
     """Asks a document API; usable from several threads.
 
@@ -87,213 +85,124 @@ class ImageApiClient:
         import httpx
 
         self._options, self._on_failure = options, on_failure
-        self._base = httpx.URL(options.url)
-        if self._base.scheme not in {"http", "https"} or not self._base.host:
-            raise SettingsError(f"The document API address {options.url!r} is no http or https address.")
-        headers = {"X-API-Key": options.key} if options.key else {}
+        try:
+            self._base = httpx.URL(options.url)
+        except httpx.InvalidURL as error:
+            raise SettingsError(f"The document API address {options.url!r} is none: {error}.") from error
+        if self._base.scheme not in {"http", "https"} or not self._base.host or self._base.query:
+            raise SettingsError(
+                f"The document API address {options.url!r} must be http://host/images or https://host/images."
+            )
+        # Packed answers could unpack to any size before the limit is looked at.
+        headers = {"Accept-Encoding": "identity"} | ({"X-API-Key": options.key} if options.key else {})
         self._client = httpx.Client(timeout=options.timeout_s, follow_redirects=False, headers=headers, trust_env=False)
 
     def close(self) -> None:
         """Closes its connections."""
         self._client.close()
 
-    def request_of(self, row: KeyRow) -> str:
-        """The address that is asked for a key, without further parameters."""
-        return f"{self._options.url}?filename={quote(row.key)}"
+    def request_of(self, name: str) -> str:
+        """The address that is asked for a key or a file name, without further parameters."""
+        return f"{self._options.url}?filename={quote(name)}"
 
-    def fetch(self, row: KeyRow, max_bytes: int) -> Fetched:
+    def fetch(self, row: KeyRow, max_bytes: int, name: str | None = None) -> Fetched:
         """The document of a key.
+
+        Args:
+            row: the key.
+            max_bytes: most that is read.
+            name: one of its documents by its file name; None for the first, which names the others.
 
         Raises:
             KeyFailedError: if it is unknown there, or no try succeeded; ``on_failure`` was told.
-            UnreadableDocumentError: if it is larger than ``max_bytes``.
+            UnreadableDocumentError: if it is larger than ``max_bytes``; ``on_failure`` was told.
             SettingsError: if the server refuses us.
         """
-        correlation: list[str] = []
+        request = _Request(row, name or row.key, max_bytes, is_first=name is None)
         try:
-            return self._with_tries(row, max_bytes, correlation)
-        except _PassingError as error:
-            problem = KeyProblem(row, KeyState.FAILED, str(error), "".join(correlation[-1:]))
+            return self._with_tries(request)
+        except DeniedError as error:
+            raise SettingsError(
+                f"{self._options.url}: {error}. Set DOC_ASSETS_DOCUMENT_API_KEY to a key that it accepts."
+            ) from error
+        except AnswerError as error:
+            problem = KeyProblem(row, error.state, str(error), request.correlation_id)
             self._on_failure(problem, error.status)
             raise KeyFailedError(problem) from error
-        except KeyFailedError as error:
-            self._on_failure(error.problem, _NOT_FOUND if error.problem.state is KeyState.MISSING else None)
+        except UnreadableDocumentError as error:
+            self._on_failure(KeyProblem(row, KeyState.FAILED, str(error), request.correlation_id), OK)
             raise
 
-    def _with_tries(self, row: KeyRow, max_bytes: int, correlation: list[str]) -> Fetched:
+    def _with_tries(self, request: "_Request") -> Fetched:
+        tries = waits = 0
+        while True:
+            try:
+                return self._once(request)
+            except PassingError as error:
+                if error.is_throttling and waits < _MAX_WAITS:
+                    waits += 1
+                else:
+                    tries += 1
+                if tries >= self._options.tries:
+                    raise PassingError(f"{error} ({tries} tries)", error.status) from error
+                backoff = _FIRST_PAUSE_S * 2 ** max(tries - 1, 0) * (1 + random.random())
+                time.sleep(min(backoff if error.pause_s is None else error.pause_s, _MAX_PAUSE_S))
+
+    def _once(self, request: "_Request") -> Fetched:
+        options, row, max_bytes = self._options, request.row, request.max_bytes
+        params = {"filename": request.name}
+        params |= {name: row.fields[column] for column, name in options.params.items() if column in row.fields}
+        is_json = options.payload != "binary"
+        body = self._get(request, self._base, params, max_bytes * 4 // 3 + JSON_ROOM_BYTES if is_json else max_bytes)
+        name = request.name if is_document_name(request.name) else f"{request.name}.tif"
+        origin = self.request_of(request.name)
+        if not is_json:
+            return Fetched(name, body, origin, request.correlation_id)
+        wanted = options.url_field if options.payload == "url" else options.image_field
+        fields = json_fields(body, wanted)
+        content = self._linked(request, fields[wanted]) if options.payload == "url" else decoded(fields[wanted])
+        if len(content) > max_bytes:
+            raise too_large(max_bytes)
+        more = tuple(self._other(row, other) for other in other_names(fields)) if request.is_first else ()
+        name = file_name(fields.get(options.name_field), name)
+        return Fetched(name, content, origin, request.correlation_id, more)
+
+    def _get(self, request: "_Request", url: "httpx.URL", params: dict[str, str] | None, limit: int) -> bytes:
         import httpx
 
-        for attempt in range(1, self._options.tries + 1):
-            try:
-                return self._once(row, max_bytes, correlation)
-            except (httpx.TransportError, _PassingError) as error:
-                passing = error if isinstance(error, _PassingError) else _PassingError(_transport_reason(error))
-                if attempt == self._options.tries:
-                    raise _PassingError(f"{passing} ({attempt} tries)", passing.status) from error
-                backoff = _FIRST_PAUSE_S * 2 ** (attempt - 1) * (1 + random.random())
-                time.sleep(min(passing.pause_s if passing.pause_s is not None else backoff, _MAX_PAUSE_S))
-        raise AssertionError("unreachable")
+        try:
+            with self._client.stream("GET", url, params=params) as answer:
+                given = answer.headers.get(CORRELATION_HEADER, "")[:_MAX_CORRELATION_SIGNS]
+                request.correlation_id = display_name(given) or request.correlation_id
+                return checked_body(answer, limit)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise PassingError(f"the document API does not answer: {error or type(error).__name__}") from error
 
-    def _once(self, row: KeyRow, max_bytes: int, correlation: list[str]) -> Fetched:
-        params = {"filename": row.key}
-        params |= {name: row.fields[column] for column, name in self._options.params.items() if column in row.fields}
-        room = max_bytes if self._options.payload == "binary" else max_bytes * 4 // 3 + _JSON_ROOM_BYTES
-        with self._client.stream("GET", self._base, params=params) as answer:
-            correlation.append(display_name(answer.headers.get(CORRELATION_HEADER, "")[:200]))
-            body = _body(answer, room if answer.status_code == _OK else _JSON_ROOM_BYTES)
-            self._check(row, answer, body, correlation[-1])
-        if self._options.payload == "binary":
-            return Fetched(f"{row.key}.tif", body, self.request_of(row), correlation[-1])
-        return self._unpacked(row, _json(row, body, correlation[-1]), max_bytes, correlation[-1])
+    def _linked(self, request: "_Request", address: str) -> bytes:
+        """The file at an address of the same server."""
+        import httpx
 
-    def _check(self, row: KeyRow, answer: "httpx.Response", body: bytes, correlation: str) -> None:
-        status = answer.status_code
-        if status == _OK:
-            return
-        said = _said(body)
-        if status in _DENIED:
-            raise SettingsError(
-                f"The document API {self._options.url} answers {status}{said}. Set DOC_ASSETS_DOCUMENT_API_KEY to a "
-                "key that it accepts."
-            )
-        if status == _NOT_FOUND:
-            raise KeyFailedError(
-                KeyProblem(row, KeyState.MISSING, f"the document API has no such file{said}", correlation)
-            )
-        if status == _TOO_MANY or status >= 500:  # noqa: PLR2004 - server errors
-            raise _PassingError(f"the document API answers {status}{said}", status, _retry_after(answer))
-        raise KeyFailedError(KeyProblem(row, KeyState.FAILED, f"the document API answers {status}{said}", correlation))
-
-    def _unpacked(self, row: KeyRow, answer: dict[str, Any], max_bytes: int, correlation: str) -> Fetched:
-        wanted = self._options.url_field if self._options.payload == "url" else self._options.image_field
-        value = answer.get(wanted)
-        if not isinstance(value, str) or not value or answer.get("success") is False:
-            said = f": {answer['error']}" if answer.get("error") else f", fields {', '.join(sorted(answer)[:20])}"
-            raise KeyFailedError(
-                KeyProblem(row, KeyState.FAILED, display_name(f"the answer holds no {wanted}{said}"), correlation)
-            )
-        given = answer.get(self._options.name_field)
-        name = display_name(str(given).replace("\\", "/").rpartition("/")[2]) if given else f"{row.key}.tif"
-        content = self._download(row, value, max_bytes) if self._options.payload == "url" else _decoded(row, value)
-        if len(content) > max_bytes:
-            raise _too_large(max_bytes)
-        return Fetched(name or f"{row.key}.tif", content, self.request_of(row), correlation)
-
-    def _download(self, row: KeyRow, address: str, max_bytes: int) -> bytes:
-        target = self._base.join(address)
+        try:
+            target = self._base.join(address)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise AnswerError(f"the answer names no address: {error}", OK) from error
         if (target.scheme, target.host, target.port) != (self._base.scheme, self._base.host, self._base.port):
-            raise KeyFailedError(
-                KeyProblem(row, KeyState.FAILED, f"the answer names a file on another host: {target.host}")
-            )
-        with self._client.stream("GET", target) as answer:
-            body = _body(answer, max_bytes)
-            self._check(row, answer, body if answer.status_code != _OK else b"", "")
-        return body
+            raise AnswerError(f"the answer names a file on another host: {display_name(target.host)}", OK)
+        return self._get(request, target, None, request.max_bytes)
+
+    def _other(self, row: KeyRow, name: str) -> SourceFile:
+        """A further document of a key."""
+        return SourceFile(
+            f"{row.key}: {name}", self.request_of(name), None, row, lambda max_bytes: self.fetch(row, max_bytes, name)
+        )
 
 
 @dataclass(slots=True)
-class ApiSource:
-    """The documents that a key table names, asked of a document API.
+class _Request:
+    """One document that is asked for, by a key or its file name; ``correlation_id`` is the last answer's."""
 
-    Attributes:
-        table: the keys.
-        client: asks.
-        known: keys that need not be asked again, normalised as in the table.
-    """
-
-    table: KeyTable
-    client: ImageApiClient
-    url: str
-    known: Callable[[KeyRow], bool] = lambda _: False
-
-    @property
-    def name(self) -> str:
-        """The table and the address."""
-        return f"key table {self.table.path.name} over {self.url}"
-
-    def files(self) -> Iterator[SourceFile | KeyProblem]:
-        """One file a key; nothing is asked before its bytes are wanted."""
-        for row in self.table.rows():
-            if not self.known(row):
-                yield SourceFile(row.key, self.client.request_of(row), None, row, self._fetch(row))
-        yield from unusable_rows(self.table)
-
-    def _fetch(self, row: KeyRow) -> Callable[[int], Fetched]:
-        return lambda max_bytes: self.client.fetch(row, max_bytes)
-
-
-class FailedRequestLog:
-    """One JSON line a failed request, for people and for log collectors."""
-
-    def __init__(self, path: Path, url: str) -> None:
-        self._path, self._url = path, url
-        self._lock = threading.Lock()
-
-    def __call__(self, problem: KeyProblem, status: int | None) -> None:
-        """Files a failure."""
-        entry = {
-            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "requested_name": problem.row.key,
-            "api_endpoint": self._url,
-            "status_code": status,
-            "reason": problem.reason,
-            "correlation_id": problem.correlation_id,
-        }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock, self._path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
-
-
-def _body(answer: "httpx.Response", limit: int) -> bytes:
-    """The body, which may not be longer than ``limit`` bytes."""
-    content = bytearray()
-    for part in answer.iter_bytes():
-        content += part
-        if len(content) > limit:
-            raise _too_large(limit)
-    return bytes(content)
-
-
-def _too_large(limit: int) -> UnreadableDocumentError:
-    return UnreadableDocumentError(
-        FaultCode.FILE_TOO_LARGE,
-        f"The document API sends more than {limit} bytes; DOC_ASSETS_MAX_FILE_BYTES sets the limit.",
-    )
-
-
-def _json(row: KeyRow, body: bytes, correlation: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError as error:
-        raise KeyFailedError(
-            KeyProblem(row, KeyState.FAILED, f"the answer is no JSON: {error}", correlation)
-        ) from error
-    if not isinstance(answer, dict):
-        raise KeyFailedError(KeyProblem(row, KeyState.FAILED, "the answer is no JSON object", correlation))
-    return answer
-
-
-def _decoded(row: KeyRow, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise KeyFailedError(KeyProblem(row, KeyState.FAILED, f"the file is no base64: {error}")) from error
-
-
-def _said(body: bytes) -> str:
-    """The server's own words, if it answered with JSON."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return ""
-    words = answer.get("error") or answer.get("detail") if isinstance(answer, dict) else None
-    return f": {display_name(str(words)[:300])}" if words else ""
-
-
-def _retry_after(answer: "httpx.Response") -> float | None:
-    value = answer.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
-
-
-def _transport_reason(error: Exception) -> str:
-    return f"the document API does not answer: {error or type(error).__name__}"
+    row: KeyRow
+    name: str
+    max_bytes: int
+    is_first: bool
+    correlation_id: str = ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from doc_assets.documents.names import document_id
 
+_WILDCARD = re.compile(r"[*?\[]")
 _NUMBERED = re.compile(r"_\d+$")
 
 
@@ -33,6 +34,14 @@ class NameTry:
     shown: str
     stem: str
     pattern: str | None
+
+    @property
+    def begins(self) -> str:
+        """What every normalised name that is meant begins with.
+
+        The pattern's first signs belong to it: a short key would have half the archive looked through otherwise.
+        """
+        return self.stem + _WILDCARD.split(self.pattern or "", maxsplit=1)[0]
 
     def accepts(self, folded_name: str) -> bool:
         """Whether a file of this normalised name, without suffix, is meant. The key's own signs are never a pattern."""

@@ -35,7 +35,11 @@ def is_ignored_folder(name: str, ignore: Sequence[str] = ()) -> bool:
 
 def display_name(name: str) -> str:
     r"""``name`` as text: composed Hangul (NFC), undecodable bytes as ``\xNN``."""
-    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
+    try:
+        raw = os.fsencode(name)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold; no file name can
+        raw = name.encode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", raw.decode("utf-8", "backslashreplace"))
 
 
 def document_id(name: str) -> str:

@@ -5,12 +5,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from upath import UPath
-
+from doc_assets.documents.api_source import ApiSource, FailedRequestLog
 from doc_assets.documents.file_index import FileIndex
-from doc_assets.documents.image_api import ApiOptions, ApiSource, FailedRequestLog, ImageApiClient
+from doc_assets.documents.image_api import ApiOptions, ImageApiClient
 from doc_assets.documents.key_names import NameRule
 from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, TableLayout, keys_in
+from doc_assets.documents.objects import opened_folder
 from doc_assets.documents.resolving import Resolver
 from doc_assets.documents.sources import DocumentSource, FolderSource, KeyedFolders
 from doc_assets.errors import SettingsError
@@ -120,7 +120,7 @@ def open_sources(
 
 
 def _folder(rules: SourceRules, asked: SourceRequest, key_of: KeyOf, *, complete: bool) -> FolderSource:
-    return FolderSource(UPath(asked.folder), asked.recursive, rules.ignore, key_of, complete)
+    return FolderSource(opened_folder(asked.folder), asked.recursive, rules.ignore, key_of, complete)
 
 
 def _keyed(
@@ -144,7 +144,7 @@ def open_resolver(rules: SourceRules, roots: tuple[str, ...], stack: ExitStack, 
         SettingsError: if no archive folder is known.
         FolderUnreachableError: if one cannot be listed.
     """
-    folders = tuple(UPath(root) for root in roots or rules.roots)
+    folders = tuple(opened_folder(root) for root in roots or rules.roots)
     if not folders:
         raise SettingsError(
             "No archive folder is known to look keys up in. Name one (--search-root, DOC_ASSETS_SEARCH_ROOTS) or a "

@@ -4,15 +4,20 @@ An origin is a path of this machine (see ``names.stored_path``), a URL in object
 API with the digest of what it answered: ``https://host/images?filename=KEY#sha256=...``, whose bytes are staged.
 """
 
+import re
+
 from upath import UPath
 
 from doc_assets.documents.faults import FaultCode
 from doc_assets.documents.folder import FileStat
 from doc_assets.documents.names import real_path
+from doc_assets.documents.objects import mtime_ns, store_errors
 from doc_assets.documents.staging import read_stable, read_staged
 from doc_assets.errors import UnreadableDocumentError
 
 _DIGEST_MARK = "#sha256="
+_FETCHED = re.compile(rf"https?://.*{_DIGEST_MARK}([0-9a-f]{{64}})", re.DOTALL)
+"""A name in object storage may look alike; its end must never become a path."""
 
 
 def is_remote(origin: str) -> bool:
@@ -27,8 +32,8 @@ def fetched_origin(request: str, sha256: str) -> str:
 
 def fetched_digest(origin: str) -> str | None:
     """SHA-256 of what was fetched from this origin, whose only copy is the staged one; None for files and objects."""
-    _, mark, sha256 = origin.rpartition(_DIGEST_MARK)
-    return sha256 if mark and is_remote(origin) else None
+    fetched = _FETCHED.fullmatch(origin)
+    return fetched[1] if fetched else None
 
 
 def read_origin(origin: str, bulk: UPath, max_bytes: int) -> bytes:
@@ -57,7 +62,7 @@ def _read_object(path: UPath, max_bytes: int) -> bytes:
             content: bytes = source.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise UnreadableDocumentError(FaultCode.GONE, "The object vanished before it was read.") from error
-    except OSError as error:
+    except store_errors() as error:
         raise UnreadableDocumentError(FaultCode.NOT_READABLE, f"The object cannot be read: {error}.") from error
     if len(content) > max_bytes:
         raise UnreadableDocumentError(
@@ -71,10 +76,10 @@ def stat_origin(origin: str) -> FileStat:
     """Size and time of a file or object.
 
     Raises:
-        OSError: if it cannot be looked at.
+        OSError: or another of ``store_errors``, if it cannot be looked at.
     """
     if not is_remote(origin):
         stat = real_path(origin).stat(follow_symlinks=False)
         return FileStat(stat.st_size, stat.st_mtime_ns)
-    found = UPath(origin).stat()
-    return FileStat(found.st_size, int(found.st_mtime * 1_000_000_000))
+    entry = UPath(origin).fs.info(origin)
+    return FileStat(int(entry["size"]), mtime_ns(entry))

@@ -69,7 +69,7 @@ class Resolver:
         tried: list[str] = []
         for attempt in self.rule.tries(row.key):
             tried.append(attempt.shown)
-            candidates = self.index.find(attempt.stem, roots, begins=attempt.pattern is not None)
+            candidates = self.index.find(attempt.begins, roots, begins=attempt.pattern is not None)
             found = [file for file in candidates if attempt.accepts(file.folded) and (self.any_depth or file.at_top)]
             if found:
                 return _settled(row, found, tuple(tried))

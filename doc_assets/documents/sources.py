@@ -13,7 +13,8 @@ from upath import UPath
 from doc_assets.documents.faults import FaultCode
 from doc_assets.documents.folder import FileStat, FolderListing, list_documents
 from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, no_keys
-from doc_assets.documents.names import display_name, document_id, is_document_name, real_path, stored_path
+from doc_assets.documents.names import display_name, document_id, real_path, stored_path
+from doc_assets.documents.objects import list_objects, store_errors
 from doc_assets.documents.origin import is_remote, read_origin, stat_origin
 from doc_assets.documents.resolving import KeyState, Resolution, Resolver
 from doc_assets.errors import FolderUnreachableError, UnreadableDocumentError
@@ -31,12 +32,14 @@ class Fetched:
         content: the bytes.
         origin: where they came from; see ``origin``.
         correlation_id: of the request that gave them; empty if there was none.
+        more: further documents of the same key, which only the answer names.
     """
 
     name: str
     content: bytes
     origin: str
     correlation_id: str = ""
+    more: "tuple[SourceFile, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class FolderSource:
     def _listing(self) -> FolderListing:
         if is_local(self.folder):
             return list_documents(Path(str(self.folder)).absolute(), recursive=self.recursive, ignore=self.ignore)
-        return _list_objects(self.folder, recursive=self.recursive, ignore=self.ignore)
+        return FolderListing(list_objects(self.folder, recursive=self.recursive, ignore=self.ignore))
 
     def _label(self, origin: str) -> str:
         if is_remote(origin):
@@ -180,7 +183,7 @@ class KeyedFolders:
         for origin in found.files:
             try:
                 stat = stat_origin(origin)
-            except OSError as error:
+            except store_errors() as error:
                 yield KeyProblem(found.row, KeyState.FAILED, f"{display_name(origin)} cannot be looked at: {error}")
                 continue
             yield local_or_remote(origin, display_name(file_name(origin)), stat, found.row)
@@ -219,30 +222,3 @@ def file_name(origin: str) -> str:
 
 def _id(origin: str) -> str:
     return document_id(file_name(origin))
-
-
-def _list_objects(folder: UPath, *, recursive: bool, ignore: tuple[str, ...]) -> FolderListing:
-    """The documents below a folder in object storage."""
-    root = str(folder).rstrip("/")
-    scheme, _, prefix = root.partition("://")
-    try:
-        found = folder.fs.find(prefix, detail=True, maxdepth=None if recursive else 1)
-    except (OSError, ValueError) as error:
-        raise FolderUnreachableError(
-            f"The folder {root} cannot be listed: {error}. Nothing was concluded about the files in it."
-        ) from error
-    listing = FolderListing()
-    for path, entry in found.items():
-        if is_document_name(str(path).rpartition("/")[2], ignore):
-            origin = f"{scheme}://{str(path).lstrip('/')}" if scheme != "file" else str(path)
-            listing.files[origin] = FileStat(int(entry["size"]), _mtime_ns(entry))
-    return listing
-
-
-def _mtime_ns(entry: dict[str, object]) -> int:
-    """The time of an object; stores that keep none give 0, a change then shows in the size alone."""
-    changed = entry.get("LastModified") or entry.get("created") or entry.get("mtime")
-    timestamp = getattr(changed, "timestamp", None)
-    if timestamp is not None:
-        return int(timestamp() * 1_000_000_000)
-    return int(float(str(changed)) * 1_000_000_000) if changed else 0

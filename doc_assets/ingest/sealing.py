@@ -1,7 +1,7 @@
 """From the documents of a source to sealed drops, at once and without waiting."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,6 +76,7 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
     """
     done = SourceIntake(source.name)
     concerned: set[str] = set()
+    failed: set[str] = set()
     arrivals = _arrivals(archive, source.files(), rules)
     while part := list(islice(arrivals, rules.drop_max_documents)):
         given_files = [given for given in part if not isinstance(given, KeyProblem)]
@@ -84,8 +85,9 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         files = [given for given in given_files if given[0].document_id not in forgotten]
         problems = [given for given in part if isinstance(given, KeyProblem)]
         concerned |= _seal(archive, source.name, [file for file, _ in files], now, rules, done)
-        archive.ledger.keys.record(source.name, list(_outcomes(files, problems)), now)
         done.problems += problems
+        failed |= {problem.row.key for problem in problems}
+        archive.ledger.keys.record(source.name, _outcomes(files, problems, failed), now)
     done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
     return done
 
@@ -108,7 +110,14 @@ def seal_request(
         return row.key in found
 
     with open_sources(sources, asked, known) as opened:
-        return seal_source(archive, opened.source, now, rules)
+        done = seal_source(archive, opened.source, now, rules)
+    if found:
+        # Their documents are part of what is asked for, and a killed call may have left their drops half done.
+        earlier = archive.ledger.intake.sealed_from(done.source)
+        done.origins = list(dict.fromkeys([*done.origins, *earlier]))
+        concerned = {*done.drops, *earlier.values()}
+        done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
+    return done
 
 
 def _seal(
@@ -151,32 +160,38 @@ def _arrivals(
 ) -> Iterator[Arrival | KeyProblem]:
     """What is known of each file; those of an API are fetched and staged for it, several at once."""
 
-    def arrival(file: SourceFile | KeyProblem) -> Arrival | KeyProblem:
+    def arrivals(file: SourceFile | KeyProblem) -> list[Arrival | KeyProblem]:
         if isinstance(file, KeyProblem):
-            return file
+            return [file]
         if file.stat is not None:
-            return _arrived(file, display_name(file_name(file.origin)), file.origin, file.stat), file.row
-        try:
-            return _fetched(archive, file, rules.max_file_bytes), file.row
-        except KeyFailedError as error:
-            return error.problem
-        except UnreadableDocumentError as error:
-            row = file.row or KeyRow(0, file.label)
-            return KeyProblem(row, KeyState.FAILED, str(error))
+            return [(_arrived(file, display_name(file_name(file.origin)), file.origin, file.stat), file.row)]
+        return list(_fetched(archive, file, rules.max_file_bytes))
 
     with ThreadPoolExecutor(rules.fetch_workers) as threads:
         while part := list(islice(given, _FETCHED_TOGETHER)):
-            yield from threads.map(arrival, part)
+            for found in threads.map(arrivals, part):
+                yield from found
 
 
-def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> ArrivedFile:
-    fetched = file.fetch(max_bytes)
+def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> Iterator[Arrival | KeyProblem]:
+    """A document of an API, and the others that its answer names."""
+    try:
+        fetched = file.fetch(max_bytes)
+    except KeyFailedError as error:
+        yield error.problem
+        return
+    except UnreadableDocumentError as error:
+        yield KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, str(error))
+        return
     sha256 = sha256_of(fetched.content)
-    origin = fetched_origin(fetched.origin, sha256)
+    origin, more = fetched_origin(fetched.origin, sha256), fetched.more
     arrived = _arrived(file, display_name(fetched.name), origin, FileStat(len(fetched.content), 0))
     if not _forgotten(archive, [arrived]):
         stage(archive.bulk, sha256, fetched.content)
-    return arrived
+    yield arrived, file.row
+    del fetched  # one document of a key lies in memory at a time
+    for other in more:
+        yield from _fetched(archive, other, max_bytes)
 
 
 def _arrived(file: SourceFile, name: str, origin: str, stat: FileStat) -> ArrivedFile:
@@ -192,11 +207,17 @@ def _arrived(file: SourceFile, name: str, origin: str, stat: FileStat) -> Arrive
     )
 
 
-def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem]) -> Iterator[KeyOutcome]:
-    rows = {row.key: row for _, row in files if row is not None}
+def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: Set[str]) -> list[KeyOutcome]:
+    """One outcome a key; a key of which any file could not be had is not found, so that it is asked for again."""
     n_files = Counter(row.key for _, row in files if row is not None)
-    for key, row in rows.items():
-        yield KeyOutcome(key, row.line, KeyState.FOUND, None, "", n_files[key])
+    outcomes = {
+        row.key: KeyOutcome(row.key, row.line, KeyState.FOUND, None, "", n_files[row.key])
+        for _, row in files
+        if row is not None and row.key not in failed
+    }
     for problem in problems:
         row = problem.row
-        yield KeyOutcome(row.key, row.line, problem.state, problem.reason, problem.correlation_id, 0)
+        outcomes[row.key] = KeyOutcome(
+            row.key, row.line, problem.state, problem.reason, problem.correlation_id, n_files[row.key]
+        )
+    return list(outcomes.values())

@@ -126,6 +126,17 @@ class IntakeLedger:
             rows = connection.execute(select(Drop.drop_key).order_by(Drop.sealed_at, Drop.drop_key))
             return [row[0] for row in rows]
 
+    def sealed_from(self, source: str) -> dict[str, str]:
+        """Drop of every path that was sealed from a source; of several the newest."""
+        query = (
+            select(DocumentRow.source_path, DocumentRow.drop_key)
+            .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+            .where(Drop.source == source)
+            .order_by(DocumentRow.id)
+        )
+        with self._database.reading() as connection:
+            return {path: drop_key for path, drop_key in connection.execute(query)}
+
 
 def _pending(drop_key: str, position: int, file: ArrivedFile) -> dict[str, object]:
     return {

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from doc_assets.documents.keys import KeyOf, no_keys
@@ -116,19 +117,17 @@ def search_documents(
         SearchRecord(search_id, began, None, collection, n_indexed, asdict(request), requesting_user())
     )
     read = _read_all(queries, files, kept_by)
-    documents = [document for document, _ in read]
+    documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None
     twins = find_twins(ledger, documents, search_id, include_batch=request.include_batch)
     results = []
     with open_store() as store:
         matcher = Matcher(store, collection, load_features, queries.reader.threads, model, request, batch)
-        for position, (file, (document, seconds)) in enumerate(
-            track(zip(files, read, strict=True), "searching", len(files))
-        ):
+        for position, found in enumerate(track(read, "searching", len(read))):
             started = time.monotonic()
-            ranking = matcher.match(document, twins[position])
-            elapsed = seconds + time.monotonic() - started
-            results.append(result_record(file.label, position, document, ranking, request, model, elapsed))
+            ranking = matcher.match(found.document, twins[position])
+            elapsed = found.seconds + time.monotonic() - started
+            results.append(result_record(found.label, position, found.document, ranking, request, model, elapsed))
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
     return results
@@ -155,15 +154,34 @@ def published_collection(store: VectorStore, alias: str, wanted: str) -> str:
     return published
 
 
-def _read_all(
-    queries: QueryReader, files: Sequence[SourceFile], kept_by: KeptBy | None
-) -> list[tuple[QueryDocument, float]]:
-    def read(file: SourceFile) -> tuple[QueryDocument, float]:
-        started = time.monotonic()
-        document = queries.read(file, kept_by(file.label) if kept_by is not None else None)
-        return document, time.monotonic() - started
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A query document; ``more`` are the other documents of its key, which only fetching it told of."""
 
-    return list(track(queries.reader.threads.map(read, files), "reading queries", len(files)))
+    label: str
+    document: QueryDocument
+    seconds: float
+    more: tuple[SourceFile, ...]
+
+
+def _read_all(queries: QueryReader, files: Sequence[SourceFile], kept_by: KeptBy | None) -> list[_Read]:
+    def read(file: SourceFile) -> _Read:
+        started = time.monotonic()
+        more: tuple[SourceFile, ...] = ()
+
+        def fetch(max_bytes: int) -> Fetched:
+            nonlocal more
+            fetched = file.fetch(max_bytes)
+            more = fetched.more
+            return fetched
+
+        document = queries.read(replace(file, fetch=fetch), kept_by(file.label) if kept_by is not None else None)
+        return _Read(file.label, document, time.monotonic() - started, more)
+
+    threads = queries.reader.threads
+    first = list(track(threads.map(read, files), "reading queries", len(files)))
+    others = threads.map(read, [other for found in first for other in found.more])
+    return [each for found in first for each in (found, *islice(others, len(found.more)))]
 
 
 def find_twins(

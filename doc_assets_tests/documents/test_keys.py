@@ -204,3 +204,15 @@ def test_signs_of_a_key_are_never_a_pattern(key):
     for attempt in NameRule().tries(key):
         assert not attempt.accepts("n2024010100007tha00100001_12")
         assert not attempt.accepts("abc_1")
+
+
+def test_half_a_surrogate_pair_in_a_table_breaks_nothing(tmp_path):
+    (tmp_path / "keys.ndjson").write_bytes(b'{"\xed\x8c\x8c\xec\x9d\xbc\xeb\xaa\x85": "a\\ud800", "x": "\\udfff"}\n')
+
+    with KeyTable.read(tmp_path / "keys.ndjson") as table:
+        assert [row.key for row in table.rows()] == ["a\\ud800"]
+
+
+def test_a_short_key_is_not_looked_for_among_all_names_that_begin_with_it():
+    assert [attempt.begins for attempt in NameRule().tries("N2")] == ["n2", "n2_"]
+    assert [attempt.begins for attempt in NameRule(2, "9", "*_?.tif").tries("N23")] == ["n23", "n923", "n23", "n923"]

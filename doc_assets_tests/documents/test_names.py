@@ -49,3 +49,7 @@ def test_any_name_on_disk_can_be_stored_shown_and_found_again(raw):
     stored.encode("utf-8")
     display_name(os.fsdecode(raw)).encode("utf-8")
     assert os.fsencode(real_path(stored)) == os.fsencode(name)
+
+
+def test_half_a_surrogate_pair_is_shown_and_breaks_nothing():
+    assert display_name("a\ud800.tif") == "a\\ud800.tif"

@@ -3,9 +3,9 @@ from upath import UPath
 
 from doc_assets.documents.file_index import FileIndex
 from doc_assets.documents.key_names import NameRule
-from doc_assets.documents.keys import KeyTable
-from doc_assets.documents.resolving import Resolver
-from doc_assets.documents.sources import FolderSource, KeyedFolders
+from doc_assets.documents.keys import KeyRow, KeyTable
+from doc_assets.documents.resolving import KeyState, Resolver
+from doc_assets.documents.sources import Fetched, FolderSource, KeyedFolders, KeyFailedError, KeyProblem, SourceFile
 from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets_tests.conftest import NOW
 
@@ -120,3 +120,37 @@ def test_forgotten_documents_are_not_taken_and_nothing_is_noted_of_them(archive,
     assert done.forgotten == ["N7THA00100001_1.tif"]
     documents = archive.ledger.documents.of_chunk(done.sealed[0], range(10))
     assert [d.document_id for d in documents] == ["N8THA00100001_1", "N7THA00100001_2"]
+
+
+class _Answers:
+    """A source whose key has two documents, the second of which may fail."""
+
+    name = "answers"
+
+    def __init__(self, *, second_fails):
+        self.second_fails = second_fails
+
+    def files(self):
+        row = KeyRow(2, "N7")
+        second = SourceFile("N7: N7_2.tif", "http://host/images?filename=N7_2.tif", None, row, self._second)
+        first = Fetched("N7_1.tif", b"II*1", "http://host/images?filename=N7", more=(second,))
+        yield SourceFile("N7", first.origin, None, row, lambda _: first)
+
+    def _second(self, _max_bytes):
+        if self.second_fails:
+            raise KeyFailedError(KeyProblem(KeyRow(2, "N7"), KeyState.FAILED, "no answer", "corr-1"))
+        return Fetched("N7_2.tif", b"II*2", "http://host/images?filename=N7_2.tif")
+
+
+def test_a_key_is_found_only_when_all_its_documents_were_had(archive):
+    first = seal_source(archive, _Answers(second_fails=True), NOW, SealingRules())
+    (problem,) = archive.ledger.keys.problems("answers", 10)
+    second = seal_source(archive, _Answers(second_fails=False), NOW, SealingRules())
+
+    assert (len(first.origins), first.problems[0].row.key) == (1, "N7")
+    assert (problem.state, problem.correlation_id, problem.n_files) == ("failed", "corr-1", 1)
+    assert (len(second.origins), len(second.sealed), second.problems) == (2, 1, [])
+    assert archive.ledger.keys.counts("answers") == {"found": 1}
+    assert archive.ledger.intake.sealed_from("answers") == dict(
+        zip(second.origins, [first.sealed[0], second.sealed[0]], strict=True)
+    )

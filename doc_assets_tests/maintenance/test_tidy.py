@@ -11,6 +11,7 @@ from doc_assets.errors import ServiceError
 from doc_assets.ingest.consistency import check_archive
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.ledger import Ledger
+from doc_assets.logs import CLOSED_PATTERN
 from doc_assets.maintenance.tidy import Keeping, Places, tidy
 from doc_assets_tests.ingest.pipeline import Pipeline
 
@@ -20,7 +21,7 @@ KEEPING = Keeping(logs_days=30, results_days=365, superseded_days=30)
 
 @pytest.fixture
 def places(archive, tmp_path):
-    return Places(tmp_path, archive.bulk, tmp_path / "log", "doc_assets-*.log", tmp_path / "results")
+    return Places(tmp_path, archive.bulk, tmp_path / "log", CLOSED_PATTERN, tmp_path / "results")
 
 
 @pytest.fixture

@@ -1,0 +1,34 @@
+"""``serve-images``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doc_assets.cli.shell import SearchRoots, absolute, app, command
+
+
+@app.command(rich_help_panel="Documents")
+def serve_images(
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    key_table: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Key table whose columns the answers show. Default: DOC_ASSETS_KEY_TABLE."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address; another than this machine's own needs an API key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5001,
+    save_folder: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, writable=True, help="Keep the copies that clients ask for there."),
+    ] = None,
+) -> None:
+    """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
+    from doc_assets.commands.serve import serve_images as serve
+
+    def ready(address: str) -> None:
+        typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
+
+    with command() as settings:
+        serve(settings, host, port, tuple(search_root), absolute(key_table), absolute(save_folder), ready)

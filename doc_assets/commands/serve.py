@@ -1,0 +1,68 @@
+"""``doc-assets serve-images``."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import limits
+
+from doc_assets.defs.sources import sources_from
+from doc_assets.errors import SettingsError
+from doc_assets.image_api.access_log import AccessLog
+from doc_assets.image_api.app import ServedFolders, make_app
+from doc_assets.image_api.catalogue import Catalogue
+from doc_assets.image_api.door import DoorRules
+from doc_assets.image_api.saving import SaveFolder
+from doc_assets.image_api.serving import address_of, listen, make_server, serve
+from doc_assets.logs import ACCESS_LOG_NAME, SharedFileHandler
+from doc_assets.settings import Settings
+
+
+def serve_images(
+    settings: Settings,
+    host: str,
+    port: int,
+    roots: tuple[str, ...],
+    key_table: Path | None,
+    save_folder: Path | None,
+    ready: Callable[[str], None],
+) -> None:
+    """Serves the documents of archive folders until the process is told to end.
+
+    Args:
+        settings: of the home.
+        host: address to listen on; another than this machine's own needs the settings' API key.
+        port: 0 for any that is free.
+        roots: archive folders; those of the settings if empty.
+        key_table: tells about documents; that of the settings if None.
+        save_folder: for copies that clients ask for; None keeps none.
+        ready: gets the address when requests are answered.
+
+    Raises:
+        SettingsError: if it may not or cannot listen, or no archive folder is known.
+        FolderUnreachableError: if an archive folder cannot be listed.
+    """
+    key = settings.image_api_key.get_secret_value() if settings.image_api_key else ""
+    rules = sources_from(settings).rules()
+    rules = replace(rules, key_table=key_table or rules.key_table)
+    with ExitStack() as stack:
+        listening = stack.enter_context(listen(host, port, has_key=bool(key)))
+        served = ServedFolders(
+            Catalogue(rules, roots, settings.max_file_bytes, stack),
+            DoorRules(key, _rate(settings.image_api_rate)),
+            AccessLog(SharedFileHandler(settings.log_dir / ACCESS_LOG_NAME, settings.log_max_bytes)),
+            settings.image_api_refresh_s,
+            SaveFolder(save_folder) if save_folder else None,
+        )
+        ready(address_of(listening))
+        serve(make_server(make_app(served), settings.image_api_connections), listening)
+
+
+def _rate(text: str) -> limits.RateLimitItem:
+    try:
+        return limits.parse(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"DOC_ASSETS_IMAGE_API_RATE={text!r} is no rate; write a number and a time, e.g. 100/second or 2000/minute."
+        ) from error

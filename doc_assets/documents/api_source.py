@@ -1,0 +1,66 @@
+"""The documents that a key table names, asked of a document API, and the log of what it could not give."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from doc_assets.documents.image_api import ImageApiClient
+from doc_assets.documents.keys import KeyRow, KeyTable
+from doc_assets.documents.sources import Fetched, KeyProblem, SourceFile, unusable_rows
+
+
+@dataclass(slots=True)
+class ApiSource:
+    """The documents that a key table names, asked of a document API.
+
+    Attributes:
+        table: the keys.
+        client: asks.
+        url: whom.
+        known: keys that need not be asked again, normalised as in the table.
+    """
+
+    table: KeyTable
+    client: ImageApiClient
+    url: str
+    known: Callable[[KeyRow], bool] = lambda _: False
+
+    @property
+    def name(self) -> str:
+        """The table and the address."""
+        return f"key table {self.table.path.name} over {self.url}"
+
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """One file a key; nothing is asked before its bytes are wanted, and the answer names the key's other files."""
+        for row in self.table.rows():
+            if not self.known(row):
+                yield SourceFile(row.key, self.client.request_of(row.key), None, row, self._fetch(row))
+        yield from unusable_rows(self.table)
+
+    def _fetch(self, row: KeyRow) -> Callable[[int], Fetched]:
+        return lambda max_bytes: self.client.fetch(row, max_bytes)
+
+
+class FailedRequestLog:
+    """One JSON line a failed request, for people and for log collectors."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self._path, self._url = path, url
+        self._lock = threading.Lock()
+
+    def __call__(self, problem: KeyProblem, status: int | None) -> None:
+        """Files a failure."""
+        entry = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "requested_name": problem.row.key,
+            "api_endpoint": self._url,
+            "status_code": status,
+            "reason": problem.reason,
+            "correlation_id": problem.correlation_id,
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock, self._path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""The document API: documents by key over HTTP, from archive folders that are only read."""

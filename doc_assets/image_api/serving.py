@@ -1,0 +1,76 @@
+"""Listening and answering until the process is told to end."""
+
+import ipaddress
+import signal
+import socket
+import sys
+
+import uvicorn
+from starlette.applications import Starlette
+
+from doc_assets.errors import SettingsError
+from doc_assets.image_api.door import LOOPBACK_NAMES
+
+_MAX_HEAD_BYTES = 16 << 10
+_KEEP_ALIVE_S = 15
+_SHUTDOWN_S = 30
+
+
+def listen(host: str, port: int, *, has_key: bool) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address; of another machine's reach only if requests need a key.
+        port: 0 for any that is free.
+        has_key: whether requests need a key.
+
+    Raises:
+        SettingsError: if it may not, or cannot, listen there.
+    """
+    if not has_key and not _is_loopback(host):
+        raise SettingsError(
+            f"Serving documents on {host} needs an API key, because other machines can reach it. Set "
+            "DOC_ASSETS_IMAGE_API_KEY, or serve on 127.0.0.1."
+        )
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise SettingsError(f"Cannot listen on {host} port {port}: {error}. Name another --host or --port.") from error
+
+
+def make_server(app: Starlette, max_connections: int) -> uvicorn.Server:
+    """What answers; more than ``max_connections`` at a time are told to come back."""
+    config = uvicorn.Config(
+        app,
+        http="h11",  # refuses overlong heads
+        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        server_header=False,
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+        ws="none",
+    )
+    return uvicorn.Server(config)
+
+
+def serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Answers until SIGTERM or SIGINT; requests under way are finished first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when it has finished
+    server.run(sockets=[listening])
+
+
+def address_of(listening: socket.socket) -> str:
+    """``http://host:port``."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES
