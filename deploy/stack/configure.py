@@ -17,7 +17,7 @@ GIVEN = Path("/run/secrets")
 MIGRATE_DIR = Path("/etc/doc-assets-migrate")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
-OF_SETTINGS = ("qdrant_api_key", "document_api_key")
+OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key")
 """Secrets that are settings too; all may be empty."""
 
 
