@@ -181,7 +181,7 @@ def test_without_an_answer_of_the_ledger_no_document_is_deleted(archive, places,
     copy = written(Path(str(staged_path(archive.bulk, "ab" * 32))), 90)
     path = tmp_path / "ledger.sqlite"
     with Ledger.open(f"sqlite:///{path}") as broken:
-        broken._database.engine.dispose()
+        broken.database.engine.dispose()
         for file in tmp_path.glob("ledger.sqlite*"):
             file.unlink()
         path.mkdir()
