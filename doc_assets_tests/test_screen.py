@@ -215,7 +215,7 @@ def test_keys_can_be_resolved_without_reading_a_document(run, corpus, key_table,
         ((), "Name a folder"),
         (("--key-table", "keys.csv"), "No archive folder is known"),
         (("--key-table", "keys.csv", "--search-root", ".", "--api-url", "http://x/images"), "exclude each other"),
-        (("--key-table", "keys.csv", "--api-url", "ftp://x/images"), "no http or https address"),
+        (("--key-table", "keys.csv", "--api-url", "ftp://x/images"), "must be http:"),
         (("--folder", "gone"), "does not exist"),
     ],
 )
