@@ -1,12 +1,11 @@
 """Commands that fill the archive and look into it."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command
+from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
 
 
 @app.command(rich_help_panel="Archive")
@@ -53,10 +52,7 @@ def status(as_json: AsJson = False) -> None:
 
     with command() as settings:
         found = archive_status(settings)
-        if as_json:
-            typer.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
-        else:
-            print_status(settings, found)
+        say(asdict(found), lambda: print_status(settings, found), as_json=as_json)
 
 
 @app.command(rich_help_panel="Archive")
@@ -71,9 +67,6 @@ def check(
 
     with command() as settings:
         findings = check_home(settings, read_data=read_data)
-        if as_json:
-            typer.echo(json.dumps(asdict(findings), ensure_ascii=False, indent=1))
-        else:
-            print_findings(findings)
+        say(asdict(findings), lambda: print_findings(findings), as_json=as_json)
         if findings.n_faults:
             raise typer.Exit(FAILED)

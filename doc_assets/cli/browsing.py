@@ -1,11 +1,10 @@
 """Commands that look at single documents."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import AsJson, app, command
+from doc_assets.cli.shell import AsJson, app, command, say
 from doc_assets.documents.faults import DocumentState
 
 
@@ -26,10 +25,7 @@ def list_documents(
     wanted = DocumentFilter(state.value if state else None, drop, merchant, current)
     with command() as settings:
         page = browse.list_documents(settings, wanted, limit, offset)
-        if as_json:
-            typer.echo(json.dumps(browse.as_json(page), ensure_ascii=False, indent=1))
-        else:
-            browse.print_documents(page)
+        say(browse.as_json(page), lambda: browse.print_documents(page), as_json=as_json)
 
 
 @app.command(rich_help_panel="Documents")
@@ -42,7 +38,4 @@ def show(
 
     with command() as settings:
         story = browse.document_story(settings, document)
-        if as_json:
-            typer.echo(json.dumps(browse.as_json(story), ensure_ascii=False, indent=1))
-        else:
-            browse.print_story(story)
+        say(browse.as_json(story), lambda: browse.print_story(story), as_json=as_json)

@@ -1,13 +1,12 @@
 """Commands that look at single documents, and read rejected ones again."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, app, command
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 
 @app.command(rich_help_panel="Documents")
@@ -25,10 +24,7 @@ def explain(
 
     with command() as settings:
         found = run(settings, query, candidate, picture)
-        if as_json:
-            typer.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
-        else:
-            print_explanation(found)
+        say(asdict(found), lambda: print_explanation(found), as_json=as_json)
 
 
 @app.command(rich_help_panel="Documents")
@@ -62,9 +58,6 @@ def retry_rejected(
 
     with command() as settings:
         outcome = run(settings, drop or [], code or [])
-        if as_json:
-            typer.echo(json.dumps(asdict(outcome), ensure_ascii=False, indent=1))
-        else:
-            print_retry(outcome)
+        say(asdict(outcome), lambda: print_retry(outcome), as_json=as_json)
         if not outcome.succeeded:
             raise typer.Exit(FAILED)

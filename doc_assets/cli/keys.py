@@ -1,13 +1,12 @@
 """Commands about key tables."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, SearchRoots, app, command
+from doc_assets.cli.shell import FAILED, AsJson, SearchRoots, app, command, say
 
 
 @app.command(rich_help_panel="Documents")
@@ -28,9 +27,6 @@ def resolve_keys(
 
     with command() as settings:
         report = resolve(settings, key_table, search_root, manifest, rebuild_index=rebuild_index)
-        if as_json:
-            typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=1))
-        else:
-            print_resolved(report, key_table)
+        say(asdict(report), lambda: print_resolved(report, key_table), as_json=as_json)
         if not report.clean:
             raise typer.Exit(FAILED)

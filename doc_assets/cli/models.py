@@ -1,12 +1,11 @@
 """``models add``, ``list`` and ``verify``."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, app, command
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 models = typer.Typer(
     no_args_is_help=True, help="Models of the home: add them, list them, compare them with their manifests."
@@ -28,10 +27,7 @@ def add(
 
     with command() as settings:
         added = add_model(settings, source, name, revision)
-        if as_json:
-            typer.echo(json.dumps(asdict(added), ensure_ascii=False, indent=1))
-        else:
-            print_added(added, settings)
+        say(asdict(added), lambda: print_added(added, settings), as_json=as_json)
 
 
 @models.command("list")
@@ -41,10 +37,7 @@ def list_added(as_json: AsJson = False) -> None:
 
     with command() as settings:
         found = list_models(settings)
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
-        else:
-            print_models(settings, found)
+        say(found, lambda: print_models(settings, found), as_json=as_json)
 
 
 @models.command()
@@ -59,9 +52,6 @@ def verify(
 
     with command() as settings:
         verdicts = verify_models(settings, names or [])
-        if as_json:
-            typer.echo(json.dumps([asdict(verdict) for verdict in verdicts], ensure_ascii=False, indent=1))
-        else:
-            print_verdicts(verdicts)
+        say([asdict(verdict) for verdict in verdicts], lambda: print_verdicts(verdicts), as_json=as_json)
         if any(verdict.faults for verdict in verdicts):
             raise typer.Exit(FAILED)

@@ -1,13 +1,12 @@
 """Commands that set up a home, look after it and tidy it."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
 from doc_assets.settings import load_settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
@@ -24,10 +23,7 @@ def init(
 
     with our_errors():
         report = initialize(home)
-        if as_json:
-            typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=1))
-        else:
-            print_init(report)
+        say(asdict(report), lambda: print_init(report), as_json=as_json)
 
 
 @app.command(rich_help_panel="Operation")
@@ -36,10 +32,7 @@ def doctor(as_json: AsJson = False) -> None:
     from doc_assets.commands.doctor import examine, print_lines
 
     lines = examine()
-    if as_json:
-        typer.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1))
-    else:
-        print_lines(lines)
+    say([asdict(line) for line in lines], lambda: print_lines(lines), as_json=as_json)
     if any(line.level == "red" for line in lines):
         raise typer.Exit(FAILED)
 
@@ -55,10 +48,7 @@ def maintain(
 
     with command() as settings:
         report = tidy(settings, dry_run=dry_run)
-        if as_json:
-            typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=1))
-        else:
-            print_report(report)
+        say(asdict(report), lambda: print_report(report), as_json=as_json)
         if report.n_failed:
             raise typer.Exit(FAILED)
 
@@ -70,10 +60,7 @@ def show(as_json: AsJson = False) -> None:
 
     with our_errors():
         found = effective_settings(load_settings())
-        if as_json:
-            typer.echo(json.dumps([asdict(setting) for setting in found], ensure_ascii=False, indent=1))
-        else:
-            print_settings(found)
+        say([asdict(setting) for setting in found], lambda: print_settings(found), as_json=as_json)
 
 
 @config.command()
@@ -83,9 +70,7 @@ def validate(as_json: AsJson = False) -> None:
 
     with our_errors():
         faults = faults_of(load_settings())
-        if as_json:
-            typer.echo(json.dumps({"faults": faults}, ensure_ascii=False, indent=1))
-        else:
-            typer.echo("\n".join(faults) or "All settings can be used.")
+        in_words = "\n".join(faults) or "All settings can be used."
+        say({"faults": faults}, lambda: typer.echo(in_words), as_json=as_json)
         if faults:
             raise typer.Exit(WRONG_USE)

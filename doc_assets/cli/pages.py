@@ -1,13 +1,12 @@
 """``find-pages``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, app, command
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 
 @app.command(rich_help_panel="Documents")
@@ -33,9 +32,6 @@ def find_pages(
     with command() as settings:
         asked = Asked(text, zone, mode, engine)
         rows = find(settings, folder, recursive=recursive, report=report, asked=asked)
-        if as_json:
-            typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
-        else:
-            print_pages(rows)
+        say([asdict(row) for row in rows], lambda: print_pages(rows), as_json=as_json)
         if any(row.error for row in rows):
             raise typer.Exit(FAILED)

@@ -1,8 +1,9 @@
 """What every command shares: the application, common options, and how our errors end a command."""
 
+import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,14 @@ ApiUrl = Annotated[
     typer.Option(help="Document API that keys are asked of, http://host/images. Default: DOC_ASSETS_DOCUMENT_API_URL."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def say(data: object, in_words: Callable[[], None], *, as_json: bool) -> None:
+    """Prints ``data`` as JSON if that was asked for, else what ``in_words`` prints."""
+    if as_json:
+        typer.echo(json.dumps(data, ensure_ascii=False, indent=1))
+    else:
+        in_words()
 
 
 def absolute(path: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
     LargeBinary,
@@ -65,7 +66,7 @@ def scrub(url: str, needles: Needles) -> int:
 
 def _scrub_column(connection: Connection, table: Table, column: Column[Any], needles: Needles) -> int:
     as_text = cast(column, Text)
-    holds = or_(*(as_text.contains(word, autoescape=True) for word in needles.spellings))
+    holds = _holds_any(as_text, needles)
     changed = 0
     for value in connection.execute(select(distinct(as_text)).where(holds)).scalars().all():
         cleaned = needles.without(value)
@@ -76,6 +77,10 @@ def _scrub_column(connection: Connection, table: Table, column: Column[Any], nee
     return changed
 
 
+def _holds_any(text: ColumnElement[str], needles: Needles) -> ColumnElement[bool]:
+    return or_(*(text.contains(word, autoescape=True) for word in needles.spellings))
+
+
 def remove_rows(url: str, needles: Needles) -> int:
     """Removes every row in which a word stands in any text column; returns how many."""
     removed = 0
@@ -83,7 +88,7 @@ def remove_rows(url: str, needles: Needles) -> int:
         _prepare(connection)
         for table, column in _columns(connection):
             if _is_text(column.type):
-                holds = or_(*(cast(column, Text).contains(word, autoescape=True) for word in needles.spellings))
+                holds = _holds_any(cast(column, Text), needles)
                 values = connection.execute(select(distinct(column)).where(holds)).scalars().all()
                 for value in (found for found in values if needles.is_in_text(str(found))):
                     removed += connection.execute(delete(table).where(column == value)).rowcount
@@ -97,7 +102,7 @@ def find(url: str, needles: Needles) -> Iterator[Trace]:
             place = f"table {table.name}, column {column.name}"
             if _is_text(column.type):
                 as_text = cast(column, Text)
-                holds = or_(*(as_text.contains(word, autoescape=True) for word in needles.spellings))
+                holds = _holds_any(as_text, needles)
                 values = connection.execute(select(distinct(as_text)).where(holds)).scalars()
                 if any(needles.is_in_text(value) for value in values):
                     yield Trace(place, "a name or digest")

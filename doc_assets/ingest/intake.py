@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from doc_assets.documents.folder import FileStat, FolderListing, list_documents
-from doc_assets.documents.keys import KeyOf, no_keys
+from doc_assets.documents.keys import KeyOf, KeyRow, no_keys
 from doc_assets.documents.names import display_name, document_id, real_path
 from doc_assets.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets.ledger.ledger import Ledger
@@ -145,9 +145,13 @@ def _fill(arrived: list[InboxEntry], rules: IntakeRules, now: datetime) -> tuple
 
 def _arrived(path: str, stat: FileStat, key_of: KeyOf) -> ArrivedFile:
     name = real_path(path).name
-    row = key_of(document_id(name))
+    return arrived_file(path, name, stat, key_of(document_id(name)))
+
+
+def arrived_file(origin: str, name: str, stat: FileStat, row: KeyRow | None) -> ArrivedFile:
+    """A file to be sealed, with what a key table's row says of it."""
     return ArrivedFile(
-        path=path,
+        path=origin,
         file_name=display_name(name),
         document_id=document_id(name),
         size_bytes=stat.size_bytes,

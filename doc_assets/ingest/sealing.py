@@ -9,7 +9,6 @@ from itertools import islice
 
 from doc_assets.documents.folder import FileStat
 from doc_assets.documents.keys import KeyRow
-from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
 from doc_assets.documents.origin import fetched_digest, fetched_origin
 from doc_assets.documents.resolving import KeyState
@@ -17,6 +16,7 @@ from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProb
 from doc_assets.documents.staging import sha256_of, stage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.intake import arrived_file
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.keys import KeyOutcome
 
@@ -164,7 +164,7 @@ def _arrivals(
         if isinstance(file, KeyProblem):
             return [file]
         if file.stat is not None:
-            return [(_arrived(file, display_name(file_name(file.origin)), file.origin, file.stat), file.row)]
+            return [(arrived_file(file.origin, file_name(file.origin), file.stat, file.row), file.row)]
         return list(_fetched(archive, file, rules.max_file_bytes))
 
     with ThreadPoolExecutor(rules.fetch_workers) as threads:
@@ -185,26 +185,13 @@ def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> Iterator[Arr
         return
     sha256 = sha256_of(fetched.content)
     origin, more = fetched_origin(fetched.origin, sha256), fetched.more
-    arrived = _arrived(file, display_name(fetched.name), origin, FileStat(len(fetched.content), 0))
+    arrived = arrived_file(origin, fetched.name, FileStat(len(fetched.content), 0), file.row)
     if not _forgotten(archive, [arrived]):
         stage(archive.bulk, sha256, fetched.content)
     yield arrived, file.row
     del fetched  # one document of a key lies in memory at a time
     for other in more:
         yield from _fetched(archive, other, max_bytes)
-
-
-def _arrived(file: SourceFile, name: str, origin: str, stat: FileStat) -> ArrivedFile:
-    row = file.row
-    return ArrivedFile(
-        path=origin,
-        file_name=name,
-        document_id=document_id(name),
-        size_bytes=stat.size_bytes,
-        mtime_ns=stat.mtime_ns,
-        merchant_id=row.merchant_id if row else None,
-        fields=row.fields if row else {},
-    )
 
 
 def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: Set[str]) -> list[KeyOutcome]:
