@@ -9,6 +9,7 @@ DocAssetsError
 │   ├── SettingsError
 │   ├── MissingModelError
 │   ├── IndexSchemaError
+│   ├── ReindexError
 │   └── LedgerSchemaError
 └── ServiceError             something outside is away or busy; the same call may work later
     ├── FolderUnreachableError
@@ -62,6 +63,10 @@ class MissingModelError(SetupError):
 
 class IndexSchemaError(SetupError):
     """A collection does not fit the embedder that is asked to use it."""
+
+
+class ReindexError(SetupError):
+    """A collection cannot be put in use: it is incomplete, finds too little, or cannot be made any more."""
 
 
 class LedgerSchemaError(SetupError):

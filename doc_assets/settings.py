@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     )
 
     # --- embedding
-    embedder: str = Field(default="gist", description="gist (built in) or transformers.")
+    embedder: str = Field(default="gist", description="Of a new archive: gist (built in) or transformers.")
     embedder_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of that embedder as a JSON object."
     )

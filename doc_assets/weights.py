@@ -41,7 +41,14 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
     return load(content), found
 
 
-def save_weights(path: Path, tensors: Tensors, how_made: dict[str, object]) -> str:
+def how_made(path: Path) -> dict[str, Any]:
+    """What the manifest beside a weights file says of its making; ``load_weights`` has read it before."""
+    manifest = json.loads((path.parent / MANIFEST).read_text(encoding="utf-8"))
+    found: dict[str, Any] = manifest[path.name].get("how_made", {})
+    return found
+
+
+def save_weights(path: Path, tensors: Tensors, made: dict[str, object]) -> str:
     """Writes a weights file and its line in the manifest; returns the SHA-256."""
     from safetensors.numpy import save  # noqa: PLC0415
 
@@ -51,7 +58,7 @@ def save_weights(path: Path, tensors: Tensors, how_made: dict[str, object]) -> s
     path.write_bytes(content)
     manifest_path = path.parent / MANIFEST
     manifest = json.loads(manifest_path.read_text(encoding="utf-8")) if manifest_path.exists() else {}
-    manifest[path.name] = {"bytes": len(content), "sha256": digest, "how_made": how_made}
+    manifest[path.name] = {"bytes": len(content), "sha256": digest, "how_made": made}
     manifest_path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return digest
 

@@ -68,7 +68,7 @@ def ingested(stack, corpus, plans):
 
 def _indexed(stack: Stack, files: list[Path]) -> int:
     names = ", ".join(f"'{file.name}'" for file in files)
-    where = f"state = 'ok' AND indexed_in IS NOT NULL AND file_name IN ({names})"
+    where = f"state = 'ok' AND id IN (SELECT row_id FROM indexed_documents) AND file_name IN ({names})"
     return int(stack.sql(f"SELECT count(*) FROM documents WHERE {where}")[0][0])
 
 

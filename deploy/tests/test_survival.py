@@ -77,7 +77,8 @@ def test_a_drop_survives(ingested, drops, fault):
 
     fault(ingested)
 
-    indexed = f"SELECT count(*) FROM documents WHERE state = 'ok' AND indexed_in IS NOT NULL AND file_name IN ({names})"
+    held = "id IN (SELECT row_id FROM indexed_documents)"
+    indexed = f"SELECT count(*) FROM documents WHERE state = 'ok' AND {held} AND file_name IN ({names})"
     wait_for("every document indexed", lambda: ingested.sql(indexed) == [[str(len(files))]], 600)
     wait_for("no run left in progress", lambda: ingested.sql(IN_PROGRESS, "dagster") == [["0"]], 300)
     assert ingested.sql(TWICE) == [["0"]]

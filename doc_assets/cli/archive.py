@@ -1,11 +1,16 @@
 """Commands that fill the archive and look into it."""
 
+import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.embedding.base import EmbedderSpec
+    from doc_assets.settings import Settings
 
 
 @app.command(rich_help_panel="Archive")
@@ -46,6 +51,39 @@ def screen(
 
 
 @app.command(rich_help_panel="Archive")
+def reindex(
+    embedder: Annotated[str, typer.Option(help="gist or transformers. Default: DOC_ASSETS_EMBEDDER.")] = "",
+    options: Annotated[
+        str, typer.Option(help='Its options as JSON: {"checkpoint": "dinov2-small"}. Default with --embedder: none.')
+    ] = "",
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave it to the daemon: a run a drop, then the switch.")
+    ] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Use the collection before again, at once.")] = False,
+    remove_unused: Annotated[
+        bool, typer.Option("--remove-unused", help="Delete every collection but the one in use.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change the embedder: fill another collection beside the one in use, examine it, switch; back with --rollback."""
+    from doc_assets.commands import reindex as commands
+
+    asked = [bool(embedder or options or queue), rollback, remove_unused]
+    if sum(asked) > 1:
+        raise typer.BadParameter("--rollback and --remove-unused go with nothing else.")
+    with command() as settings:
+        if remove_unused:
+            names = commands.remove_unused(settings)
+            say({"removed": names}, lambda: commands.print_removed(names), as_json=as_json)
+            return
+        spec = embedder_asked(settings, embedder, options)
+        report = commands.roll_back(settings) if rollback else commands.reindex(settings, spec, queue=queue)
+        say(asdict(report), lambda: commands.print_report(report), as_json=as_json)
+        if report.errors:
+            raise typer.Exit(FAILED)
+
+
+@app.command(rich_help_panel="Archive")
 def status(as_json: AsJson = False) -> None:
     """Show what is in the archive."""
     from doc_assets.commands.status import archive_status, print_status
@@ -70,3 +108,20 @@ def check(
         say(asdict(findings), lambda: print_findings(findings), as_json=as_json)
         if findings.n_faults:
             raise typer.Exit(FAILED)
+
+
+def embedder_asked(settings: "Settings", name: str, options: str) -> "EmbedderSpec":
+    """The embedder of the options of ``reindex``, else that of the settings."""
+    from doc_assets.embedder_choice import embedder_of_settings
+    from doc_assets.embedding.base import EmbedderSpec
+
+    default = embedder_of_settings(settings)
+    if not name and not options:
+        return default
+    try:
+        given = json.loads(options or "{}")
+    except ValueError as error:
+        raise typer.BadParameter(f"--options is no JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise typer.BadParameter(f"--options must be a JSON object, got {options}")
+    return EmbedderSpec(name or default.name, given)

@@ -32,11 +32,12 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One arrival of a document, its drop, and what is kept of it."""
+    """One arrival of a document, its drop, and what is kept of it in files and in which collections."""
 
     document: Document
     drop: DropRecord
     files: list[StoredFile]
+    collections: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,10 @@ def document_story(settings: Settings, name: str) -> DocumentStory:
         current = [document for document in arrivals if document.is_current]
         return DocumentStory(
             arrivals[0].document_id,
-            [Arrival(document, drops[document.drop_key], files_of(archive, document)) for document in arrivals],
+            [
+                Arrival(each, drops[each.drop_key], files_of(archive, each), ledger.collections.holding(each.id))
+                for each in arrivals
+            ],
             [photo for document in current for photo in photos_of(archive, document)],
             ledger.browsing.as_query(names, _MAX_MENTIONS),
             [mention for each in names for mention in ledger.browsing.as_match(each, _MAX_MENTIONS)],
@@ -150,12 +154,13 @@ def _print_arrival(arrival: Arrival) -> None:
     if document.reason_code:
         out.print(f"  reason    {document.reason_code}: {document.reason}")
     out.print(f"  file      {document.source_path} ({document.size_bytes:,} bytes)")
-    shown = {"merchant_id": "merchant", "sha256": "SHA-256", "n_pages": "pages", "n_photos": "photos",
-             "indexed_in": "indexed"}  # fmt: skip
+    shown = {"merchant_id": "merchant", "sha256": "SHA-256", "n_pages": "pages", "n_photos": "photos"}
     for name in (field.name for field in fields(document) if field.name in shown):
         value = getattr(document, name)
         if value is not None:
             out.print(f"  {shown[name]:<9} {value}")
+    for collection in arrival.collections:
+        out.print(f"  indexed   {collection}")
     for file in arrival.files:
         out.print(f"  {file.what:<9} {file.path}{'' if file.exists else '  GONE'}")
 

@@ -116,7 +116,7 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
                 store,
                 collection,
                 FeatureLookup(archive, versions.features_id),
-                tools["search_defaults"].model(),
+                tools["search_defaults"].model(versions.embedder_id),
                 tools["search_defaults"].request(),
                 asked,
                 other,

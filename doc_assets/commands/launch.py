@@ -10,9 +10,11 @@ from typing import Any
 import dagster as dg
 
 from doc_assets.definitions import defs
+from doc_assets.defs.index import reindexing
 from doc_assets.defs.jobs import INGESTION, ingest_drop_job, screen_drop_job
 from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
 from doc_assets.defs.partitions import drops
+from doc_assets.defs.resources import EmbedderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
 from doc_assets.storage import exclusive
@@ -28,11 +30,13 @@ class RunOutcome:
         run_id: in the Dagster instance.
         error: what a failed step said; None for a successful run.
         failed_checks: names of asset checks that failed with severity ERROR.
+        value: what the op that was asked for gave back; None otherwise.
     """
 
     run_id: str
     error: str | None
     failed_checks: tuple[str, ...]
+    value: Any = None
 
     @property
     def succeeded(self) -> bool:
@@ -66,6 +70,22 @@ def screen_drop(drop_key: str) -> RunOutcome:
         return _run(screen_drop_job.name, instance, partition_key=drop_key)
 
 
+def fill_drop(drop_key: str, embedder: EmbedderResource) -> RunOutcome:
+    """Runs ``fill_collection_job`` for one drop with this embedder."""
+    with open_instance() as instance:
+        instance.add_dynamic_partitions(str(drops.name), [drop_key])
+        config = reindexing.run_config(embedder)
+        return _run(reindexing.fill_collection_job.name, instance, partition_key=drop_key, run_config=config)
+
+
+def switch_collection(embedder: EmbedderResource, back_to: str = "") -> RunOutcome:
+    """Runs ``switch_collection_job`` with this embedder; ``value`` says what it did."""
+    name = reindexing.put_collection_in_use.name
+    config = reindexing.run_config(embedder, {name: {"config": {"back_to": back_to}}})
+    with open_instance() as instance:
+        return _run(reindexing.switch_collection_job.name, instance, run_config=config, value_of=name)
+
+
 def search(config: dict[str, Any]) -> RunOutcome:
     """Runs ``search_documents_job`` with the fields of ``SearchConfig``."""
     with open_instance() as instance:
@@ -80,6 +100,7 @@ def _run(
     partition_key: str | None = None,
     run_config: dict[str, Any] | None = None,
     assets: Sequence[str] | None = None,
+    value_of: str | None = None,
 ) -> RunOutcome:
     fail_abandoned_runs(instance)  # a killed command would block this one
     job = defs().resolve_job_def(job_name)
@@ -97,7 +118,9 @@ def _run(
         for evaluation in result.get_asset_check_evaluations()
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
     )
-    return RunOutcome(result.run_id, None if result.success else _error(result.all_events), checks)
+    if not result.success:
+        return RunOutcome(result.run_id, _error(result.all_events), checks)
+    return RunOutcome(result.run_id, None, checks, result.output_for_node(value_of) if value_of else None)
 
 
 def _error(events: Sequence[dg.DagsterEvent]) -> str:

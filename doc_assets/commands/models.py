@@ -10,6 +10,7 @@ from rich.table import Table
 
 from doc_assets import model_folders, weights
 from doc_assets.commands.console import console
+from doc_assets.embedder_choice import embedder_in_use
 from doc_assets.embedding import gist
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.local_features import words
@@ -104,7 +105,7 @@ def _described(model: Model) -> dict[str, object]:
 
 
 def _used_folders(settings: Settings) -> dict[str, Path]:
-    options = {"embedder": settings.embedder_options, "photo extractor": settings.photo_extractor_options}
+    options = {"embedder": embedder_in_use(settings).options, "photo extractor": settings.photo_extractor_options}
     resolved = {what: resolve_checkpoint(given, settings.models_dir) for what, given in options.items()}
     return {what: Path(str(given["checkpoint"])) for what, given in resolved.items() if "checkpoint" in given}
 

@@ -1,7 +1,8 @@
 """``doc-assets status`` and ``doc-assets check``."""
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from, versions_in_use
@@ -22,15 +23,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """A collection on record.
+
+    Attributes:
+        name, state, embedder, options: see ``ledger.collections.Collection``.
+        points: photos in it.
+        documents_missing: current documents that it does not hold.
+    """
+
+    name: str
+    state: str
+    embedder: str
+    options: dict[str, Any]
+    points: int
+    documents_missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveStatus:
     """What ``status`` shows.
 
     Attributes:
         counts: what the ledger counts.
         stale_drops: drops of which a step is missing or outdated.
-        embedder: in use by the settings.
+        embedder: in use.
         collection: that searches use; None if nothing is published.
         points: photos in it.
+        collections: all on record, the one in use too.
     """
 
     counts: ArchiveCounts
@@ -38,6 +58,7 @@ class ArchiveStatus:
     embedder: str
     collection: str | None
     points: int
+    collections: list[CollectionStatus]
 
 
 class _Tools:
@@ -63,10 +84,24 @@ def archive_status(settings: Settings) -> ArchiveStatus:
     with tools.archive.open() as archive:
         counts = archive.ledger.documents.counts()
         stale = stale_drops(archive.ledger, versions)
+        recorded = archive.ledger.collections.all()
+        held = {each.name: archive.ledger.collections.current_documents(each.name) for each in recorded}
     with tools.store.open() as store:
         collection = store.resolve(tools.store.alias)
-        points = store.count(collection) if collection else 0
-    return ArchiveStatus(counts, stale, versions.embedder_id, collection, points)
+        names = {each.name for each in recorded} | ({collection} if collection else set())
+        points = {name: store.count(name) for name in names & set(store.collections())}
+    collections = [
+        CollectionStatus(
+            each.name,
+            each.state,
+            each.embedder,
+            each.options,
+            points.get(each.name, 0),
+            counts.current - held[each.name],
+        )
+        for each in recorded
+    ]
+    return ArchiveStatus(counts, stale, versions.embedder_id, collection, points.get(collection or "", 0), collections)
 
 
 def print_status(settings: Settings, status: ArchiveStatus) -> None:
@@ -80,6 +115,12 @@ def print_status(settings: Settings, status: ArchiveStatus) -> None:
     out.print(f"drops       {counts.drops}, {len(status.stale_drops)} incomplete or outdated")
     out.print(f"collection  {status.collection or 'none published'}, {status.points} photos")
     out.print(f"embedder    {status.embedder}")
+    for other in status.collections:
+        if other.name != status.collection:
+            out.print(
+                f"            {other.state}: {other.name} ({other.embedder} {json.dumps(other.options)}), "
+                f"{other.points} photos, {other.documents_missing} documents missing"
+            )
 
 
 def check_home(settings: Settings, *, read_data: bool) -> Findings:

@@ -19,7 +19,8 @@ from doc_assets.defs.page_selection import PageSelection, page_selection
 from doc_assets.defs.sources import sources_from
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
-from doc_assets.embedding.base import Embedder, make_embedder
+from doc_assets.embedder_choice import embedder_in_use, load_embedder
+from doc_assets.embedding.base import Embedder, EmbedderSpec
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
@@ -123,19 +124,36 @@ class PhotoCutterResource(dg.ConfigurableResource[PhotoCutter]):
 class EmbedderResource(dg.ConfigurableResource[Embedder]):
     """What turns photos into vectors."""
 
-    name: str = Field(description="gist (built in) or transformers.")
+    name: str = Field(description="gist (built in) or transformers; of an archive that has no collection yet.")
     options: dict[str, Any] = Field(description="Options of that embedder.")
     device: str = Field(description="auto, cpu or cuda.")
     batch_size: int = Field(ge=1, description="Photos embedded together; halves itself if memory runs out.")
+    pinned: bool = Field(default=False, description="This one even where the archive uses another, as reindex does.")
+
+    def spec(self) -> EmbedderSpec:
+        """Which embedder it is."""
+        return EmbedderSpec(self.name, self.options) if self.pinned else embedder_in_use(load_settings())
+
+    def pinned_to(self, spec: EmbedderSpec) -> "EmbedderResource":
+        """The same with this embedder, whatever the archive uses."""
+        return EmbedderResource(
+            name=spec.name, options=dict(spec.options), device=self.device, batch_size=self.batch_size, pinned=True
+        )
+
+    def in_use(self) -> "EmbedderResource":
+        """The same with the embedder that the archive uses."""
+        return self.pinned_to(embedder_in_use(load_settings()))
 
     def load(self) -> Embedder:
-        """The embedder, its weights loaded; the same object for the same fields."""
-        return _load_embedder(self.name, json.dumps(self.options), self.device, self.batch_size)
+        """The embedder, its weights loaded; the same object for the same one."""
+        spec = self.spec()
+        return _load_embedder(spec.name, json.dumps(dict(spec.options)), self.device, self.batch_size)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # reindex compares the new one with the one in use
 def _load_embedder(name: str, options: str, device: str, batch_size: int) -> Embedder:
-    return make_embedder(name, json.loads(options), device=device, batch_size=batch_size)
+    spec = EmbedderSpec(name, json.loads(options))
+    return load_embedder(load_settings(), spec, device=device, batch_size=batch_size)
 
 
 class DescriberResource(dg.ConfigurableResource[Describer]):
@@ -213,9 +231,9 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     remove_columns: list[str] = Field(description="Columns left out of result files.")
     probability_model: str = Field(description="Model of photo pairs; empty for the package's own.")
 
-    def model(self) -> PairModel:
-        """The model of photo pairs; the same object for the same file."""
-        return _load_model(self.probability_model)
+    def model(self, embedder_id: str | None) -> PairModel:
+        """The model of photo pairs, to judge this embedder's similarities; the same object for the same file."""
+        return _load_model(self.probability_model, embedder_id)
 
     def request(self, **asked: Any) -> SearchRequest:  # noqa: ANN401 - the fields of SearchRequest
         """A request with these thresholds, and what is asked for."""
@@ -229,9 +247,9 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
         )
 
 
-@lru_cache(maxsize=1)
-def _load_model(weights: str) -> PairModel:
-    return PairModel(weights or None)
+@lru_cache(maxsize=2)
+def _load_model(weights: str, embedder_id: str | None) -> PairModel:
+    return PairModel(weights or None, embedder_id)
 
 
 def versions_in_use(
@@ -275,7 +293,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         ),
         "embedder": EmbedderResource(
             name=settings.embedder,
-            options=resolve_checkpoint(settings.embedder_options, settings.models_dir),
+            options=settings.embedder_options,
             device=settings.device,
             batch_size=settings.embed_batch_size,
         ),

@@ -7,7 +7,8 @@ The contract tests run on it at once.
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,14 @@ class Embedder(ABC):
         """(N, 8, dim) float32: every photo in its eight turns and mirrors, in the order of ``View.at``."""
         views = self.embed(View.at(i).apply(photo) for photo in photos for i in range(N_VIEWS))
         return views.reshape(-1, N_VIEWS, self.dim)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderSpec:
+    """Which embedder: its registered name and its own options, a checkpoint by the name it was added under."""
+
+    name: str
+    options: Mapping[str, Any]
 
 
 embedders: Registry[Embedder] = Registry("embedder", __package__)

@@ -1,12 +1,16 @@
 """Weights of everything learnt that is in use."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from doc_assets.documents.page_text.base import make_engine
-from doc_assets.embedding.base import make_embedder
-from doc_assets.errors import MissingModelError, SetupError
-from doc_assets.health.check import Check, Finding, green, red
+from doc_assets.embedder_choice import embedder_in_use, embedder_of_settings, load_embedder
+from doc_assets.embedding.base import EmbedderSpec
+from doc_assets.errors import MissingModelError, ServiceError, SetupError
+from doc_assets.health.check import Check, Finding, Level, green, red, yellow
 from doc_assets.local_features.words import VisualWords
 from doc_assets.model_folders import differences, model_names, resolve_checkpoint
 from doc_assets.photos.base import make_extractor
@@ -28,15 +32,23 @@ def model_checks(settings: Settings) -> list[Check]:
 
 def check_embedder(settings: Settings) -> Finding:
     """The embedder in use, loaded; nothing is downloaded for that."""
-    options = resolve_checkpoint(settings.embedder_options, settings.models_dir)
-    if "allow_download" in options:
-        options["allow_download"] = False
+    try:
+        spec = embedder_in_use(settings)
+    except (ServiceError, SQLAlchemyError) as error:
+        return red(f"the ledger, which names it, cannot be read: {error}", "See `ledger database`.")
+    options = {name: value for name, value in spec.options.items() if name != "allow_download"}
 
     def load() -> str:
-        embedder = make_embedder(settings.embedder, options, device="cpu", batch_size=1)
+        embedder = load_embedder(settings, EmbedderSpec(spec.name, options), device="cpu", batch_size=1)
         return f"{embedder.embedder_id}, {embedder.dim} numbers a photo"
 
-    return _loaded(load, "DOC_ASSETS_EMBEDDER and DOC_ASSETS_EMBEDDER_OPTIONS")
+    found = _loaded(load, "DOC_ASSETS_EMBEDDER and DOC_ASSETS_EMBEDDER_OPTIONS")
+    if found.level is Level.GREEN and spec != embedder_of_settings(settings):
+        return yellow(
+            f"{found.says}; the settings name {settings.embedder} {json.dumps(settings.embedder_options)}",
+            "The archive's embedder counts. `doc-assets reindex` changes it to that of the settings.",
+        )
+    return found
 
 
 def check_extractor(settings: Settings) -> Finding:
@@ -55,9 +67,20 @@ def check_words(settings: Settings) -> Finding:
 
 
 def check_probability(settings: Settings) -> Finding:
-    """The model of photo pairs."""
-    model = str(settings.probability_model) if settings.probability_model else None
-    return _loaded(lambda: f"{model or 'built in'}, {PairModel(model).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
+    """The model of photo pairs, and whether it was fitted with the embedder in use."""
+    path = str(settings.probability_model) if settings.probability_model else None
+    found = _loaded(lambda: f"{path or 'built in'}, {PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
+    embedder = check_embedder(settings)
+    if found.level is Level.RED or embedder.level is Level.RED:
+        return found
+    model, used = PairModel(path), embedder.says.partition(",")[0]
+    if model.fitted_for == used:
+        return found
+    return yellow(
+        f"{found.says}, was fitted with {model.fitted_for}, in use is {used}: pairs that keypoints cannot decide do "
+        "not count",
+        "Fit one with `doc-assets fit-probability` and name it in DOC_ASSETS_PROBABILITY_MODEL.",
+    )
 
 
 def check_page_text(settings: Settings) -> Finding:

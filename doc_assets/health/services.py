@@ -1,7 +1,6 @@
 """The ledger's database and the vector store."""
 
 from contextlib import closing
-from pathlib import Path
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
@@ -11,7 +10,7 @@ from doc_assets.health.check import Check, Finding, green, red, yellow
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
-from doc_assets.ledger.database import SCHEMA_REVISION, Database
+from doc_assets.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.settings import Settings
 
 _ANSWER_WITHIN_S = 10
@@ -31,8 +30,7 @@ def check_ledger(settings: Settings) -> Finding:
     """Whether the database answers and its tables have the revision that this program knows; makes none."""
     try:
         url = make_url(settings.ledger_address)
-        is_absent = url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists()
-        if is_absent:  # opening it would make it
+        if is_absent(settings.ledger_address):
             return yellow(f"{url} does not exist", _FIRST)
         database = Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)
     except (ArgumentError, NoSuchModuleError) as error:

@@ -37,6 +37,11 @@ def collection_name(embedder_id: str, features_id: str) -> str:
     return f"photos__{embedder_id}__{features_id}__v{SCHEMA_VERSION}"
 
 
+def embedder_of(collection: str) -> str:
+    """Id of the embedder that fills the collection of this name."""
+    return collection.split("__")[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """What a search must not return; applied in the filter, before the top k are taken."""

@@ -11,6 +11,7 @@ from doc_assets.documents.page_text.shards import write_page_texts
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 from doc_assets.photos.base import PhotoExtractor
@@ -126,7 +127,7 @@ def cut_drop(
         found = Counter(payload.document_id for payload in _payloads(archive, chunk))
         archive.ledger.documents.record_photos({document.id: found[document.document_id] for document in documents})
         counts.update(found[document.document_id] for document in documents)
-    archive.ledger.documents.complete_stage(drop_key, STAGE, cutter.version, now)
+    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", cutter.version), now)
     return PhotosReport(counts.total(), sum(n * times for n, times in counts.items()), counts, made, unread)
 
 

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
 from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
+from doc_assets.ledger.documents import Stage
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.shards import write_features
 from doc_assets.parallel import Workers
@@ -59,7 +60,7 @@ def describe_drop(
             now_described += _describe_chunk(archive, describer, threads, version, chunk)
             photos += count_rows(archive.photo_shard(chunk))
             described += count_rows(archive.feature_shard(chunk, describer.features_id))
-    archive.ledger.documents.complete_stage(drop_key, STAGE, version, now)
+    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, describer.features_id, version), now)
     return FeaturesReport(photos, described, now_described, time.monotonic() - began)
 
 

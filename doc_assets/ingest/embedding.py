@@ -9,6 +9,7 @@ from doc_assets.datatypes import PhotoPayload, RgbImage
 from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import write_embeddings
 from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
+from doc_assets.ledger.documents import Stage
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photos
 from doc_assets.progress import track
@@ -49,7 +50,7 @@ def embed_drop(
         embedded += _embed_chunk(archive, embedder, photos_version, chunk)
         photos += count_rows(archive.photo_shard(chunk))
         vectors += count_rows(archive.embedding_shard(chunk, embedder.embedder_id))
-    archive.ledger.documents.complete_stage(drop_key, STAGE, version, now)
+    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, embedder.embedder_id, version), now)
     return EmbeddingsReport(photos, vectors, embedded, time.monotonic() - began)
 
 

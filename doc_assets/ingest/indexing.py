@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from doc_assets.datatypes import IndexedPhoto, point_id
+from doc_assets.embedding.base import Embedder, EmbedderSpec
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk, Versions, stamp
+from doc_assets.ledger.collections import Collection
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.local_features.shards import read_words
 from doc_assets.progress import track
@@ -91,39 +94,61 @@ def index_drop(
         fresh = list(_points(archive, chunk, versions))
         ids = [document.document_id for document in documents]
         removed += store.replace_documents(collection, ids, fresh)
-        archive.ledger.documents.record_indexed([document.id for document in documents], collection)
+        archive.ledger.collections.record_indexed([document.id for document in documents], collection)
         points += len(fresh)
     store.finish(collection)
-    archive.ledger.documents.complete_stage(drop_key, STAGE, versions.points, now)
+    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, collection, versions.points), now)
     return IndexReport(collection, points, removed, store.count(collection))
 
 
 def inspect_collection(archive: Archive, store: VectorStore, collection: str, alias: str) -> CollectionReport:
     """How a collection compares with the ledger."""
-    counts = archive.ledger.documents.counts()
+    collections = archive.ledger.collections
     return CollectionReport(
         alias=alias,
         collection=collection,
         published=store.resolve(alias) == collection,
         points=store.count(collection) if collection in store.collections() else 0,
-        expected=archive.ledger.documents.photos_in(collection),
-        documents_missing=counts.current - counts.indexed.get(collection, 0),
+        expected=collections.photos(collection),
+        documents_missing=archive.ledger.documents.counts().current - collections.current_documents(collection),
     )
 
 
-def publish_collection(archive: Archive, store: VectorStore, collection: str, dim: int, alias: str) -> CollectionReport:
-    """Points the alias at the collection of the versions in use once it is complete.
+def publish_collection(
+    archive: Archive,
+    store: VectorStore,
+    collection: str,
+    embedder: Embedder,
+    spec: EmbedderSpec,
+    alias: str,
+    now: datetime,
+) -> CollectionReport:
+    """Points the alias at the collection of the versions in use once it is complete, and files that it is in use.
 
     While a new one is being filled, searches go on using the old one. A first collection is published at once:
     an incomplete archive finds more than none.
     """
-    store.create(collection, dim)
+    store.create(collection, embedder.dim)
     report = inspect_collection(archive, store, collection, alias)
     is_first = store.resolve(alias) is None
     if not report.published and (is_first or report.is_complete):
-        store.publish(alias, report.collection)
+        put_in_use(archive, store, collection, spec, alias, now)
         return replace(report, published=True)
+    if report.published and archive.ledger.collections.last("in_use") is None:
+        put_in_use(archive, store, collection, spec, alias, now)
     return report
+
+
+def put_in_use(
+    archive: Archive, store: VectorStore, collection: str, spec: EmbedderSpec, alias: str, now: datetime
+) -> None:
+    """Makes a collection the one that searches use and that drops fill.
+
+    The ledger comes first: from then on everything makes vectors for it. Whatever dies before the alias moves, the next
+    run of ``photo_collection`` moves it.
+    """
+    archive.ledger.collections.record(Collection(collection, spec.name, dict(spec.options), "in_use", now))
+    store.publish(alias, collection)
 
 
 def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document], versions: Versions) -> None:

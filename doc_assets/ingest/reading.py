@@ -12,6 +12,7 @@ from doc_assets.documents.staging import read_staged, sha256_of, stage, staged_p
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document, ReadOutcome
 from doc_assets.progress import track
 
@@ -59,7 +60,7 @@ def read_drop(archive: Archive, reader: DocumentReader, drop_key: str, now: date
     for chunk in track(chunks, "documents", len(chunks)):
         _read_chunk(archive, reader, chunk)
         remove_superseded(archive, chunk)
-    archive.ledger.documents.complete_stage(drop_key, STAGE, VERSION, now)
+    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", VERSION), now)
     faulty = (DocumentState.REJECTED, DocumentState.PARTIAL)
     return DocumentsReport(
         states=archive.ledger.documents.states_of_drop(drop_key),

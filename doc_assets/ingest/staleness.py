@@ -2,17 +2,18 @@
 
 from doc_assets.ingest import cutting, describing, embedding, indexing, reading
 from doc_assets.ingest.archive import Versions
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.ledger import Ledger
 
 
 def stale_drops(ledger: Ledger, versions: Versions) -> list[str]:
     """Drops of which a step is missing or was made with another version, oldest first."""
     return ledger.documents.stale_drops(
-        {
-            reading.STAGE: reading.VERSION,
-            cutting.STAGE: versions.photos,
-            embedding.STAGE: versions.embeddings,
-            describing.STAGE: versions.features,
-            indexing.STAGE: versions.points,
-        }
+        [
+            Stage(reading.STAGE, "", reading.VERSION),
+            Stage(cutting.STAGE, "", versions.photos),
+            Stage(embedding.STAGE, versions.embedder_id, versions.embeddings),
+            Stage(describing.STAGE, versions.features_id, versions.features),
+            Stage(indexing.STAGE, versions.collection, versions.points),
+        ]
     )

@@ -10,11 +10,17 @@ from sqlalchemy.exc import OperationalError
 
 from doc_assets.errors import LedgerSchemaError, ServiceError
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 _BUSY_TIMEOUT_MS = 60_000
 _MIGRATION_LOCK = 7_202_611_21  # any number; PostgreSQL advisory lock of this program's migrations
+
+
+def is_absent(url: str) -> bool:
+    """Whether the URL names a SQLite file that is not there; opening it would make it."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and bool(parsed.database) and not Path(str(parsed.database)).exists()
 
 
 class Database:

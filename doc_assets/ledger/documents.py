@@ -2,16 +2,26 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.rows import COLUMNS, READABLE, ArchiveCounts, Document, ReadOutcome, in_parts, read_documents
-from doc_assets.ledger.schema import DocumentRow, Drop, DropStage
+from doc_assets.ledger.schema import DocumentRow, Drop, DropStage, IndexedDocument
 
 _PAGE_ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the lineage as completed for a drop; see ``schema.DropStage``."""
+
+    name: str
+    target: str
+    version: str
 
 
 class DocumentLedger:
@@ -117,23 +127,18 @@ class DocumentLedger:
         """Files how many photos were found, by row."""
         self._update_rows([{"row_id": row, "n_photos": n} for row, n in counts.items()])
 
-    def record_indexed(self, row_ids: Sequence[int], collection: str) -> None:
-        """Files that a collection now holds these documents' photos."""
-        self._update_rows([{"row_id": row, "indexed_in": collection} for row in row_ids])
-
     def _update_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
             with self._database.writing() as connection:
                 connection.execute(update(DocumentRow).where(DocumentRow.id == bindparam("row_id")), rows)
 
-    def complete_stage(self, drop_key: str, stage: str, version: str, now: datetime) -> None:
-        """Files that every chunk of the drop passed ``stage`` with ``version``."""
+    def complete_stage(self, drop_key: str, stage: Stage, now: datetime) -> None:
+        """Files that every chunk of the drop passed a stage."""
+        same = (DropStage.drop_key == drop_key, DropStage.stage == stage.name, DropStage.target == stage.target)
+        row = {"stage": stage.name, "target": stage.target, "version": stage.version}
         with self._database.writing() as connection:
-            connection.execute(delete(DropStage).where(DropStage.drop_key == drop_key, DropStage.stage == stage))
-            connection.execute(
-                insert(DropStage),
-                {"drop_key": drop_key, "stage": stage, "version": version, "completed_at": now},
-            )
+            connection.execute(delete(DropStage).where(*same))
+            connection.execute(insert(DropStage), {"drop_key": drop_key, **row, "completed_at": now})
 
     def reopen(self, drop_key: str) -> None:
         """Makes all stages of a drop count as not completed and its rejected documents as not yet read."""
@@ -172,18 +177,16 @@ class DocumentLedger:
                 connection.execute(delete(DropStage).where(DropStage.drop_key.in_(part)))
         return found
 
-    def stale_drops(self, versions: dict[str, str]) -> list[str]:
-        """Drops for which a stage is missing or was completed with another version, oldest first.
-
-        Args:
-            versions: the wanted version of every stage.
-        """
+    def stale_drops(self, stages: Sequence[Stage]) -> list[str]:
+        """Drops for which one of these stages is missing or was completed with another version, oldest first."""
+        columns = (DropStage.stage, DropStage.target, DropStage.version)
         fresh = or_(
-            *(and_(DropStage.stage == stage, DropStage.version == version) for stage, version in versions.items())
+            *(
+                and_(*(column == value for column, value in zip(columns, astuple(stage), strict=True)))
+                for stage in stages
+            )
         )
-        done = (
-            select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(versions))
-        )
+        done = select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(stages))
         query = select(Drop.drop_key).where(Drop.drop_key.not_in(done)).order_by(Drop.sealed_at, Drop.drop_key)
         with self._database.reading() as connection:
             return [row[0] for row in connection.execute(query)]
@@ -240,7 +243,8 @@ class DocumentLedger:
 
         Documents after long gaps come more often; a document may come twice. Empty if none is indexed.
         """
-        indexed = and_(DocumentRow.is_current, DocumentRow.indexed_in.is_not(None), DocumentRow.n_photos > 0)
+        held = exists().where(IndexedDocument.row_id == DocumentRow.id)
+        indexed = and_(DocumentRow.is_current, held, DocumentRow.n_photos > 0)
         with self._database.reading() as connection:
             first, last = connection.execute(
                 select(func.min(DocumentRow.id), func.max(DocumentRow.id)).where(indexed)
@@ -284,20 +288,6 @@ class DocumentLedger:
         with self._database.reading() as connection:
             return Counter({row[0]: row[1] for row in connection.execute(query)})
 
-    def photos_in(self, collection: str) -> int:
-        """How many photos a collection should hold: those of each document's arrival indexed last.
-
-        A newer arrival that is read but not indexed yet does not count; the older one's points are still there.
-        """
-        indexed_last = (
-            select(func.max(DocumentRow.id))
-            .where(DocumentRow.indexed_in == collection)
-            .group_by(DocumentRow.document_id)
-        )
-        with self._database.reading() as connection:
-            query = select(func.sum(DocumentRow.n_photos)).where(DocumentRow.id.in_(indexed_last))
-            return int(connection.execute(query).scalar_one() or 0)
-
     def counts(self) -> ArchiveCounts:
         """What is in the archive."""
         readable = DocumentRow.state.in_(READABLE)
@@ -307,17 +297,11 @@ class DocumentLedger:
                 return int(connection.execute(query).scalar_one() or 0)
 
             states = connection.execute(select(DocumentRow.state, func.count()).group_by(DocumentRow.state)).all()
-            indexed = connection.execute(
-                select(DocumentRow.indexed_in, func.count())
-                .where(DocumentRow.is_current, DocumentRow.indexed_in.is_not(None))
-                .group_by(DocumentRow.indexed_in)
-            ).all()
             return ArchiveCounts(
                 arrivals_by_state={state: n for state, n in states},
                 superseded=number(select(func.count()).where(readable, ~DocumentRow.is_current)),
                 current=number(select(func.count()).where(DocumentRow.is_current)),
                 photos=number(select(func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)),
-                indexed={str(collection): n for collection, n in indexed},
                 drops=number(select(func.count()).select_from(Drop)),
             )
 

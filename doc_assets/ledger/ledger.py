@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from doc_assets.ledger.browsing import DocumentBrowser
+from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.intake import IntakeLedger
@@ -20,6 +21,7 @@ class Ledger:
     Attributes:
         intake: the drop folder and sealing.
         documents: what became of every document.
+        collections: which collections there are and what they hold.
         searches: what searches found.
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
@@ -32,6 +34,7 @@ class Ledger:
         self.database = database
         self.intake = IntakeLedger(database)
         self.documents = DocumentLedger(database)
+        self.collections = CollectionLedger(database)
         self.searches = SearchLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)

@@ -30,7 +30,6 @@ COLUMNS = (
     DocumentRow.is_current,
     DocumentRow.n_pages,
     DocumentRow.n_photos,
-    DocumentRow.indexed_in,
     DocumentRow.fields,
 )
 
@@ -55,7 +54,6 @@ class Document:
     is_current: bool
     n_pages: int | None
     n_photos: int | None
-    indexed_in: str | None
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,7 +78,6 @@ class ArchiveCounts:
         superseded: readable arrivals that a newer version replaced.
         current: documents in the archive.
         photos: their photos.
-        indexed: current documents whose photos a collection holds, by collection.
         drops: sealed drops.
     """
 
@@ -88,7 +85,6 @@ class ArchiveCounts:
     superseded: int
     current: int
     photos: int
-    indexed: dict[str, int]
     drops: int
 
 

@@ -81,12 +81,17 @@ class Drop(Base):
 
 
 class DropStage(Base):
-    """With which version a stage was last completed for a drop."""
+    """With which version a stage was last completed for a drop.
+
+    ``target`` tells results of one stage apart that are kept side by side: the embedder of vectors, the kind of local
+    features, the collection of points; empty for a stage that has one result.
+    """
 
     __tablename__ = "drop_stages"
 
     drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"), primary_key=True)
     stage: Mapped[str] = mapped_column(Text, primary_key=True)
+    target: Mapped[str] = mapped_column(Text, primary_key=True)
     version: Mapped[str] = mapped_column(Text)
     completed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -123,8 +128,30 @@ class DocumentRow(Base):
     is_current: Mapped[bool] = mapped_column(Boolean)
     n_pages: Mapped[int | None] = mapped_column(Integer)
     n_photos: Mapped[int | None] = mapped_column(Integer)
-    indexed_in: Mapped[str | None] = mapped_column(Text)
     fields: Mapped[dict[str, str]] = mapped_column(Json)
+
+
+class IndexedDocument(Base):
+    """That a collection holds the photos of an arrival."""
+
+    __tablename__ = "indexed_documents"
+    __table_args__ = (Index("ix_indexed_documents_document_id", "document_id"),)
+
+    collection: Mapped[str] = mapped_column(Text, primary_key=True)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), primary_key=True)
+    document_id: Mapped[str] = mapped_column(Text)
+
+
+class CollectionRow(Base):
+    """A collection, and the embedder that fills it; see ``collections.CollectionState``."""
+
+    __tablename__ = "collections"
+
+    collection: Mapped[str] = mapped_column(Text, primary_key=True)
+    embedder: Mapped[str] = mapped_column(Text)
+    options: Mapped[dict[str, Any]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class KeyRequest(Base):

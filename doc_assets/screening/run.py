@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.indexing import require_made_with
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
@@ -109,7 +110,7 @@ def screen_drop(
         screened += len(results)
     now = datetime.now(UTC)
     ledger.searches.finish(search_id, now)
-    ledger.documents.complete_stage(drop_key, STAGE, f"{queries.versions.points}|{n_indexed}", now)
+    ledger.documents.complete_stage(drop_key, Stage(STAGE, "", f"{queries.versions.points}|{n_indexed}"), now)
     everything = ledger.searches.results(search_id)
     return ScreeningReport(
         search_id=search_id,

@@ -55,13 +55,12 @@ class PlantedCopies:
     """Makes attacked copies of archive photos.
 
     Attributes:
-        archive, versions: where photos are.
+        archive: where photos are.
         embedder, describer: as the archive was made with.
         jpeg_quality: as photos are stored.
     """
 
     archive: Archive
-    versions: Versions
     embedder: Embedder
     describer: Describer
     jpeg_quality: int

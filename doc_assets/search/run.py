@@ -148,8 +148,8 @@ def published_collection(store: VectorStore, alias: str, wanted: str) -> str:
     if published != wanted:
         raise IndexSchemaError(
             f"The archive is indexed as {published}, the settings and this version ask for {wanted}; they cannot be "
-            "compared. Set DOC_ASSETS_EMBEDDER, DOC_ASSETS_WORDS_CODEBOOK and their options back, or let the nightly "
-            "re-index fill the new collection first."
+            "compared. Set DOC_ASSETS_WORDS_CODEBOOK and DOC_ASSETS_MAX_FEATURES back, or let the nightly re-index "
+            "fill the new collection first; if `doc-assets reindex` was changing the embedder, run it again."
         )
     return published
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from doc_assets.errors import MissingModelError
 from doc_assets.verification.geometry import Alignment
-from doc_assets.weights import load_weights
+from doc_assets.weights import how_made, load_weights
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
 MODEL = "probability.safetensors"
@@ -40,12 +40,18 @@ class PairModel:
 
     Args:
         weights: a file made by ``doc-assets fit-probability`` or ``refit_job``; the package's own by default.
+        embedder_id: of the similarities to be judged. A cosine of 0.9 says much with one embedder and nothing with
+            another, so similarity does not count if the model was fitted with another one. None trusts the caller.
+
+    Attributes:
+        fitted_for: id of the embedder it was fitted with.
+        similarity_counts: whether pairs without an alignment can be probable.
 
     Raises:
         MissingModelError: if the file is absent, damaged or no such model.
     """
 
-    def __init__(self, weights: str | None = None) -> None:
+    def __init__(self, weights: str | None = None, embedder_id: str | None = None) -> None:
         path = Path(weights) if weights else WEIGHTS_DIR / MODEL
         tensors, self.sha256 = load_weights(path)
         found, intercept = tensors.get("weights"), tensors.get("intercept")
@@ -54,6 +60,8 @@ class PairModel:
                 f"{path} holds { ({name: tensor.shape for name, tensor in tensors.items()}) }; wanted are weights "
                 f"({N_TRAITS},) and intercept (1,). Fit it with `doc-assets fit-probability`."
             )
+        self.fitted_for = str(how_made(path).get("embedder"))
+        self.similarity_counts = embedder_id in {None, self.fitted_for}
         self._weights, self._intercept = found.astype(np.float64), float(intercept[0])
 
     def probability(self, similarity: float, alignment: Alignment | None) -> float:
@@ -63,7 +71,8 @@ class PairModel:
             similarity: cosine of the two embeddings.
             alignment: how the photos' keypoints agree; None if they do not.
         """
-        return float(1 / (1 + np.exp(-(traits(similarity, alignment) @ self._weights + self._intercept))))
+        counting = similarity if self.similarity_counts else 0.0
+        return float(1 / (1 + np.exp(-(traits(counting, alignment) @ self._weights + self._intercept))))
 
 
 def same_shot_probability(similarity: float, alignment: Alignment | None) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from upath import UPath
 
 from doc_assets.documents.sources import FolderSource
+from doc_assets.embedding.base import EmbedderSpec
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.cutting import cut_drop
@@ -15,6 +16,8 @@ from doc_assets.ingest.indexing import index_drop, publish_collection
 from doc_assets.ingest.reading import read_drop
 from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets_tests.conftest import NOW
+
+SPEC = EmbedderSpec("gist", {})
 
 
 class Pipeline:
@@ -51,7 +54,7 @@ class Pipeline:
         describe_drop(self.archive, self.describer, 2, self.cutter.version, drop, NOW)
         with self.store() as store:
             indexed = index_drop(self.archive, store, self.versions, self.embedder.dim, drop, NOW)
-            published = publish_collection(self.archive, store, self.collection, self.embedder.dim, "photos")
+            published = publish_collection(self.archive, store, self.collection, self.embedder, SPEC, "photos", NOW)
         return read, cut, embedded, indexed, published
 
     @contextmanager

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.rows import ReadOutcome
 from doc_assets_tests.conftest import NOW
@@ -70,30 +71,39 @@ def test_documents_are_found_by_the_digest_of_their_bytes(ledger):
 
 def test_a_drop_is_stale_until_every_stage_is_done_with_the_wanted_version(ledger):
     key, _ = _seal(ledger, "a")
-    wanted = {"photos": "2", "embeddings": "3"}
+    wanted = [Stage("photos", "", "2"), Stage("embeddings", "gist", "3")]
     assert ledger.documents.stale_drops(wanted) == [key]
 
-    ledger.documents.complete_stage(key, "photos", "2", NOW)
-    ledger.documents.complete_stage(key, "embeddings", "2", NOW)
+    ledger.documents.complete_stage(key, wanted[0], NOW)
+    ledger.documents.complete_stage(key, Stage("embeddings", "gist", "2"), NOW)
     assert ledger.documents.stale_drops(wanted) == [key]
 
-    ledger.documents.complete_stage(key, "embeddings", "3", NOW)
+    ledger.documents.complete_stage(key, wanted[1], NOW)
     assert ledger.documents.stale_drops(wanted) == []
 
     ledger.documents.reopen(key)
     assert ledger.documents.stale_drops(wanted) == [key]
 
 
+def test_what_one_target_was_made_with_does_not_touch_another(ledger):
+    key, _ = _seal(ledger, "a")
+    old, new = Stage("embeddings", "gist", "1"), Stage("embeddings", "dino", "1")
+
+    ledger.documents.complete_stage(key, old, NOW)
+    assert ledger.documents.stale_drops([new]) == [key]
+    ledger.documents.complete_stage(key, new, NOW)
+
+    assert ledger.documents.stale_drops([old]) == ledger.documents.stale_drops([new]) == []
+
+
 def test_counts_add_up(ledger):
     _, documents = _seal(ledger, "a", "b", "c")
     _read(ledger, documents[:2])
     ledger.documents.record_photos({documents[0].id: 2, documents[1].id: 3})
-    ledger.documents.record_indexed([documents[0].id], "photos__x__v1")
-
     counts = ledger.documents.counts()
 
     assert counts.arrivals_by_state == {"ok": 2, "pending": 1}
-    assert (counts.current, counts.photos, counts.indexed, counts.drops) == (2, 5, {"photos__x__v1": 1}, 1)
+    assert (counts.current, counts.photos, counts.drops) == (2, 5, 1)
 
 
 def test_an_unknown_drop_is_an_error(ledger):

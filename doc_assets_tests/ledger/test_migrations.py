@@ -78,6 +78,7 @@ def test_an_unreachable_database_is_named_without_its_password():
 def test_migrations_go_down_and_up_again_with_rows_in_every_table(ledger_url):
     from alembic import command
 
+    from doc_assets.ledger.documents import Stage
     from doc_assets.ledger.intake import ArrivedFile
     from doc_assets_tests.conftest import NOW
     from doc_assets_tests.ledger.test_searches import RESULT, SEARCH
@@ -86,14 +87,26 @@ def test_migrations_go_down_and_up_again_with_rows_in_every_table(ledger_url):
         ledger.intake.seal([ArrivedFile("/in/a.tif", "a.tif", "a", 1, 1)], source="x", now=NOW, chunk_documents=2)
         ledger.searches.start(SEARCH)
         ledger.searches.record(SEARCH.search_id, [RESULT])
-        revisions = ["0002", "0004", "0001", "base"]
+        drop = ledger.intake.drop_keys()[0]
+        (document,) = ledger.documents.of_chunk(drop, range(9))
+        ledger.collections.record_indexed([document.id], "photos__gist-1__sift-1__v2")
+        stages = [
+            Stage("photos", "", "layout"),
+            Stage("photo_embeddings", "gist-1", "gist-1|layout"),
+            Stage("indexed_photos", "photos__gist-1__sift-1__v2", "gist-1|sift-1|layout"),
+        ]
+        for stage in stages:
+            ledger.documents.complete_stage(drop, stage, NOW)
+        revisions = ["0006", "0002", "0004", "0001", "base"]
         for revision in revisions:
             with ledger.database.writing() as connection:
                 command.downgrade(alembic_config(connection), revision)
             if revision != "base":
                 ledger.database.migrate()
                 assert ledger.searches.results(SEARCH.search_id)[0].query_document == RESULT.query_document
-                assert len(ledger.documents.of_chunk(ledger.intake.drop_keys()[0], range(9))) == 1
+                assert len(ledger.documents.of_chunk(drop, range(9))) == 1
+                assert ledger.collections.holding(document.id) == ["photos__gist-1__sift-1__v2"]
+                assert ledger.documents.stale_drops(stages) == []
         ledger.database.migrate()
         assert ledger.intake.drop_keys() == []
 

@@ -10,6 +10,7 @@ from doc_assets.defs.maintenance.abandoned import IN_PROGRESS, fail_abandoned_ru
 from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.errors import ServiceError
 from doc_assets.forgetting.run import Home
+from doc_assets.index.base import embedder_of
 from doc_assets.settings import load_settings
 
 _MOST_NAMED = 5
@@ -27,11 +28,12 @@ def open_home(
     settings = load_settings()
     index = settings.home / "file_index.sqlite"
     with archive.open() as opened:
+        used = opened.ledger.collections.last("in_use")
         yield Home(
             archive=opened,
             open_store=vector_store.open,
             open_reader=reader.open,
-            model=search_defaults.model(),
+            model=search_defaults.model(embedder_of(used.name) if used else None),
             folder=settings.home,
             log_dir=settings.log_dir,
             results=Path(search_defaults.results_folder),

@@ -69,8 +69,9 @@ def photo_collection(
 ) -> Materialized:
     """The alias that searches use, pointing at the collection of the embedder in use once it is complete."""
     with step(context), archive.open() as opened, vector_store.open() as store:
-        collection = versions_in_use(photo_cutter, embedder, describer).collection
-        report = publish_collection(opened, store, collection, embedder.load().dim, vector_store.alias)
+        spec, collection = embedder.spec(), versions_in_use(photo_cutter, embedder, describer).collection
+        now, alias = datetime.now(UTC), vector_store.alias
+        report = publish_collection(opened, store, collection, embedder.load(), spec, alias, now)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.points,

@@ -11,7 +11,7 @@ from doc_assets.screening.refit import WEIGHTS, refit, sample_photos
 from doc_assets.settings import load_settings
 
 _SETTINGS = {
-    "embedder": 'DOC_ASSETS_EMBEDDER_OPTIONS={{"weights": "{path}/gist.safetensors"}}',
+    "embedder": 'doc-assets reindex --embedder gist --options \'{{"weights": "{path}/gist.safetensors"}}\'',
     "words": "DOC_ASSETS_WORDS_CODEBOOK={path}/words.safetensors",
     "probability": "DOC_ASSETS_PROBABILITY_MODEL={path}/probability.safetensors",
 }
@@ -45,7 +45,7 @@ def fit_on_archive(
         {
             "photos": len(photos.places),
             **{f"{name}: sha256": digest for name, digest in digests.items()},
-            "settings": "\n".join(_SETTINGS[name].format(path=folder / name) for name in digests),
+            "to use them": "\n".join(_SETTINGS[name].format(path=folder / name) for name in digests),
         }
     )
 

@@ -57,7 +57,7 @@ def document_matches(
             vector_store.alias,
             queries,
             FeatureLookup(opened, versions.features_id),
-            search_defaults.model(),
+            search_defaults.model(versions.embedder_id),
             search_defaults.request(include_batch=False, privacy_mode=False),
             context.partition_key,
         )

@@ -13,11 +13,9 @@ from doc_assets.defs.resources import (
     versions_in_use,
 )
 from doc_assets.defs.screening.assets import document_matches
+from doc_assets.defs.screening.self_test import planted_recall
 from doc_assets.defs.step import step
-from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.parallel import Workers
-from doc_assets.screening.self_test import PlantedCopies
-from doc_assets.search.matching import Matcher
 from doc_assets.search.run import published_collection
 
 
@@ -39,16 +37,18 @@ def planted_copy_is_found(
     seed = context.run.tags.get("dagster/partition", context.run.run_id)
     with step(context), archive.open() as opened, vector_store.open() as store, Workers(describer.workers) as threads:
         versions = versions_in_use(photo_cutter, embedder, describer)
-        copies = PlantedCopies(opened, versions, embedder.load(), describer.load(), photo_cutter.jpeg_quality)
-        matcher = Matcher(
+        recall = planted_recall(
+            opened,
             store,
+            embedder.load(),
             published_collection(store, vector_store.alias, versions.collection),
-            FeatureLookup(opened, versions.features_id),
             threads,
-            search_defaults.model(),
-            search_defaults.request(include_batch=False),
+            photo_cutter,
+            describer,
+            search_defaults,
+            quality,
+            seed,
         )
-        recall = copies.recall(matcher, quality.self_test_photos, seed)
     return dg.AssetCheckResult(
         passed=recall.total >= quality.self_test_warn,
         severity=dg.AssetCheckSeverity.ERROR if recall.total < quality.self_test_fail else dg.AssetCheckSeverity.WARN,

@@ -126,7 +126,7 @@ def match_query_documents(
             vector_store.alias,
             queries,
             FeatureLookup(opened, queries.describer.features_id),
-            search_defaults.model(),
+            search_defaults.model(queries.embedder.embedder_id),
             files,
             request,
             context.run_id,

@@ -1,0 +1,174 @@
+"""``doc-assets reindex``: another embedder, without a gap in searching."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.commands.launch import fill_drop, switch_collection
+from doc_assets.defs.resources import (
+    ArchiveResource,
+    EmbedderResource,
+    VectorStoreResource,
+    resources_from,
+    versions_in_use,
+)
+from doc_assets.embedding.base import EmbedderSpec
+from doc_assets.errors import ReindexError
+from doc_assets.ingest.archive import Versions
+from doc_assets.ingest.staleness import stale_drops
+from doc_assets.ledger.collections import Collection, CollectionState
+from doc_assets.progress import track
+from doc_assets.screening.switching import remove_others
+from doc_assets.settings import Settings
+
+
+@dataclass(slots=True)
+class ReindexReport:
+    """What ``reindex`` did.
+
+    Attributes:
+        collection: that was filled or put in use.
+        drops: drops that were filled into it.
+        errors: what went wrong, by run; the collection in use stays as long as there is one.
+        switched: what the switch said; None if there was none.
+        queued: whether runs are left to ``reindex_sensor``.
+    """
+
+    collection: str
+    drops: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+    switched: dict[str, Any] | None = None
+    queued: bool = False
+
+
+class _Reindexing:
+    """The resources of a home with one embedder pinned."""
+
+    def __init__(self, settings: Settings, spec: EmbedderSpec) -> None:
+        resources = resources_from(settings)
+        self.archive: ArchiveResource = resources["archive"]
+        self.embedder: EmbedderResource = resources["embedder"].pinned_to(spec)
+        self.spec = spec
+        self.versions: Versions = versions_in_use(resources["photo_cutter"], self.embedder, resources["describer"])
+
+    def record(self, state: CollectionState) -> bool:
+        """Files the collection in this state unless it is in use; returns whether it is."""
+        name = self.versions.collection
+        with self.archive.open() as opened:
+            used = opened.ledger.collections.last("in_use")
+            if used is not None and used.name == name:
+                return True
+            asked = Collection(name, self.spec.name, dict(self.spec.options), state, datetime.now(UTC))
+            opened.ledger.collections.record(asked)
+        return False
+
+    def missing(self) -> list[str]:
+        """Drops that the collection lacks, oldest first."""
+        with self.archive.open() as opened:
+            return stale_drops(opened.ledger, self.versions)
+
+    def fill(self, report: ReindexReport) -> None:
+        """Fills until no drop is missing, those that arrive meanwhile too; stops after a round with errors."""
+        while missing := self.missing():
+            for drop in track(missing, "drops", len(missing)):
+                outcome = fill_drop(drop, self.embedder)
+                report.drops += 1
+                if not outcome.succeeded:
+                    report.errors[outcome.run_id] = outcome.error or f"failed: {', '.join(outcome.failed_checks)}"
+            if report.errors:
+                return
+
+    def switch(self, report: ReindexReport, back_to: str = "") -> None:
+        """Puts the collection in use."""
+        outcome = switch_collection(self.embedder, back_to)
+        if outcome.error:
+            report.errors[outcome.run_id] = outcome.error
+        else:
+            report.switched = outcome.value
+
+
+def reindex(settings: Settings, spec: EmbedderSpec, *, queue: bool) -> ReindexReport:
+    """Fills a collection with another embedder, examines it and puts it in use.
+
+    Args:
+        settings: of the home.
+        spec: the embedder.
+        queue: leave the runs to Dagster's daemon.
+
+    Raises:
+        SettingsError: if there is no such embedder.
+        MissingModelError: if its weights are absent or damaged.
+    """
+    work = _Reindexing(settings, spec)
+    report = ReindexReport(work.versions.collection)
+    in_use = work.record("queued" if queue else "filling")
+    if queue and not in_use:
+        report.queued = True
+        return report
+    with progress_bars():
+        work.fill(report)
+        if not in_use and not report.errors:
+            work.switch(report)
+    return report
+
+
+def roll_back(settings: Settings) -> ReindexReport:
+    """Puts the collection that was in use before in use again, then fills what it lacks.
+
+    Raises:
+        ReindexError: if there is none.
+    """
+    archive: ArchiveResource = resources_from(settings)["archive"]
+    with archive.open() as opened:
+        previous = opened.ledger.collections.last("previous")
+    if previous is None:
+        raise ReindexError("No other collection was in use before; `doc-assets status` lists what there is.")
+    work = _Reindexing(settings, EmbedderSpec(previous.embedder, previous.options))
+    report = ReindexReport(previous.name)
+    with progress_bars():
+        work.switch(report, back_to=previous.name)
+        if not report.errors:
+            work.fill(report)
+    return report
+
+
+def remove_unused(settings: Settings) -> list[str]:
+    """Deletes every collection but the one in use, with its vectors; returns their names."""
+    resources = resources_from(settings)
+    archive: ArchiveResource = resources["archive"]
+    store: VectorStoreResource = resources["vector_store"]
+    with archive.open() as opened, store.open() as engine:
+        return remove_others(opened, engine)
+
+
+def print_report(report: ReindexReport) -> None:
+    """The report in words."""
+    out, done = console(), report.switched
+    for run, error in report.errors.items():
+        out.print(f"Run {run} failed: {error}")
+    if report.queued:
+        out.print(
+            f"{report.collection} is asked for. reindex_sensor fills it; `doc-assets status` shows how far it is."
+        )
+        return
+    out.print(f"{report.drops} drops were filled into {report.collection}.")
+    if done is None:
+        out.print("Searches go on as before." if report.errors else "It is the collection in use.")
+        return
+    out.print(f"In use now: {done['collection']}, {done['photos']} photos; before: {done['before'] or 'none'}.")
+    if not done["similarity_counts"]:
+        out.print(
+            "The pair model was fitted with another embedder: pairs that keypoints cannot decide do not count. Fit one "
+            "(`doc-assets fit-probability`) and name it in DOC_ASSETS_PROBABILITY_MODEL."
+        )
+    if done["planted"] is not None:
+        than = f" (before: {done['planted_before']})" if done["planted_before"] else ""
+        out.print(f"Attacked copies found: {done['planted']}{than}. Search graph: {done['graph_recall']:.3f}.")
+        out.print("Back with `doc-assets reindex --rollback`; `--remove-unused` deletes the collection before.")
+
+
+def print_removed(names: Sequence[str]) -> None:
+    """Names of deleted collections in words."""
+    console().print("\n".join(f"Deleted {name}." for name in names) or "There is no collection but the one in use.")

@@ -1,0 +1,41 @@
+"""How a self test of a collection is put together from resources."""
+
+from doc_assets.defs.resources import (
+    DescriberResource,
+    PhotoCutterResource,
+    QualityResource,
+    SearchDefaultsResource,
+)
+from doc_assets.embedding.base import Embedder
+from doc_assets.index.base import VectorStore
+from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.parallel import Workers
+from doc_assets.screening.self_test import PlantedCopies, Recall
+from doc_assets.search.matching import Matcher
+
+
+def planted_recall(
+    archive: Archive,
+    store: VectorStore,
+    embedder: Embedder,
+    collection: str,
+    threads: Workers,
+    photo_cutter: PhotoCutterResource,
+    describer: DescriberResource,
+    search_defaults: SearchDefaultsResource,
+    quality: QualityResource,
+    seed: str,
+) -> Recall:
+    """Attacked copies of archive photos that are found in a collection; which ones depends on ``seed``."""
+    loaded = describer.load()
+    copies = PlantedCopies(archive, embedder, loaded, photo_cutter.jpeg_quality)
+    matcher = Matcher(
+        store,
+        collection,
+        FeatureLookup(archive, loaded.features_id),
+        threads,
+        search_defaults.model(embedder.embedder_id),
+        search_defaults.request(include_batch=False),
+    )
+    return copies.recall(matcher, quality.self_test_photos, seed)

@@ -1,0 +1,38 @@
+"""The program as its users run it: a process of its own in a folder, with no settings but those given."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+
+
+@dataclass(frozen=True)
+class Program:
+    """``doc-assets`` in a folder; its ``.env`` counts, the settings of whoever runs the tests do not."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end."""
+        outside = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        return subprocess.run(
+            [PROGRAM, *map(str, arguments)],
+            cwd=self.folder,
+            env=outside | self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def json(self, *arguments: object, **environment: str) -> Any:
+        """What a command says with ``--json``; it must succeed."""
+        done = self(*arguments, "--json", **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
