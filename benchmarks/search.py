@@ -28,6 +28,7 @@ from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import SiftExtractor
 from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.base import make_extractor
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.search.query import QueryReader
 from doc_assets.search.ranking import MatchRule, rank_documents
 from doc_assets.search.retrieval import fused, retrieve_from_archive
@@ -54,7 +55,7 @@ def main() -> None:
     query = _query_document(options.work)
     rows = []
     with DocumentReader() as reader:
-        queries = QueryReader(reader, make_extractor("layout", {}), embedder, describer, 1024, 90)
+        queries = QueryReader(reader, PhotoCutter(make_extractor("layout", {})), embedder, describer)
         for size in options.photos:
             folder = options.work / f"search-{uuid.uuid4().hex[:6]}"
             gallery = _gallery(drawn, size)

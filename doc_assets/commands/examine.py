@@ -94,16 +94,7 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
         path = Path(query)
         kept = _Kept()
         if path.is_file():
-            asking = QueryReader(
-                reader,
-                cutter.extractor,
-                embedder,
-                describer,
-                cutter.max_side_px,
-                cutter.jpeg_quality,
-                cutter.pages,
-                archive.ledger.page_texts,
-            )
+            asking = QueryReader(reader, cutter, embedder, describer, archive.ledger.page_texts)
             asked = asking.read(single_file(path, key_of=tools["sources"].key_of()), kept)
         else:
             stored = StoredQueries(archive, versions, embedder, describer, reader.threads)

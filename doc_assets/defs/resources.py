@@ -25,7 +25,6 @@ from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive, Versions
-from doc_assets.ingest.cutting import PhotoCutter
 from doc_assets.ingest.intake import IntakeRules
 from doc_assets.ingest.sealing import SealingRules
 from doc_assets.ledger.ledger import Ledger
@@ -34,6 +33,7 @@ from doc_assets.local_features.sift import SiftExtractor
 from doc_assets.local_features.words import VisualWords
 from doc_assets.model_folders import resolve_checkpoint
 from doc_assets.photos.base import make_extractor
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.search.request import SearchRequest
 from doc_assets.settings import Settings, load_settings
 from doc_assets.verification.probability import PairModel

@@ -13,8 +13,7 @@ from doc_assets.documents.sources import SourceFile
 from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.evidence.safe_names import safe_stem
-from doc_assets.ingest.cutting import PhotoCutter
-from doc_assets.photos.cutting import cut_photos, encode_jpeg
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.progress import track
 from doc_assets.storage import write_atomic
 
@@ -76,13 +75,9 @@ def _extract(reader: DocumentReader, cutter: PhotoCutter, file: SourceFile, fold
     stem = safe_stem(file.label)
 
     def on_page(page: Page) -> None:
-        if pages is not None and not pages.may_show_photos(page):
-            return
-        areas = cutter.extractor.find(page.pixels)
-        crops = cut_photos(page, areas, first_index=len(found.photos), max_side_px=cutter.max_side_px)
-        for crop in crops:
+        for crop in pages.photos(page):
             name = f"{stem}_page{page.page_index + 1}_photo{crop.photo_index}.jpg"
-            write_atomic(UPath(folder / name), encode_jpeg(crop.pixels, cutter.jpeg_quality))
+            write_atomic(UPath(folder / name), cutter.encoded(crop.pixels))
             height, width = crop.pixels.shape[:2]
             found.photos.append(
                 ExtractedPhoto(
@@ -96,11 +91,9 @@ def _extract(reader: DocumentReader, cutter: PhotoCutter, file: SourceFile, fold
                 )
             )
 
-    pages = None
     try:
         content = file.fetch(reader.limits.max_file_bytes).content
-        if cutter.pages is not None:
-            pages = cutter.pages.of_document(sha256_of(content), None)
+        pages = cutter.of_document(sha256_of(content))
         report = reader.read(content, on_page)
     except UnreadableDocumentError as error:
         found.error = f"{error.code}: {error}"

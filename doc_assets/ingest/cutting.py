@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from doc_assets.datatypes import Page, PhotoPayload
-from doc_assets.documents.page_text.finder import PageFinder, TextMemory
+from doc_assets.documents.page_text.finder import PageFinder
 from doc_assets.documents.page_text.shards import write_page_texts
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
@@ -14,74 +14,12 @@ from doc_assets.ingest.archive import Archive, Chunk, stamp
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
-from doc_assets.photos.base import PhotoExtractor
-from doc_assets.photos.cutting import cut_photos, encode_jpeg
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.photos.shards import StoredPhoto, write_photos
 from doc_assets.progress import track
 from doc_assets.tables import read_stamp
 
 STAGE = "photos"
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoCutter:
-    """How photos are found and stored.
-
-    Attributes:
-        extractor: finds them.
-        max_side_px: stored photos are scaled down to this.
-        jpeg_quality: of stored photos, 1-100.
-        pages: finds the pages to look for photos on; None for all.
-    """
-
-    extractor: PhotoExtractor
-    max_side_px: int = 1024
-    jpeg_quality: int = 90
-    pages: PageFinder | None = None
-
-    @property
-    def version(self) -> str:
-        """Changes whenever the same page may give other stored photos."""
-        chosen = f"|{self.pages.version}" if self.pages is not None else ""
-        return f"{self.extractor.version}|{self.max_side_px}|{self.jpeg_quality}{chosen}"
-
-    def cut(
-        self, reader: DocumentReader, document: Document, content: bytes, memory: TextMemory | None = None
-    ) -> "CutDocument":
-        """The photos of one document in reading order; ``memory`` spares reading its text again."""
-        photos: list[StoredPhoto] = []
-        pages = self.pages.of_document(str(document.sha256), memory) if self.pages is not None else None
-
-        def on_page(page: Page) -> None:
-            if pages is not None and not pages.may_show_photos(page):
-                return
-            areas = self.extractor.find(page.pixels)
-            crops = cut_photos(page, areas, first_index=len(photos), max_side_px=self.max_side_px)
-            for crop in crops:
-                payload = PhotoPayload(
-                    document_id=document.document_id,
-                    file_name=document.file_name,
-                    sha256=str(document.sha256),
-                    drop=document.drop_key,
-                    page_index=crop.page_index,
-                    photo_index=crop.photo_index,
-                    box=crop.box,
-                    merchant_id=document.merchant_id,
-                )
-                photos.append(StoredPhoto(payload, crop.skew_deg, encode_jpeg(crop.pixels, self.jpeg_quality)))
-
-        reader.read(content, on_page)
-        if pages is not None:
-            pages.keep()
-        return CutDocument(photos, pages.unread if pages is not None else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class CutDocument:
-    """The photos of a document, and on how many pages they were looked for because their text could not be read."""
-
-    photos: list[StoredPhoto]
-    pages_unread: int
 
 
 @dataclass(slots=True)
@@ -141,24 +79,49 @@ def _cut_chunk(
         return None
     unread = 0
 
-    def cut(document: Document) -> CutDocument:
-        content = read_staged(archive.bulk, str(document.sha256))
-        return cutter.cut(reader, document, content, archive.ledger.page_texts)
+    def cut(document: Document) -> tuple[list[StoredPhoto], int]:
+        return _cut_document(archive, reader, cutter, document)
 
     def photos() -> Iterator[StoredPhoto]:
         nonlocal unread
-        for found in reader.threads.map(cut, documents):
-            unread += found.pages_unread
-            yield from found.photos
+        for found, pages_unread in reader.threads.map(cut, documents):
+            unread += pages_unread
+            yield from found
         _write_texts(archive, cutter, chunk, documents)  # before the photos appear: they say that the chunk is done
 
     write_photos(path, wanted, photos())
     return unread
 
 
+def _cut_document(
+    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document
+) -> tuple[list[StoredPhoto], int]:
+    """The photos of a document in reading order, and how many pages' text could not be read."""
+    pages = cutter.of_document(str(document.sha256), archive.ledger.page_texts)
+    photos: list[StoredPhoto] = []
+
+    def on_page(page: Page) -> None:
+        for crop in pages.photos(page):
+            payload = PhotoPayload(
+                document_id=document.document_id,
+                file_name=document.file_name,
+                sha256=str(document.sha256),
+                drop=document.drop_key,
+                page_index=crop.page_index,
+                photo_index=crop.photo_index,
+                box=crop.box,
+                merchant_id=document.merchant_id,
+            )
+            photos.append(StoredPhoto(payload, crop.skew_deg, cutter.encoded(crop.pixels)))
+
+    reader.read(read_staged(archive.bulk, str(document.sha256)), on_page)
+    pages.keep()
+    return photos, pages.pages_unread
+
+
 def _write_texts(archive: Archive, cutter: PhotoCutter, chunk: Chunk, documents: Sequence[Document]) -> None:
     """The text read on the chunk's pages as a table; that of the ledger, which other programs need not open."""
-    if cutter.pages is None:
+    if not isinstance(cutter.pages, PageFinder):
         return
     engine_id = cutter.pages.reader.engine_id
     texts = (

@@ -7,10 +7,10 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
+from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, SparseVector
 from doc_assets.documents.faults import DocumentState, ReadReport
 from doc_assets.documents.names import display_name, document_id
-from doc_assets.documents.page_text.finder import PageFinder, TextMemory
+from doc_assets.documents.page_text.finder import TextMemory
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.sources import SourceFile
 from doc_assets.documents.staging import sha256_of
@@ -19,8 +19,7 @@ from doc_assets.errors import UnreadableDocumentError
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import mirrored
 from doc_assets.local_features.words import VisualWords
-from doc_assets.photos.base import PhotoExtractor
-from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
+from doc_assets.photos.cutter import PhotoCutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +98,15 @@ class QueryReader:
     """Everything between a query file and its vectors, with the archive's own extractor and embedder.
 
     Attributes:
-        reader, extractor, embedder, describer: as the archive was made with.
-        max_side_px, jpeg_quality: as the archive's photos were stored; a query goes through the same loss,
-            so that the same photo gives the same vector.
-        pages: finds the pages to look for photos on; None for all.
+        reader, cutter, embedder, describer: as the archive was made with; a query goes through the same loss, so that
+            the same photo gives the same vector.
         texts: what was read of documents before; nothing is added to it.
     """
 
     reader: DocumentReader
-    extractor: PhotoExtractor
+    cutter: PhotoCutter
     embedder: Embedder
     describer: Describer
-    max_side_px: int
-    jpeg_quality: int
-    pages: PageFinder | None = None
     texts: TextMemory | None = None
 
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
@@ -124,22 +118,18 @@ class QueryReader:
         """
         crops: list[PhotoCrop] = []
 
-        def on_page(page: Page) -> None:
-            if pages is not None and not pages.may_show_photos(page):
-                return
-            areas = self.extractor.find(page.pixels)
-            found = cut_photos(page, areas, first_index=len(crops), max_side_px=self.max_side_px)
-            crops.extend(found)
-            if kept_by is not None and found:
-                kept_by.page(page)
-
-        pages = None
-        name, sha256 = file.label, None
+        name = file.label
         try:
             fetched = file.fetch(self.reader.limits.max_file_bytes)
             name, sha256 = fetched.name, sha256_of(fetched.content)
-            if self.pages is not None:
-                pages = self.pages.of_document(sha256, self.texts)
+            pages = self.cutter.of_document(sha256, self.texts)
+
+            def on_page(page: Page) -> None:
+                found = pages.photos(page)
+                crops.extend(found)
+                if kept_by is not None and found:
+                    kept_by.page(page)
+
             report = self.reader.read(fetched.content, on_page)
         except UnreadableDocumentError as error:
             return _query_document(file, name, ReadReport(0, (), ()).state, str(error), None, [])
@@ -153,13 +143,10 @@ class QueryReader:
         """The crops with what they are searched by and without their pixels."""
         if not crops:
             return
-        stored = [self._as_stored(crop.pixels) for crop in crops]
+        stored = [self.cutter.as_stored(crop.pixels) for crop in crops]
         views = self.embedder.embed_views(stored)
         for crop, pixels, vectors in zip(crops, stored, views, strict=True):
             yield QueryPhoto.of(crop, vectors, self.describer.describe(pixels), self.describer.words)
-
-    def _as_stored(self, pixels: RgbImage) -> RgbImage:
-        return decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))
 
 
 def _query_document(

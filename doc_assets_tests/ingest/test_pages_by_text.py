@@ -8,10 +8,11 @@ from upath import UPath
 
 from doc_assets.datatypes import PageText
 from doc_assets.documents.sources import FolderSource, single_file
-from doc_assets.ingest.cutting import PhotoCutter, cut_drop
+from doc_assets.ingest.cutting import cut_drop
 from doc_assets.ingest.reading import read_drop
 from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets.photos.base import make_extractor
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.search.query import QueryReader
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.page_finding import page_finder
@@ -88,16 +89,8 @@ def test_a_query_shows_the_photos_of_the_same_pages_and_leaves_no_text(
     path = corpus / "archive" / plan.name
 
     def n_photos(pages):
-        queries = QueryReader(
-            reader,
-            make_extractor("layout", {}),
-            embedder,
-            describer,
-            1024,
-            90,
-            pages=pages,
-            texts=archive.ledger.page_texts,
-        )
+        cutter = PhotoCutter(make_extractor("layout", {}), pages=pages)
+        queries = QueryReader(reader, cutter, embedder, describer, archive.ledger.page_texts)
         document = queries.read(single_file(path))
         if pages is not None:
             assert archive.ledger.page_texts.known(document.sha256, pages.reader.engine_id) == []

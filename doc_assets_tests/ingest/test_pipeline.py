@@ -8,7 +8,7 @@ from doc_assets.documents.staging import staged_path
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError, UnreadableDocumentError
 from doc_assets.ingest.consistency import check_archive
-from doc_assets.ingest.cutting import PhotoCutter, cut_drop
+from doc_assets.ingest.cutting import cut_drop
 from doc_assets.ingest.describing import STORED_FEATURES, describe_drop
 from doc_assets.ingest.embedding import embed_drop
 from doc_assets.ingest.indexing import index_drop
@@ -17,6 +17,7 @@ from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.payloads import read_payloads
 from doc_assets.photos.base import make_extractor
+from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photos
 from doc_assets_tests.conftest import NOW

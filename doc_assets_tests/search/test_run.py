@@ -35,7 +35,7 @@ def filled(tmp_path_factory, reader, cutter, embedder, describer, corpus):
 
 @pytest.fixture
 def queries(reader, cutter, embedder, describer):
-    return QueryReader(reader, cutter.extractor, embedder, describer, cutter.max_side_px, cutter.jpeg_quality)
+    return QueryReader(reader, cutter, embedder, describer)
 
 
 @pytest.fixture

@@ -109,17 +109,7 @@ def match_query_documents(
         reader.open() as decoder,
     ):
         files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
-        cutter = photo_cutter.load()
-        queries = QueryReader(
-            decoder,
-            cutter.extractor,
-            embedder.load(),
-            describer.load(),
-            cutter.max_side_px,
-            cutter.jpeg_quality,
-            cutter.pages,
-            opened.ledger.page_texts,
-        )
+        queries = QueryReader(decoder, photo_cutter.load(), embedder.load(), describer.load(), opened.ledger.page_texts)
         results = search_documents(
             opened.ledger,
             vector_store.open,
