@@ -40,6 +40,7 @@ class Stack:
             "STACK_PROJECT": NAME,
             "STACK_INBOX": str(self.inbox),
             "STACK_QUERIES": str(self.queries),
+            "STACK_BACKUPS": str(self.folder / "backups"),
             "STACK_BIND": "127.0.0.1",
             "STACK_PORT": str(self.port),
             "STACK_RUN_CPUS": "2",
