@@ -9,12 +9,14 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from doc_assets.backup import databases
 from doc_assets.backup.estate import BULK_FOLDERS, HOME_FOLDERS, Estate
@@ -88,6 +90,10 @@ def make_backup(
             with open_existing_ledger(estate) as ledger:
                 keep_beside(root, ledger.tombstones, now)
             return MadeBackup(final, manifest, drop_old(root, keeping, now))
+    except SQLAlchemyError as error:
+        raise BackupError(
+            f"The ledger cannot be read: {str(error).splitlines()[0]}. Is it damaged? Restore an earlier backup."
+        ) from error
     except OSError as error:
         raise BackupError(
             f"The backup cannot be written into {root}: {error}. Give this user the right to write there, and room; "
@@ -112,7 +118,7 @@ def _fill(estate: Estate, folder: Path, now: datetime, *, by_reference: bool, is
             faults = estate.check(ledger, store).n_faults
         dagster_part = _dagster(estate, folder)
         listed = _bulk(estate, folder, by_reference=by_reference)
-        require_documents(ledger, listed)
+        require_documents(ledger, {name: entry.sha256 for name, entry in listed.items()})
         _rest_of_home(estate, folder)
         quiet = not is_busy and _watermark(ledger) == before
     files = {relative: entry_of(path) for relative, path in files_below(folder) if not relative.startswith("bulk/")}
@@ -187,7 +193,8 @@ def _bulk(estate: Estate, folder: Path, *, by_reference: bool) -> dict[str, File
 def _rest_of_home(estate: Estate, folder: Path) -> None:
     for name in HOME_FOLDERS:
         for relative, path in files_below(estate.home / name):
-            copy_file(path, folder / "home" / name / relative)
+            with suppress(FileNotFoundError):  # a report that maintenance removed meanwhile
+                copy_file(path, folder / "home" / name / relative)
     if estate.forgotten_key.is_file():
         copy_file(estate.forgotten_key, folder / "home" / estate.forgotten_key.name)
     shown = {"settings": dict(estate.configuration), "secrets": list(estate.secrets)}

@@ -16,6 +16,8 @@ from doc_assets.progress import track
 from doc_assets.storage import is_local
 
 _MOST_NAMED = 5
+_OWNERS = ("home/forgotten.key", "home/forgetting/")
+"""What nobody but the home's owner may read."""
 _SQLITE_SUFFIXES = ("", "-wal", "-shm")
 
 
@@ -107,6 +109,8 @@ def stage(estate: Estate, folder: Path, manifest: Manifest) -> None:
             _require_free(target, entry)
         if copy_file(folder / name, target) != entry:
             raise BackupError(f"{folder / name} changed while it was copied. Nothing was restored.")
+        if name.startswith(_OWNERS):
+            target.chmod(0o600)
 
 
 def _place_of(estate: Estate, manifest: Manifest, name: str) -> UPath | None:

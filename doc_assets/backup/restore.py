@@ -178,7 +178,7 @@ def _forget(
             "Some tombstones were made with another key than the backup's: documents of the backup that they name were "
             "forgotten again, others that they name may be dropped again unseen."
         )
-    until = max((known.known_until for known in lists), default=report.made_at)
+    until = max((known.known_until for known in lists if known not in foreign), default=report.made_at)
     report.notes.append(
         f"What was forgotten until {until:%Y-%m-%d %H:%M} UTC is forgotten; later requests must be repeated."
     )

@@ -1,6 +1,6 @@
 """What a backup must find: an empty or missing source is refused, never backed up as nothing."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from upath import UPath
 
@@ -60,25 +60,25 @@ def require_sources(estate: Estate, ledger: Ledger, store: VectorStore) -> Archi
     return counts
 
 
-def require_documents(ledger: Ledger, copied: Collection[str]) -> None:
-    """Refuses a backup that lacks the copy of a document of the archive.
+def require_documents(ledger: Ledger, copied: Mapping[str, str]) -> None:
+    """Refuses a backup in which the copy of a document of the archive is missing or damaged.
 
     Args:
         ledger: that knows which are needed.
-        copied: paths of what the backup holds, below the bulk root.
+        copied: what the backup holds: path below the bulk root, and SHA-256.
 
     Raises:
-        BackupError: if one is missing; names the first.
+        BackupError: if one is; names the first.
     """
-    missing = []
+    faulty = []
     for document in track(ledger.documents.current(), "documents", ledger.documents.counts().current):
-        path = staged_path(UPath(), str(document.sha256))
-        if path.as_posix() not in copied:
-            missing.append(document.file_name)
-    if missing:
+        path = staged_path(UPath(), str(document.sha256)).as_posix()
+        if copied.get(path) != document.sha256:
+            faulty.append(document.file_name)
+    if faulty:
         raise BackupError(
-            f"The copies of {len(missing)} documents are missing: {', '.join(missing[:_MOST_NAMED])}. Drop these "
-            "documents again (`doc-assets check` lists all); nothing was backed up."
+            f"The copies of {len(faulty)} documents are missing or damaged: {', '.join(faulty[:_MOST_NAMED])}. Drop "
+            "these documents again (`doc-assets check --read-data` lists all); nothing was backed up."
         )
 
 

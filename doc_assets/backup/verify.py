@@ -9,7 +9,6 @@ from doc_assets.backup import databases
 from doc_assets.backup.files import entry_of
 from doc_assets.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest
 from doc_assets.backup.vectors import count_points
-from doc_assets.documents.staging import STAGED_PATTERN
 from doc_assets.errors import BackupError
 from doc_assets.ledger.database import SCHEMA_REVISION
 from doc_assets.progress import track
@@ -106,9 +105,3 @@ def _names(manifest: Manifest) -> Iterator[str]:
     for alias, collection in manifest.aliases.items():
         if collection not in manifest.collections:
             yield f"Alias {alias} points at {collection}, which the backup does not hold."
-    listed = manifest.referenced if manifest.bulk == "reference" else manifest.files
-    prefix = "" if manifest.bulk == "reference" else "bulk/"
-    for relative, entry in listed.items():
-        path = Path(relative)
-        if path.match(f"{prefix}documents/{STAGED_PATTERN}") and path.stem != entry.sha256:
-            yield f"{relative} is the copy of another document than its name says: its source was damaged."

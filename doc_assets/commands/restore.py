@@ -62,8 +62,11 @@ def import_stack(settings: Settings, file: Path) -> RestoreReport:
 
 def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -> RestoreReport:
     manifest = read_manifest(folder)
+    notes: list[str] = []
     with progress_bars():
-        _undo_interrupted(settings, served=manifest.dagster is not None)
+        if was_interrupted(settings.home):
+            _undo_interrupted(settings, served=manifest.dagster is not None)
+            notes.append("An earlier restore had been interrupted; it was ended first.")
         with open_instance() as instance:
             require_nothing_runs(instance)
             estate = estate_of(settings, instance)
@@ -77,23 +80,22 @@ def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -
             reports = forgetting.carry_out(settings, forgetting.plan(settings, names), delete_originals=False)
             return sum(len(report.traces) for report in reports)
 
-        return replace_home(estate, folder, manifest, [*lists, *_known_here(estate)], finish)
+        report = replace_home(estate, folder, manifest, [*lists, *_known_here(estate, notes)], finish)
+    report.notes[:0] = notes
+    return report
 
 
 def _undo_interrupted(settings: Settings, *, served: bool) -> None:
     """Brings back what a killed restore had set aside, before anything opens the half-made stores."""
-    if not was_interrupted(settings.home):
-        return
     if served:
         with open_instance() as instance:
             estate = estate_of(settings, instance)
     else:
         estate = estate_of(settings, None)
     undo_interrupted(estate)
-    console().print("An earlier restore was interrupted; its old data is back.")
 
 
-def _known_here(estate: Estate) -> list[ForgottenList]:
+def _known_here(estate: Estate, notes: list[str]) -> list[ForgottenList]:
     """What the ledger that is about to be replaced knows as forgotten; nothing if it is new or cannot be read."""
     if kind_of(estate.ledger_url) == "sqlite" and not file_of(estate.ledger_url).is_file():
         return []
@@ -101,15 +103,10 @@ def _known_here(estate: Estate) -> list[ForgottenList]:
     try:
         if database.revision() is None:
             return []
-        database.migrate()
-        ledger = Ledger(database, estate.forgotten_key)
+        ledger = Ledger(database, estate.forgotten_key)  # whatever its revision: an update may be what is undone
         known = ledger.tombstones.taken_out()
-        if known is None and not ledger.intake.drop_keys():
-            return []
     except (DatabaseError, ServiceError) as error:
-        console().print(
-            f"The ledger that is replaced cannot be read ({error}); what it knows as forgotten is not known."
-        )
+        notes.append(f"The ledger that was replaced could not be read ({error}), nor what it knew as forgotten.")
         return []
     finally:
         database.close()

@@ -128,6 +128,8 @@ class TombstoneLedger:
 
         A ledger without any takes over their key.
         """
+        if not others.rows:
+            return True
         key = self._key()
         if key is None:
             write_atomic(UPath(self._path()), others.key.hex().encode("ascii"))

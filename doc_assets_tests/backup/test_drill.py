@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,28 @@ def test_a_backup_by_reference_needs_the_documents_where_they_are(place):
 
 def test_every_plan_is_a_query_of_the_drill():
     assert sum(plan.folder == "incoming" for plan in PLANS) == 20
+
+
+@pytest.mark.parametrize(("killed_in", "stays"), [("_require_same_counts", "newer"), ("_settle", "restored")])
+def test_a_killed_restore_is_ended_by_the_next_one(place, drawn, killed_in, stays):
+    """Before the restored home proved whole its old data comes back; afterwards the restored one stays."""
+    backup, counts = place.backup(), {"restored": place.counts()}
+    more = place.folder / "more"
+    more.mkdir()
+    shutil.copy(sorted((drawn / "incoming").iterdir())[0], more)
+    place.done("build-image-index", "--folder", more)
+    counts["newer"] = place.counts()
+    program = (
+        "import os, sys; from doc_assets.backup import restore; "
+        f"restore.{killed_in} = lambda *_: os._exit(9); from doc_assets.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, "restore", str(backup), "--yes-restore-into", "home"]
+    killed = subprocess.run(command, cwd=place.folder, env=place.environment, check=False, capture_output=True)
+    assert killed.returncode == 9
+    (backup / "stranger").write_bytes(b"x")  # so that nothing is restored after what was left is ended
+
+    assert place.run("restore", backup, "--yes-restore-into", "home").returncode == 2
+
+    assert place.counts() == counts[stays]
+    place.done("check", "--read-data")
+    assert not [path for path in place.home.rglob(".*") if "restor" in path.name]
