@@ -8,6 +8,7 @@ DocAssetsError
 ├── SetupError               stop; a person must change a setting, a file or a machine
 │   ├── SettingsError
 │   ├── MissingModelError
+│   ├── BackupError
 │   ├── IndexSchemaError
 │   ├── ReindexError
 │   └── LedgerSchemaError
@@ -59,6 +60,10 @@ class SettingsError(SetupError):
 
 class MissingModelError(SetupError):
     """Weights or a checkpoint are absent, damaged or not the ones expected."""
+
+
+class BackupError(SetupError):
+    """Something that a backup needs is missing, or a backup is damaged or does not fit the home."""
 
 
 class IndexSchemaError(SetupError):

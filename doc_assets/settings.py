@@ -217,6 +217,17 @@ class Settings(BaseSettings):
         default_factory=list, description="Columns left out of result files and exports, as a JSON list."
     )
 
+    # --- backups
+    backup_dir: Path | None = Field(
+        default=None, description="Folder of backups; with it the schedule of backups is on. Default: none."
+    )
+    backup_bulk: Literal["copy", "reference"] = Field(
+        default="copy", description="Copy documents and tables into backups, or only list them with their digests."
+    )
+    backup_keep: int = Field(default=7, ge=0, description="Older backups than the newest n go; 0 keeps all.")
+    backup_keep_days: int = Field(default=0, ge=0, description="Backups older than this go; 0 keeps them.")
+    backup_cron: str = Field(default="30 4 * * *", description="When a backup is made, with DOC_ASSETS_BACKUP_DIR.")
+
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
     maintenance_cron: str = Field(default="30 3 * * *", description="When what is too old to be kept goes.")
@@ -239,7 +250,7 @@ class Settings(BaseSettings):
     )
     min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
 
-    @field_validator("home", "log_dir", "inbox", "key_inbox", "key_table")
+    @field_validator("home", "log_dir", "inbox", "key_inbox", "key_table", "backup_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

@@ -40,6 +40,7 @@ class Stack:
             "STACK_PROJECT": NAME,
             "STACK_INBOX": str(self.inbox),
             "STACK_QUERIES": str(self.queries),
+            "STACK_BACKUPS": str(self.folder / "backups"),
             "STACK_BIND": "127.0.0.1",
             "STACK_PORT": str(self.port),
             "STACK_RUN_CPUS": "2",
@@ -76,9 +77,15 @@ class Stack:
 
     def compose(self, *command: str, check: bool = True, timeout_s: float = 900, given: str | None = None) -> str:
         """``docker compose`` on this stack; returns its standard output."""
+        return self.compose_done(*command, check=check, timeout_s=timeout_s, given=given).stdout
+
+    def compose_done(
+        self, *command: str, check: bool = False, timeout_s: float = 900, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The same with exit code and standard error."""
         files = [argument for file in self.files for argument in ("--file", file)]
         base = ["docker", "compose", "--project-directory", ".", *files, "--env-file", str(self.env_file)]
-        return self.run(*base, *command, check=check, timeout_s=timeout_s, given=given).stdout
+        return self.run(*base, *command, check=check, timeout_s=timeout_s, given=given)
 
     def config(self) -> dict[str, Any]:
         """The compose file as compose understands it."""

@@ -2,6 +2,7 @@
 
 from doc_assets.cli import (
     archive,
+    backup,
     browsing,
     examine,
     fitting,
@@ -19,6 +20,7 @@ from doc_assets.cli.shell import app
 
 __all__ = [
     "archive",
+    "backup",
     "browsing",
     "examine",
     "fitting",

@@ -6,22 +6,18 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
 from rich.table import Table
 
 from doc_assets.commands.console import console
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
 from doc_assets.home import prepare_home
+from doc_assets.masking import shown
 from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings
 
 _KEY_FIELD = re.compile(r"_(key|password|token)$")
 _KEY_BYTES = 32
-_MASK = "**********"
-_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)(?=@)")
-_SECRET_OPTION = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class Setting:
 def effective_settings(settings: Settings) -> list[Setting]:
     """Every setting in the order of ``.env.example``."""
     return [
-        Setting(f"{PREFIX}{name.upper()}", _shown(getattr(settings, name)), source_of(name))
+        Setting(f"{PREFIX}{name.upper()}", shown(getattr(settings, name)), source_of(name))
         for name in Settings.model_fields
     ]
 
@@ -49,22 +45,6 @@ def source_of(field: str) -> str:
         if any(name.upper() == variable and value for name, value in values.items()):
             return place
     return "default"
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever type a setting has
-    if value is None:
-        return ""
-    if isinstance(value, SecretStr):
-        secret = value.get_secret_value()
-        return _without_password(secret) if "://" in secret else _MASK
-    if isinstance(value, dict):
-        return str({name: _MASK if _SECRET_OPTION.search(name) else _shown(part) for name, part in value.items()})
-    return _without_password(str(value))
-
-
-def _without_password(text: str) -> str:
-    masked = _IN_URL.sub(rf"\1:{_MASK}", text)
-    return re.sub(r"(?<=[?&])([^=&]*(?:password|key|token|secret)[^=&]*)=[^&]*", rf"\1={_MASK}", masked, flags=re.I)
 
 
 def print_settings(settings: list[Setting]) -> None:
@@ -90,6 +70,7 @@ def faults_of(settings: Settings) -> list[str]:
         "TIMEZONE": lambda: _require_zone(settings.timezone),
         "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron),
         "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron),
+        "BACKUP_CRON": lambda: _require_cron(settings.backup_cron),
     }
     for field in ("key_table", "words_codebook", "probability_model"):
         path: Path | None = getattr(settings, field)

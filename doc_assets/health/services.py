@@ -69,7 +69,7 @@ def check_store(settings: Settings) -> Finding:
     except StoreBusyError as error:
         return yellow(f"in use: {error}", "Nothing to do while a run is in progress; look again after it.")
     except ServiceError as error:
-        return red(str(error), "Rename the folder and run the re-index; vectors come back from Parquet.")
+        return red(str(error), "Rename the folder and run `doc-assets rebuild-index`; vectors come back from Parquet.")
     except OSError as error:
         return red(f"{settings.qdrant_dir}: {error}", "Give this user the right to write there.")
 
@@ -97,5 +97,5 @@ def _published(store: VectorStore, alias: str, where: str) -> Finding:
     if collection is None:
         return yellow(f"{where}, nothing is published as {alias!r}", _FIRST)
     if collection not in store.collections():
-        return red(f"{where}: alias {alias!r} points at {collection}, which is gone", "Run the re-index.")
+        return red(f"{where}: alias {alias!r} points at {collection}, which is gone", "Run `doc-assets rebuild-index`.")
     return green(f"{where}, {alias} is {collection} with {store.count(collection)} photos")

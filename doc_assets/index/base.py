@@ -103,6 +103,10 @@ class VectorStore(ABC):
         """The collection that ``alias`` points at; None if there is no such alias."""
 
     @abstractmethod
+    def aliases(self) -> dict[str, str]:
+        """Every alias with the collection that it points at."""
+
+    @abstractmethod
     def close(self) -> None:
         """Gives the store back; no method works afterwards."""
 

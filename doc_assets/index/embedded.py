@@ -205,12 +205,20 @@ class EmbeddedStore(VectorStore):
     @override
     def publish(self, alias: str, collection: str) -> None:
         self.dim(collection)  # raises if it is absent
-        aliases = {**self._aliases(), alias: collection}
+        aliases = {**self.aliases(), alias: collection}
         write_atomic(UPath(self._root / "aliases.json"), json.dumps(aliases, indent=1).encode())
 
     @override
     def resolve(self, alias: str) -> str | None:
-        return self._aliases().get(alias)
+        return self.aliases().get(alias)
+
+    @override
+    def aliases(self) -> dict[str, str]:
+        try:
+            known: dict[str, str] = json.loads((self._root / "aliases.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return known
 
     @override
     def close(self) -> None:
@@ -306,10 +314,3 @@ class EmbeddedStore(VectorStore):
             with engine_errors(collection):
                 shard.flush()
                 shard.close()
-
-    def _aliases(self) -> dict[str, str]:
-        try:
-            aliases: dict[str, str] = json.loads((self._root / "aliases.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return aliases

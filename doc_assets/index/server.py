@@ -195,9 +195,7 @@ class ServerStore(VectorStore):
             )
 
     def _aliases_of(self, *collections: str) -> list[str]:
-        with self._server_errors():
-            known = self._client.get_aliases().aliases
-        return sorted(found.alias_name for found in known if found.collection_name in collections)
+        return sorted(alias for alias, collection in self.aliases().items() if collection in collections)
 
     @override
     def finish(self, collection: str) -> None:
@@ -218,9 +216,13 @@ class ServerStore(VectorStore):
 
     @override
     def resolve(self, alias: str) -> str | None:
+        return self.aliases().get(alias)
+
+    @override
+    def aliases(self) -> dict[str, str]:
         with self._server_errors():
             known = self._client.get_aliases().aliases
-        return next((found.collection_name for found in known if found.alias_name == alias), None)
+        return {found.alias_name: found.collection_name for found in known}
 
     @override
     def close(self) -> None:

@@ -118,7 +118,7 @@ def _check_collection(store: VectorStore, alias: str, expected: dict[str, Docume
     collection = store.resolve(alias)
     if collection is None:
         if expected:
-            findings.add(f"No collection is published as {alias!r}; run ingest_drop_job or the re-index.")
+            findings.add(f"No collection is published as {alias!r}; run `doc-assets rebuild-index`.")
         return
     points: Counter[str] = Counter()
     try:

@@ -8,17 +8,44 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select
+from upath import UPath
 
 from doc_assets.errors import SettingsError
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.rows import in_parts
 from doc_assets.ledger.schema import Tombstone
+from doc_assets.storage import write_atomic
 
 _KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """All tombstones of a home with the key that they were made with.
+
+    Attributes:
+        key: of the digests.
+        rows: mark, mark of the document, and when it was forgotten.
+    """
+
+    key: bytes
+    rows: tuple[tuple[str, str, datetime], ...]
+
+    @cached_property
+    def _marks(self) -> frozenset[str]:
+        return frozenset(mark for mark, _, _ in self.rows)
+
+    def knows(self, document_id: str, sha256: str | None) -> bool:
+        """Whether a document of this name or content was forgotten."""
+        if _document_mark(self.key, document_id) in self._marks:
+            return True
+        return sha256 is not None and _content_mark(self.key, sha256) in self._marks
 
 
 class TombstoneLedger:
@@ -81,6 +108,44 @@ class TombstoneLedger:
         """
         key = self._key()
         return key is not None and bool(self._known([_content_mark(key, sha256)]))
+
+    def taken_out(self) -> Tombstones | None:
+        """All of them with their key; None if there never was one.
+
+        Raises:
+            SettingsError: if something was forgotten and the key is gone.
+        """
+        key = self._key()
+        if key is None and not self._path().exists():
+            return None
+        key = key or bytes.fromhex(self._path().read_text(encoding="ascii"))
+        with self._database.reading() as connection:
+            query = select(Tombstone.mark, Tombstone.document_mark, Tombstone.forgotten_at)
+            return Tombstones(key, tuple((mark, own, at) for mark, own, at in connection.execute(query)))
+
+    def take_in(self, others: Tombstones) -> bool:
+        """Files tombstones that another state of this home had; returns False if they were made with another key.
+
+        A ledger without any takes over their key.
+        """
+        if not others.rows:
+            return True
+        key = self._key()
+        if key is None:
+            write_atomic(UPath(self._path()), others.key.hex().encode("ascii"))
+            self._path().chmod(0o600)
+        elif key != others.key:
+            return False
+        with self._database.writing() as connection:
+            known = {tuple(row) for row in connection.execute(select(Tombstone.mark, Tombstone.document_mark))}
+            fresh = [
+                {"mark": mark, "document_mark": own, "forgotten_at": at}
+                for mark, own, at in others.rows
+                if (mark, own) not in known
+            ]
+            if fresh:
+                connection.execute(insert(Tombstone), fresh)
+        return True
 
     def _known(self, marks: list[str]) -> set[str]:
         with self._database.reading() as connection:

@@ -9,6 +9,7 @@ from doc_assets.settings import Settings
 from doc_assets_tests.shared import PROJECT
 
 JOBS = {
+    "backup_job",
     "forget_documents_job",
     "ingest_drop_job",
     "ingest_key_table_job",
@@ -77,6 +78,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "new_tif_sensor",
     ]
     assert sorted(schedule.name for schedule in loaded.schedules) == [
+        "backup_schedule",
         "maintenance_schedule",
         "nightly_reindex_schedule",
     ]

@@ -37,6 +37,16 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     return ended
 
 
+def fail_runs_in_progress(instance: dg.DagsterInstance, reason: str) -> list[str]:
+    """Ends every run in progress, wherever it was: for records that are older than the processes they name."""
+    ended = []
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
+        instance.report_run_failed(run, reason)
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended.append(run.run_id)
+    return ended
+
+
 def _is_gone(identity: str) -> bool:
     host, number, _ = identity.split("|")
     return host == socket.gethostname() and _identity(int(number)) != identity

@@ -1,0 +1,160 @@
+"""Backup, volumes destroyed, restore, on a real engine: equal counts and the same answers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.tests.stack import PROJECT_DIR, Stack, wait_for
+from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+
+N_QUERIES = 20
+ATTACKS = ["recompressed", "mirrored", "turned by 90°", "cropped", None]
+ARCHIVE, QUERIES = "/inbox", "/queries"
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """Five documents of an archive, and twenty queries of which four in five re-use a photo of it."""
+    folder = tmp_path_factory.mktemp("drill")
+    draw_corpus(folder, plan_corpus(5, ATTACKS * (N_QUERIES // len(ATTACKS)), seed=47), workers=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drilled(tmp_path_factory, drawn):
+    """A stack of its own with that archive; its volumes are destroyed by the test."""
+    folder = Path("/var/tmp/doc-assets-test-backup")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    stack = Stack(folder)
+    stack.down()
+    stack.compose("--profile", "backup", "--profile", "restore", "build", timeout_s=1500)
+    try:
+        stack.up()
+        stack.drop(sorted((drawn / "archive").iterdir()))
+        ingested = "SELECT count(*) FROM documents WHERE state = 'ok' AND indexed_in IS NOT NULL"
+        wait_for("the archive", lambda: stack.sql(ingested) == [["5"]], 600)
+        busy = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+        wait_for("runs ended", lambda: stack.sql(busy, "dagster") == [["0"]], 300)
+        for file in (drawn / "incoming").iterdir():
+            shutil.copyfile(file, stack.queries / file.name)
+            (stack.queries / file.name).chmod(0o644)
+        yield stack
+    finally:
+        stack.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in(stack: Stack, *command: str) -> str:
+    return stack.compose("exec", "-T", "user-code", "doc-assets", *command)
+
+
+def _once(stack: Stack, service: str, *command: str) -> str:
+    return stack.compose("run", "--rm", "-T", service, "doc-assets", *command)
+
+
+def _counts(stack: Stack) -> dict[str, object]:
+    found = json.loads(_in(stack, "status", "--json"))
+    return {"counts": found["counts"], "points": found["points"], "stale": found["stale_drops"]}
+
+
+def _answers(stack: Stack, name: str) -> dict[str, object]:
+    output = f"/var/lib/doc-assets/results/{name}"
+    _in(stack, "search-doc", "--folder", QUERIES, "--output-folder", output)
+    text = stack.compose("exec", "-T", "user-code", "cat", f"{output}/search_results_summary.json")
+    return {
+        query["query_document"]: [(top["document"], round(top["score"], 4)) for top in query["top_docs"]]
+        for query in json.loads(text)["per_query"]
+    }
+
+
+def test_destroyed_volumes_come_back_with_equal_counts_and_the_same_answers(drilled):
+    before, answers = _answers_and_counts(drilled, "before")
+    made = json.loads(_once(drilled, "backup", "backup", "--to", "/backups", "--json"))
+    name = Path(made["folder"]).name
+    _once(drilled, "backup", "verify-backup", f"/backups/{name}")
+
+    drilled.down()
+    assert (drilled.folder / "backups" / name / "manifest.json").is_file()
+    said = _once(drilled, "restore", "restore", f"/backups/{name}", "--yes-restore-into", "doc-assets", "--json")
+    drilled.up()
+
+    report = json.loads(said[said.index("{") :])
+    assert report["counts"]["documents"] == 5
+    after, again = _answers_and_counts(drilled, "after")
+    assert len(answers) == N_QUERIES
+    assert again == answers
+    assert after == before
+    _in(drilled, "check", "--read-data")
+    assert drilled.sql("SELECT count(*) FROM runs WHERE status = 'STARTED'", "dagster") == [["0"]]
+
+
+def _answers_and_counts(stack: Stack, name: str) -> tuple[dict[str, object], dict[str, object]]:
+    return _counts(stack), _answers(stack, name)
+
+
+def test_the_tables_of_a_restored_stack_have_the_rights_of_those_before(drilled):
+    assert drilled.sql("SELECT tableowner, count(*) > 5 FROM pg_tables WHERE schemaname = 'public' GROUP BY 1") == [
+        ["ledger_migrator", "t"]
+    ]
+    for role, right, wanted in [
+        ("ledger", "UPDATE", "t"), ("ledger", "TRUNCATE", "f"), ("ledger_reader", "SELECT", "t"),
+        ("ledger_reader", "INSERT", "f"),
+    ]:  # fmt: skip
+        found = drilled.sql(f"SELECT has_table_privilege('{role}', 'documents', '{right}')")
+        assert found == [[wanted]], (role, right)
+
+
+def test_a_backup_without_a_store_is_refused(drilled):
+    kept = sorted(path.name for path in (drilled.folder / "backups").iterdir())
+    drilled.compose("exec", "-T", "user-code", "mv", "/var/lib/doc-assets/qdrant", "/var/lib/doc-assets/qdrant.away")
+    try:
+        command = ["run", "--rm", "-T", "backup"]
+        refused = drilled.compose_done(*command)
+        assert refused.returncode == 2
+        assert "rebuild-index" in refused.stderr + refused.stdout
+        assert sorted(path.name for path in (drilled.folder / "backups").iterdir()) == kept
+        rebuilt = json.loads(_in(drilled, "rebuild-index", "--json"))["collection"]
+        assert rebuilt["points"] == rebuilt["expected"] > 5
+        _in(drilled, "check")
+    finally:
+        drilled.compose("exec", "-T", "user-code", "rm", "-rf", "/var/lib/doc-assets/qdrant.away")
+
+
+def test_both_services_are_hardened_and_only_one_holds_the_owners_password(files):
+    text = files.compose("--profile", "backup", "--profile", "restore", "config", "--format", "json")
+    services = json.loads(text)["services"]
+
+    for name in ("backup", "restore"):
+        service = services[name]
+        assert service["user"] == "10001:10001"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["restart"] == "no"
+        assert int(service["mem_limit"]) > 0
+        assert list(service["networks"]) == ["data"]
+    holders = {
+        name
+        for name, service in services.items()
+        if any(mount["source"] == "config-migrate" and mount.get("read_only") for mount in service.get("volumes", []))
+    }
+    assert holders == {"migrate", "restore"}
+    seeing = {
+        name
+        for name, service in services.items()
+        if any(mount["source"] == "backups" for mount in service.get("volumes", []))
+    }
+    assert seeing == {"backup", "restore"}
+    assert "backup" not in json.loads(files.compose("config", "--format", "json"))["services"]
+
+
+def test_the_image_has_the_programs_of_its_server(drilled):
+    def version(service: str, *command: str) -> int:
+        said = drilled.compose("exec", "-T", service, *command)
+        return int(said.split("(PostgreSQL)")[1].split(".")[0])
+
+    assert version("user-code", "pg_dump", "--version") >= version("postgres", "postgres", "--version")
+    assert (PROJECT_DIR / "docs" / "operations.md").read_text(encoding="utf-8").count("## Backup") == 1

@@ -1,0 +1,202 @@
+"""Databases into one file and back: SQLite by its backup interface, PostgreSQL by its own pg_dump and pg_restore."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from doc_assets.errors import BackupError, ServiceError
+
+Kind = Literal["sqlite", "postgresql"]
+SCHEMA = "public"
+_COPY = re.compile(rb'^COPY (?:"?public"?)\.("(?:[^"]|"")+"|\w+) \(')
+_REVISION_TABLE = "alembic_version"
+_PAGES_AT_ONCE = 2048
+_SUFFIX: dict[str, str] = {"sqlite": ".sqlite", "postgresql": ".dump"}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a dump: rows by table, and the revision of its tables if they have one."""
+
+    rows: dict[str, int]
+    revision: str | None
+
+
+def kind_of(url: str) -> Kind:
+    """Which kind of database a URL names."""
+    return "sqlite" if make_url(url).get_backend_name() == "sqlite" else "postgresql"
+
+
+def file_of(url: str) -> Path:
+    """The file of an SQLite database."""
+    return Path(make_url(url).database or "").absolute()
+
+
+def dump(url: str, folder: Path, name: str) -> Path:
+    """Writes a consistent copy of a database into a folder; returns the file.
+
+    Raises:
+        BackupError: if the database is not there, or its dump failed.
+    """
+    kind = kind_of(url)
+    target = folder / f"{name}{_SUFFIX[kind]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "sqlite":
+        copy_sqlite(file_of(url), target)
+    else:
+        _run("pg_dump", url, f"--dbname={_libpq(url)}", f"--schema={SCHEMA}", "--format=custom", "--no-owner",
+             "--no-privileges", f"--file={target}")  # fmt: skip
+    return target
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy of an SQLite file that may be in use; one file without write-ahead log.
+
+    Raises:
+        BackupError: if it is not there or damaged.
+    """
+    if not source.is_file() or not source.stat().st_size:
+        raise BackupError(f"The database {source} is missing or empty; there is nothing to back up.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(_opened(source)) as reading, closing(sqlite3.connect(target)) as writing:
+            reading.backup(writing, pages=_PAGES_AT_ONCE)
+            writing.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise BackupError(f"The database {source} cannot be copied: {error}. Is it damaged?") from error
+
+
+def contents(path: Path, kind: Kind) -> Contents:
+    """Reads a whole dump.
+
+    Raises:
+        BackupError: if it cannot be read to its end.
+    """
+    return _sqlite_contents(path) if kind == "sqlite" else _postgres_contents(path)
+
+
+def live_rows(url: str, tables: Iterable[str]) -> dict[str, int]:
+    """Rows of tables as the database has them now; a table that is not there has -1."""
+    found = {}
+    with connected(url) as engine, engine.connect() as connection:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        known = set(connection.dialect.get_table_names(connection))
+        for table in tables:
+            count = text(f"SELECT count(*) FROM {quote(table)}")  # quoted
+            found[table] = int(connection.execute(count).scalar_one()) if table in known else -1
+    return found
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Engine]:
+    """A database for a moment.
+
+    Raises:
+        ServiceError: if it does not answer or refuses.
+    """
+    engine = create_engine(url)
+    try:
+        yield engine
+    except SQLAlchemyError as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise ServiceError(f"The database {shown} failed: {str(error).splitlines()[0]}") from error
+    finally:
+        engine.dispose()
+
+
+def load_postgres(url: str, path: Path) -> None:
+    """Puts a dump into the empty schema of a database, all or nothing.
+
+    Raises:
+        BackupError: if it does not go in.
+    """
+    _run("pg_restore", url, f"--dbname={_libpq(url)}", f"--schema={SCHEMA}", "--no-owner", "--no-privileges",
+         "--exit-on-error", "--single-transaction", str(path))  # fmt: skip
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _sqlite_contents(path: Path) -> Contents:
+    try:
+        with closing(_opened(path)) as connection:
+            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if verdict != "ok":
+                raise BackupError(f"{path} is damaged: {verdict}")
+            listing = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+            names = [str(name) for (name,) in connection.execute(listing)]
+            rows = {name: _count(connection, name) for name in names}
+            revision = None
+            if _REVISION_TABLE in names:
+                found = connection.execute(f"SELECT version_num FROM {_REVISION_TABLE}").fetchone()
+                revision = str(found[0]) if found else None
+    except sqlite3.Error as error:
+        raise BackupError(f"{path} is no database that can be read: {error}") from error
+    return Contents(rows, revision)
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    quoted = table.replace('"', '""')
+    return int(connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])
+
+
+def _postgres_contents(path: Path) -> Contents:
+    """Lets pg_restore write the dump as SQL, and counts the lines of its data."""
+    rows: dict[str, int] = {}
+    revision = table = None
+    command = [_program("pg_restore"), "--file=-", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            if table is None:
+                if found := _COPY.match(line):
+                    table = found[1].decode("utf-8", "replace").strip('"').replace('""', '"')
+                    rows[table] = 0
+            elif line == b"\\.\n":
+                table = None
+            else:
+                rows[table] += 1
+                if table == _REVISION_TABLE:
+                    revision = line.strip().decode("utf-8", "replace")
+        said = process.stderr.read().decode("utf-8", "replace").strip()
+    if process.returncode:
+        raise BackupError(f"{path} is no dump that pg_restore can read: {said[-500:]}")
+    return Contents(rows, revision)
+
+
+def _libpq(url: str) -> str:
+    """The address as libpq takes it, without the password."""
+    parsed = make_url(url)
+    without = parsed._replace(drivername="postgresql", password=None)
+    return without.render_as_string(hide_password=False)
+
+
+def _run(program: str, url: str, *arguments: str) -> None:
+    password = make_url(url).password
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    done = subprocess.run(
+        [_program(program), *arguments], env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        raise BackupError(
+            f"{program} ended with {done.returncode}: {done.stderr.strip()[-800:]}. Does the database answer, and is "
+            f"{program} as new as its server?"
+        )
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise BackupError(f"There is no {name} here. Install PostgreSQL's client programs (Debian: postgresql-client).")
+    return found

@@ -1,0 +1,133 @@
+"""``doc-assets restore`` and ``import-stack``."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DatabaseError
+
+from doc_assets.backup.databases import file_of, kind_of
+from doc_assets.backup.estate import Estate
+from doc_assets.backup.forgotten import ForgottenList, read_beside
+from doc_assets.backup.manifest import read_manifest
+from doc_assets.backup.packing import unpack
+from doc_assets.backup.restore import RestoreReport, undo_interrupted, was_interrupted
+from doc_assets.backup.restore import restore as replace_home
+from doc_assets.backup.retention import find_backup
+from doc_assets.commands import forget as forgetting
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.commands.launch import open_instance
+from doc_assets.defs.backup.estate import estate_of
+from doc_assets.defs.forgetting.home import require_nothing_runs
+from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
+from doc_assets.errors import ServiceError
+from doc_assets.home import prepare_home
+from doc_assets.ledger.database import Database
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.settings import Settings
+
+_MOST_LISTED = 50
+_IMPORT = ".import"
+_WAS_RUNNING = "This run was in progress when the backup was made that this home was restored from."
+
+
+def restore(settings: Settings, folder: Path) -> RestoreReport:
+    """Makes the home of the settings what a backup says, or the newest one in a folder.
+
+    Raises:
+        BackupError: if the backup is damaged or does not fit, or the home is not whole afterwards; then the old data
+            is back.
+        ServiceError: if a run is in progress, or a store does not answer.
+    """
+    found = find_backup(folder.absolute())
+    return _restore(settings, found, read_beside(found.parent))
+
+
+def import_stack(settings: Settings, file: Path) -> RestoreReport:
+    """Does the same from a file that ``export-stack`` wrote."""
+    room = settings.home / _IMPORT
+    shutil.rmtree(room, ignore_errors=True)  # of a killed import
+    try:
+        with progress_bars():
+            unpack(file, room)
+        report = _restore(settings, room, [])
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    report.folder = file.absolute()
+    return report
+
+
+def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -> RestoreReport:
+    manifest = read_manifest(folder)
+    notes: list[str] = []
+    with progress_bars():
+        if was_interrupted(settings.home):
+            _undo_interrupted(settings, served=manifest.dagster is not None)
+            notes.append("An earlier restore had been interrupted; it was ended first.")
+        with open_instance() as instance:
+            require_nothing_runs(instance)
+            estate = estate_of(settings, instance)
+
+        def finish(names: Sequence[str]) -> int:
+            prepare_home(settings)
+            with open_instance() as restored:
+                fail_runs_in_progress(restored, _WAS_RUNNING)
+            if not names:
+                return 0
+            reports = forgetting.carry_out(settings, forgetting.plan(settings, names), delete_originals=False)
+            return sum(len(report.traces) for report in reports)
+
+        report = replace_home(estate, folder, manifest, [*lists, *_known_here(estate, notes)], finish)
+    report.notes[:0] = notes
+    return report
+
+
+def _undo_interrupted(settings: Settings, *, served: bool) -> None:
+    """Brings back what a killed restore had set aside, before anything opens the half-made stores."""
+    if served:
+        with open_instance() as instance:
+            estate = estate_of(settings, instance)
+    else:
+        estate = estate_of(settings, None)
+    undo_interrupted(estate)
+
+
+def _known_here(estate: Estate, notes: list[str]) -> list[ForgottenList]:
+    """What the ledger that is about to be replaced knows as forgotten; nothing if it is new or cannot be read."""
+    if kind_of(estate.ledger_url) == "sqlite" and not file_of(estate.ledger_url).is_file():
+        return []
+    database = Database(estate.ledger_url)
+    try:
+        if database.revision() is None:
+            return []
+        ledger = Ledger(database, estate.forgotten_key)  # whatever its revision: an update may be what is undone
+        known = ledger.tombstones.taken_out()
+    except (DatabaseError, ServiceError) as error:
+        notes.append(f"The ledger that was replaced could not be read ({error}), nor what it knew as forgotten.")
+        return []
+    finally:
+        database.close()
+    return [ForgottenList(known, datetime.now(UTC))] if known else []
+
+
+def print_restored(report: RestoreReport) -> None:
+    """What came back, in words."""
+    out = console()
+    counts = ", ".join(f"{n} {what}" for what, n in report.counts.items())
+    out.print(f"Restored from {report.folder}, made at {report.made_at:%Y-%m-%d %H:%M:%S} UTC: {counts}; all equal.")
+    for fault in report.faults[:_MOST_LISTED]:
+        out.print(f"  was in the backup already: {fault}")
+    if report.forgotten_again:
+        out.print(f"{len(report.forgotten_again)} documents that were forgotten since were forgotten again.")
+    if report.traces:
+        out.print(f"{report.traces} traces of them are left; `doc-assets forget` lists them.")
+    for note in report.notes:
+        out.print(note)
+
+
+def as_data(report: RestoreReport) -> dict[str, Any]:
+    """The same as data."""
+    return {**asdict(report), "folder": str(report.folder), "made_at": report.made_at.isoformat()}
