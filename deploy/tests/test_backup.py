@@ -34,7 +34,7 @@ def drilled(tmp_path_factory, drawn):
     try:
         stack.up()
         stack.drop(sorted((drawn / "archive").iterdir()))
-        ingested = "SELECT count(*) FROM documents WHERE state = 'ok' AND indexed_in IS NOT NULL"
+        ingested = "SELECT count(*) FROM documents WHERE state = 'ok' AND id IN (SELECT row_id FROM indexed_documents)"
         wait_for("the archive", lambda: stack.sql(ingested) == [["5"]], 600)
         busy = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
         wait_for("runs ended", lambda: stack.sql(busy, "dagster") == [["0"]], 300)

@@ -89,7 +89,7 @@ def _require_collection(estate: Estate, ledger: Ledger, store: VectorStore) -> N
             f"The vector store has no collection behind {estate.alias!r} ({collection or 'no such alias'}). "
             "`doc-assets rebuild-index` makes it from Parquet; nothing was backed up."
         )
-    expected = ledger.documents.photos_in(collection)
+    expected = ledger.collections.photos(collection)
     if expected and not store.count(collection):
         raise BackupError(
             f"Collection {collection} is empty, the ledger counts {expected} photos in it. `doc-assets rebuild-index` "

@@ -30,8 +30,8 @@ def rebuild_index(settings: Settings) -> RebuildReport:
     with open_instance() as instance:
         require_nothing_runs(instance)
     with progress_bars(), archive.open() as opened, store.open() as writable:
-        dim = embedder.load().dim
-        return rebuild_collection(opened, writable, versions, dim, store.alias, datetime.now(UTC))
+        now, spec = datetime.now(UTC), embedder.spec()
+        return rebuild_collection(opened, writable, versions, embedder.load(), spec, store.alias, now)
 
 
 def print_rebuilt(report: RebuildReport) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from upath import UPath
 
+from doc_assets.embedding.base import Embedder, EmbedderSpec
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions
@@ -39,7 +40,13 @@ class RebuildReport:
 
 
 def rebuild_collection(
-    archive: Archive, store: VectorStore, versions: Versions, dim: int, alias: str, now: datetime
+    archive: Archive,
+    store: VectorStore,
+    versions: Versions,
+    embedder: Embedder,
+    spec: EmbedderSpec,
+    alias: str,
+    now: datetime,
 ) -> RebuildReport:
     """Makes the collection anew from Parquet, whatever is left of it; nothing is embedded or described again.
 
@@ -47,17 +54,18 @@ def rebuild_collection(
         archive: whose tables it is made from.
         store: where it goes.
         versions: what it must be made with.
-        dim: length of a vector.
+        embedder: that made the vectors.
+        spec: which it is.
         alias: that searches use.
         now: for the ledger.
     """
     drops = archive.ledger.intake.drop_keys()
     ready = [drop_key for drop_key in drops if _is_ready(archive, drop_key, versions)]
     store.drop(versions.collection)
-    store.create(versions.collection, dim)
+    store.create(versions.collection, embedder.dim)
     for drop_key in track(ready, "drops", len(ready)):
-        index_drop(archive, store, versions, dim, drop_key, now)
-    report = publish_collection(archive, store, versions.collection, dim, alias)
+        index_drop(archive, store, versions, embedder.dim, drop_key, now)
+    report = publish_collection(archive, store, versions.collection, embedder, spec, alias, now)
     return RebuildReport(report, sorted(set(drops) - set(ready)))
 
 
