@@ -78,18 +78,21 @@ def drawn(tmp_path_factory):
 def made(tmp_path_factory, drawn):
     place = Place(tmp_path_factory.mktemp("made"), drawn)
     place.done("build-image-index", "--folder", drawn / "archive")
-    place.first_answers = place.answers("before")
     return place
 
 
 @pytest.fixture(scope="session")
-def first_answers(made):
-    """What the twenty queries found before anything was backed up."""
-    return made.first_answers
+def searched(made, drawn, tmp_path_factory):
+    """The same home after a search for the twenty queries."""
+    folder = tmp_path_factory.mktemp("searched") / "own"
+    shutil.copytree(made.folder, folder, symlinks=True)
+    place = Place(folder, drawn)
+    place.first_answers = place.answers("before")
+    return place
 
 
 @pytest.fixture
 def place(made, drawn, tmp_path):
-    """A copy of that home in a folder of its own."""
+    """A copy of the home in a folder of its own."""
     shutil.copytree(made.folder, tmp_path / "own", symlinks=True)
     return Place(tmp_path / "own", drawn)

@@ -13,8 +13,8 @@ from doc_assets_tests.backup.conftest import PLANS, Place
 from doc_assets_tests.ledger import postgres
 
 
-def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(place, first_answers):
-    before = place.counts()
+def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(searched):
+    place, before = searched, searched.counts()
 
     backup = place.backup()
     place.done("verify-backup", backup)
@@ -23,8 +23,8 @@ def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(plac
 
     assert place.counts() == before
     assert not [path for path in place.home.rglob(".*") if "restor" in path.name]
-    assert place.answers("after") == first_answers
-    assert len(first_answers) == 20
+    assert place.answers("after") == place.first_answers
+    assert len(place.first_answers) == 20
     place.done("check", "--read-data")
     assert report["forgotten_again"] == []
     assert (place.home / "results" / "before" / "report.html").is_file()
@@ -44,7 +44,7 @@ def on_postgres(tmp_path, drawn, postgres_server):
 
 
 @pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
-def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, drawn, first_answers):
+def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, drawn, searched):
     from sqlalchemy import create_engine, text
 
     place = on_postgres
@@ -67,7 +67,7 @@ def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, drawn
     place.restore(backup)
 
     assert place.counts() == before
-    assert place.answers("after") == first_answers
+    assert place.answers("after") == searched.first_answers
     place.done("check")
     place.done("verify-backup", place.backup())  # also of schemas that a restore made
 
