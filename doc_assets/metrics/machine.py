@@ -1,0 +1,71 @@
+"""Figures of the machine: disks, backups, the program itself."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from prometheus_client.core import Metric
+
+from doc_assets.ledger.database import SCHEMA_REVISION
+from doc_assets.metrics.families import gauge, gauges
+
+BACKUPS = "backups/*/manifest.json"
+"""Manifests below a home; one is written when its backup is complete."""
+
+
+def disk_families(places: Mapping[str, Path]) -> Iterator[Metric]:
+    """Room on the disks below folders, by what they are for.
+
+    Raises:
+        OSError: if one is away.
+    """
+    found = [((name,), os.statvfs(path)) for name, path in places.items()]
+    yield gauges(
+        "disk_free_bytes",
+        "Room that this program may still use.",
+        ("place",),
+        [(name, disk.f_bavail * disk.f_frsize) for name, disk in found],
+    )
+    yield gauges(
+        "disk_size_bytes",
+        "Size of the disk.",
+        ("place",),
+        [(name, disk.f_blocks * disk.f_frsize) for name, disk in found],
+    )
+    yield gauges(
+        "disk_free_files",
+        "Files that still fit, where the file system counts them.",
+        ("place",),
+        [(name, disk.f_favail) for name, disk in found if disk.f_files],
+    )
+
+
+def backup_families(home: Path) -> Iterator[Metric]:
+    """Backups in the home and when the newest was completed.
+
+    Raises:
+        OSError: if their folder cannot be listed.
+    """
+    if (home / "backups").exists():
+        os.scandir(home / "backups").close()  # glob keeps silent about a folder that it may not list
+    times = [path.stat().st_mtime for path in home.glob(BACKUPS)]
+    yield gauge("backups", "Complete backups in the home.", len(times))
+    yield gauges(
+        "last_backup_timestamp_seconds",
+        "When the newest backup was completed.",
+        (),
+        [((), max(times))] if times else [],
+    )
+
+
+def build_families() -> Iterator[Metric]:
+    """What runs here."""
+    labels = {
+        "version": metadata.version("doc_assets"),
+        "python": platform.python_version(),
+        "dagster": metadata.version("dagster"),
+        "ledger_revision": SCHEMA_REVISION,
+    }
+    yield gauges("build_info", "What runs here.", tuple(labels), [(tuple(labels.values()), 1.0)])
