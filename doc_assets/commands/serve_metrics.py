@@ -6,6 +6,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from doc_assets.backup.manifest import MANIFEST
+from doc_assets.backup.retention import backups_in
 from doc_assets.commands.instance_metrics import InstanceFigures
 from doc_assets.image_api.serving import address_of, listen, make_server, serve
 from doc_assets.index.server import ServerStore
@@ -79,9 +81,23 @@ def _sources(settings: Settings) -> list[Source]:
         Source("dagster", runs.families, probe=runs.probe),
         Source("store", lambda: collection_families(collection()), probe=collection),
         Source("disks", lambda: disk_families(places)),
-        Source("backups", lambda: backup_families(settings.home)),
     ]
-    return [*sources, Source("cards", card_families)] if count_cards() else sources
+    backups = settings.backup_dir
+    if backups is not None:
+        sources.append(Source("backups", lambda: backup_families(_completed_in(backups))))
+    if count_cards():
+        sources.append(Source("cards", card_families))
+    return sources
+
+
+def _completed_in(folder: Path) -> list[float]:
+    """When each backup in a folder was completed.
+
+    Raises:
+        OSError: if the folder is away.
+    """
+    folder.stat()
+    return [(backup / MANIFEST).stat().st_mtime for backup in backups_in(folder)]
 
 
 def _server(settings: Settings) -> ServerStore:

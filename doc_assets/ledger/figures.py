@@ -6,7 +6,16 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from doc_assets.ledger.database import Database
-from doc_assets.ledger.schema import DocumentRow, Drop, DropStage, InboxFile, KeyRequest, SearchResult
+from doc_assets.ledger.schema import (
+    CollectionRow,
+    DocumentRow,
+    Drop,
+    DropStage,
+    InboxFile,
+    IndexedDocument,
+    KeyRequest,
+    SearchResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class LedgerFigures:
         arrivals: every file that ever arrived, by state and reason code; the code is empty where there is none.
         documents: in the archive.
         pages, photos: of these.
-        not_indexed: documents in the archive whose photos no collection holds.
+        not_indexed: documents in the archive whose photos the collection in use does not hold.
         drops: sealed drops.
         last_sealed_at: when the last of them was sealed; None without any.
         waiting: files of the inbox that are in no drop yet.
@@ -89,10 +98,16 @@ def _archive(connection: Connection) -> tuple[int, int, int, int]:
         func.count(),
         func.coalesce(func.sum(DocumentRow.n_pages), 0),
         func.coalesce(func.sum(DocumentRow.n_photos), 0),
-        func.count().filter(DocumentRow.indexed_in.is_(None)),
     ).where(DocumentRow.is_current)
-    n, pages, photos, not_indexed = connection.execute(query).one()
-    return int(n), int(pages), int(photos), int(not_indexed)
+    n, pages, photos = connection.execute(query).one()
+    in_use = select(CollectionRow.collection).where(CollectionRow.state == "in_use")
+    held = (
+        select(func.count())
+        .select_from(IndexedDocument)
+        .join(DocumentRow, DocumentRow.id == IndexedDocument.row_id)
+        .where(IndexedDocument.collection.in_(in_use), DocumentRow.is_current)
+    )
+    return int(n), int(pages), int(photos), int(n) - int(connection.execute(held).scalar_one())
 
 
 def _arrivals(connection: Connection) -> dict[tuple[str, str], int]:
@@ -103,10 +118,16 @@ def _arrivals(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def _stages(connection: Connection) -> dict[str, StageFigures]:
+    """A drop counts once for a stage, whatever the number of targets it passed it for."""
+    passed = (
+        select(DropStage.stage, DropStage.drop_key, func.max(DropStage.completed_at).label("last_at"))
+        .group_by(DropStage.stage, DropStage.drop_key)
+        .subquery()
+    )
     query = (
-        select(DropStage.stage, func.count(), func.sum(Drop.n_files), func.max(DropStage.completed_at))
-        .join(Drop, Drop.drop_key == DropStage.drop_key)
-        .group_by(DropStage.stage)
+        select(passed.c.stage, func.count(), func.sum(Drop.n_files), func.max(passed.c.last_at))
+        .join(Drop, Drop.drop_key == passed.c.drop_key)
+        .group_by(passed.c.stage)
     )
     return {stage: StageFigures(n, int(files), last) for stage, n, files, last in connection.execute(query)}
 

@@ -11,8 +11,8 @@ from sqlalchemy import make_url, select
 from doc_assets.documents.resolving import KeyState
 from doc_assets.errors import ServiceError
 from doc_assets.index.base import VectorStore
+from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import Database
-from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.figures import LedgerFigures, read_figures
 from doc_assets.metrics.families import gauge, gauges, moment
 
@@ -92,7 +92,7 @@ def _documents(found: LedgerFigures) -> Iterator[Metric]:
     yield gauge("archive_pages", "Pages of the documents in the archive.", found.pages)
     yield gauge("archive_photos", "Photos of the documents in the archive.", found.photos)
     yield gauge(
-        "documents_not_indexed", "Documents in the archive whose photos no collection holds.", found.not_indexed
+        "documents_not_indexed", "Documents whose photos the collection in use does not hold.", found.not_indexed
     )
 
 
@@ -127,7 +127,7 @@ def server_figures(open_store: Callable[[], VectorStore], ledger_url: str, alias
         collection = store.resolve(alias)
         if collection is None:
             return None
-        return CollectionFigures(collection, store.count(collection), DocumentLedger(database).photos_in(collection))
+        return CollectionFigures(collection, store.count(collection), CollectionLedger(database).photos(collection))
 
 
 def collection_families(found: CollectionFigures | None) -> Iterator[Metric]:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -10,9 +10,6 @@ from prometheus_client.core import Metric
 
 from doc_assets.ledger.database import SCHEMA_REVISION
 from doc_assets.metrics.families import gauge, gauges
-
-BACKUPS = "backups/*/manifest.json"
-"""Manifests below a home; one is written when its backup is complete."""
 
 
 def disk_families(places: Mapping[str, Path]) -> Iterator[Metric]:
@@ -42,21 +39,14 @@ def disk_families(places: Mapping[str, Path]) -> Iterator[Metric]:
     )
 
 
-def backup_families(home: Path) -> Iterator[Metric]:
-    """Backups in the home and when the newest was completed.
-
-    Raises:
-        OSError: if their folder cannot be listed.
-    """
-    if (home / "backups").exists():
-        os.scandir(home / "backups").close()  # glob keeps silent about a folder that it may not list
-    times = [path.stat().st_mtime for path in home.glob(BACKUPS)]
-    yield gauge("backups", "Complete backups in the home.", len(times))
+def backup_families(completed_at: Sequence[float]) -> Iterator[Metric]:
+    """Backups by the times, in seconds since 1970, at which they were completed."""
+    yield gauge("backups", "Complete backups in the folder of backups.", len(completed_at))
     yield gauges(
         "last_backup_timestamp_seconds",
         "When the newest backup was completed.",
         (),
-        [((), max(times))] if times else [],
+        [((), max(completed_at))] if completed_at else [],
     )
 
 

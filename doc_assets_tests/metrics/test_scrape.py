@@ -58,6 +58,7 @@ class Home:
             "DOC_ASSETS_INTAKE_SETTLE_S": "0",
             "DOC_ASSETS_METRICS_REFRESH_S": "1",
             "DOC_ASSETS_METRICS_TIMEOUT_S": "8",
+            "DOC_ASSETS_BACKUP_DIR": str(root / "backups"),
             "DAGSTER_HOME": str(root / "home" / "dagster"),
         }
 
@@ -121,9 +122,7 @@ def home(tmp_path_factory, corpus):
         (folder / BROKEN).write_bytes(b"no picture")
         made.run("build-image-index", "--folder", str(folder), code=1)
         (made.root / "home" / "inbox" / "patience.tif").write_bytes(b"II*")
-        backup = made.root / "home" / "backups" / "20261121"
-        backup.mkdir(parents=True)
-        (backup / "manifest.json").write_text("{}")
+        made.run("backup", "--to", str(made.root / "backups"))
         made.url = f"http://127.0.0.1:{_free_port()}"
         made.start(BIN / "doc-assets", "serve-metrics", "--port", made.url.rpartition(":")[2])
         _wait_for("the metrics server", made.scrape)
@@ -188,6 +187,8 @@ def test_what_is_counted_is_what_is_there(home):
     assert home.value("doc_assets_tick_failed", kind="sensor", name="new_tif_sensor") == 0
     assert now - 300 < home.value("doc_assets_oldest_run_timestamp_seconds", status="NOT_STARTED") < now
     assert home.value("doc_assets_disk_free_bytes", place="home") > 0
+    assert home.value("doc_assets_backups") == 1
+    assert now - 600 < home.value("doc_assets_last_backup_timestamp_seconds") < now
 
 
 def test_every_series_that_dashboard_and_rules_ask_for_is_there(home):
