@@ -5,33 +5,22 @@ Commands, the web UI's processes and runs write the same file at once; a line is
 
 import json
 import logging
-import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
-from pathlib import Path
 from typing import Any, Literal
 
 from typing_extensions import override
 
+from doc_assets.log_files import SharedFileHandler
 from doc_assets.settings import Settings, load_settings
-from doc_assets.storage import exclusive
 
 LOG_NAME = "doc_assets.log"
 ACCESS_LOG_NAME = "image_api_access.log"
-CLOSED_PATTERN = "*-[0-9]*T[0-9]*-[0-9]*.log"
-"""Names of log files that are closed."""
 LOGGER = "doc_assets"
 
 Format = Literal["console", "json"]
 _MARKS = {f"{what}_{how}" for what in ("PIPELINE", "STEP") for how in ("START", "SUCCESS", "FAILURE", "CANCELED")}
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
-
-def utc_now() -> datetime:
-    """The time by this machine's clock."""
-    return datetime.now(UTC)
 
 
 class JsonLines(logging.Formatter):
@@ -69,51 +58,6 @@ class TextLines(logging.Formatter):
 def formatter(kind: Format) -> logging.Formatter:
     """The formatter of log files."""
     return JsonLines() if kind == "json" else TextLines(_TEXT)
-
-
-class SharedFileHandler(WatchedFileHandler):
-    """A log file that several processes append to; at its size limit and at midnight UTC it gets a dated name.
-
-    One process renames it under a lock, the others notice and open the new one. Old files are deleted by
-    maintenance, not here: a handler must not take time.
-
-    Args:
-        path: the file that is written.
-        max_bytes: it is closed at this size.
-        clock: tells the time.
-    """
-
-    def __init__(self, path: Path, max_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
-        self._max_bytes, self._clock = max_bytes, clock
-        super().__init__(path, encoding="utf-8", delay=True, errors="backslashreplace")
-
-    @override
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            if self._is_full():
-                self._close_file()
-        except OSError:
-            self.handleError(record)
-        super().emit(record)
-
-    def _is_full(self) -> bool:
-        try:
-            found = Path(self.baseFilename).stat()
-        except FileNotFoundError:
-            return False
-        last_day = datetime.fromtimestamp(found.st_mtime, UTC).date()
-        return found.st_size > 0 and (found.st_size >= self._max_bytes or last_day < self._clock().date())
-
-    def _close_file(self) -> None:
-        path = Path(self.baseFilename)
-        with exclusive(path.with_name(f".{path.name}.lock")):
-            if self._is_full():  # another process may have been quicker
-                path.rename(self._free_name(path))
-
-    def _free_name(self, path: Path) -> Path:
-        stem = f"{path.stem}-{self._clock():%Y%m%dT%H%M%S}-{os.getpid()}"
-        names = (path.with_name(f"{stem}{f'-{n}' if n else ''}{path.suffix}") for n in range(1 << 20))
-        return next(name for name in names if not name.exists())
 
 
 class RunLogHandler(SharedFileHandler):

@@ -124,6 +124,21 @@ class Settings(BaseSettings):
     image_api_connections: int = Field(default=64, ge=1, description="Connections at a time.")
     image_api_refresh_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at the folders.")
 
+    image_api_url: str = Field(
+        default="", description="Where it is served, http://host:5001; doctor asks it how it is."
+    )
+
+    # --- being watched
+    metrics_refresh_s: float = Field(default=30.0, gt=0, description="serve-metrics reads a source once in this.")
+    metrics_timeout_s: float = Field(default=3.0, gt=0, description="Limit of one scrape.")
+    alert_webhook_url: str = Field(default="", description="Gets a POST with JSON for every failed run; empty: off.")
+    alert_webhook_allowed: list[str] = Field(
+        default_factory=list, description="Origins that address may have (https://alerts.example.org), as a JSON list."
+    )
+    alert_webhook_token: SecretStr | None = Field(default=None, description="Sent to it as a bearer token.")
+    alert_timeout_s: float = Field(default=5.0, gt=0, le=10, description="Limit of one try; there are three.")
+    ui_url: str = Field(default="", description="Address of Dagster's UI as people open it, for links in alerts.")
+
     # --- reading documents
     max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")
     max_pages: int = Field(default=5000, ge=1, description="Documents with more pages are rejected.")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.logs import CLOSED_PATTERN
+from doc_assets.log_files import CLOSED_PATTERN
 from doc_assets.maintenance.report import MaintenanceReport
 from doc_assets.maintenance.tidy import Keeping, Places, tidy
 from doc_assets.settings import Settings

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from doc_assets.logs import CLOSED_PATTERN, LOG_NAME, SharedFileHandler, formatter, log_to_file
+from doc_assets.log_files import CLOSED_PATTERN, SharedFileHandler
+from doc_assets.logs import LOG_NAME, formatter, log_to_file
 from doc_assets_tests.shared import PROJECT
 
 WRITER = """

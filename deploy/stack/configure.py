@@ -17,7 +17,7 @@ GIVEN = Path("/run/secrets")
 MIGRATE_DIR = Path("/etc/doc-assets-migrate")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
-OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key")
+OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key", "alert_webhook_token")
 """Secrets that are settings too; all may be empty."""
 
 
@@ -25,14 +25,16 @@ def main() -> int:
     """Returns the exit code: 0, or 2 with every fault on standard error."""
     try:
         _refuse_secrets_in_settings()
-        database = {name: _secret(name) for name in ("dagster_password", "ledger_password", "ledger_migrator_password")}
+        roles = ("dagster", "ledger", "ledger_reader", "ledger_migrator")
+        database = {f"{role}_password": _secret(f"{role}_password") for role in roles}
         of_settings = {name: _secret(name) for name in OF_SETTINGS}
         (MACHINE_DIR / "secrets").mkdir(exist_ok=True, mode=0o700)
         _write(MACHINE_DIR / "settings.env", _settings())
         _write(
             MACHINE_DIR / "pgpass",
             _pgpass("dagster", "dagster", database["dagster_password"])
-            + _pgpass("doc_assets", "ledger", database["ledger_password"]),
+            + _pgpass("doc_assets", "ledger", database["ledger_password"])
+            + _pgpass("doc_assets", "ledger_reader", database["ledger_reader_password"]),
         )
         _write(
             MIGRATE_DIR / "pgpass",

@@ -1,10 +1,11 @@
-"""Health probes of the stack: ``code-server`` or ``webserver [PREFIX]``. Exit code 0 is healthy.
+"""Health probes: ``code-server``, ``webserver [PREFIX]``, ``image-api`` or ``metrics``. Exit code 0 is healthy.
 
-Both start no Dagster: its own command for the code server takes ten times the CPU of this one.
+None starts Dagster: its own command for the code server takes ten times the CPU of this one.
 """
 
 import json
 import sys
+import urllib.error
 import urllib.request
 
 TIMEOUT_S = 8
@@ -34,5 +35,25 @@ def webserver(prefix: str = "") -> str:
     return "" if found == "Runs" else f"answered {json.dumps(answer)[:300]}"
 
 
+def image_api() -> str:
+    """Asks the document API, which answers 503 while its archive folder or key table cannot be read."""
+    return _status("http://127.0.0.1:5001/healthz")
+
+
+def metrics() -> str:
+    """Asks for figures; a source that is away is one of them."""
+    return _status("http://127.0.0.1:9464/metrics")
+
+
+def _status(url: str) -> str:
+    try:
+        urllib.request.urlopen(url, timeout=TIMEOUT_S).close()
+    except urllib.error.HTTPError as error:
+        return f"answered {error.code}: {error.read(300).decode(errors='replace')}"
+    return ""
+
+
+PROBES = {"code-server": code_server, "webserver": webserver, "image-api": image_api, "metrics": metrics}
+
 if __name__ == "__main__":
-    sys.exit({"code-server": code_server, "webserver": webserver}[sys.argv[1]](*sys.argv[2:]) or 0)
+    sys.exit(PROBES[sys.argv[1]](*sys.argv[2:]) or 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tests.stack import PROJECT_DIR, Stack
+from deploy.tests.stack import NAME, PROJECT_DIR, Stack
 from doc_assets.synthesis.corpus import DocumentPlan, draw_corpus, plan_corpus
 
 
@@ -25,7 +25,7 @@ def files(tmp_path_factory) -> Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     """A started stack; with STACK_KEEP=1 it is left running, and taken over by the next session."""
-    folder, keep = Path("/var/tmp/doc-assets-test-stack"), "STACK_KEEP" in os.environ
+    folder, keep = Path("/var/tmp") / f"{NAME}-stack", "STACK_KEEP" in os.environ
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)

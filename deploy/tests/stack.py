@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 import httpx
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-NAME = "doc-assets-test"
+NAME = os.environ.get("STACK_TEST_NAME", "doc-assets-test")
+TAG = os.environ.get("STACK_TEST_TAG", "local")
+"""Of the images; both let two people test on one engine."""
+IMAGES = {
+    "STACK_IMAGE": f"doc-assets:{TAG}",
+    "STACK_POSTGRES_IMAGE": f"doc-assets-postgres:{TAG}",
+    "STACK_PROXY_IMAGE": f"doc-assets-proxy:{TAG}",
+    "STACK_SOCKET_PROXY_IMAGE": f"doc-assets-socket-proxy:{TAG}",
+}
 T = TypeVar("T")
 
 
@@ -25,6 +33,7 @@ class Stack:
         self.port = _port_of(folder / "stack.env") or _free_port()
         self.secrets = folder / "secrets"
         self.inbox, self.queries = folder / "inbox", folder / "queries"
+        self.archive = folder / "archive"
         self.env_file = folder / "stack.env"
         self._write_settings(settings)
         self.environment = {
@@ -38,9 +47,11 @@ class Stack:
     def _write_settings(self, settings: dict[str, str]) -> None:
         chosen = {
             "STACK_PROJECT": NAME,
+            **({} if TAG == "local" else IMAGES),
             "STACK_INBOX": str(self.inbox),
             "STACK_QUERIES": str(self.queries),
             "STACK_BACKUPS": str(self.folder / "backups"),
+            "STACK_ARCHIVE": str(self.archive),
             "STACK_BIND": "127.0.0.1",
             "STACK_PORT": str(self.port),
             "STACK_RUN_CPUS": "2",

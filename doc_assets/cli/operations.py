@@ -53,6 +53,15 @@ def maintain(
             raise typer.Exit(FAILED)
 
 
+@app.command(rich_help_panel="Operation")
+def send_test_alert() -> None:
+    """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
+    from doc_assets.commands.alert import send_test_alert as send
+
+    with command() as settings:
+        typer.echo(f"{send(settings)} took the test alert.")
+
+
 @config.command()
 def show(as_json: AsJson = False) -> None:
     """Show every setting in use and where it comes from; secrets are masked."""

@@ -1,4 +1,4 @@
-"""``serve-images``."""
+"""``serve-images`` and ``serve-metrics``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,3 +32,17 @@ def serve_images(
 
     with command() as settings:
         serve(settings, host, port, tuple(search_root), absolute(key_table), absolute(save_folder), ready)
+
+
+@app.command(rich_help_panel="Operation")
+def serve_metrics(
+    host: Annotated[
+        str, typer.Option(help="Address. There is no login; let only those reach it who watch.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
+) -> None:
+    """Serve figures of archive, runs, daemons and disks for Prometheus, without the name of any document."""
+    from doc_assets.commands.serve_metrics import serve_metrics as serve
+
+    with command() as settings:
+        serve(settings, host, port, lambda address: typer.echo(f"Figures are served on {address} (Ctrl+C ends)."))

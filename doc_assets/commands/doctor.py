@@ -10,6 +10,7 @@ from doc_assets.health.check import Check, CheckedLine, Finding, Level, green, r
 from doc_assets.health.folders import folder_checks
 from doc_assets.health.machine import machine_checks
 from doc_assets.health.models import model_checks
+from doc_assets.health.neighbours import neighbour_checks
 from doc_assets.health.packages import package_checks
 from doc_assets.health.services import service_checks
 from doc_assets.home import INSTANCE_FILE, use_home
@@ -36,6 +37,7 @@ def examine() -> list[CheckedLine]:
             *folder_checks(settings),
             *model_checks(settings),
             *service_checks(settings),
+            *neighbour_checks(settings),
             *_dagster_checks(settings),
         ]
     )

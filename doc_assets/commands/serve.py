@@ -15,7 +15,8 @@ from doc_assets.image_api.catalogue import Catalogue
 from doc_assets.image_api.door import DoorRules
 from doc_assets.image_api.saving import SaveFolder
 from doc_assets.image_api.serving import address_of, listen, make_server, serve
-from doc_assets.logs import ACCESS_LOG_NAME, SharedFileHandler
+from doc_assets.log_files import SharedFileHandler
+from doc_assets.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
 
 

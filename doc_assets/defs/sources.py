@@ -19,7 +19,8 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
     """Key tables, the archive folders and the document API that their keys are looked up in."""
 
     index: str = Field(description="SQLite file of the index of archive folders.")
-    failed_log: str = Field(description="File of the requests that the document API could not answer.")
+    failed_log: str = Field(description="File of the requests that the document API could not answer ...")
+    failed_log_bytes: int = Field(ge=1, description="... which is closed at this size.")
     key_table: str = Field(description="Key table that says whose documents are; empty for none.")
     key_column: str = Field(description="Column that names documents.")
     merchant_column: str = Field(description="Column that names merchants.")
@@ -46,6 +47,7 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
         return SourceRules(
             index=Path(self.index),
             failed_log=Path(self.failed_log),
+            failed_log_bytes=self.failed_log_bytes,
             layout=TableLayout(self.key_column, self.merchant_column, tuple(self.field_columns), self.sheet),
             naming=NameRule(self.tail_len, self.insert_token, self.glob_suffix),
             roots=tuple(self.search_roots),
@@ -93,6 +95,7 @@ def sources_from(settings: Settings) -> SourcesResource:
     return SourcesResource(
         index=str(settings.home / "file_index.sqlite"),
         failed_log=str(settings.log_dir / "failed_requests.log"),
+        failed_log_bytes=settings.log_max_bytes,
         key_table=str(settings.key_table or ""),
         key_column=settings.key_column,
         merchant_column=settings.key_merchant_column,

@@ -1,7 +1,7 @@
 """The documents that a key table names, asked of a document API, and the log of what it could not give."""
 
 import json
-import threading
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pathlib import Path
 from doc_assets.documents.image_api import ImageApiClient
 from doc_assets.documents.keys import KeyRow, KeyTable
 from doc_assets.documents.sources import Fetched, KeyProblem, SourceFile, unusable_rows
+from doc_assets.log_files import SharedFileHandler
 
 
 @dataclass(slots=True)
@@ -45,11 +46,20 @@ class ApiSource:
 
 
 class FailedRequestLog:
-    """One JSON line a failed request, for people and for log collectors."""
+    """One JSON line a failed request, for people and for log collectors; usable from several threads.
 
-    def __init__(self, path: Path, url: str) -> None:
+    Args:
+        path: the file; closed under a dated name at its size limit and at midnight UTC, as all logs are.
+        max_bytes: that limit.
+        url: the API that was asked.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, url: str) -> None:
         self._path, self._url = path, url
-        self._lock = threading.Lock()
+        self._handler = SharedFileHandler(path, max_bytes)
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger = logging.Logger("failed_requests")  # of its own: nothing else writes here
+        self._logger.addHandler(self._handler)
 
     def __call__(self, problem: KeyProblem, status: int | None) -> None:
         """Files a failure."""
@@ -62,5 +72,8 @@ class FailedRequestLog:
             "correlation_id": problem.correlation_id,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock, self._path.open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._logger.warning(json.dumps(entry, ensure_ascii=False))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._handler.close()

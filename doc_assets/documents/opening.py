@@ -22,7 +22,8 @@ class SourceRules:
 
     Attributes:
         index: SQLite file of the index of archive folders.
-        failed_log: file of the requests that an API could not answer.
+        failed_log: file of the requests that an API could not answer ...
+        failed_log_bytes: ... which is closed at this size.
         layout: of key tables.
         naming: how keys name files.
         roots: archive folders that keys are looked up in if none are asked for.
@@ -34,6 +35,7 @@ class SourceRules:
 
     index: Path
     failed_log: Path
+    failed_log_bytes: int = 20 << 20
     layout: TableLayout = field(default_factory=TableLayout)
     naming: NameRule = field(default_factory=NameRule)
     roots: tuple[str, ...] = ()
@@ -130,7 +132,8 @@ def _keyed(
         raise SettingsError("Archive folders and a document API exclude each other; name one of them.")
     url = asked.api_url or ("" if asked.roots or rules.roots else rules.api.url)
     if url:
-        log = FailedRequestLog(rules.failed_log, url)
+        log = FailedRequestLog(rules.failed_log, rules.failed_log_bytes, url)
+        stack.callback(log.close)
         client = ImageApiClient(replace(rules.api, url=url), log)
         stack.callback(client.close)
         return ApiSource(table, client, url, known)

@@ -214,11 +214,7 @@ class EmbeddedStore(VectorStore):
 
     @override
     def aliases(self) -> dict[str, str]:
-        try:
-            known: dict[str, str] = json.loads((self._root / "aliases.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return known
+        return _aliases_in(self._root)
 
     @override
     def close(self) -> None:
@@ -314,3 +310,17 @@ class EmbeddedStore(VectorStore):
             with engine_errors(collection):
                 shard.flush()
                 shard.close()
+
+
+def published_in(root: Path, alias: str) -> str | None:
+    """The collection that ``alias`` points at, read without holding the store; None if it is not there."""
+    collection = _aliases_in(root).get(alias)
+    return collection if collection is not None and (root / collection / _VECTORS_FILE).exists() else None
+
+
+def _aliases_in(root: Path) -> dict[str, str]:
+    try:
+        known: dict[str, str] = json.loads((root / "aliases.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return known

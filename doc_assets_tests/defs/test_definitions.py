@@ -74,6 +74,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
     assert jobs == JOBS
     assert sorted(sensor.name for sensor in loaded.sensors) == [
         "abandoned_runs_sensor",
+        "failure_alert_sensor",
         "key_table_sensor",
         "new_tif_sensor",
     ]

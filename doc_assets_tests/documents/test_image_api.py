@@ -15,8 +15,9 @@ from doc_assets.documents.api_source import FailedRequestLog
 from doc_assets.documents.image_api import ApiOptions, ImageApiClient
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.resolving import KeyState
-from doc_assets.documents.sources import KeyFailedError
+from doc_assets.documents.sources import KeyFailedError, KeyProblem
 from doc_assets.errors import SettingsError, UnreadableDocumentError
+from doc_assets.log_files import CLOSED_PATTERN
 
 TIF = b"II*\0a document"
 GOOD = {"server_filename": "dir\\N1_7.tif", "image_b64": base64.b64encode(TIF).decode()}
@@ -65,11 +66,13 @@ def api(tmp_path):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/images"
-        client = ImageApiClient(ApiOptions(url, **options), FailedRequestLog(tmp_path / "failed.log", url))
+        log = FailedRequestLog(tmp_path / "failed.log", 1 << 20, url)
+        client = ImageApiClient(ApiOptions(url, **options), log)
         try:
             yield client, asked, tmp_path / "failed.log"
         finally:
             client.close()
+            log.close()
             server.shutdown()
             server.server_close()
             thread.join()
@@ -253,3 +256,17 @@ def test_a_file_by_address_is_not_asked_of_another_server(api):
         with api({"N1": _json({"image_url": elsewhere})}, payload="url") as (client, _, _log):
             assert "another host" in _failure(client, "N1").reason
         assert not asked_there
+
+
+def test_the_log_of_failed_requests_is_closed_at_its_size_and_maintenance_finds_it(tmp_path):
+    log = FailedRequestLog(tmp_path / "new" / "failed_requests.log", 1000, "http://host/images")
+    for number in range(40):
+        log(KeyProblem(KeyRow(number, f"N{number}"), KeyState.FAILED, "it is away", ""), 500)
+    log.close()
+
+    closed = sorted((tmp_path / "new").glob(CLOSED_PATTERN))
+    files = [*closed, tmp_path / "new" / "failed_requests.log"]
+    lines = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(closed) > 3
+    assert max(path.stat().st_size for path in files) < 1300
+    assert sorted(int(line["requested_name"][1:]) for line in lines) == list(range(40))

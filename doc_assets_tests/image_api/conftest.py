@@ -13,7 +13,7 @@ from doc_assets.image_api.catalogue import Catalogue
 from doc_assets.image_api.door import DoorRules
 from doc_assets.image_api.saving import SaveFolder
 from doc_assets.image_api.serving import address_of, listen, make_server
-from doc_assets.logs import SharedFileHandler
+from doc_assets.log_files import SharedFileHandler
 
 KEY = "a key of many letters"
 TABLE = """파일명,사업자등록번호,수신일자,업종명

@@ -11,7 +11,7 @@ from doc_assets.errors import ServiceError
 from doc_assets.ingest.consistency import check_archive
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.logs import CLOSED_PATTERN
+from doc_assets.log_files import CLOSED_PATTERN
 from doc_assets.maintenance.tidy import Keeping, Places, tidy
 from doc_assets_tests.ingest.pipeline import Pipeline
 

@@ -1,0 +1,108 @@
+"""The one address that alerts are posted to."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from doc_assets.errors import ServiceError, SettingsError
+
+if TYPE_CHECKING:
+    import httpx
+
+TRIES: Final = 3
+_FIRST_PAUSE_S = 0.5
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts alerts.
+
+    Only origins that are allowed are spoken to, redirects are not followed and proxies of the environment not used:
+    a mistyped or changed address must not carry anything elsewhere.
+
+    Attributes:
+        url: the address.
+        allowed: origins that it may have: scheme, host and port.
+        token: sent as a bearer token; empty for none.
+        timeout_s: of one try.
+
+    Raises:
+        SettingsError: if the address is none, or its origin is not allowed.
+    """
+
+    url: str = field(repr=False)  # chat systems hide a key in the path
+    allowed: Sequence[str]
+    token: str = field(default="", repr=False)
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        origin = _origin(self.url, "DOC_ASSETS_ALERT_WEBHOOK_URL")
+        if origin not in {_origin(one, "DOC_ASSETS_ALERT_WEBHOOK_ALLOWED") for one in self.allowed}:
+            raise SettingsError(
+                f"DOC_ASSETS_ALERT_WEBHOOK_URL leads to {self.origin}, which DOC_ASSETS_ALERT_WEBHOOK_ALLOWED does not "
+                f'name. If alerts may go there, set it to ["{self.origin}"].'
+            )
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the address; what may be shown of it."""
+        scheme, host, port = _origin(self.url, "DOC_ASSETS_ALERT_WEBHOOK_URL")
+        host = f"[{host}]" if ":" in host else host
+        return f"{scheme}://{host}" + ("" if port == _PORTS[scheme] else f":{port}")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return _origin(self.url, "DOC_ASSETS_ALERT_WEBHOOK_URL")[1:]
+
+    def post(self, alert: dict[str, Any]) -> None:
+        """Delivers an alert; any answer from 200 to 299 counts.
+
+        Raises:
+            ServiceError: if it could not be delivered in three tries; it may be tried again.
+        """
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        with httpx.Client(timeout=self.timeout_s, follow_redirects=False, trust_env=False, headers=headers) as client:
+            for number in range(TRIES):
+                if number:
+                    time.sleep(_FIRST_PAUSE_S * 2 ** (number - 1))
+                fault = self._try(client, alert)
+                if not fault:
+                    return
+        raise ServiceError(
+            f"An alert was not delivered to {self.origin} in {TRIES} tries: {fault}. Check "
+            "DOC_ASSETS_ALERT_WEBHOOK_URL and _TOKEN, then `doc-assets send-test-alert`."
+        )
+
+    def _try(self, client: "httpx.Client", alert: dict[str, Any]) -> str:
+        """Posts once; returns what went wrong, empty if nothing did. The answer's body is not read."""
+        import httpx
+
+        try:
+            with client.stream("POST", self.url, json=alert) as answer:
+                return "" if answer.is_success else f"it answered {answer.status_code}"
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _origin(url: str, setting: str) -> tuple[str, str, int]:
+    """Scheme, host and port.
+
+    Raises:
+        SettingsError: if it is no address of the web, or carries a user.
+    """
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{setting} is no address: {error}.") from error
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None or not url.isprintable():
+        raise SettingsError(
+            f"{setting} must be an address such as https://alerts.example.org/hook, without user and password."
+        )
+    return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]

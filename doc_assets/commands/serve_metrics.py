@@ -1,0 +1,110 @@
+"""``doc-assets serve-metrics``."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from doc_assets.backup.manifest import MANIFEST
+from doc_assets.backup.retention import backups_in
+from doc_assets.commands.instance_metrics import InstanceFigures
+from doc_assets.image_api.serving import address_of, listen, make_server, serve
+from doc_assets.index.server import ServerStore
+from doc_assets.metrics.app import METRICS_PATH, make_app
+from doc_assets.metrics.archive import (
+    CollectionFigures,
+    collection_families,
+    ledger_families,
+    probe_ledger,
+    server_figures,
+)
+from doc_assets.metrics.cards import card_families, count_cards
+from doc_assets.metrics.machine import backup_families, build_families, disk_families
+from doc_assets.metrics.source import Source, SourceCollector
+from doc_assets.settings import Settings
+from doc_assets.storage import is_local
+
+_MAX_CONNECTIONS = 16
+_STORE_TIMEOUT_S = 10
+_FIRST_LOOK_S = 20.0
+"""Opening Dagster's instance takes a few seconds; who starts this waits for it, and nobody hears of it as an outage."""
+
+
+def serve_metrics(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serves figures until the process is told to end.
+
+    Args:
+        settings: of the home.
+        host: address to listen on. There is no login: figures name nothing, and only those who watch should reach it.
+        port: 0 for any that is free.
+        ready: gets the address when requests are answered.
+
+    Raises:
+        SettingsError: if it cannot listen.
+    """
+    with ExitStack() as stack:
+        listening = stack.enter_context(listen(host, port, has_key=True))
+        app = make_app(make_registry(settings))
+        ready(address_of(listening) + METRICS_PATH)
+        serve(make_server(app, _MAX_CONNECTIONS), listening)
+
+
+def make_registry(settings: Settings) -> CollectorRegistry:
+    """Everything that can be asked about a home, asked once already."""
+    registry = CollectorRegistry()
+    collector = SourceCollector(_sources(settings), settings.metrics_refresh_s, settings.metrics_timeout_s)
+    collector.look(_FIRST_LOOK_S)
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _sources(settings: Settings) -> list[Source]:
+    runs, records = InstanceFigures(), InstanceFigures()  # two, because each source has a thread of its own
+    places = {"home": settings.home, "logs": settings.log_dir}
+    if is_local(settings.bulk):
+        places["bulk"] = Path(str(settings.bulk))
+
+    def collection() -> CollectionFigures | None:
+        if settings.qdrant_url:
+            return server_figures(lambda: _server(settings), settings.ledger_address, settings.collection_alias)
+        return records.collection(settings.qdrant_dir, settings.collection_alias)
+
+    sources = [
+        Source("build", build_families),
+        Source(
+            "ledger",
+            lambda: ledger_families(settings.ledger_address),
+            probe=lambda: probe_ledger(settings.ledger_address),
+        ),
+        Source("dagster", runs.families, probe=runs.probe),
+        Source("store", lambda: collection_families(collection()), probe=collection),
+        Source("disks", lambda: disk_families(places)),
+    ]
+    backups = settings.backup_dir
+    if backups is not None:
+        sources.append(Source("backups", lambda: backup_families(_completed_in(backups))))
+    if count_cards():
+        sources.append(Source("cards", card_families))
+    return sources
+
+
+def _completed_in(folder: Path) -> list[float]:
+    """When each backup in a folder was completed.
+
+    Raises:
+        OSError: if the folder is away.
+    """
+    folder.stat()
+    return [(backup / MANIFEST).stat().st_mtime for backup in backups_in(folder)]
+
+
+def _server(settings: Settings) -> ServerStore:
+    key = settings.qdrant_api_key
+    return ServerStore.connect(
+        str(settings.qdrant_url),
+        api_key=key.get_secret_value() if key else None,
+        grpc_port=settings.qdrant_grpc_port,
+        timeout_s=min(_STORE_TIMEOUT_S, settings.qdrant_timeout_s),
+    )

@@ -1,0 +1,1 @@
+"""Telling another system about failed runs."""
