@@ -1,9 +1,14 @@
-"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime`` or ``dev``."""
+"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime [EXTRA,...]`` or ``dev``."""
 
 import sys
 import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-wanted = project["dependencies"] if sys.argv[1] == "runtime" else project["optional-dependencies"]["dev"]
+groups = project["optional-dependencies"]
+if sys.argv[1] == "runtime":
+    extras = [extra for extra in "".join(sys.argv[2:]).split(",") if extra]
+    wanted = [*project["dependencies"], *(line for extra in extras for line in groups[extra])]
+else:
+    wanted = groups["dev"]
 sys.stdout.write("\n".join(wanted) + "\n")
