@@ -190,6 +190,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="Options of that embedder as a JSON object."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where models run.")
+    card_run_tags: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Tags of the jobs that embed, as a JSON object; on Kubernetes they ask for a card.",
+    )
     embed_batch_size: int = Field(default=32, ge=1, description="Photos embedded together.")
 
     # --- local features

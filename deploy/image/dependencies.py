@@ -1,10 +1,14 @@
-"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime`` (with object storage) or ``dev``."""
+"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime [EXTRA,...]`` (with object storage) or ``dev``."""
 
 import sys
 import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-extras = project["optional-dependencies"]
-wanted = [*project["dependencies"], *extras["s3"]] if sys.argv[1] == "runtime" else extras["dev"]
+groups = project["optional-dependencies"]
+if sys.argv[1] == "runtime":
+    extras = {"s3", *(extra for extra in "".join(sys.argv[2:]).split(",") if extra)}
+    wanted = [*project["dependencies"], *(line for extra in sorted(extras) for line in groups[extra])]
+else:
+    wanted = groups["dev"]
 sys.stdout.write("\n".join(wanted) + "\n")

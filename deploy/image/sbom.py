@@ -4,16 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.metadata import distributions
+from importlib.metadata import PackageMetadata, distributions
 
 
 def _python() -> list[dict[str, object]]:
     parts: list[dict[str, object]] = []
     for found in distributions():
-        name, licence = (
-            found.metadata["Name"],
-            found.metadata.get("License-Expression") or found.metadata.get("License"),
-        )
+        name, licence = found.metadata["Name"], _licence(found.metadata)
         part: dict[str, object] = {
             "type": "library",
             "name": name,
@@ -24,6 +21,15 @@ def _python() -> list[dict[str, object]]:
             part["licenses"] = [{"license": {"name": licence.splitlines()[0][:100]}}]
         parts.append(part)
     return parts
+
+
+def _licence(metadata: PackageMetadata) -> str | None:
+    """As the package states it: an expression, a name, or classifiers."""
+    classified = [
+        line.rsplit(" :: ", 1)[-1] for line in metadata.get_all("Classifier") or [] if line.startswith("License :: ")
+    ]
+    stated = metadata["License-Expression"] or metadata["License"] or " OR ".join(classified)
+    return str(stated).strip() or None if stated else None
 
 
 def _debian() -> list[dict[str, object]]:

@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tests.stack import NAME, PROJECT_DIR, Stack
+from deploy.tests.stack import IMAGES, NAME, PROJECT_DIR, Stack
 from doc_assets.synthesis.corpus import DocumentPlan, draw_corpus, plan_corpus
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "more: takes minutes; make test-stack-more runs these, make test-stack the others"
+    )
 
 
 def _revision() -> str:
@@ -76,3 +82,12 @@ def _in_progress(stack: Stack) -> int:
     return int(
         stack.sql("SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')", "dagster")[0][0]
     )
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory) -> dict[str, str]:
+    """Settings that name the images under test; they are built if they are missing."""
+    found = subprocess.run(["docker", "image", "inspect", *IMAGES.values()], capture_output=True, check=False)
+    if found.returncode:
+        Stack(tmp_path_factory.mktemp("build"), STACK_REVISION=_revision(), **IMAGES).compose("build", timeout_s=1500)
+    return IMAGES

@@ -23,14 +23,17 @@ IMAGES = {
     "STACK_SOCKET_PROXY_IMAGE": f"doc-assets-socket-proxy:{TAG}",
 }
 T = TypeVar("T")
+LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
 class Stack:
     """Runs ``docker compose`` on the files of the project, and talks to the proxy as a user would."""
 
     def __init__(self, folder: Path, files: tuple[str, ...] = ("docker-compose.yaml",), **settings: str) -> None:
-        self.folder, self.files = folder, files
-        self.port = _port_of(folder / "stack.env") or _free_port()
+        self.folder, self.files, self.name = folder, files, settings.get("STACK_PROJECT", NAME)
+        self.port = _port_of(folder / "stack.env") or free_port()
         self.secrets = folder / "secrets"
         self.inbox, self.queries = folder / "inbox", folder / "queries"
         self.archive = folder / "archive"
@@ -40,6 +43,8 @@ class Stack:
             **{name: value for name, value in os.environ.items() if not name.startswith(("DOC_ASSETS_", "STACK_"))},
             "STACK_ENV_FILE": str(self.env_file),
             "STACK_SECRETS": str(self.secrets),
+            "COMPOSE_ENV_FILES": str(self.env_file),
+            "PWD": str(PROJECT_DIR),
         }
         folder.chmod(0o755)
         self.run("deploy/init", "localhost")
@@ -114,7 +119,7 @@ class Stack:
 
     def down(self) -> None:
         """Removes containers of services and runs, networks and volumes."""
-        for container in self.containers(f"label=dagster/run_id,network={NAME}_data"):
+        for container in self.containers(f"label=dagster/run_id,network={self.name}_data"):
             self.run("docker", "rm", "--force", "--volumes", container)
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20", check=False)
 
@@ -127,7 +132,7 @@ class Stack:
 
     def run_containers(self) -> list[str]:
         """Ids of the containers of Dagster's runs, finished ones too."""
-        return self.containers(f"label=dagster/run_id,network={NAME}_data")
+        return self.containers(f"label=dagster/run_id,network={self.name}_data")
 
     def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows about a container."""
@@ -171,6 +176,19 @@ class Stack:
         data: dict[str, Any] = body["data"]
         return data
 
+    def launch(self, job: str, config: dict[str, Any] | None = None) -> str:
+        """Starts a job as the UI does; returns the run's id."""
+        selector = {"repositoryLocationName": "doc_assets", "repositoryName": "__repository__", "jobName": job}
+        params = {"selector": selector, "runConfigData": config or {}}
+        launched = self.graphql(LAUNCH, {"params": params})["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def ended(self, run_id: str) -> str | None:
+        """How a run ended; None while it works."""
+        status = str(self.graphql(STATUS, {"id": run_id})["runOrError"]["status"])
+        return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
     def sql(self, statement: str, database: str = "doc_assets") -> list[list[str]]:
         """Rows of a query, every value as text."""
         command = ["psql", "-U", "postgres", "-d", database, "-qtA", "-F", "\t", "-c", statement]
@@ -202,7 +220,8 @@ def _port_of(env_file: Path) -> int | None:
     return next((int(line.split("=")[1]) for line in lines if line.startswith("STACK_PORT=")), None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

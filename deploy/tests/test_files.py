@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -193,6 +195,16 @@ def test_every_secret_of_the_settings_has_a_file_and_is_refused_in_the_settings(
     assert named == secret - {"ledger_url"}  # it names a passfile
 
 
+def test_the_image_gets_the_extras_that_are_asked_for():
+    def wanted(*asked: str) -> set[str]:
+        program = [sys.executable, "deploy/image/dependencies.py", *asked]
+        done = subprocess.run(program, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+        return {re.split("[=><]", line)[0] for line in done.stdout.splitlines()}
+
+    assert wanted("runtime", "s3,k8s") - wanted("runtime", "") == {"s3fs", "dagster-k8s"}
+    assert "pytest" in wanted("dev") - wanted("runtime")
+
+
 def test_init_changes_nothing_that_is_there(files: Stack):
     before = {path.name: path.read_bytes() for path in [*files.secrets.iterdir(), files.env_file]}
 
@@ -200,3 +212,21 @@ def test_init_changes_nothing_that_is_there(files: Stack):
 
     assert "nothing to do" in said
     assert {path.name: path.read_bytes() for path in [*files.secrets.iterdir(), files.env_file]} == before
+
+
+def test_with_the_gpu_file_runs_get_the_cards_and_services_none(tmp_path):
+    tmp_path.chmod(0o755)
+    services = Stack(tmp_path, ("docker-compose.gpu.yaml",)).config()["services"]
+    context = json.loads(services["user-code"]["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"][
+        "container_kwargs"
+    ]
+
+    assert context["device_requests"] == [{"driver": "nvidia", "count": -1, "capabilities": [["gpu"]]}]
+    assert services["user-code"]["image"].startswith("doc-assets:")
+    assert services["configure"]["build"]["target"] == "gpu"
+    assert "cu1" in services["configure"]["build"]["args"]["TORCH_INDEX_URL"]
+    for name in ("configure", "migrate", "user-code"):
+        assert services[name]["environment"]["DOC_ASSETS_DEVICE"] == "cuda"
+    for name, service in services.items():
+        assert "devices" not in service, name
+        assert "deploy" not in service or "devices" not in str(service["deploy"]), name

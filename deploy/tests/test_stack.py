@@ -8,11 +8,6 @@ import pytest
 
 from deploy.tests.stack import Stack, wait_for
 
-LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
-
 
 @pytest.fixture(scope="session")
 def search_id(ingested: Stack, corpus: Path) -> str:
@@ -20,25 +15,11 @@ def search_id(ingested: Stack, corpus: Path) -> str:
     for file in (corpus / "incoming").iterdir():
         shutil.copyfile(file, ingested.queries / file.name)
         (ingested.queries / file.name).chmod(0o644)
-    params = {
-        "selector": {
-            "repositoryLocationName": "doc_assets",
-            "repositoryName": "__repository__",
-            "jobName": "search_documents_job",
-        },
-        "runConfigData": {"ops": {"match_query_documents": {"config": {"folder": "/queries"}}}},
-    }
-    launched = ingested.graphql(LAUNCH, {"params": params})["launchRun"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    run_id = str(launched["run"]["runId"])
-    status = wait_for("the search", lambda: _ended(ingested, run_id), 300)
+    config = {"ops": {"match_query_documents": {"config": {"folder": "/queries"}}}}
+    run_id = ingested.launch("search_documents_job", config)
+    status = wait_for("the search", lambda: ingested.ended(run_id), 300)
     assert status == "SUCCESS"
     return run_id
-
-
-def _ended(stack: Stack, run_id: str) -> str | None:
-    status = str(stack.graphql(STATUS, {"id": run_id})["runOrError"]["status"])
-    return status if status in ENDED else None
 
 
 def test_files_in_the_inbox_are_ingested_by_runs_in_containers_of_their_own(ingested: Stack, corpus: Path):

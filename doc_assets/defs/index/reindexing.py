@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs.jobs import INGESTION
-from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG, drops
+from doc_assets.defs.partitions import EMBEDDING_TAGS, INDEX_POOL, MAX_RUNTIME_TAG, drops
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -37,7 +37,7 @@ fill_collection_job = dg.define_asset_job(
     "fill_collection_job",
     selection=dg.AssetSelection.assets(*FILLING),
     partitions_def=drops,
-    tags=MAX_RUNTIME_TAG,
+    tags=EMBEDDING_TAGS,
     description="One drop into the collection of the embedder in the run's config, beside the one in use.",
 )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from doc_assets.defs.partitions import EMBEDDING_TAGS
 from doc_assets.defs.resources import ArchiveResource, EmbedderResource
 from doc_assets.defs.step import step
 from doc_assets.screening.refit import WEIGHTS, refit, sample_photos
@@ -50,7 +51,10 @@ def fit_on_archive(
     )
 
 
-@dg.job(description="Fits codebook, probability or embedder again on photos of the archive.")
+@dg.job(
+    tags=EMBEDDING_TAGS,
+    description="Fits codebook, probability or embedder again on photos of the archive.",
+)
 def refit_job() -> None:
     """Archive photos -> weights."""
     fit_on_archive()

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs import tables
-from doc_assets.defs.partitions import MAX_RUNTIME_TAG
+from doc_assets.defs.partitions import EMBEDDING_TAGS
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -168,7 +168,7 @@ def write_search_results(
 
 
 @dg.job(
-    tags=MAX_RUNTIME_TAG,
+    tags=EMBEDDING_TAGS,
     description="Searches the archive for the photos of query documents, on demand.",
 )
 def search_documents_job() -> None:
