@@ -1,4 +1,4 @@
-"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime [EXTRA,...]`` (with object storage) or ``dev``."""
+"""Prints what ``pyproject.toml`` asks for, one requirement a line: ``runtime [EXTRA,...]`` (with s3) or ``dev``."""
 
 import sys
 import tomllib

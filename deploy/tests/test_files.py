@@ -201,7 +201,7 @@ def test_the_image_gets_the_extras_that_are_asked_for():
         done = subprocess.run(program, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
         return {re.split("[=><]", line)[0] for line in done.stdout.splitlines()}
 
-    assert wanted("runtime", "s3,k8s") - wanted("runtime", "") == {"s3fs", "dagster-k8s"}
+    assert wanted("runtime", "k8s") - wanted("runtime", "") == {"dagster-k8s"}
     assert "pytest" in wanted("dev") - wanted("runtime")
 
 
