@@ -165,7 +165,9 @@ class VectorExchange:
                 try:
                     kept = save_collections(store, self._aside)
                     aliases = {alias: name for alias, name in store.aliases().items() if name in kept}
-                    old = self.manifest.model_copy(update={"collections": kept, "aliases": aliases})
+                    old = self.manifest.model_copy(
+                        update={"collections": kept, "aliases": aliases, "files": {}, "referenced": {}}
+                    )
                     old.write(self._aside)
                 except ServiceError as error:
                     self.lost = str(error)

@@ -75,14 +75,19 @@ def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -
             prepare_home(settings)
             with open_instance() as restored:
                 fail_runs_in_progress(restored, _WAS_RUNNING)
-            if not names:
-                return 0
-            reports = forgetting.carry_out(settings, forgetting.plan(settings, names), delete_originals=False)
-            return sum(len(report.traces) for report in reports)
+            return _forgotten(settings, names) if names else 0
 
         report = replace_home(estate, folder, manifest, [*lists, *_known_here(estate, notes)], finish)
+        if report.traces:  # some may have been in the old data, which is gone now
+            report.traces = _forgotten(settings, [])
     report.notes[:0] = notes
     return report
+
+
+def _forgotten(settings: Settings, names: Sequence[str]) -> int:
+    """Forgets these documents, and what was not ended; returns how many traces are left."""
+    reports = forgetting.carry_out(settings, forgetting.plan(settings, names), delete_originals=False)
+    return sum(len(report.traces) for report in reports)
 
 
 def _undo_interrupted(settings: Settings, *, served: bool) -> None:

@@ -49,7 +49,7 @@ def test_what_cannot_be_known_is_said_and_a_damaged_list_is_no_empty_one(place):
     shutil.rmtree(place.home)
 
     report = place.restore(backup)
-    assert any(made_at[:10] in note and "repeat what was asked for later" in note for note in report["notes"])
+    assert any(made_at[:10] in note and "later requests must be repeated" in note for note in report["notes"])
 
     (place.backups / "forgotten-0123.json").write_text("{", encoding="ascii")
     refused = place.run("restore", backup, "--yes-restore-into", "home")

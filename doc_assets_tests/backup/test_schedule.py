@@ -31,8 +31,7 @@ def test_the_job_makes_a_backup_and_keeps_as_many_as_the_settings_say(place, mon
     monkeypatch.setenv("DOC_ASSETS_BACKUP_KEEP", "1")
     first = place.backup()
 
-    with dg.DagsterInstance.from_config(str(place.home / "dagster")) as instance:
-        done = backup_job.execute_in_process(instance=instance)
+    done = backup_job.execute_in_process()
 
     assert done.success
     (made,) = backups_in(place.backups)
@@ -44,8 +43,7 @@ def test_without_a_folder_the_job_says_what_is_missing(place, monkeypatch):
     from doc_assets.defs.backup.jobs import backup_job
 
     monkeypatch.setenv("DOC_ASSETS_HOME", str(place.home))
-    with dg.DagsterInstance.from_config(str(place.home / "dagster")) as instance:
-        done = backup_job.execute_in_process(instance=instance, raise_on_error=False)
+    done = backup_job.execute_in_process(raise_on_error=False)
 
     assert not done.success
     (failure,) = [event for event in done.all_events if event.is_step_failure]
