@@ -10,6 +10,7 @@ from doc_assets_tests.shared import PROJECT
 
 JOBS = {
     "backup_job",
+    "fill_collection_job",
     "forget_documents_job",
     "ingest_drop_job",
     "ingest_key_table_job",
@@ -17,6 +18,7 @@ JOBS = {
     "refit_job",
     "screen_drop_job",
     "search_documents_job",
+    "switch_collection_job",
 }
 
 
@@ -77,6 +79,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "failure_alert_sensor",
         "key_table_sensor",
         "new_tif_sensor",
+        "reindex_sensor",
     ]
     assert sorted(schedule.name for schedule in loaded.schedules) == [
         "backup_schedule",
