@@ -104,14 +104,19 @@ def _read_until(terminal: int, end: bytes) -> None:
         said += os.read(terminal, 100)
 
 
-def test_a_run_is_stopped_by_its_container(ingested):
+def test_a_run_is_stopped_and_not_tried_again(ingested):
+    stop = ("exec", "-T", "daemon", "python", "stack/stop_run.py")
     run_id = ingested.launch("refit_job", {"ops": {"fit_on_archive": {"config": {"photos": 300}}}})
     status = f"SELECT status FROM runs WHERE run_id = '{run_id}'"
     wait_for("its work", lambda: ingested.sql(status, "dagster") == [["STARTED"]], 120)
-    ingested.run("docker", "stop", *ingested.containers(f"label=dagster/run_id={run_id}"))
 
-    assert wait_for("the run's end", lambda: ingested.ended(run_id), 240) in {"FAILURE", "CANCELED"}
+    ingested.compose(*stop, run_id)
+
+    assert wait_for("the run's end", lambda: ingested.ended(run_id), 240) == "CANCELED"
+    (container,) = ingested.containers(f"label=dagster/run_id={run_id}")
+    assert not ingested.inspect(container)["State"]["Running"]
     assert ingested.sql("SELECT count(*) FROM runs WHERE pipeline_name = 'refit_job'", "dagster") == [["1"]]
+    assert ingested.compose_done(*stop, run_id).returncode == 1
 
 
 def test_old_containers_of_runs_are_pruned_and_no_others(ingested):
