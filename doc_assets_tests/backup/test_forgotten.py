@@ -58,7 +58,7 @@ def test_what_cannot_be_known_is_said_and_a_damaged_list_is_no_empty_one(place):
 
 def test_what_was_allowed_again_comes_back(place):
     backup = place.backup()
-    name = ARCHIVED[1]
+    name = ARCHIVED[0]
     place.done("forget", name, "--yes")
     place.backup()
     place.done("forget", name, "--allow")
