@@ -79,7 +79,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "failure_alert_sensor",
         "key_table_sensor",
         "new_tif_sensor",
-    "reindex_sensor",
+        "reindex_sensor",
     ]
     assert sorted(schedule.name for schedule in loaded.schedules) == [
         "backup_schedule",
