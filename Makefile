@@ -53,7 +53,7 @@ format: .venv/.installed
 # Debian splits pip out of venv; the pip of the machine serves the environment as well.
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --without-pip .venv
-	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps -r requirements.lock
+	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps --no-compile -r requirements.lock
 	$(PYTHON) -m pip --python $(BIN)/python check
 	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps --no-build-isolation --editable .
 	@touch $@

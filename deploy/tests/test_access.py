@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from deploy.tests.stack import NAME
+
 MUTATION = {"query": 'mutation { deletePipelineRun(runId: "x") { __typename } }'}
 QUERY = {"query": "{ version }"}
 
@@ -140,6 +142,10 @@ def test_the_daemon_may_create_what_a_run_needs(stack):
         ("CapDrop", []),
         ("Binds", ["/:/host"]),
         ("Binds", ["/var/run/docker.sock:/var/run/docker.sock"]),
+        ("Binds", [f"{NAME}_pgdata:/pgdata"]),
+        ("Binds", [f"{NAME}_config-migrate:/keys:ro"]),
+        ("Binds", [f"{NAME}_config:/etc/doc-assets"]),
+        ("Binds", [f"{NAME}_backups:/backups:ro"]),
         ("Mounts", [{"Type": "bind", "Source": "/", "Target": "/host"}]),
         ("NetworkMode", "host"),
         ("NetworkMode", "doc-assets-test_edge"),
