@@ -70,20 +70,24 @@ def _overwrite_packed(path: Path, needles: Needles) -> int:
     return len(spans)
 
 
-def find_in_store(root: UPath, needles: Needles) -> Iterator[Trace]:
-    """Traces below a folder of object storage; every object is read."""
+def find_in_store(root: UPath, needles: Needles) -> Iterator[tuple[UPath, Trace]]:
+    """Traces below a folder of object storage, and the objects they are in; every object is read."""
     for path in sorted(root.rglob("*"), key=str):
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        parts = [content]
-        if path.suffix == ".parquet":
-            with contextlib.suppress(pa.ArrowInvalid):  # not what its name says; its bytes are looked at
-                parts += _columns(pa.BufferReader(content))
-        if needles.is_in_text(path.name):
-            yield Trace(str(path), "its name")
-        elif found := next(filter(None, map(needles.is_in, parts)), None):
-            yield Trace(str(path), found)
+        if path.is_file() and (trace := find_in_object(path, needles)) is not None:
+            yield path, trace
+
+
+def find_in_object(path: UPath, needles: Needles) -> Trace | None:
+    """The first trace in an object: in its name, or in what it holds."""
+    if needles.is_in_text(path.name):
+        return Trace(str(path), "its name")
+    content = path.read_bytes()
+    parts = [content]
+    if path.suffix == ".parquet":
+        with contextlib.suppress(pa.ArrowInvalid):  # not what its name says; its bytes are looked at
+            parts += _columns(pa.BufferReader(content))
+    found = next(filter(None, map(needles.is_in, parts)), None)
+    return Trace(str(path), found) if found else None
 
 
 def _contents(path: Path) -> Iterator[Any]:

@@ -6,7 +6,7 @@ import mmap
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote
 
@@ -14,6 +14,9 @@ Content = bytes | bytearray | memoryview | mmap.mmap
 
 FORGOTTEN = "forgotten"
 """Stands in text where a forgotten name stood."""
+
+A_PIECE = "a piece of its content"
+"""What ``Needles.is_in`` says of bytes that are no name."""
 
 _DISTINCT_CHARACTERS = 8
 _DISTINCT_BYTES = 24  # of a piece: fewer are white paper or padding, which many files share
@@ -55,8 +58,13 @@ class Needles:
             return None
         for found in self._in_bytes.finditer(content):
             if found.lastgroup != "other":
-                return "a name or digest" if found.lastgroup == "word" else "a piece of its content"
+                return "a name or digest" if found.lastgroup == "word" else A_PIECE
         return None
+
+    @property
+    def names_alone(self) -> "Needles":
+        """The same without the pieces."""
+        return replace(self, pieces=())
 
     def is_in_text(self, text: str) -> bool:
         """Whether a word stands in ``text``."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from upath import UPath
+
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import staged_path
 from doc_assets.forgetting import databases, files
-from doc_assets.forgetting.needles import Needles, Trace
+from doc_assets.forgetting.needles import A_PIECE, Needles, Trace
 from doc_assets.forgetting.redaction import is_about, redacted
 from doc_assets.forgetting.reports import ReportFolders, remove_traces, write_anew
 from doc_assets.forgetting.request import FOLDER_NAME, ForgetRequest
@@ -191,11 +193,32 @@ def find_traces(home: Home, needles: Needles) -> Iterator[Trace]:
     roots = [home.folder, home.log_dir, *([Path(str(bulk))] if is_local(bulk) else [])]
     paths = list(files.files_below(roots, without=[home.folder / FOLDER_NAME]))
     for path in track(paths, "proof", len(paths)):
-        if (trace := files.find(path, needles)) is not None:
+        trace = files.find(path, needles)
+        if trace is not None and trace.what == A_PIECE and _belongs_to_another(home, UPath(path)):
+            trace = files.find(path, needles.names_alone)
+        if trace is not None:
             yield trace
     if not is_local(bulk):
         for stage in BULK_FOLDERS:
-            yield from files.find_in_store(bulk / stage, needles)
+            for remote, found in files.find_in_store(bulk / stage, needles):
+                is_other = found.what == A_PIECE and _belongs_to_another(home, remote)
+                trace = files.find_in_object(remote, needles.names_alone) if is_other else found
+                if trace is not None:
+                    yield trace
+
+
+def _belongs_to_another(home: Home, path: UPath) -> bool:
+    """Whether the content of a file is that of documents which were not forgotten.
+
+    A photo that was re-used may stand in two files with the same bytes. They are a trace of the one only where a name
+    of it stands too: rows of ``photos`` carry the name, staged copies and originals are known by the ledger.
+    """
+    bulk, documents = home.archive.bulk, home.archive.ledger.documents
+    if bulk / "photos" in path.parents:
+        return True
+    if bulk / "documents" in path.parents:
+        return documents.knows_content(path.stem)
+    return bool(documents.arrivals_at([str(path)]))
 
 
 def _is_database(path: Path) -> bool:

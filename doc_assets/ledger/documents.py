@@ -102,6 +102,14 @@ class DocumentLedger:
                     found.setdefault(str(document.sha256), []).append(document)
         return found
 
+    def knows_content(self, digest: str) -> bool:
+        """Whether any arrival has bytes of this digest."""
+        with self._database.reading() as connection:
+            return (
+                connection.execute(select(DocumentRow.id).where(DocumentRow.sha256 == digest).limit(1)).first()
+                is not None
+            )
+
     def record_read(self, outcomes: Sequence[ReadOutcome]) -> None:
         """Files the outcomes and decides which arrivals are current."""
         if not outcomes:

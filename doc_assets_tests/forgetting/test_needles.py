@@ -100,6 +100,6 @@ def test_object_storage_is_read_to_the_last_object(tmp_path):
     (root / "photos" / "a" / "000001.parquet").write_bytes(b"nothing")
     (root / "photos" / "a" / "unmistakable-name.bin").write_bytes(b"")
 
-    found = [trace.place.rsplit("/", 1)[1] for trace in find_in_store(root, Needles(("unmistakable-name",)))]
+    found = [path.name for path, _ in find_in_store(root, Needles(("unmistakable-name",)))]
 
     assert found == ["000000.parquet", "unmistakable-name.bin"]

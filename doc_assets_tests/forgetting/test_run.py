@@ -269,3 +269,24 @@ def test_a_planted_trace_is_found_and_keeps_the_request(world):
 def test_an_unknown_document_changes_nothing(world):
     with pytest.raises(UnknownDocumentError, match="N-never-seen"):
         plan_request(world.archive, [world.source, "N-never-seen.tif"])
+
+
+def test_bytes_that_another_document_has_too_are_no_trace(world, tmp_path):
+    from doc_assets.documents.staging import staged_path
+    from doc_assets.forgetting.needles import A_PIECE
+
+    inbox = world.root / "inbox"
+    inbox.mkdir()
+    copy = inbox / "another-merchants-report.tif"
+    copy.write_bytes((world.files / world.source).read_bytes() + b"other bytes behind the last page")
+    world.pipeline.ingest(inbox)
+
+    request, report = world.forget(world.source)
+
+    assert report.traces == []
+    (other,) = world.archive.ledger.documents.current_with_ids(["another-merchants-report"]).values()
+    assert staged_path(world.archive.bulk, other.sha256).exists()
+    assert copy.exists()
+    left = world.root / "a copy that nobody knows.tif"
+    left.write_bytes(copy.read_bytes())
+    assert [(trace.place, trace.what) for trace in find_traces(world.home(), request.needles)] == [(str(left), A_PIECE)]
