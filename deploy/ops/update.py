@@ -118,9 +118,12 @@ class Update:
 
     def _build(self) -> dict[str, str]:
         candidates = {name: f"{repository(name)}:{CANDIDATE}" for name in self._names}
-        config = json.loads(json.dumps(self._config))
-        for service in config["services"].values():
-            service["image"] = candidates.get(service["image"], service["image"])
+        services = {
+            name: {"image": candidates[service["image"]], "build": service["build"]}
+            for name, service in self._config["services"].items()
+            if "build" in service
+        }
+        config = {"name": self._config["name"], "services": services}  # compose does not read all that it prints
         say(f"building {', '.join(candidates.values())}")
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(config, file)

@@ -2,11 +2,14 @@
 
 import os
 import pty
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from deploy.tests.stack import Stack, wait_for
+from deploy.tests.test_update import stop_or_continue
 
 pytestmark = pytest.mark.more
 
@@ -105,18 +108,23 @@ def _read_until(terminal: int, end: bytes) -> None:
 
 
 def test_a_run_is_stopped_and_not_tried_again(ingested):
-    stop = ("exec", "-T", "daemon", "python", "stack/stop_run.py")
+    program = ("exec", "-T", "daemon", "python", "stack/stop_run.py")
     run_id = ingested.launch("refit_job", {"ops": {"fit_on_archive": {"config": {"photos": 300}}}})
     status = f"SELECT status FROM runs WHERE run_id = '{run_id}'"
     wait_for("its work", lambda: ingested.sql(status, "dagster") == [["STARTED"]], 120)
+    (container,) = ingested.containers(f"label=dagster/run_id={run_id}")
 
-    ingested.compose(*stop, run_id)
+    stop_or_continue(ingested, container, signal.SIGSTOP)  # it would end by itself in a moment
+    with ThreadPoolExecutor() as aside:
+        stopping = aside.submit(ingested.compose, *program, run_id)
+        wait_for("the wish", lambda: ingested.sql(status, "dagster") == [["CANCELING"]], 60)
+        stop_or_continue(ingested, container, signal.SIGCONT)
+        stopping.result()
 
     assert wait_for("the run's end", lambda: ingested.ended(run_id), 240) == "CANCELED"
-    (container,) = ingested.containers(f"label=dagster/run_id={run_id}")
     assert not ingested.inspect(container)["State"]["Running"]
     assert ingested.sql("SELECT count(*) FROM runs WHERE pipeline_name = 'refit_job'", "dagster") == [["1"]]
-    assert ingested.compose_done(*stop, run_id).returncode == 1
+    assert ingested.compose_done(*program, run_id).returncode == 1
 
 
 def test_old_containers_of_runs_are_pruned_and_no_others(ingested):
