@@ -152,7 +152,7 @@ def test_a_rejected_document_is_listed_and_makes_the_command_fail(run, corpus, t
             "max, sum or mean",
         ),
         (["status"], {"DOC_ASSETS_COLOUR": "red"}, "DOC_ASSETS_COLOUR"),
-        (["status"], {"DOC_ASSETS_EMBEDDER": "magic"}, "magic"),
+        (["reindex"], {"DOC_ASSETS_EMBEDDER": "magic"}, "magic"),
         (["status"], {"DOC_ASSETS_HOME": "/proc/none"}, "DOC_ASSETS_HOME"),
         (["no-such-command"], {}, "No such command"),
     ],

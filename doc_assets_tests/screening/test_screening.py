@@ -119,7 +119,7 @@ def test_a_drop_that_is_not_described_is_refused(filled, threads):
 
 
 def test_planted_copies_are_found_and_their_absence_is_noticed(filled, threads):
-    copies = PlantedCopies(filled.archive, filled.versions, filled.embedder, filled.describer, 90)
+    copies = PlantedCopies(filled.archive, filled.embedder, filled.describer, 90)
     load = FeatureLookup(filled.archive, filled.versions.features_id)
     with filled.store() as store:
         matcher = Matcher(store, filled.collection, load, threads, PairModel(), REQUEST)
