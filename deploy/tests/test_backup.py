@@ -25,10 +25,10 @@ def drawn(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def drilled(tmp_path_factory, drawn):
     """A stack of its own with that archive; its volumes are destroyed by the test."""
-    folder = Path("/var/tmp/doc-assets-test-backup")
+    folder = Path(f"/var/tmp/{NAME}-drill")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stack = Stack(folder)
+    stack = Stack(folder, STACK_PROJECT=f"{NAME}-drill")  # beside the session's
     stack.down()
     stack.compose("--profile", "backup", "--profile", "restore", "build", timeout_s=1500)
     try:
@@ -44,7 +44,7 @@ def drilled(tmp_path_factory, drawn):
         yield stack
     finally:
         stack.down()
-        stack.run("docker", "volume", "rm", f"{NAME}_backups", check=False)  # only services by hand name it
+        stack.run("docker", "volume", "rm", f"{stack.name}_backups", check=False)  # only services by hand name it
         shutil.rmtree(folder, ignore_errors=True)
 
 
