@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Containers: `make test-stack`, docs/operations.md.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP = $(PYTHON) -m pip --python $(BIN)/python --no-input --disable-pip-version-check
 
 .PHONY: demo test check dev format lock clean test-stack test-stack-more
 
@@ -52,10 +53,11 @@ format: .venv/.installed
 
 # Debian splits pip out of venv; the pip of the machine serves the environment as well.
 .venv/.installed: requirements.lock pyproject.toml
-	$(PYTHON) -m venv --without-pip .venv
-	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps --no-compile -r requirements.lock
-	$(PYTHON) -m pip --python $(BIN)/python check
-	$(PYTHON) -m pip --python $(BIN)/python install --no-input --no-deps --no-build-isolation --editable .
+	@echo "Installing $$(grep -c == requirements.lock) packages of requirements.lock into .venv; the first time takes some minutes."
+	@$(PYTHON) -m venv --without-pip .venv
+	@$(PIP) install --quiet --no-deps --no-compile -r requirements.lock
+	@$(PIP) check
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lock: ## write requirements.lock from what pyproject.toml allows today

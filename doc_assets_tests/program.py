@@ -11,6 +11,11 @@ from typing import Any
 PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 
 
+def outside_environment() -> dict[str, str]:
+    """The environment of the tests without the settings of whoever runs them."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+
+
 @dataclass(frozen=True)
 class Program:
     """``doc-assets`` in a folder; its ``.env`` counts, the settings of whoever runs the tests do not."""
@@ -20,11 +25,10 @@ class Program:
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
-        outside = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
         return subprocess.run(
             [PROGRAM, *map(str, arguments)],
             cwd=self.folder,
-            env=outside | self.environment | environment,
+            env=outside_environment() | self.environment | environment,
             capture_output=True,
             text=True,
             timeout=300,

@@ -1,18 +1,14 @@
 """The commands as an operator runs them: real processes, real files, true exit codes."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.shared import PROJECT
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +19,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(home):
     def command(*arguments, **environment):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env = outside_environment()
         env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log"), **environment}
         return subprocess.run(
             [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
@@ -192,7 +188,7 @@ def test_two_ingestions_at_once_wait_for_each_other(run, corpus, tmp_path):
         folder.mkdir(exist_ok=True)
         shutil.copy(path, folder)
         folders.append(folder)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    env = outside_environment()
     env |= {"DOC_ASSETS_HOME": str(tmp_path / "home"), "DOC_ASSETS_LOG_DIR": str(tmp_path / "log")}
     started = [
         subprocess.Popen(

@@ -6,14 +6,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM, outside_environment
+
 PATIENCE_S = 180
 
 RUNS = """query { runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"""
@@ -39,7 +39,7 @@ class Product:
             self.port = free.getsockname()[1]
         self.inbox = root / "home" / "inbox"
         self.inbox.mkdir(parents=True)
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env = outside_environment()
         self.env = env | {
             "DOC_ASSETS_HOME": str(root / "home"),
             "DOC_ASSETS_LOG_DIR": str(root / "log"),

@@ -3,16 +3,13 @@
 import csv
 import io
 import json
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM, outside_environment
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +20,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(home):
     def command(*arguments, **environment):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env = outside_environment()
         env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log"), **environment}
         return subprocess.run(
             [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, check=False

@@ -3,17 +3,13 @@
 import csv
 import io
 import json
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from doc_assets_tests.page_finding import need_tesseract
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM, outside_environment
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +35,7 @@ def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("find-home")
 
     def command(*arguments, **environment):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        kept = outside_environment()
         own = {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
         return subprocess.run(
             [PROGRAM, "find-pages", *map(str, arguments)],

@@ -4,16 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
 from PIL import Image
 
 from doc_assets.synthesis.corpus import draw_corpus, draw_document, plan_corpus
+from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.test_privacy import _traces
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 PLANS = plan_corpus(4, ["mirrored"], seed=12)
 
 
@@ -22,7 +21,7 @@ def world(tmp_path_factory):
     """A home with an archive, a screened drop and a kept search; the document to forget is re-used by the query."""
     folder = tmp_path_factory.mktemp("forget")
     draw_corpus(folder / "files", PLANS, workers=2)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    env = outside_environment()
     env |= {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")}
 
     def run(*arguments):

@@ -5,9 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,8 +15,8 @@ from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.storage import LEFTOVER_PATTERN
 from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+from doc_assets_tests.program import PROGRAM, outside_environment
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 KILLS = 5
 
 
@@ -33,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def _start(folder, home):
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    env = outside_environment()
     env |= {
         "DOC_ASSETS_HOME": str(home),
         "DOC_ASSETS_LOG_DIR": str(home / "log"),

@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -13,14 +12,13 @@ import pytest
 from dotenv import dotenv_values
 
 from doc_assets_tests.embedding.tiny_encoders import save_vit
+from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.tiny_hub import COMMIT, running_hub
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 
 
 def run_in(folder, *arguments, **environment):
     """A command in a folder, with no settings but those given and the folder's ``.env``."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))} | environment
+    env = outside_environment() | environment
     return subprocess.run(
         [PROGRAM, *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
     )

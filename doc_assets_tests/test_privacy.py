@@ -3,12 +3,9 @@
 import base64
 import io
 import json
-import os
 import re
 import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,8 +13,8 @@ import pytest
 from PIL import Image
 
 from doc_assets.synthesis.corpus import draw_corpus, draw_document, plan_corpus
+from doc_assets_tests.program import PROGRAM, outside_environment
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 STARTS = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|II\*\0|MM\0\*")
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{400,}={0,2}")
 SIDE = 24
@@ -33,7 +30,7 @@ def documents(tmp_path_factory):
 
 
 def _environment(home, temporary):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    kept = outside_environment()
     own = {"DOC_ASSETS_HOME": str(home), "DOC_ASSETS_LOG_DIR": str(home / "log"), "TMPDIR": str(temporary)}
     return {**kept, **own}
 

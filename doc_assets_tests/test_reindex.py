@@ -121,7 +121,8 @@ def test_runs_of_the_daemon_fill_a_collection_and_switch(run, monkeypatch):
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick():
-            return sensor(dg.build_sensor_context(instance=instance, definitions=defs()), **asked)
+            with dg.build_sensor_context(instance=instance, definitions=defs()) as context:
+                return sensor(context, **asked)
 
         def launch(request):
             job = defs().resolve_job_def(request.job_name)

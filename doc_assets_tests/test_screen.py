@@ -1,19 +1,15 @@
 """Screening and key tables as an operator uses them: real processes, real files."""
 
 import json
-import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from doc_assets.documents.keys import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.synthesis.corpus import IDENTICAL
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM, outside_environment
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +35,7 @@ def key_table(home, plans):
 @pytest.fixture(scope="module")
 def run(home):
     def command(*arguments):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env = outside_environment()
         env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
         return subprocess.run(
             [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False

@@ -3,13 +3,16 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
 from doc_assets.errors import SettingsError
 from doc_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from doc_assets.backup.restore import RestoreReport
 
 YesInto = Annotated[
     str, typer.Option("--yes-restore-into", metavar="NAME", help="Name of the home, instead of typing it.")
@@ -65,9 +68,7 @@ def restore(folder: BackupFolder, yes_restore_into: YesInto = "", as_json: AsJso
     with command() as settings:
         _confirm(settings, yes_restore_into)
         report = commands.restore(settings, folder)
-        say(commands.as_data(report), lambda: commands.print_restored(report), as_json=as_json)
-        if report.traces:
-            raise typer.Exit(FAILED)
+        _say_restored(report, as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
@@ -101,9 +102,7 @@ def import_stack(
     with command() as settings:
         _confirm(settings, yes_restore_into)
         report = commands.import_stack(settings, file)
-        say(commands.as_data(report), lambda: commands.print_restored(report), as_json=as_json)
-        if report.traces:
-            raise typer.Exit(FAILED)
+        _say_restored(report, as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
@@ -116,6 +115,14 @@ def rebuild_index(as_json: AsJson = False) -> None:
         say(asdict(report), lambda: commands.print_rebuilt(report), as_json=as_json)
         if not report.collection.is_sound or report.not_ready:
             raise typer.Exit(FAILED)
+
+
+def _say_restored(report: "RestoreReport", *, as_json: bool) -> None:
+    from doc_assets.commands import restore as commands
+
+    say(commands.as_data(report), lambda: commands.print_restored(report), as_json=as_json)
+    if report.traces:
+        raise typer.Exit(FAILED)
 
 
 def _confirm(settings: Settings, typed: str) -> None:

@@ -2,19 +2,18 @@
 
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from doc_assets.backup.make import MadeBackup, make_backup
+from doc_assets.backup.make import MadeBackup
 from doc_assets.backup.manifest import Manifest, read_manifest
 from doc_assets.backup.packing import pack
 from doc_assets.backup.retention import Keeping, find_backup
 from doc_assets.backup.verify import faults_of
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import open_instance
-from doc_assets.defs.backup.estate import described, estate_of, is_busy, keeping_of
-from doc_assets.errors import BackupError, SettingsError
+from doc_assets.defs.backup.estate import back_up, described
+from doc_assets.errors import BackupError
 from doc_assets.settings import Settings
 
 _MOST_LISTED = 50
@@ -42,19 +41,8 @@ def backup(settings: Settings, to: Path | None, *, by_reference: bool | None, ke
         SettingsError: if no folder for it is named.
         BackupError: if a source is missing or empty, or the backup cannot be written.
     """
-    root = to or settings.backup_dir
-    if root is None:
-        raise SettingsError("Name a folder for backups with --to, or in DOC_ASSETS_BACKUP_DIR.")
-    by_reference = settings.backup_bulk == "reference" if by_reference is None else by_reference
     with open_instance() as instance, progress_bars():
-        return make_backup(
-            estate_of(settings, instance),
-            root.absolute(),
-            datetime.now(UTC),
-            keeping or keeping_of(settings),
-            by_reference=by_reference,
-            is_busy=is_busy(instance),
-        )
+        return back_up(settings, instance, to=to, by_reference=by_reference, keeping=keeping)
 
 
 def verify(folder: Path) -> Verdict:

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from doc_assets.backup.manifest import MANIFEST
 from doc_assets.backup.retention import backups_in
 from doc_assets.commands.instance_metrics import InstanceFigures
+from doc_assets.health.services import connect_briefly
 from doc_assets.image_api.serving import address_of, listen, make_server, serve
-from doc_assets.index.server import ServerStore
 from doc_assets.metrics.app import METRICS_PATH, make_app
 from doc_assets.metrics.archive import (
     CollectionFigures,
@@ -26,7 +26,6 @@ from doc_assets.settings import Settings
 from doc_assets.storage import is_local
 
 _MAX_CONNECTIONS = 16
-_STORE_TIMEOUT_S = 10
 _FIRST_LOOK_S = 20.0
 """Opening Dagster's instance takes a few seconds; who starts this waits for it, and nobody hears of it as an outage."""
 
@@ -68,7 +67,7 @@ def _sources(settings: Settings) -> list[Source]:
 
     def collection() -> CollectionFigures | None:
         if settings.qdrant_url:
-            return server_figures(lambda: _server(settings), settings.ledger_address, settings.collection_alias)
+            return server_figures(lambda: connect_briefly(settings), settings.ledger_address, settings.collection_alias)
         return records.collection(settings.qdrant_dir, settings.collection_alias)
 
     sources = [
@@ -98,13 +97,3 @@ def _completed_in(folder: Path) -> list[float]:
     """
     folder.stat()
     return [(backup / MANIFEST).stat().st_mtime for backup in backups_in(folder)]
-
-
-def _server(settings: Settings) -> ServerStore:
-    key = settings.qdrant_api_key
-    return ServerStore.connect(
-        str(settings.qdrant_url),
-        api_key=key.get_secret_value() if key else None,
-        grpc_port=settings.qdrant_grpc_port,
-        timeout_s=min(_STORE_TIMEOUT_S, settings.qdrant_timeout_s),
-    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,11 +21,12 @@ from doc_assets.verification.probability import PairModel
 
 def model_checks(settings: Settings) -> list[Check]:
     """Checks of the weights that the settings name; each is loaded and its digest compared."""
+    embedder = cache(lambda: check_embedder(settings))  # two checks ask; weights are loaded once
     return [
-        Check("models", "embedder", lambda: check_embedder(settings)),
+        Check("models", "embedder", embedder),
         Check("models", "photo extractor", lambda: check_extractor(settings)),
         Check("models", "words", lambda: check_words(settings)),
-        Check("models", "probability", lambda: check_probability(settings)),
+        Check("models", "probability", lambda: check_probability(settings, embedder)),
         Check("models", "page text", lambda: check_page_text(settings)),
         Check("models", "added models", lambda: check_added(settings.models_dir)),
     ]
@@ -66,11 +68,11 @@ def check_words(settings: Settings) -> Finding:
     return _loaded(lambda: f"{codebook or 'built in'}, {VisualWords(codebook).sha256[:8]}", "DOC_ASSETS_WORDS_CODEBOOK")
 
 
-def check_probability(settings: Settings) -> Finding:
-    """The model of photo pairs, and whether it was fitted with the embedder in use."""
+def check_probability(settings: Settings, look_at_embedder: Callable[[], Finding]) -> Finding:
+    """The model of photo pairs, and whether it was fitted with the embedder that ``check_embedder`` found."""
     path = str(settings.probability_model) if settings.probability_model else None
     found = _loaded(lambda: f"{path or 'built in'}, {PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
-    embedder = check_embedder(settings)
+    embedder = look_at_embedder()
     if found.level is Level.RED or embedder.level is Level.RED:
         return found
     model, used = PairModel(path), embedder.says.partition(",")[0]

@@ -74,15 +74,25 @@ def check_store(settings: Settings) -> Finding:
         return red(f"{settings.qdrant_dir}: {error}", "Give this user the right to write there.")
 
 
+def connect_briefly(settings: Settings) -> ServerStore:
+    """The Qdrant server of the settings, for a look that must not take long.
+
+    Raises:
+        ServiceError: if it does not answer within ten seconds.
+    """
+    key = settings.qdrant_api_key
+    return ServerStore.connect(
+        str(settings.qdrant_url),
+        api_key=key.get_secret_value() if key else None,
+        grpc_port=settings.qdrant_grpc_port,
+        timeout_s=min(_ANSWER_WITHIN_S, settings.qdrant_timeout_s),
+    )
+
+
 def _check_server(settings: Settings) -> Finding:
     url, key = str(settings.qdrant_url), settings.qdrant_api_key
     try:
-        with ServerStore.connect(
-            url,
-            api_key=key.get_secret_value() if key else None,
-            grpc_port=settings.qdrant_grpc_port,
-            timeout_s=min(_ANSWER_WITHIN_S, settings.qdrant_timeout_s),
-        ) as store:
+        with connect_briefly(settings) as store:
             found = _published(store, settings.collection_alias, url)
     except ServiceError as error:
         return red(str(error), "Start the server; check DOC_ASSETS_QDRANT_URL, _GRPC_PORT and _API_KEY.")

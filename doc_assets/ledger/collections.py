@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.rows import in_parts
@@ -98,14 +98,8 @@ class CollectionLedger:
 
     def current_documents(self, collection: str) -> int:
         """How many current documents a collection holds."""
-        query = (
-            select(func.count())
-            .select_from(IndexedDocument)
-            .join(DocumentRow, DocumentRow.id == IndexedDocument.row_id)
-            .where(IndexedDocument.collection == collection, DocumentRow.is_current)
-        )
         with self._database.reading() as connection:
-            return int(connection.execute(query).scalar_one())
+            return count_current(connection, IndexedDocument.collection == collection)
 
     def photos(self, collection: str) -> int:
         """How many photos a collection should hold: those of each document's arrival indexed last.
@@ -120,3 +114,14 @@ class CollectionLedger:
         query = select(func.sum(DocumentRow.n_photos)).where(DocumentRow.id.in_(indexed_last))
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one() or 0)
+
+
+def count_current(connection: Connection, collections: ColumnElement[bool]) -> int:
+    """How many current documents are held by collections for which this holds; one in two of them counts twice."""
+    query = (
+        select(func.count())
+        .select_from(IndexedDocument)
+        .join(DocumentRow, DocumentRow.id == IndexedDocument.row_id)
+        .where(collections, DocumentRow.is_current)
+    )
+    return int(connection.execute(query).scalar_one())

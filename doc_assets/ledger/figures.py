@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from doc_assets.ledger.collections import count_current
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.schema import (
     CollectionRow,
@@ -101,13 +102,8 @@ def _archive(connection: Connection) -> tuple[int, int, int, int]:
     ).where(DocumentRow.is_current)
     n, pages, photos = connection.execute(query).one()
     in_use = select(CollectionRow.collection).where(CollectionRow.state == "in_use")
-    held = (
-        select(func.count())
-        .select_from(IndexedDocument)
-        .join(DocumentRow, DocumentRow.id == IndexedDocument.row_id)
-        .where(IndexedDocument.collection.in_(in_use), DocumentRow.is_current)
-    )
-    return int(n), int(pages), int(photos), int(n) - int(connection.execute(held).scalar_one())
+    held = count_current(connection, IndexedDocument.collection.in_(in_use))
+    return int(n), int(pages), int(photos), int(n) - held
 
 
 def _arrivals(connection: Connection) -> dict[tuple[str, str], int]:

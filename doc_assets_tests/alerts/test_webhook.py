@@ -1,6 +1,4 @@
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -8,8 +6,7 @@ from doc_assets.alerts.webhook import Webhook
 from doc_assets.errors import ServiceError, SettingsError
 from doc_assets.health.check import Level
 from doc_assets.health.neighbours import check_webhook
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM
 
 
 def test_an_alert_is_posted_as_json_with_its_token(receiver):

@@ -1,20 +1,18 @@
 """A home with an archive and twenty searched queries, made once; each test gets a copy of its own."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
 from doc_assets_tests.ledger.conftest import postgres_server
+from doc_assets_tests.program import PROGRAM, outside_environment
 
 __all__ = ["postgres_server"]
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 PLANS = plan_corpus(10, [*["recompressed", "mirrored", "turned by 90°", "cropped", None] * 4], seed=19)
 
 
@@ -26,7 +24,7 @@ class Place:
         self.home, self.backups = folder / "home", folder / "backups"
         self.first_answers: dict[str, object] = {}
         self.databases: list[str] = []
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        kept = outside_environment()
         own = {"DOC_ASSETS_HOME": str(self.home), "DOC_ASSETS_LOG_DIR": str(folder / "log")}
         self.environment = kept | own | settings
 

@@ -1,8 +1,9 @@
 """Opening the Dagster instance of a home."""
 
-import os
 import subprocess
 import sys
+
+from doc_assets_tests.program import outside_environment
 
 OPEN_ON_SIGNAL = """
 import sys
@@ -19,7 +20,7 @@ with open_instance() as instance:
 
 
 def test_commands_that_start_together_in_a_new_home_all_find_its_tables(tmp_path):
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    env = outside_environment()
     env |= {"DOC_ASSETS_HOME": str(tmp_path / "home"), "DOC_ASSETS_LOG_DIR": str(tmp_path / "log")}
     started = [
         subprocess.Popen(

@@ -40,9 +40,9 @@ class Ticks:
         self.sensor = next(s for s in defs().sensors if s.name == "failure_alert_sensor")
 
     def __call__(self):
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, definitions=defs())
-        result = self.sensor(context)
-        self.cursor = context.cursor
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, definitions=defs()) as context:
+            result = self.sensor(context)
+            self.cursor = context.cursor
         return result.skip_message
 
 

@@ -34,7 +34,8 @@ def look(home):
 
         def evaluate():
             nonlocal cursor
-            result = sensor(dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs()))
+            with dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs()) as context:
+                result = sensor(context)
             cursor = result.cursor
             return result
 

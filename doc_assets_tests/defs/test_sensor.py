@@ -24,10 +24,9 @@ def tick(monkeypatch, tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
 
         def evaluate(cursor=None, *, persist=True):
-            context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs())
-            result = sensor(
-                context, archive=resources["archive"], intake=resources["intake"], sources=resources["sources"]
-            )
+            asked = {name: resources[name] for name in ("archive", "intake", "sources")}
+            with dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs()) as context:
+                result = sensor(context, **asked)
             if persist:
                 for request in result.dynamic_partitions_requests or []:
                     instance.add_dynamic_partitions("drops", request.partition_keys)
@@ -87,11 +86,12 @@ def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
     (key,) = _keys(tick())
     schedule = next(s for s in defs().schedules if s.name == "nightly_reindex_schedule")
     resources = resources_from(load_settings())
-    arguments = {name: resources[name] for name in ("archive", "photo_cutter", "embedder", "describer")}
+    asked = {name: resources[name] for name in ("archive", "photo_cutter", "embedder", "describer")}
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW + timedelta(days=1))
-
-        requests = schedule(context, **arguments)
+        tomorrow = NOW + timedelta(days=1)
+        # Resources given to the call instead would make a second context, which nobody closes.
+        with dg.build_schedule_context(instance, tomorrow, resources=asked) as context:
+            requests = schedule(context)
 
         assert [(r.partition_key, r.run_key) for r in requests] == [(key, f"{key}:20261122")]
         assert instance.get_dynamic_partitions("drops") == [key]

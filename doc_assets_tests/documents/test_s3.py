@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +15,8 @@ from doc_assets.documents.sources import FolderSource, KeyedFolders, KeyProblem
 from doc_assets.errors import FolderUnreachableError, SettingsError, UnreadableDocumentError
 from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.program import PROGRAM
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 NAMES = (
     "scans/N1THA00100001_1.tif", "scans/2024/N2THA00100001_1.TIF", "scans/2024/N2THA00100001_2.tif",
     "scans/.trash/N3THA00100001_1.tif", "scans/2024/notes.txt", "scans2/N4THA00100001_1.tif", "scans/odd #1?50%.tif",

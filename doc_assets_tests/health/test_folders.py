@@ -2,16 +2,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from upath import UPath
 
 from doc_assets.health.check import Level
 from doc_assets.health.folders import check_bulk_root, check_disk, check_inbox, check_writable
+from doc_assets_tests.program import PROGRAM, outside_environment
 
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 BOUND = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
 """Starts root's programs without the right to read whatever they like."""
 
@@ -20,7 +18,7 @@ def as_ordinary_user(*arguments, home):
     """Runs a command as somebody whom permissions bind."""
     if os.geteuid() == 0 and shutil.which(BOUND[0]) is None:
         pytest.skip("root reads everything, and there is no setpriv to take that right away")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+    env = outside_environment()
     env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
     start = BOUND if os.geteuid() == 0 else []
     return subprocess.run(

@@ -3,8 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,8 +10,7 @@ import pytest
 from doc_assets.errors import SettingsError
 from doc_assets.image_api.serving import listen
 from doc_assets_tests.image_api.conftest import KEY
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM
 
 
 @pytest.mark.parametrize("key", ["", "wrong", KEY[:-1], KEY + "x", "키".encode()])

@@ -4,16 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import openpyxl
 import pytest
 
 from doc_assets.ledger.ledger import Ledger
 from doc_assets_tests.image_api.conftest import KEY
-
-PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+from doc_assets_tests.program import PROGRAM
 
 
 @pytest.fixture

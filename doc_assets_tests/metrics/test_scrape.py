@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from doc_assets.metrics.cards import count_cards
+from doc_assets_tests.program import outside_environment
 from doc_assets_tests.shared import PROJECT
 
 FOLDER = PROJECT / "deploy" / "monitoring"
@@ -53,7 +54,7 @@ class Home:
 
     def __init__(self, root: Path) -> None:
         self.root, self.programs = root, []
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
+        env = outside_environment()
         self.env = env | {
             "DOC_ASSETS_HOME": str(root / "home"),
             "DOC_ASSETS_LOG_DIR": str(root / "log"),

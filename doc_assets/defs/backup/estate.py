@@ -1,13 +1,17 @@
 """Everything that a backup holds, Dagster's own records among it."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import dagster as dg
 
 from doc_assets.backup.estate import Estate
-from doc_assets.backup.make import MadeBackup
+from doc_assets.backup.make import MadeBackup, make_backup
 from doc_assets.backup.retention import Keeping
-from doc_assets.defs.maintenance.abandoned import IN_PROGRESS
+from doc_assets.defs.instance import places_of_records
+from doc_assets.defs.maintenance.abandoned import runs_in_progress
 from doc_assets.defs.resources import VectorStoreResource, resources_from, versions_in_use
-from doc_assets.errors import BackupError
+from doc_assets.errors import BackupError, SettingsError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.consistency import Findings, check_archive
@@ -49,15 +53,40 @@ def estate_of(settings: Settings, instance: dg.DagsterInstance | None) -> Estate
     )
 
 
-def keeping_of(settings: Settings) -> Keeping:
-    """Which backups the settings keep."""
-    return Keeping(settings.backup_keep, settings.backup_keep_days)
+def back_up(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    *,
+    to: Path | None = None,
+    by_reference: bool | None = None,
+    keeping: Keeping | None = None,
+    but: str | None = None,
+) -> MadeBackup:
+    """Makes a backup of the home as the settings say, where nothing else is asked for.
 
+    Args:
+        settings: of the home.
+        instance: Dagster's.
+        to: folder of backups.
+        by_reference: whether documents and tables are listed instead of copied.
+        keeping: which older backups stay.
+        but: a run that does not count as work in progress.
 
-def is_busy(instance: dg.DagsterInstance, but: str | None = None) -> bool:
-    """Whether a run is in progress, that of ``but`` aside."""
-    runs = instance.get_run_records(filters=dg.RunsFilter(statuses=IN_PROGRESS), limit=2)
-    return any(record.dagster_run.run_id != but for record in runs)
+    Raises:
+        SettingsError: if no folder is named.
+        BackupError: if a source is missing or empty, or the backup cannot be written.
+    """
+    root = to or settings.backup_dir
+    if root is None:
+        raise SettingsError("Name a folder for backups with --to, or in DOC_ASSETS_BACKUP_DIR; best on another disk.")
+    return make_backup(
+        estate_of(settings, instance),
+        root.absolute(),
+        datetime.now(UTC),
+        keeping or Keeping(settings.backup_keep, settings.backup_keep_days),
+        by_reference=settings.backup_bulk == "reference" if by_reference is None else by_reference,
+        is_busy=bool(runs_in_progress(instance, but)),
+    )
 
 
 def described(made: MadeBackup) -> dict[str, int | str | bool]:
@@ -76,10 +105,7 @@ def described(made: MadeBackup) -> dict[str, int | str | bool]:
 
 def _served(instance: dg.DagsterInstance) -> str | None:
     """Address of the database that the instance keeps its records in; None for files."""
-    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
-    urls = {getattr(storage, "postgres_url", None) for storage in storages}
-    if len(urls) > 1:
-        raise BackupError(
-            "Dagster keeps its records in several databases; a backup holds one. Use `storage: postgres`."
-        )
-    return urls.pop()
+    places = places_of_records(instance)
+    if len(places) > 1:
+        raise BackupError("Dagster keeps its records in several places; a backup holds one. Use `storage: postgres`.")
+    return places.pop()

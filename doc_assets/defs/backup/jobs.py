@@ -1,14 +1,10 @@
 """The backup as a job, and its schedule: on where DOC_ASSETS_BACKUP_DIR names a folder."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
-from doc_assets.backup.make import make_backup
-from doc_assets.defs.backup.estate import described, estate_of, is_busy, keeping_of
+from doc_assets.defs.backup.estate import back_up, described
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG
 from doc_assets.defs.step import step
-from doc_assets.errors import SettingsError
 from doc_assets.settings import load_settings
 
 
@@ -19,18 +15,8 @@ from doc_assets.settings import load_settings
 )
 def back_up_home(context: dg.OpExecutionContext) -> None:
     """Makes one backup."""
-    settings = load_settings()
     with step(context):
-        if settings.backup_dir is None:
-            raise SettingsError("DOC_ASSETS_BACKUP_DIR names no folder for backups; set it, on another disk.")
-        made = make_backup(
-            estate_of(settings, context.instance),
-            settings.backup_dir,
-            datetime.now(UTC),
-            keeping_of(settings),
-            by_reference=settings.backup_bulk == "reference",
-            is_busy=is_busy(context.instance, but=context.run_id),
-        )
+        made = back_up(load_settings(), context.instance, but=context.run_id)
     context.add_output_metadata(described(made))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from doc_assets.defs.maintenance.abandoned import IN_PROGRESS, fail_abandoned_runs
+from doc_assets.defs.instance import places_of_records
+from doc_assets.defs.maintenance.abandoned import fail_abandoned_runs, runs_in_progress
 from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.errors import ServiceError
 from doc_assets.forgetting.run import Home
@@ -55,8 +56,7 @@ def require_nothing_runs(instance: dg.DagsterInstance, but: str | None = None) -
         ServiceError: if one is.
     """
     fail_abandoned_runs(instance)
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS))
-    found = [f"{run.job_name} {run.run_id}" for run in runs if run.run_id != but]
+    found = [f"{run.job_name} {run.run_id}" for run in runs_in_progress(instance, but)]
     if found:
         raise ServiceError(
             f"{len(found)} runs are in progress ({', '.join(found[:_MOST_NAMED])}) and may write what is to be "
@@ -66,6 +66,5 @@ def require_nothing_runs(instance: dg.DagsterInstance, but: str | None = None) -
 
 def _databases(instance: dg.DagsterInstance, folder: Path) -> list[str]:
     """URLs of the databases that the instance keeps its records in."""
-    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
-    served = {url for storage in storages if (url := getattr(storage, "postgres_url", None))}
-    return [*sorted(served), *(f"sqlite:///{path}" for path in sorted(folder.rglob("*.db")))]
+    served = sorted(filter(None, places_of_records(instance)))
+    return [*served, *(f"sqlite:///{path}" for path in sorted(folder.rglob("*.db")))]

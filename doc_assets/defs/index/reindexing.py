@@ -23,19 +23,17 @@ from doc_assets.defs.resources import (
 from doc_assets.defs.screening.self_test import planted_recall
 from doc_assets.defs.step import step
 from doc_assets.embedding.base import Embedder, EmbedderSpec
-from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.parallel import Workers
 from doc_assets.screening.self_test import Recall
 from doc_assets.screening.switching import Bounds, Candidate, Switch, go_back, switch
 
 _MAX_REQUESTS = 100
-FILLING = [name for name in INGESTION if name != "photo_collection"]
+_FILLING = [name for name in INGESTION if name != "photo_collection"]
 
 fill_collection_job = dg.define_asset_job(
     "fill_collection_job",
-    selection=dg.AssetSelection.assets(*FILLING),
+    selection=dg.AssetSelection.assets(*_FILLING),
     partitions_def=drops,
     tags=EMBEDDING_TAGS,
     description="One drop into the collection of the embedder in the run's config, beside the one in use.",
@@ -72,12 +70,13 @@ def put_collection_in_use(
     def candidate(resource: EmbedderResource) -> Candidate:
         return Candidate(resource.spec(), resource.load(), versions_in_use(photo_cutter, resource, describer))
 
-    def recall_of(opened: Archive, store: VectorStore, model: Embedder, collection: str, threads: Workers) -> Recall:
-        return planted_recall(
-            opened, store, model, collection, threads, photo_cutter, describer, search_defaults, quality, "reindex"
-        )
-
     with step(context), archive.open() as opened, vector_store.open() as store, Workers(describer.workers) as threads:
+
+        def recall_of(model: Embedder, collection: str) -> Recall:
+            return planted_recall(
+                opened, store, model, collection, threads, photo_cutter, describer, search_defaults, quality, "reindex"
+            )
+
         now = datetime.now(UTC)
         new = candidate(embedder)
         if config.back_to:
@@ -89,7 +88,7 @@ def put_collection_in_use(
                 vector_store.alias,
                 new,
                 candidate(embedder.in_use()),
-                lambda model, collection: recall_of(opened, store, model, collection, threads),
+                recall_of,
                 Bounds(quality.min_graph_recall, quality.self_test_fail),
                 now,
             )

@@ -20,6 +20,12 @@ def this_process() -> str:
     return _identity(os.getpid()) or ""
 
 
+def runs_in_progress(instance: dg.DagsterInstance, but: str | None = None) -> list[dg.DagsterRun]:
+    """Runs that work now, that of ``but`` aside; those in the queue are not among them."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS))
+    return [run for run in runs if run.run_id != but]
+
+
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """Ends runs in progress whose process on this host is gone, and frees their places in the pools.
 
@@ -27,7 +33,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
         Ids of the runs that were ended. Runs of other hosts are theirs to judge.
     """
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
+    for run in runs_in_progress(instance):
         identity = run.tags.get(PROCESS_TAG)
         if identity is None or not _is_gone(identity):
             continue
@@ -40,7 +46,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
 def fail_runs_in_progress(instance: dg.DagsterInstance, reason: str) -> list[str]:
     """Ends every run in progress, wherever it was: for records that are older than the processes they name."""
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
+    for run in runs_in_progress(instance):
         instance.report_run_failed(run, reason)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         ended.append(run.run_id)
