@@ -2,13 +2,29 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
+
+
+_BOUND = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--")
+"""Starts root's programs without the right to read whatever they like."""
+
+
+def as_ordinary_user() -> tuple[str, ...]:
+    """What a command begins with for permissions to bind it; skips the test if root cannot give its rights up."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which(_BOUND[0]) is None:
+        pytest.skip("root reads everything, and there is no setpriv to take that right away")
+    return _BOUND
 
 
 def outside_environment() -> dict[str, str]:
@@ -22,11 +38,12 @@ class Program:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    start: tuple[str, ...] = ()
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
         return subprocess.run(
-            [PROGRAM, *map(str, arguments)],
+            [*self.start, PROGRAM, *map(str, arguments)],
             cwd=self.folder,
             env=outside_environment() | self.environment | environment,
             capture_output=True,

@@ -77,6 +77,18 @@ def test_a_readable_folder_is_json_and_exit_0(run, folder):
     assert page["engine"].startswith("tesseract-")
 
 
+def test_the_documents_of_a_key_table_are_looked_at_and_its_missing_keys_listed(run, folder, tmp_path):
+    name = next(path.name for path in (folder / "below").iterdir())
+    (tmp_path / "keys.csv").write_text(f"파일명\n{name}\nN9THA00009\n", encoding="utf-8")
+
+    done = run("--key-table", tmp_path / "keys.csv", "--search-root", folder, "--json")
+
+    rows = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert {row["document"] for row in rows if row["found"]} == {name}
+    assert [row["document"] for row in rows if row["error"]] == ["N9THA00009"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [

@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
 
 
 @app.command(rich_help_panel="Documents")
 def find_pages(
-    folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with .tif or .tiff documents.")],
+    folder: Folder = None,
     text: Annotated[
         str | None, typer.Option(help="What pages must carry. Default: DOC_ASSETS_PAGE_TEXT_WANTED.")
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    key_table: KeyTable = None,
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    api_url: ApiUrl = "",
     zone: Annotated[
         list[str] | None,
         typer.Option(help="top, bottom or centre=SHARE of the page's height; may be repeated, tried in turn."),
@@ -28,10 +31,11 @@ def find_pages(
     """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
     from doc_assets.commands.find_pages import Asked, print_pages
     from doc_assets.commands.find_pages import find_pages as find
+    from doc_assets.documents.opening import SourceRequest
 
+    source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
-        asked = Asked(text, zone, mode, engine)
-        rows = find(settings, folder, recursive=recursive, report=report, asked=asked)
+        rows = find(settings, source, report=report, asked=Asked(text, zone, mode, engine))
         say([asdict(row) for row in rows], lambda: print_pages(rows), as_json=as_json)
         if any(row.error for row in rows):
             raise typer.Exit(FAILED)

@@ -202,7 +202,7 @@ def extract_photos(
     tools = resources_from(settings)
     asked = SourceRequest(str(folder or ""), recursive)
     with (
-        tools["sources"].open(asked, complete=True, files_are_named=bool(files)) as opened,
+        tools["sources"].open(asked, files_are_named=bool(files)) as opened,
         tools["reader"].open() as reader,
         progress_bars(),
     ):

@@ -12,11 +12,11 @@ from upath import UPath
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.datatypes import Page
 from doc_assets.defs.resources import resources_from
-from doc_assets.documents.folder import list_documents
-from doc_assets.documents.names import display_name, real_path
+from doc_assets.documents.opening import SourceRequest
 from doc_assets.documents.page_text.finder import PageFinder, PageFinding, TextMemory, make_finder
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.staging import read_stable, sha256_of
+from doc_assets.documents.sources import KeyFailedError, KeyProblem, SourceFile
+from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.evidence.result_files import Cell, as_csv
 from doc_assets.ledger.ledger import Ledger
@@ -26,6 +26,7 @@ from doc_assets.storage import write_atomic
 
 if TYPE_CHECKING:
     from doc_assets.defs.resources import ReaderResource
+    from doc_assets.defs.sources import SourcesResource
 
 COLUMNS = (
     "document",
@@ -60,7 +61,7 @@ class PageRow:
     """One line of the report: a page, or a document that could not be read (``page`` None).
 
     Attributes:
-        document: path below the folder.
+        document: path below the folder, or name of the file.
         page: from 1.
         found: whether it carries the text; None if it could not be looked at.
         text: the lines that carry it, else the beginning of what was read.
@@ -84,34 +85,33 @@ class PageRow:
     error: str | None = None
 
 
-def find_pages(
-    settings: Settings, folder: Path, *, recursive: bool, report: Path | None, asked: Asked
-) -> list[PageRow]:
-    """Looks at every page of a folder's documents.
+def find_pages(settings: Settings, source: SourceRequest, *, report: Path | None, asked: Asked) -> list[PageRow]:
+    """Looks at every page of documents.
 
     Args:
         settings: of this home; its ledger remembers what was read.
-        folder: of the documents.
-        recursive: whether subfolders are looked into.
+        source: which documents.
         report: a CSV file to write.
         asked: what differs from the settings.
 
     Raises:
         SetupError: if the engine is not installed or a setting is out of range.
-        FolderUnreachableError: if the folder cannot be listed.
+        FolderUnreachableError: if a folder cannot be listed.
+        SettingsError: if the request names nothing, or a key table or an API cannot be used.
     """
     finder = _finder(settings, asked)
-    decoder: ReaderResource = resources_from(settings)["reader"]
-    listing = list_documents(folder, recursive=recursive, ignore=settings.intake_ignore)
-    paths = [real_path(path) for path in sorted(listing.files)]
+    tools = resources_from(settings)
+    decoder: ReaderResource = tools["reader"]
+    sources: SourcesResource = tools["sources"]
     with (
         progress_bars(),
         Ledger.open(settings.ledger_address) as ledger,
+        sources.open(source) as opened,
         decoder.open() as reader,
     ):
-        look = partial(_document_rows, folder, reader, finder, ledger.page_texts)
-        rows = [row for part in track(reader.threads.map(look, paths), "documents", len(paths)) for row in part]
-    rows += [PageRow(_name(folder, real_path(path)), error="It cannot be looked into.") for path in listing.unreadable]
+        look = partial(_rows_of, reader, finder, ledger.page_texts)
+        given = list(opened.source.files())
+        rows = [row for part in track(reader.threads.map(look, given), "documents", len(given)) for row in part]
     if report is not None:
         write_atomic(UPath(report), as_csv([_cells(row) for row in rows], COLUMNS))
     return rows
@@ -146,14 +146,24 @@ def _finder(settings: Settings, asked: Asked) -> PageFinder:
     )
 
 
-def _document_rows(
-    folder: Path, reader: DocumentReader, finder: PageFinder, memory: TextMemory, path: Path
+def _rows_of(
+    reader: DocumentReader, finder: PageFinder, memory: TextMemory, given: SourceFile | KeyProblem
 ) -> list[PageRow]:
-    name = _name(folder, path)
+    """The pages of a document, and of those that an API's answer names beside it."""
     try:
-        content = read_stable(path, reader.limits.max_file_bytes)
+        if isinstance(given, KeyProblem):
+            raise KeyFailedError(given)
+        fetched = given.fetch(reader.limits.max_file_bytes)
     except UnreadableDocumentError as error:
+        name = given.row.key if isinstance(given, KeyProblem) else given.label
         return [PageRow(name, error=f"{error.code}: {error}")]
+    rows = _document_rows(reader, finder, memory, given.label, fetched.content)
+    return rows + [row for other in fetched.more for row in _rows_of(reader, finder, memory, other)]
+
+
+def _document_rows(
+    reader: DocumentReader, finder: PageFinder, memory: TextMemory, name: str, content: bytes
+) -> list[PageRow]:
     pages = finder.of_document(sha256_of(content), memory)
     findings: list[PageFinding] = []
 
@@ -189,7 +199,3 @@ def _row(document: str, engine: str, finding: PageFinding) -> PageRow:
 
 def _cells(row: PageRow) -> dict[str, Cell]:
     return asdict(row)
-
-
-def _name(folder: Path, path: Path) -> str:
-    return display_name(str(path.relative_to(folder)))

@@ -30,7 +30,7 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
         allow_missing: whether keys without a document are reported only.
 
     Returns:
-        Whether every document asked for is in the archive and no run failed.
+        Whether every document asked for is in the archive, every subfolder could be looked into and no run failed.
     """
     resources = resources_from(settings)
     archive: ArchiveResource = resources["archive"]
@@ -54,7 +54,8 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
             f"{len(intake.forgotten)} documents were forgotten and are not taken again: "
             f"{', '.join(intake.forgotten[:10])}. `doc-assets forget --allow DOCUMENT` lets them in."
         )
-    accounted = len(arrivals) == len(set(intake.origins)) and (allow_missing or not intake.problems)
+    missing = [problem for problem in intake.problems if not (allow_missing and problem.is_of_table)]
+    accounted = len(arrivals) == len(set(intake.origins)) and not missing
     accounted = accounted and not intake.forgotten
     clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
     return accounted and clean and all(outcome.succeeded for outcome in outcomes)

@@ -148,12 +148,13 @@ def print_resolved(report: ResolveReport, key_table: Path) -> None:
 
 
 def print_key_problems(problems: Sequence[KeyProblem]) -> None:
-    """Keys that gave no document."""
+    """Keys that gave no document, and paths that could not be looked into."""
     if not problems:
         return
-    table = Table("key", "line", "state", "reason")
+    table = Table("key or path", "line", "state", "reason")
     for problem in islice(problems, _MAX_LISTED):
-        table.add_row(problem.row.key, str(problem.row.line), problem.state, problem.reason)
+        line = str(problem.row.line) if problem.is_of_table else ""
+        table.add_row(problem.row.key, line, problem.state, problem.reason)
     console().print(table)
     if len(problems) > _MAX_LISTED:
         console().print(f"... and {len(problems) - _MAX_LISTED} more; `doc-assets resolve-keys --manifest` lists all.")

@@ -68,11 +68,10 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
         asked: SourceRequest,
         known: Callable[[KeyRow], bool] = lambda _: False,
         *,
-        complete: bool = False,
         files_are_named: bool = False,
     ) -> Iterator[OpenSources]:
         """The sources of a request."""
-        with open_sources(self.rules(), asked, known, complete=complete, files_are_named=files_are_named) as sources:
+        with open_sources(self.rules(), asked, known, files_are_named=files_are_named) as sources:
             yield sources
 
     def _api(self) -> ApiOptions:

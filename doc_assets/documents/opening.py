@@ -89,7 +89,6 @@ def open_sources(
     asked: SourceRequest,
     known: Callable[[KeyRow], bool] = lambda _: False,
     *,
-    complete: bool = False,
     files_are_named: bool = False,
 ) -> Iterator[OpenSources]:
     """The sources of a request; tables and connections are closed at the end of the block.
@@ -98,7 +97,6 @@ def open_sources(
         rules: how sources are read.
         asked: which.
         known: keys that an API need not be asked for.
-        complete: whether a subfolder that cannot be read is an error.
         files_are_named: whether documents are named one by one beside.
 
     Raises:
@@ -111,18 +109,14 @@ def open_sources(
                 "A folder, and archive folders or an API to look keys up in, exclude each other; name one of them."
             )
         key_of = keys_in(asked.key_table or rules.key_table, rules.layout, rules.naming)
-        folders = (_folder(rules, asked, key_of, complete=complete),) if asked.folder else ()
-        yield OpenSources(folders, key_of)
+        folder = [opened_folder(asked.folder)] if asked.folder else []
+        yield OpenSources(tuple(FolderSource(path, asked.recursive, rules.ignore, key_of) for path in folder), key_of)
         return
     if asked.key_table is None:
         raise SettingsError("Name a folder, files, or a key table (--folder, --file, --key-table).")
     with ExitStack() as stack:
         table = stack.enter_context(KeyTable.read(asked.key_table, rules.layout, rules.naming))
         yield OpenSources((_keyed(rules, asked, table, known, stack),), table.row_of)
-
-
-def _folder(rules: SourceRules, asked: SourceRequest, key_of: KeyOf, *, complete: bool) -> FolderSource:
-    return FolderSource(opened_folder(asked.folder), asked.recursive, rules.ignore, key_of, complete)
 
 
 def _keyed(
@@ -154,5 +148,5 @@ def open_resolver(rules: SourceRules, roots: tuple[str, ...], stack: ExitStack, 
             "document API (--api-url, DOC_ASSETS_DOCUMENT_API_URL)."
         )
     index = stack.enter_context(FileIndex(rules.index))
-    index.refresh(folders, rebuild=rebuild)
-    return Resolver(index, folders, rules.naming, rules.any_depth)
+    done = index.refresh(folders, rebuild=rebuild)
+    return Resolver(index, folders, rules.naming, rules.any_depth, tuple(done.unreadable))

@@ -13,6 +13,8 @@ from doc_assets.documents.key_names import NameRule
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.names import display_name, real_path
 
+_MOST_NAMED = 3
+
 
 class KeyState(StrEnum):
     """What became of a key."""
@@ -52,12 +54,14 @@ class Resolver:
         roots: where to look.
         rule: how keys name files.
         any_depth: whether files below the roots' subfolders count.
+        hidden: folders that could not be looked into; a key that is missing may have its file there.
     """
 
     index: FileIndex
     roots: tuple[UPath, ...]
     rule: NameRule
     any_depth: bool = True
+    hidden: tuple[str, ...] = ()
 
     def resolve(self, rows: Iterable[KeyRow]) -> Iterator[Resolution]:
         """One answer a row, in their order."""
@@ -74,8 +78,14 @@ class Resolver:
             if found:
                 return _settled(row, found, tuple(tried))
         where = ", ".join(roots)
-        reason = f"no file of this key in {where}; looked for {', '.join(tried)}"
+        reason = f"no file of this key in {where}; looked for {', '.join(tried)}{self._hidden()}"
         return Resolution(row, KeyState.MISSING, (), tuple(tried), display_name(reason))
+
+    def _hidden(self) -> str:
+        if not self.hidden:
+            return ""
+        named = ", ".join(self.hidden[:_MOST_NAMED])
+        return f"; {len(self.hidden)} folders could not be looked into and may have it: {named}"
 
 
 def _settled(row: KeyRow, found: Sequence[IndexedFile], tried: tuple[str, ...]) -> Resolution:

@@ -1,6 +1,7 @@
 """Sources: folders, key tables over folders, key tables over a document API; each gives documents one by one.
 
-A source is one file: it gives ``SourceFile`` for what can be read and ``KeyProblem`` for a key without a file.
+A source is one file: it gives ``SourceFile`` for what can be read, ``KeyProblem`` for what should be there and
+is not.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,10 +18,11 @@ from doc_assets.documents.names import display_name, document_id, real_path, sto
 from doc_assets.documents.objects import list_objects, store_errors
 from doc_assets.documents.origin import is_remote, read_origin, stat_origin
 from doc_assets.documents.resolving import KeyState, Resolution, Resolver
-from doc_assets.errors import FolderUnreachableError, UnreadableDocumentError
+from doc_assets.errors import UnreadableDocumentError
 from doc_assets.storage import is_local
 
 _NO_BULK = UPath("/nonexistent")
+_HIDDEN = "this user cannot look into it, and what lies in it is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,10 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class KeyProblem:
-    """A key that gave no document.
+    """A key that gave no document, or a path of a folder that cannot be looked into.
 
     Attributes:
-        row: the key.
+        row: the key; of a path, line 0 and the path.
         state: missing, ambiguous, failed or unusable.
         reason: in words, with what was tried.
         correlation_id: of the request; empty if there was none.
@@ -76,6 +78,11 @@ class KeyProblem:
     state: KeyState
     reason: str
     correlation_id: str = ""
+
+    @property
+    def is_of_table(self) -> bool:
+        """Whether a row of a key table is concerned, and no path."""
+        return self.row.line > 0
 
 
 _CODES = {
@@ -87,11 +94,12 @@ _CODES = {
 
 
 class KeyFailedError(UnreadableDocumentError):
-    """A key could not be turned into a document."""
+    """A key, or a path of a folder, could not be turned into documents."""
 
     def __init__(self, problem: KeyProblem) -> None:
         self.problem = problem
-        super().__init__(_CODES[problem.state], f"Key {problem.row.key}: {problem.reason}.")
+        what = f"Key {problem.row.key}" if problem.is_of_table else problem.row.key
+        super().__init__(_CODES[problem.state], f"{what}: {problem.reason}.")
 
 
 class DocumentSource(Protocol):
@@ -102,7 +110,7 @@ class DocumentSource(Protocol):
         """For people and the ledger."""
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
-        """Every document, and every key without one.
+        """Every document, every key without one, and every path that cannot be looked into.
 
         Raises:
             FolderUnreachableError: if a folder cannot be listed.
@@ -118,27 +126,23 @@ class FolderSource:
         recursive: whether subfolders are looked into.
         ignore: further name patterns to ignore.
         key_of: document id -> key table row.
-        complete: whether a subfolder that cannot be read is an error.
     """
 
     folder: UPath
     recursive: bool = True
     ignore: tuple[str, ...] = ()
     key_of: KeyOf = no_keys
-    complete: bool = False
 
     @property
     def name(self) -> str:
         """The folder."""
         return f"folder {self.folder}"
 
-    def files(self) -> Iterator[SourceFile]:
-        """The documents of the folder."""
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """The documents of the folder, and what cannot be looked into."""
         listing = self._listing()
-        if self.complete and listing.unreadable:
-            raise FolderUnreachableError(
-                f"These cannot be read: {', '.join(listing.unreadable[:10])}. Nothing was searched."
-            )
+        for path in sorted(listing.unreadable):
+            yield KeyProblem(KeyRow(0, self._label(path)), KeyState.FAILED, _HIDDEN)
         for origin in sorted(listing.files):
             yield local_or_remote(origin, self._label(origin), listing.files[origin], self.key_of(_id(origin)))
 

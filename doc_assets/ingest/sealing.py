@@ -52,7 +52,7 @@ class SourceIntake:
         origins: all its documents, as stored.
         sealed: keys of the drops sealed now.
         drops: every drop that holds one of the documents, oldest first.
-        problems: keys that gave no document.
+        problems: keys that gave no document, and paths that could not be looked into.
         forgotten: names of documents that were forgotten; they are not taken, and nothing is noted of them.
     """
 
@@ -203,6 +203,8 @@ def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: 
         if row is not None and row.key not in failed
     }
     for problem in problems:
+        if not problem.is_of_table:
+            continue
         row = problem.row
         outcomes[row.key] = KeyOutcome(
             row.key, row.line, problem.state, problem.reason, problem.correlation_id, n_files[row.key]

@@ -40,7 +40,8 @@ KeptBy = Callable[[str], PictureSink]
 def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of: KeyOf = no_keys) -> list[SourceFile]:
     """The files of a search: those of sources, and those named one by one; each with a label of its own.
 
-    A key without a file becomes a query that cannot be read, so that it is accounted for.
+    A key without a file, or a path that cannot be looked into, becomes a query that cannot be read, so that it is
+    accounted for.
 
     Raises:
         FolderUnreachableError: if a folder cannot be listed.
@@ -71,7 +72,7 @@ def _unreadable(problem: KeyProblem) -> SourceFile:
     def fetch(_max_bytes: int) -> Fetched:
         raise KeyFailedError(problem)
 
-    return SourceFile(problem.row.key, "", None, problem.row, fetch)
+    return SourceFile(problem.row.key, "", None, problem.row if problem.is_of_table else None, fetch)
 
 
 def search_documents(

@@ -1,6 +1,4 @@
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -8,31 +6,18 @@ from upath import UPath
 
 from doc_assets.health.check import Level
 from doc_assets.health.folders import check_bulk_root, check_disk, check_inbox, check_writable
-from doc_assets_tests.program import PROGRAM, outside_environment
-
-BOUND = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
-"""Starts root's programs without the right to read whatever they like."""
-
-
-def as_ordinary_user(*arguments, home):
-    """Runs a command as somebody whom permissions bind."""
-    if os.geteuid() == 0 and shutil.which(BOUND[0]) is None:
-        pytest.skip("root reads everything, and there is no setpriv to take that right away")
-    env = outside_environment()
-    env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
-    start = BOUND if os.geteuid() == 0 else []
-    return subprocess.run(
-        [*start, PROGRAM, *arguments], env=env, cwd=home, capture_output=True, text=True, check=False, timeout=300
-    )
+from doc_assets_tests.program import Program, as_ordinary_user
 
 
 def test_the_doctor_names_an_unreadable_inbox_and_exits_1(tmp_path):
-    made = as_ordinary_user("init", home=tmp_path)
+    run = Program(tmp_path, start=as_ordinary_user())
+    made = run("init")
     assert made.returncode == 0, made.stderr
-    (tmp_path / "data" / "inbox").chmod(0)
+    inbox = tmp_path / "appdata" / "inbox"
+    inbox.chmod(0)
 
-    done = as_ordinary_user("doctor", "--json", home=tmp_path)
-    (tmp_path / "data" / "inbox").chmod(0o700)
+    done = run("doctor", "--json")
+    inbox.chmod(0o700)
 
     lines = {f"{line['group']}: {line['name']}": line for line in json.loads(done.stdout)}
     assert done.returncode == 1

@@ -104,7 +104,7 @@ def match_query_documents(
     )
     with (
         step(context),
-        sources.open(config.asked(), complete=True, files_are_named=bool(config.files)) as opened_sources,
+        sources.open(config.asked(), files_are_named=bool(config.files)) as opened_sources,
         archive.open() as opened,
         reader.open() as decoder,
     ):
