@@ -42,8 +42,15 @@ class Program:
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
+        return self._run([PROGRAM, *map(str, arguments)], environment)
+
+    def python(self, program: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program in the same Python."""
+        return self._run([sys.executable, "-c", program], {})
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self.start, PROGRAM, *map(str, arguments)],
+            [*self.start, *command],
             cwd=self.folder,
             env=outside_environment() | self.environment | environment,
             capture_output=True,

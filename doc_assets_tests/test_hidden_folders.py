@@ -38,6 +38,27 @@ def test_ingestion_takes_the_rest_and_fails(run, folder):
     assert again.returncode == 0, again.stdout
 
 
+def test_the_sensor_says_so_in_every_tick(run, folder, tmp_path):
+    (tmp_path / "appdata").mkdir()
+    (tmp_path / "appdata" / "inbox").symlink_to(folder)
+    program = (
+        "import dagster as dg\n"
+        "from doc_assets.definitions import defs\n"
+        "from doc_assets.defs.resources import resources_from\n"
+        "from doc_assets.settings import load_settings\n"
+        "sensor = next(s for s in defs().sensors if s.name == 'new_tif_sensor')\n"
+        "asked = {name: resources_from(load_settings())[name] for name in ('archive', 'intake', 'sources')}\n"
+        "with dg.DagsterInstance.ephemeral() as instance:\n"
+        "    with dg.build_sensor_context(instance=instance, definitions=defs()) as context:\n"
+        "        print(sensor(context, **asked).skip_reason.skip_message)\n"
+    )
+    done = run.python(program)
+
+    assert "1 documents in" in done.stdout, done.stderr
+    assert "1 paths cannot be looked into" in done.stdout
+    assert "shut" in done.stdout
+
+
 def test_a_search_lists_it_among_what_it_could_not_read(run, folder, tmp_path):
     run("build-image-index", "--folder", folder)
     done = run("search-doc", "--folder", folder, "--recursive", "--output-folder", tmp_path / "out")

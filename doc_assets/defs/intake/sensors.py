@@ -11,10 +11,12 @@ from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import ArchiveResource, IntakeResource
 from doc_assets.defs.sources import SourcesResource
+from doc_assets.documents.names import display_name
 from doc_assets.ingest.intake import IntakeReport, look
 from doc_assets.settings import load_settings
 
 _MAX_REQUESTS = 20
+_MAX_NAMED = 20
 
 
 @dg.definitions
@@ -39,7 +41,7 @@ def sensors() -> dg.Definitions:
             sealed = opened.ledger.intake.drop_keys()
         requests = _new_drops(context, sealed)
         if report.unreadable:
-            context.log.warning("These cannot be read now: %s", ", ".join(report.unreadable[:20]))
+            context.log.warning(_unreadable(report))
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
             dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],
@@ -61,8 +63,15 @@ def _new_drops(context: dg.SensorEvaluationContext, sealed: Sequence[str]) -> li
 
 
 def _reason(inbox: Path, report: IntakeReport) -> str:
-    return (
+    reason = (
         f"{report.files} documents in {inbox}: {report.settling} still being written or just arrived, "
-        f"{report.waiting} waiting for their drop to fill or age, the others are ingested"
-        + (f"; {report.forgotten} were forgotten and are not taken." if report.forgotten else ".")
+        f"{report.waiting} waiting for their drop to fill or age, the others are ingested."
     )
+    if report.forgotten:
+        reason += f" {report.forgotten} were forgotten and are not taken."
+    return f"{reason} {_unreadable(report)}" if report.unreadable else reason
+
+
+def _unreadable(report: IntakeReport) -> str:
+    named = ", ".join(display_name(path) for path in report.unreadable[:_MAX_NAMED])
+    return f"{len(report.unreadable)} paths cannot be looked into: {named}. What lies there is not ingested."
