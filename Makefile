@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP = $(PYTHON) -m pip --python $(BIN)/python --no-input --disable-pip-version-check
 
+# Every command and every run is a process of its own: what it imports is compiled once and kept, whoever asks otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check dev format lock clean test-stack test-stack-more
 
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
