@@ -127,6 +127,16 @@ def _stopped(stack: Stack, service: str) -> Iterator[None]:
         wait_for(service, lambda: stack.health(service) == "healthy", 180)
 
 
+def test_the_first_request_after_a_restart_of_postgresql_is_answered(stack):
+    jobs = "{ runsOrError { __typename } }"
+    stack.graphql(jobs)
+    with _stopped(stack, "postgres"):
+        pass
+
+    assert stack.graphql(jobs) == {"runsOrError": {"__typename": "Runs"}}
+    assert _is_green(stack, "webserver-view")
+
+
 def test_the_code_servers_probe_turns_red_when_it_hangs(stack):
     assert _is_green(stack, "user-code")
     pids = [
