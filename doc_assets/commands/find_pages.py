@@ -15,7 +15,7 @@ from doc_assets.defs.resources import resources_from
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.documents.page_text.finder import PageFinder, PageFinding, TextMemory, make_finder
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.sources import KeyFailedError, KeyProblem, SourceFile
+from doc_assets.documents.sources import SourceFile, unreadable_file
 from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.evidence.result_files import Cell, as_csv
@@ -110,8 +110,8 @@ def find_pages(settings: Settings, source: SourceRequest, *, report: Path | None
         decoder.open() as reader,
     ):
         look = partial(_rows_of, reader, finder, ledger.page_texts)
-        given = list(opened.source.files())
-        rows = [row for part in track(reader.threads.map(look, given), "documents", len(given)) for row in part]
+        files = [f if isinstance(f, SourceFile) else unreadable_file(f) for f in opened.source.files()]
+        rows = [row for part in track(reader.threads.map(look, files), "documents", len(files)) for row in part]
     if report is not None:
         write_atomic(UPath(report), as_csv([_cells(row) for row in rows], COLUMNS))
     return rows
@@ -146,18 +146,13 @@ def _finder(settings: Settings, asked: Asked) -> PageFinder:
     )
 
 
-def _rows_of(
-    reader: DocumentReader, finder: PageFinder, memory: TextMemory, given: SourceFile | KeyProblem
-) -> list[PageRow]:
+def _rows_of(reader: DocumentReader, finder: PageFinder, memory: TextMemory, file: SourceFile) -> list[PageRow]:
     """The pages of a document, and of those that an API's answer names beside it."""
     try:
-        if isinstance(given, KeyProblem):
-            raise KeyFailedError(given)
-        fetched = given.fetch(reader.limits.max_file_bytes)
+        fetched = file.fetch(reader.limits.max_file_bytes)
     except UnreadableDocumentError as error:
-        name = given.row.key if isinstance(given, KeyProblem) else given.label
-        return [PageRow(name, error=f"{error.code}: {error}")]
-    rows = _document_rows(reader, finder, memory, given.label, fetched.content)
+        return [PageRow(file.label, error=f"{error.code}: {error}")]
+    rows = _document_rows(reader, finder, memory, file.label, fetched.content)
     return rows + [row for other in fetched.more for row in _rows_of(reader, finder, memory, other)]
 
 

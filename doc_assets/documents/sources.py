@@ -193,6 +193,15 @@ class KeyedFolders:
             yield local_or_remote(origin, display_name(file_name(origin)), stat, found.row)
 
 
+def unreadable_file(problem: KeyProblem) -> SourceFile:
+    """A document that stands for a problem: whoever fetches it gets ``KeyFailedError``, and so accounts for it."""
+
+    def fetch(_max_bytes: int) -> Fetched:
+        raise KeyFailedError(problem)
+
+    return SourceFile(problem.row.key, "", None, problem.row if problem.is_of_table else None, fetch)
+
+
 def unusable_rows(table: KeyTable) -> Iterator[KeyProblem]:
     """Rows of a key table that name no document, so that nothing of it is passed over."""
     for line, reason in table.faults():

@@ -10,14 +10,7 @@ from pathlib import Path
 
 from doc_assets.documents.keys import KeyOf, no_keys
 from doc_assets.documents.names import display_name
-from doc_assets.documents.sources import (
-    DocumentSource,
-    Fetched,
-    KeyFailedError,
-    KeyProblem,
-    SourceFile,
-    single_file,
-)
+from doc_assets.documents.sources import DocumentSource, Fetched, SourceFile, single_file, unreadable_file
 from doc_assets.errors import IndexSchemaError, SettingsError
 from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
@@ -50,7 +43,7 @@ def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of
     found: dict[str, SourceFile] = {}
     for source in sources:
         for given in source.files():
-            file = given if isinstance(given, SourceFile) else _unreadable(given)
+            file = given if isinstance(given, SourceFile) else unreadable_file(given)
             label = file.label
             if label in found:
                 label = (
@@ -66,13 +59,6 @@ def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of
         where = ", ".join(source.name for source in sources) or "the list of files"
         raise SettingsError(f"There is no .tif or .tiff file to search for in {where}.")
     return list(found.values())
-
-
-def _unreadable(problem: KeyProblem) -> SourceFile:
-    def fetch(_max_bytes: int) -> Fetched:
-        raise KeyFailedError(problem)
-
-    return SourceFile(problem.row.key, "", None, problem.row if problem.is_of_table else None, fetch)
 
 
 def search_documents(
