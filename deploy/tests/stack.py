@@ -60,6 +60,7 @@ class Stack:
             "STACK_BIND": "127.0.0.1",
             "STACK_PORT": str(self.port),
             "STACK_RUN_CPUS": "2",
+            "STACK_PROBE_INTERVAL": "5s",
             "DOC_ASSETS_INTAKE_INTERVAL_S": "5",
             "DOC_ASSETS_INTAKE_SETTLE_S": "2",
             "DOC_ASSETS_DROP_MAX_AGE_S": "5",
@@ -133,6 +134,14 @@ class Stack:
     def run_containers(self) -> list[str]:
         """Ids of the containers of Dagster's runs, finished ones too."""
         return self.containers(f"label=dagster/run_id,network={self.name}_data")
+
+    def working_run(self) -> str | None:
+        """Container of an ingesting run that has begun to work, and whose row says so."""
+        started = self.sql(
+            "SELECT run_id FROM runs WHERE status = 'STARTED' AND pipeline_name = 'ingest_drop_job'", "dagster"
+        )
+        found = self.containers(f"label=dagster/run_id={started[0][0]},status=running") if started else []
+        return found[0] if found else None
 
     def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows about a container."""

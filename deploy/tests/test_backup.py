@@ -6,46 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tests.stack import NAME, Stack, wait_for
-from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+from deploy.tests.stack import Stack
 
-N_QUERIES = 20
-ATTACKS = ["recompressed", "mirrored", "turned by 90°", "cropped", None]
-QUERIES = "/queries"
+QUERIES = "drill"
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> Path:
-    """Five documents of an archive, and twenty queries of which four in five re-use a photo of it."""
-    folder = tmp_path_factory.mktemp("drill")
-    draw_corpus(folder, plan_corpus(5, ATTACKS * (N_QUERIES // len(ATTACKS)), seed=47), workers=2)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def drilled(tmp_path_factory, drawn):
-    """A stack of its own with that archive; its volumes are destroyed by the test."""
-    folder = Path(f"/var/tmp/{NAME}-drill")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    stack = Stack(folder, STACK_PROJECT=f"{NAME}-drill")  # beside the session's
-    stack.down()
-    stack.compose("--profile", "backup", "--profile", "restore", "build", timeout_s=1500)
-    try:
-        stack.up()
-        stack.drop(sorted((drawn / "archive").iterdir()))
-        ingested = "SELECT count(*) FROM documents WHERE state = 'ok' AND id IN (SELECT row_id FROM indexed_documents)"
-        wait_for("the archive", lambda: stack.sql(ingested) == [["5"]], 600)
-        busy = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
-        wait_for("runs ended", lambda: stack.sql(busy, "dagster") == [["0"]], 300)
-        for file in (drawn / "incoming").iterdir():
-            shutil.copyfile(file, stack.queries / file.name)
-            (stack.queries / file.name).chmod(0o644)
-        yield stack
-    finally:
-        stack.down()
-        stack.run("docker", "volume", "rm", f"{stack.name}_backups", check=False)  # only services by hand name it
-        shutil.rmtree(folder, ignore_errors=True)
+def drilled(ingested, corpus):
+    """The session's stack, whose volumes the first test destroys; this module runs last."""
+    ingested.compose("--profile", "backup", "--profile", "restore", "build", timeout_s=1500)
+    folder = ingested.queries / QUERIES
+    shutil.copytree(corpus / "incoming", folder, dirs_exist_ok=True)
+    folder.chmod(0o755)
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    yield ingested
+    ingested.run("docker", "volume", "rm", f"{ingested.name}_backups", check=False)  # only services by hand name it
 
 
 def _in(stack: Stack, *command: str) -> str:
@@ -63,7 +39,7 @@ def _counts(stack: Stack) -> dict[str, object]:
 
 def _answers(stack: Stack, name: str) -> dict[str, object]:
     output = f"/var/lib/doc-assets/results/{name}"
-    _in(stack, "search-doc", "--folder", QUERIES, "--output-folder", output)
+    _in(stack, "search-doc", "--folder", f"/queries/{QUERIES}", "--output-folder", output)
     text = stack.compose("exec", "-T", "user-code", "cat", f"{output}/search_results_summary.json")
     return {
         query["query_document"]: [(top["document"], round(top["score"], 4)) for top in query["top_docs"]]
@@ -83,9 +59,9 @@ def test_destroyed_volumes_come_back_with_equal_counts_and_the_same_answers(dril
     drilled.up()
 
     report = json.loads(said[said.index("{") :])
-    assert report["counts"]["documents"] == 5
+    assert report["counts"]["documents"] == before["counts"]["current"] > 5
     after, again = _answers_and_counts(drilled, "after")
-    assert len(answers) == N_QUERIES
+    assert len(answers) >= 20
     assert again == answers
     assert after == before
     _in(drilled, "check", "--read-data")

@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 
 from deploy.tests.stack import Stack, wait_for
+from doc_assets.synthesis.corpus import DocumentPlan
 
 
 @pytest.fixture(scope="session")
-def search_id(ingested: Stack, corpus: Path) -> str:
+def queried(plans: list[DocumentPlan]) -> list[DocumentPlan]:
+    """Two documents: the first re-uses a photo of the archive, the other is honest."""
+    incoming = [plan for plan in plans if plan.folder == "incoming"]
+    assert [bool(plan.reuse) for plan in incoming[:2]] == [True, False]
+    return incoming[:2]
+
+
+@pytest.fixture(scope="session")
+def search_id(ingested: Stack, corpus: Path, queried: list[DocumentPlan]) -> str:
     """A search that was launched behind the proxy and has ended well."""
-    for file in (corpus / "incoming").iterdir():
-        shutil.copyfile(file, ingested.queries / file.name)
-        (ingested.queries / file.name).chmod(0o644)
+    for plan in queried:
+        shutil.copyfile(corpus / "incoming" / plan.name, ingested.queries / plan.name)
+        (ingested.queries / plan.name).chmod(0o644)
     config = {"ops": {"match_query_documents": {"config": {"folder": "/queries"}}}}
     run_id = ingested.launch("search_documents_job", config)
     status = wait_for("the search", lambda: ingested.ended(run_id), 300)
@@ -34,14 +43,13 @@ def test_files_in_the_inbox_are_ingested_by_runs_in_containers_of_their_own(inge
 
 
 def test_a_search_through_the_proxy_finds_the_planted_copy_and_its_results_are_in_postgresql(
-    ingested, search_id, plans
+    ingested, search_id, queried
 ):
     rows = ingested.sql(
         f"SELECT query_document, best_document, flagged, n_photos FROM search_results WHERE search_id = '{search_id}'"
     )
     found = {query: (best, flagged) for query, best, flagged, _ in rows}
-    planted = next(plan for plan in plans if plan.reuse)
-    honest = next(plan for plan in plans if plan.folder == "incoming" and not plan.reuse)
+    planted, honest = queried
 
     assert found[planted.name] == (planted.reuse.source_document, "t")
     assert found[honest.name][1] == "f"

@@ -33,26 +33,19 @@ def _kill(stack: Stack, container: str) -> None:
     os.kill(int(stack.inspect(container)["State"]["Pid"]), signal.SIGKILL)  # `docker kill` would forbid the restart
 
 
-def _running_run(stack: Stack) -> str | None:
-    found = stack.containers(
-        f"label=dagster/run_id,network={stack.config()['networks']['data']['name']},status=running"
-    )
-    return found[0] if found else None
-
-
 def _kill_run(stack: Stack) -> None:
-    _kill(stack, wait_for("a run container", lambda: _running_run(stack), 180))
+    _kill(stack, wait_for("a run that works", stack.working_run, 180))
 
 
 def _kill_daemon_and_code_server(stack: Stack) -> None:
-    wait_for("a run container", lambda: _running_run(stack), 180)
+    wait_for("a run that works", stack.working_run, 180)
     for service in ("daemon", "user-code"):
         _kill(stack, stack.container(service))
 
 
 def _postgres_away(seconds: float) -> Callable[[Stack], None]:
     def away(stack: Stack) -> None:
-        wait_for("a run container", lambda: _running_run(stack), 180)
+        wait_for("a run that works", stack.working_run, 180)
         stack.compose("stop", "--timeout", "5", "postgres")
         time.sleep(seconds)
         stack.compose("start", "postgres")

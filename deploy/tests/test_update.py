@@ -68,15 +68,6 @@ def loads(stack: Stack) -> bool:
     return [entry["locationOrLoadError"]["__typename"] for entry in entries] == ["RepositoryLocation"] * len(entries)
 
 
-def working_run(stack: Stack) -> str | None:
-    """Container of a run that has begun to work, and whose row says so."""
-    started = stack.sql(
-        "SELECT run_id FROM runs WHERE status = 'STARTED' AND pipeline_name = 'ingest_drop_job'", "dagster"
-    )
-    found = stack.containers(f"label=dagster/run_id={started[0][0]},status=running") if started else []
-    return found[0] if found else None
-
-
 def stop_or_continue(stack: Stack, container: str, sign: signal.Signals) -> None:
     for line in stack.run("docker", "top", container, "-eo", "pid,args").stdout.splitlines()[1:]:
         if "tini" not in line:
@@ -96,7 +87,7 @@ def test_a_run_outlives_an_update_and_the_way_back(ingested, image, release, tmp
     tag = release("works", f"FROM {image}\nLABEL of.test=1\n")
 
     ingested.drop(files)
-    run = wait_for("a run that works", lambda: working_run(ingested), 240)
+    run = wait_for("a run that works", ingested.working_run, 240)
     stop_or_continue(ingested, run, signal.SIGSTOP)  # it lasts as long as the update does
     try:
         done = update(ingested, "--release", tag)
