@@ -65,11 +65,11 @@ class _Reader:
                     threading.Thread(target=self._look, args=[look, self._coming], name=self.name, daemon=True).start()
             return self._coming
 
-    def answer(self) -> _Answer | None:
-        """The last answer; None if there is none that is young enough, or the source keeps us waiting."""
+    def answer(self, asked_at: float) -> _Answer | None:
+        """The last answer; None if it was too old when we were asked, or the source keeps us waiting."""
         with self._lock:
             last, now = self._last, self._clock()
-            if last is None or now - last.read_at > _LATEST_AGES * self._interval_s(last):
+            if last is None or asked_at - last.read_at > _LATEST_AGES * self._interval_s(last):
                 return None
             waits = self._coming is not None and now - self._began_at > self._refresh_s + _LATEST_AGES * last.seconds
             return None if waits else last
@@ -122,7 +122,7 @@ class SourceCollector(Collector):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._readers = [_Reader(source, refresh_s, clock) for source in sources]
-        self._timeout_s = timeout_s
+        self._timeout_s, self._clock = timeout_s, clock
 
     def look(self, timeout_s: float) -> None:
         """Begins to read what is due and waits for it, no longer than the limit."""
@@ -133,6 +133,7 @@ class SourceCollector(Collector):
 
     @override
     def collect(self) -> Iterator[Metric]:
+        asked_at = self._clock()  # no answer becomes too old because we wait for another source
         self.look(self._timeout_s)
         up = GaugeMetricFamily("doc_assets_source_up", "Whether a source of figures answers.", labels=["source"])
         took = GaugeMetricFamily(
@@ -140,7 +141,7 @@ class SourceCollector(Collector):
         )
         shown: list[Metric] = []
         for reader in self._readers:
-            answer = reader.answer()
+            answer = reader.answer(asked_at)
             families = answer.families if answer is not None else None
             up.add_metric([reader.name], float(families is not None))
             if answer is not None:

@@ -109,6 +109,32 @@ def test_a_source_that_hangs_costs_a_scrape_its_limit_and_is_asked_once(clock):
     assert late["doc_assets_late",] == 5
 
 
+def test_no_source_ages_while_a_scrape_waits_for_another(clock):
+    gate, n_read = threading.Event(), []
+
+    def slow():
+        n_read.append(1)
+        if len(n_read) == 1:
+            gate.wait(60)  # a second by the clock, so that it is due again in twenty
+        else:
+            clock.now += 3.5
+        yield gauge("b", "Of this test.", 1)
+
+    collector = SourceCollector([counting("a", range(5)), Source("b", slow)], 2, 0.05, clock)
+    scrape(collector)
+    clock.now += 1
+    gate.set()
+    while not scrape(collector)["doc_assets_source_up", "b"]:
+        time.sleep(0.01)
+    clock.now += 18.5
+    scrape(collector)
+    clock.now += 1.5
+    waited = scrape(collector)
+
+    assert len(n_read) == 2
+    assert waited["doc_assets_source_up", "a"] == 1
+
+
 def test_an_answer_is_shown_while_a_newer_one_is_read_but_not_for_ever(clock):
     release = threading.Event()
     n_read = []
