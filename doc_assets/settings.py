@@ -123,7 +123,6 @@ class Settings(BaseSettings):
     image_api_rate: str = Field(default="100/second", description="Requests a client address may make.")
     image_api_connections: int = Field(default=64, ge=1, description="Connections at a time.")
     image_api_refresh_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at the folders.")
-
     image_api_url: str = Field(
         default="", description="Where it is served, http://host:5001; doctor asks it how it is."
     )
@@ -220,7 +219,6 @@ class Settings(BaseSettings):
     match_probability: float = Field(
         default=0.5, ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
     )
-
     probability_model: Path | None = Field(
         default=None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
     )
@@ -231,7 +229,6 @@ class Settings(BaseSettings):
     non_authentic_image_classes: list[str] = Field(
         default_factory=list, description="Of the same rule: classes that speak for fraud, as a JSON list."
     )
-
     remove_columns_from_results: list[str] = Field(
         default_factory=list, description="Columns left out of result files and exports, as a JSON list."
     )
@@ -257,8 +254,9 @@ class Settings(BaseSettings):
         default=0.05, ge=0, le=1, description="The check rejected_share_is_low fails above this."
     )
     max_photos_per_document: float = Field(
-        default=20.0, gt=0, description="The check photos_per_document_in_range warns above this mean."
+        default=20.0, gt=0, description="The check photos_per_document_in_range warns above this mean ..."
     )
+    min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
     self_test_photos: int = Field(
         default=13, ge=0, description="Attacked copies that planted_copy_is_found searches for after each drop."
     )
@@ -267,7 +265,6 @@ class Settings(BaseSettings):
     min_graph_recall: float = Field(
         default=0.95, ge=0, le=1, description="The check ann_agrees_with_exact fails below this."
     )
-    min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
 
     @field_validator("home", "log_dir", "inbox", "key_inbox", "key_table", "backup_dir")
     @classmethod
