@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deploy.ops.engine import TREE, Compose, OperatorError, exists, inspect, repository, run, say
@@ -95,6 +96,7 @@ class Update:
         """
         if not self._compose("ps", "--quiet", "user-code").stdout.strip():
             raise OperatorError("No stack is running here. The first start is `docker compose up --detach --wait`.")
+        self._need_secrets()
         if tag:
             wanted = {name: f"{repository(name)}:{tag}" for name in self._names}
             wanted = {name: other for name, other in wanted.items() if other != name}
@@ -115,6 +117,16 @@ class Update:
                 "what newer tables and columns hold: make a backup, then add --lose-newer-tables."
             )
         self._change(before, after, old, new)
+
+    def _need_secrets(self) -> None:
+        """A release may name secrets that the one before did not know."""
+        named = [Path(secret["file"]) for secret in self._config.get("secrets", {}).values()]
+        missing = sorted(str(path) for path in named if _is_missing(path))
+        if missing:
+            raise OperatorError(
+                f"{', '.join(missing)} is missing, nothing was changed. Run deploy/init: it makes what is missing and "
+                "keeps the rest."
+            )
 
     def _build(self) -> dict[str, str]:
         candidates = {name: f"{repository(name)}:{CANDIDATE}" for name in self._names}
@@ -203,3 +215,13 @@ class Update:
     def _name(self, images: dict[str, str], tag: str) -> None:
         for name, image in images.items():
             run("docker", "tag", image, f"{repository(name)}:{tag}")
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except PermissionError:  # the engine may look into the folder where we may not
+        return False
+    return False

@@ -1,12 +1,14 @@
 """One-shot service ``configure``: checks secrets and settings, and lays them where every container reads them.
 
 It reads the secret files of the compose file and its own environment, and writes into the volume on /etc/doc-assets:
-``settings.env`` (every DOC_ASSETS_ variable), ``pgpass`` (passwords of the run-time roles) and ``secrets/``. The
-password of the role that may change tables goes into a volume of its own, which only ``migrate`` sees. Run containers
-mount the same volume, so no secret passes through an environment, where ``docker inspect`` would show it.
+``settings.env`` (every DOC_ASSETS_ variable), ``pgpass`` (passwords of the run-time roles), ``secrets/``, and
+``aws_config`` and ``aws_credentials`` for object storage. The password of the role that may change tables goes into a
+volume of its own, which only ``migrate`` sees. Run containers mount the same volume, so no secret passes through an
+environment, where ``docker inspect`` would show it.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +20,9 @@ MIGRATE_DIR = Path("/etc/doc-assets-migrate")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
 OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key", "alert_webhook_token")
-"""Secrets that are settings too; all may be empty."""
+"""Secrets that are settings too."""
+S3_SECRET = "s3_secret_key"
+MAY_BE_EMPTY = (*OF_SETTINGS, S3_SECRET)
 
 
 def main() -> int:
@@ -41,6 +45,9 @@ def main() -> int:
             _pgpass("dagster", "dagster", database["dagster_password"])
             + _pgpass("doc_assets", "ledger_migrator", database["ledger_migrator_password"]),
         )
+        config, credentials = _object_storage(_secret(S3_SECRET))
+        _write(MACHINE_DIR / "aws_config", config)
+        _write(MACHINE_DIR / "aws_credentials", credentials)
         for name, value in of_settings.items():
             path = MACHINE_DIR / "secrets" / f"{PREFIX}{name}".lower()
             path.unlink(missing_ok=True)
@@ -54,8 +61,8 @@ def main() -> int:
 
 
 def _refuse_secrets_in_settings() -> None:
-    for name in OF_SETTINGS:
-        variable = f"{PREFIX}{name.upper()}"
+    variables = {f"{PREFIX}{name.upper()}": name for name in OF_SETTINGS} | {"AWS_SECRET_ACCESS_KEY": S3_SECRET}
+    for variable, name in variables.items():
         if os.environ.get(variable):
             raise SettingsError(
                 f"{variable} stands in .env, where every process and `docker inspect` shows it. Put it into "
@@ -68,7 +75,7 @@ def _secret(name: str) -> str:
     if not path.is_file():
         raise SettingsError(f"The secret file secrets/{name} is missing. Run deploy/init, which makes it.")
     value = path.read_text(encoding="utf-8").strip()
-    if not value and name in OF_SETTINGS:
+    if not value and name in MAY_BE_EMPTY:
         return value
     if len(value) < MIN_SECRET or any(word in value.lower() for word in TEMPLATE_WORDS) or not value.isprintable():
         raise SettingsError(
@@ -86,6 +93,29 @@ def _settings() -> str:
                 raise SettingsError(f"{name} holds a quotation mark ' or a line break, which settings.env cannot hold.")
             lines.append(f"{name}='{value}'\n")
     return "".join(lines)
+
+
+def _object_storage(secret: str) -> tuple[str, str]:
+    """What the files say that every S3 client reads: where it is, and who asks; both may say nothing."""
+    endpoint, region, key = (os.environ.get(f"STACK_S3_{name}", "") for name in ("ENDPOINT", "REGION", "ACCESS_KEY"))
+    if bool(key) != bool(secret):
+        only = "S3_ACCESS_KEY_EXTERNAL" if key else f"secrets/{S3_SECRET}"
+        raise SettingsError(
+            f"Of S3_ACCESS_KEY_EXTERNAL and secrets/{S3_SECRET} only {only} is set. "
+            "Set both, or neither if the machine has a role."
+        )
+    if endpoint and not re.fullmatch(r"https?://[^\s/]+", endpoint):
+        raise SettingsError(f"S3_ENDPOINT_EXTERNAL is {endpoint!r}; wanted is https://host or https://host:port.")
+    for name, value in (("S3_REGION_EXTERNAL", region), ("S3_ACCESS_KEY_EXTERNAL", key)):
+        if not re.fullmatch(r"[!-~]*", value):
+            raise SettingsError(f"{name} is {value!r}; wanted are signs without spaces.")
+    config = {"endpoint_url": endpoint, "region": region}
+    credentials = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+    return _profile(config), _profile(credentials)
+
+
+def _profile(values: dict[str, str]) -> str:
+    return "".join(["[default]\n", *(f"{name} = {value}\n" for name, value in values.items() if value)])
 
 
 def _pgpass(database: str, user: str, password: str) -> str:

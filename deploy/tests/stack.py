@@ -162,7 +162,9 @@ class Stack:
 
     def passwords(self) -> list[str]:
         """Every password and key that must show nowhere."""
-        names = [path.name for path in self.secrets.iterdir() if path.name.endswith(("password", "api_key"))]
+        names = [
+            path.name for path in self.secrets.iterdir() if path.name.endswith(("password", "api_key", "secret_key"))
+        ]
         found = [self.secret(name) for name in names]
         return [secret for secret in found if secret]
 

@@ -1,6 +1,7 @@
 """Backup, volumes destroyed, restore, on a real engine: equal counts and the same answers."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -134,3 +135,67 @@ def test_the_image_has_the_programs_of_its_server(drilled):
         return int(said.split("(PostgreSQL)")[1].split(".")[0])
 
     assert version("user-code", "pg_dump", "--version") >= version("postgres", "postgres", "--version")
+
+
+def _results(stack: Stack) -> int:
+    return int(stack.sql("SELECT count(*) FROM search_results")[0][0])
+
+
+@pytest.mark.more
+def test_a_restore_beside_the_running_stack_brings_back_what_was(drilled):
+    before, n_results = _counts(drilled), _results(drilled)
+    made = json.loads(_once(drilled, "backup", "backup", "--to", "/backups", "--json"))
+    _answers(drilled, "later")
+    assert _results(drilled) > n_results
+
+    drilled.compose("stop", "daemon", "user-code", "webserver", "webserver-view")
+    backup = f"/backups/{Path(made['folder']).name}"
+    _once(drilled, "restore", "restore", backup, "--yes-restore-into", "doc-assets")
+    drilled.up()
+
+    assert _results(drilled) == n_results
+    assert _counts(drilled) == before
+    _in(drilled, "check", "--read-data")
+
+
+@pytest.mark.more
+def test_one_file_carries_a_stack_to_a_machine_with_other_secrets(drilled, tmp_path_factory):
+    before, answers = _answers_and_counts(drilled, "carried")
+    _once(drilled, "backup", "export-stack", "/backups/stack.tar")
+    backups = str(drilled.folder / "backups")
+    there = Stack(tmp_path_factory.mktemp("there"), STACK_PROJECT=f"{drilled.name}-there", STACK_BACKUPS=backups)
+    assert not set(there.passwords()) & set(drilled.passwords())
+    shutil.copytree(drilled.queries / QUERIES, there.queries / QUERIES)
+    try:
+        _once(there, "restore", "import-stack", "/backups/stack.tar", "--yes-restore-into", "doc-assets")
+        there.up()
+
+        assert _answers_and_counts(there, "carried") == (before, answers)
+        _in(there, "check", "--read-data")
+    finally:
+        there.down()
+        there.run("docker", "volume", "rm", f"{there.name}_backups", check=False)
+
+
+@pytest.mark.more
+def test_backups_may_go_elsewhere_from_now_on(drilled, tmp_path):
+    kept = sorted(path.name for path in (drilled.folder / "backups").iterdir())
+    tmp_path.chmod(0o755)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    os.chown(elsewhere, 10001, 10001)
+    settings = drilled.env_file.read_text(encoding="utf-8")
+    changed = settings.replace(f"STACK_BACKUPS={drilled.folder / 'backups'}", f"STACK_BACKUPS={elsewhere}")
+    assert changed != settings
+    drilled.env_file.write_text(changed, encoding="utf-8")
+    volume = ["docker", "volume", "rm", f"{drilled.name}_backups"]
+    try:
+        drilled.run(*volume)
+        drilled.compose("run", "--rm", "-T", "backup")
+        (made,) = elsewhere.iterdir()
+    finally:
+        drilled.env_file.write_text(settings, encoding="utf-8")
+        drilled.run(*volume)
+
+    assert (made / "manifest.json").is_file()
+    assert sorted(path.name for path in (drilled.folder / "backups").iterdir()) == kept

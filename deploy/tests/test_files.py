@@ -26,6 +26,18 @@ def run_kwargs(config):
     return context["docker"]["container_kwargs"]
 
 
+@pytest.fixture
+def configure():
+    """The program of the service ``configure`` as a module."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("configure", PROJECT_DIR / "deploy" / "stack" / "configure.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _compose_texts() -> str:
     folder = [*PROJECT_DIR.glob("docker-compose*.yaml"), *(PROJECT_DIR / "deploy" / "compose").glob("*")]
     return "\n".join(path.read_text(encoding="utf-8") for path in folder)
@@ -166,19 +178,52 @@ def test_the_instance_file_is_accepted_and_sets_what_dagster_leaves_off(tmp_path
 
 
 @pytest.mark.parametrize("value", ["", "change-me-to-something-long", "short"])
-def test_a_template_password_is_refused(tmp_path, value, files):
+def test_a_template_password_is_refused(configure, tmp_path, value, files):
     """The check itself; that nothing starts then is the order of services."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("configure", PROJECT_DIR / "deploy" / "stack" / "configure.py")
-    assert spec is not None and spec.loader is not None
-    configure = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(configure)
     configure.GIVEN = tmp_path
     (tmp_path / "ledger_password").write_text(value, encoding="utf-8")
 
     with pytest.raises(configure.SettingsError, match="ledger_password"):
         configure._secret("ledger_password")
+
+
+S3 = {"ENDPOINT": "https://s3.example.org:9000", "REGION": "seoul-1", "ACCESS_KEY": "AKIA1234567890"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "key", "names"),
+    [
+        ({"ACCESS_KEY": ""}, "k" * 40, "only secrets/s3_secret_key is set"),
+        ({}, "", "only S3_ACCESS_KEY_EXTERNAL is set"),
+        ({"ENDPOINT": "s3.example.org"}, "k" * 40, "S3_ENDPOINT_EXTERNAL is 's3.example.org'"),
+        ({"REGION": "a\nb"}, "k" * 40, "S3_REGION_EXTERNAL"),
+    ],
+)
+def test_object_storage_that_cannot_be_asked_is_refused(configure, monkeypatch, changed, key, names):
+    for name, value in {**S3, **changed}.items():
+        monkeypatch.setenv(f"STACK_S3_{name}", value)
+
+    with pytest.raises(configure.SettingsError, match=re.escape(names)):
+        configure._object_storage(key)
+
+
+def test_clients_of_object_storage_read_what_was_laid_out(configure, monkeypatch, tmp_path):
+    import botocore.session
+
+    for name, value in S3.items():
+        monkeypatch.setenv(f"STACK_S3_{name}", value)
+    variables = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+    for variable, text in zip(variables, configure._object_storage("k" * 40), strict=True):
+        (tmp_path / variable).write_text(text, encoding="utf-8")
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+        assert f"{variable}=/etc/doc-assets/" in (PROJECT_DIR / "Dockerfile_user_code").read_text(encoding="utf-8")
+
+    session = botocore.session.Session()
+
+    client = session.create_client("s3")
+    found = session.get_credentials()
+    assert (found.access_key, found.secret_key) == (S3["ACCESS_KEY"], "k" * 40)
+    assert (client.meta.endpoint_url, client.meta.region_name) == (S3["ENDPOINT"], S3["REGION"])
 
 
 def test_every_secret_of_the_settings_has_a_file_and_is_refused_in_the_settings():

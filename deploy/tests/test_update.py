@@ -154,6 +154,18 @@ def test_the_tree_is_built_and_compared_first(ingested):
     assert "nothing to do" in done.stderr
 
 
+def test_a_secret_that_an_older_release_did_not_know_is_asked_for_first(ingested):
+    secret = ingested.secrets / "s3_secret_key"
+    secret.rename(ingested.secrets / "away")
+    try:
+        done = update(ingested)
+    finally:
+        (ingested.secrets / "away").rename(secret)
+
+    assert done.returncode == 1
+    assert "s3_secret_key is missing, nothing was changed. Run deploy/init" in done.stderr
+
+
 def test_a_release_that_is_not_here_is_refused(ingested):
     done = update(ingested, "--release", "absent")
 

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 import deploy.tests.stack as module
 from deploy.tests.stack import PROJECT_DIR, TAG, Stack, wait_for
@@ -82,6 +84,43 @@ def test_postgresql_may_be_elsewhere(make, few, images):
         assert stack.run_containers()
     finally:
         _run("docker", "rm", "--force", "--volumes", name)
+
+
+def test_documents_photos_and_tables_may_lie_in_object_storage(make, few):
+    """A server outside of the stack's networks, with a key of its own."""
+    gateway = _run("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    server = ThreadedMotoServer(ip_address=gateway, port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    key, secret = "stack-key", "of-object-storage-only-here"
+    bucket = boto3.client(
+        "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret
+    )
+    try:
+        bucket.create_bucket(Bucket="bulk")
+        settings = {"DOC_ASSETS_BULK_ROOT": "s3://bulk/archive", "STACK_DATA_INTERNAL": "false"}
+        settings |= {"S3_ENDPOINT_EXTERNAL": address, "S3_ACCESS_KEY_EXTERNAL": key, "S3_REGION_EXTERNAL": "us-east-1"}
+        stack = make("objects", "docker-compose.yaml", **settings)
+        (stack.secrets / "s3_secret_key").chmod(0o600)
+        (stack.secrets / "s3_secret_key").write_text(secret, encoding="utf-8")
+        (stack.secrets / "s3_secret_key").chmod(0o444)
+        stack.up()
+
+        stack.drop(few)
+
+        wait_for("every document indexed", lambda: _all_indexed(stack, few), 300)
+        held = {found["Key"].split("/")[1] for found in bucket.list_objects_v2(Bucket="bulk")["Contents"]}
+        assert {"documents", "photos", "embeddings", "local_features"} <= held
+        at_home = stack.compose("exec", "-T", "user-code", "ls", "/var/lib/doc-assets").split()
+        assert not held & set(at_home)
+        stack.compose("exec", "-T", "user-code", "doc-assets", "check", "--read-data")
+        for container in [*stack.run_containers(), stack.container("user-code")]:
+            environment = stack.inspect(container)["Config"]["Env"]
+            assert secret not in str(environment)
+            assert "AWS_SECRET_ACCESS_KEY" not in str(environment)
+    finally:
+        server.stop()
 
 
 def _run(*command: str) -> str:
