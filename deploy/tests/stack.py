@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -204,6 +204,16 @@ class Stack:
         """Rows of a query, every value as text."""
         command = ["psql", "-U", "postgres", "-d", database, "-qtA", "-F", "\t", "-c", statement]
         return [line.split("\t") for line in self.compose("exec", "-T", "postgres", *command).splitlines() if line]
+
+    def offer(self, name: str, files: Iterable[Path]) -> str:
+        """Puts documents to search for into a folder; returns where containers see it."""
+        folder = self.queries / name
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+            (folder / file.name).chmod(0o644)
+        return f"/queries/{name}"
 
     def drop(self, files: list[Path]) -> None:
         """Puts files into the inbox."""

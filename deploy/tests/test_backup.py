@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,7 @@ QUERIES = "drill"
 def drilled(ingested, corpus):
     """The session's stack, whose volumes the first test destroys; this module runs last."""
     ingested.compose("--profile", "backup", "--profile", "restore", "build", timeout_s=1500)
-    folder = ingested.queries / QUERIES
-    shutil.copytree(corpus / "incoming", folder, dirs_exist_ok=True)
-    folder.chmod(0o755)
-    for file in folder.iterdir():
-        file.chmod(0o644)
+    ingested.offer(QUERIES, (corpus / "incoming").iterdir())
     yield ingested
     ingested.run("docker", "volume", "rm", f"{ingested.name}_backups", check=False)  # only services by hand name it
 
@@ -165,7 +160,7 @@ def test_one_file_carries_a_stack_to_a_machine_with_other_secrets(drilled, tmp_p
     backups = str(drilled.folder / "backups")
     there = Stack(tmp_path_factory.mktemp("there"), STACK_PROJECT=f"{drilled.name}-there", STACK_BACKUPS=backups)
     assert not set(there.passwords()) & set(drilled.passwords())
-    shutil.copytree(drilled.queries / QUERIES, there.queries / QUERIES)
+    there.offer(QUERIES, (drilled.queries / QUERIES).iterdir())
     try:
         _once(there, "restore", "import-stack", "/backups/stack.tar", "--yes-restore-into", "doc-assets")
         there.up()

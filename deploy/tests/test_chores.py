@@ -107,14 +107,16 @@ def _read_until(terminal: int, end: bytes) -> None:
         said += os.read(terminal, 100)
 
 
-def test_a_run_is_stopped_and_not_tried_again(ingested):
+def test_a_run_is_stopped_and_not_tried_again(ingested, corpus):
     program = ("exec", "-T", "daemon", "python", "stack/stop_run.py")
-    run_id = ingested.launch("refit_job", {"ops": {"fit_on_archive": {"config": {"photos": 300}}}})
+    folder = ingested.offer("many", (corpus / "incoming").iterdir())
+    config = {"ops": {"match_query_documents": {"config": {"folder": folder}}}}
+    run_id = ingested.launch("search_documents_job", config)
     status = f"SELECT status FROM runs WHERE run_id = '{run_id}'"
-    wait_for("its work", lambda: ingested.sql(status, "dagster") == [["STARTED"]], 120)
+    wait_for("its work", lambda: ingested.sql(status, "dagster") == [["STARTED"]], 240)
     (container,) = ingested.containers(f"label=dagster/run_id={run_id}")
 
-    stop_or_continue(ingested, container, signal.SIGSTOP)  # it would end by itself in a moment
+    stop_or_continue(ingested, container, signal.SIGSTOP)  # it would end by itself in a while
     with ThreadPoolExecutor() as aside:
         stopping = aside.submit(ingested.compose, *program, run_id)
         wait_for("the wish", lambda: ingested.sql(status, "dagster") == [["CANCELING"]], 60)
@@ -123,7 +125,8 @@ def test_a_run_is_stopped_and_not_tried_again(ingested):
 
     assert wait_for("the run's end", lambda: ingested.ended(run_id), 240) == "CANCELED"
     assert not ingested.inspect(container)["State"]["Running"]
-    assert ingested.sql("SELECT count(*) FROM runs WHERE pipeline_name = 'refit_job'", "dagster") == [["1"]]
+    again = f"SELECT count(*) FROM run_tags WHERE key = 'dagster/parent_run_id' AND value = '{run_id}'"
+    assert ingested.sql(again, "dagster") == [["0"]]
     assert ingested.compose_done(*program, run_id).returncode == 1
 
 

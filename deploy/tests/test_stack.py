@@ -1,7 +1,6 @@
 """The whole product on a real engine: files in the inbox become documents, a search behind the proxy finds the copy."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,8 @@ def queried(plans: list[DocumentPlan]) -> list[DocumentPlan]:
 @pytest.fixture(scope="session")
 def search_id(ingested: Stack, corpus: Path, queried: list[DocumentPlan]) -> str:
     """A search that was launched behind the proxy and has ended well."""
-    for plan in queried:
-        shutil.copyfile(corpus / "incoming" / plan.name, ingested.queries / plan.name)
-        (ingested.queries / plan.name).chmod(0o644)
-    config = {"ops": {"match_query_documents": {"config": {"folder": "/queries"}}}}
+    folder = ingested.offer("few", [corpus / "incoming" / plan.name for plan in queried])
+    config = {"ops": {"match_query_documents": {"config": {"folder": folder}}}}
     run_id = ingested.launch("search_documents_job", config)
     status = wait_for("the search", lambda: ingested.ended(run_id), 300)
     assert status == "SUCCESS"
