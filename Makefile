@@ -11,18 +11,17 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
 	@$(BIN)/doc-assets demo
 
-# A worker for each core, so the algebra library needs no threads of its own.
 test: .venv/.installed ## everything that must hold: style, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: test
 
-# Takes a Docker engine that answers, or installs one (Debian, root). About five minutes of it are the images.
+# Takes a Docker engine that answers, or installs one (Debian, root). About ten minutes of it are the images.
 test-stack: .venv/.installed wheelhouse/.filled ## the container stack on a real engine: build, start, ingest, search, access, faults
 	deploy/tests/engine up
 	$(BIN)/pytest deploy/tests -m "not more"

@@ -17,13 +17,7 @@ from doc_assets.settings import PREFIX, Settings
 from doc_assets.synthesis.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
 
 INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed and scanned", None]
-WHOLE_PROGRAM = (Path(__file__).parent, Path(__file__).parent / "backup")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that run the whole program come first: they take longest, and workers then end at the same time."""
-    items.sort(key=lambda item: item.path.parent not in WHOLE_PROGRAM)
 
 
 @pytest.fixture(autouse=True)
