@@ -4,9 +4,8 @@ Pillow alone would show 16-bit grey as white, alpha as black and print damage on
 this module turns all of that into the picture a person would see, or into an error.
 """
 
-import io
 import warnings
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ _BYTE_BITS = 8
 _MAX_BYTE = 255
 
 
-def decode_with_pillow(page: bytes, max_px: int) -> RgbImage:
+def decode_with_pillow(page: BinaryIO, max_px: int) -> RgbImage:
     """The page of a single-page TIFF as (H, W, 3) uint8 RGB, turned upright by its orientation tag.
 
     Raises:
@@ -28,7 +27,7 @@ def decode_with_pillow(page: bytes, max_px: int) -> RgbImage:
     Image.MAX_IMAGE_PIXELS = max_px
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(page), formats=("TIFF",)) as image:
+        with Image.open(page, formats=("TIFF",)) as image:
             image.load()
             bits = _bit_depth(image)
             return _to_rgb(image, bits)
@@ -75,7 +74,7 @@ def _scaled(samples: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     return ((values - low) * (_MAX_BYTE / ((high - low) or 1.0))).round().astype(np.uint8)
 
 
-def decode_with_tifffile(page: bytes) -> RgbImage:
+def decode_with_tifffile(page: BinaryIO) -> RgbImage:
     """As ``decode_with_pillow``, for pages Pillow cannot read: big-endian BigTIFF, odd depths, rare codecs.
 
     Raises:
@@ -84,7 +83,7 @@ def decode_with_tifffile(page: bytes) -> RgbImage:
     """
     import tifffile
 
-    with tifffile.TiffFile(io.BytesIO(page)) as document:
+    with tifffile.TiffFile(page, name="page") as document:
         frame = document.pages[0]
         bits = frame.bitspersample
         depth = int(max(bits)) if isinstance(bits, tuple) else int(bits)

@@ -2,12 +2,15 @@
 
 Readers hang on directory loops, allocate what a lying tag asks for, and end quietly at a broken
 directory. This walk decodes nothing: it lists the pages, names what is wrong with each, and refuses
-bombs. Libraries are then shown one page at a time (``single_page``), so that they never follow a chain.
+bombs. Libraries are then shown one page at a time (``shown_alone``), so that they never follow a chain.
 
 Source: TIFF Revision 6.0, sections 2 and 8; BigTIFF as in libtiff's design note (8-byte offsets, magic 43).
 """
 
+import contextlib
+import mmap
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,7 +81,7 @@ class _Lie(Exception):
         super().__init__(message)
 
 
-def preflight(content: bytes | bytearray, limits: Limits) -> Structure:
+def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structure:
     """Lists the pages of a TIFF without decoding any.
 
     Returns:
@@ -124,11 +127,12 @@ def preflight(content: bytes | bytearray, limits: Limits) -> Structure:
     return structure
 
 
-def single_page(content: bytearray, structure: Structure, page: Directory) -> bytes:
-    """A copy of the document that consists of ``page`` alone: the header points at it, nothing follows it.
+@contextlib.contextmanager
+def shown_alone(content: bytearray | mmap.mmap, structure: Structure, page: Directory) -> Iterator[None]:
+    """The document consists of ``page`` alone in this block: the header points at it, nothing follows it.
 
     Args:
-        content: the document; changed during the call and restored before it returns.
+        content: the document; changed during the block and restored after it.
         structure: what ``preflight`` said of it.
         page: one of its pages.
     """
@@ -139,13 +143,13 @@ def single_page(content: bytearray, structure: Structure, page: Directory) -> by
     struct.pack_into(word, content, first_at, page.offset)
     struct.pack_into(word, content, page.next_pointer_at, 0)
     try:
-        return bytes(content)
+        yield
     finally:
         for at, original in kept.items():
             content[at : at + size] = original
 
 
-def _header(content: bytes | bytearray) -> tuple[bool, str, int]:
+def _header(content: bytes | bytearray | mmap.mmap) -> tuple[bool, str, int]:
     start = bytes(content[:16])
     if not start:
         raise UnreadableDocumentError(FaultCode.EMPTY, "The file is empty.")
@@ -180,7 +184,7 @@ class _Tag:
 class _Walk:
     """Reads directories of one file; every offset is checked before it is used."""
 
-    def __init__(self, content: bytes | bytearray, big: bool, order: str) -> None:
+    def __init__(self, content: bytes | bytearray | mmap.mmap, big: bool, order: str) -> None:
         self._content, self._order = content, order
         self.size = len(content)
         self._word, self._word_bytes = (f"{order}Q", 8) if big else (f"{order}I", 4)

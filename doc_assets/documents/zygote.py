@@ -11,8 +11,8 @@ A fork costs 5 ms where a new interpreter costs 200 ms; this process stays singl
 import contextlib
 import gc
 import json
+import mmap
 import os
-import re
 import resource
 import select
 import signal
@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from doc_assets.datatypes import RgbImage
-from doc_assets.documents import decoding
 from doc_assets.documents.faults import Fault, FaultCode
-from doc_assets.documents.preflight import Directory, Limits, Structure, preflight, single_page
+from doc_assets.documents.noise import Noise
+from doc_assets.documents.opened import FileContent, OpenedDocument
+from doc_assets.documents.preflight import Limits
+from doc_assets.documents.tiff import TiffDocument
 from doc_assets.errors import UnreadableDocumentError
 
-_MESSAGE_CHARS = 300
-_NOISE_BYTES = 1 << 20
-_BENIGN_NOISE = ("Warning", "warning", "unknown field with tag", "Unknown field with tag")
+_WRITTEN_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -77,20 +77,16 @@ def _serve(job: dict[str, Any], document: int, answer: int) -> dict[str, Any]:
 def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
     size = os.fstat(document).st_size
     _limit(job)
-    noise = os.memfd_create("stderr")
-    os.dup2(noise, 2)
+    noise = Noise.captured()
     out = _Frames(answer)
     try:
-        content = bytearray(os.pread(document, size, 0))
-        os.close(document)
-        limits = Limits(job["max_pages"], job["max_page_px"], job["max_document_px"])
-        structure = preflight(content, limits)
-        _limit_cpu(job["timeout_s"] + job["timeout_per_page_s"] * len(structure.pages))
-        out.send({"pages": len(structure.pages)})
-        for fault in structure.faults:
+        opened = _opened(document, size, Limits(job["max_pages"], job["max_page_px"], job["max_document_px"]), noise)
+        _limit_cpu(job["timeout_s"] + job["timeout_per_page_s"] * len(opened))
+        out.send({"pages": len(opened)})
+        for fault in opened.faults:
             out.fault(fault)
-        for index, page in enumerate(structure.pages):
-            _send_page(out, content, structure, index, page, job, noise)
+        for index in range(len(opened)):
+            _send_page(out, opened, index, job)
     except UnreadableDocumentError as error:
         out.fault(Fault(FaultCode(error.code), str(error)))
     except MemoryError:
@@ -98,12 +94,20 @@ def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
     out.send({"end": True})
 
 
+def _opened(document: int, size: int, limits: Limits, noise: Noise) -> OpenedDocument:
+    """The document, by what its first bytes say it is."""
+    if size == 0:
+        raise UnreadableDocumentError(FaultCode.EMPTY, "The file is empty.")
+    content = FileContent(document, mmap.mmap(document, size))
+    return TiffDocument(content, limits, noise)
+
+
 def _limit(job: dict[str, Any]) -> None:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     memory = pages * resource.getpagesize() + job["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     _limit_cpu(job["timeout_s"])
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_NOISE_BYTES, _NOISE_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN_BYTES, _WRITTEN_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
@@ -113,64 +117,15 @@ def _limit_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, resource.RLIM_INFINITY))
 
 
-def _send_page(
-    out: "_Frames",
-    content: bytearray,
-    structure: Structure,
-    index: int,
-    page: Directory | Fault,
-    job: dict[str, Any],
-    noise: int,
-) -> None:
-    if isinstance(page, Fault):
-        out.fault(page)
-        return
-    _take(noise)  # what an earlier page left behind says nothing about this one
+def _send_page(out: "_Frames", opened: OpenedDocument, index: int, job: dict[str, Any]) -> None:
     try:
-        pixels = _decode(single_page(content, structure, page), job["max_page_px"])
+        pixels = opened.page(index)
     except MemoryError:
         out.fault(Fault(FaultCode.MEMORY, _memory_message(job), index))
-        return
     except UnreadableDocumentError as error:
         out.fault(Fault(FaultCode(error.code), str(error), index))
-        return
-    complaint = _take(noise)
-    if complaint:
-        out.fault(Fault(FaultCode.DAMAGED, f"The decoder complained: {complaint}", index))
-        return
-    out.page(index, pixels, with_pixels=job["with_pixels"])
-
-
-def _decode(page: bytes, max_px: int) -> RgbImage:
-    """Pillow first; tifffile for what Pillow cannot read."""
-    try:
-        return decoding.decode_with_pillow(page, max_px)
-    except MemoryError:
-        raise
-    except Exception as pillow_error:  # noqa: BLE001 - damaged files make readers raise anything
-        try:
-            return decoding.decode_with_tifffile(page)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise UnreadableDocumentError(
-                FaultCode.DAMAGED,
-                f"No reader can decode it: Pillow: {_short(pillow_error)}; tifffile: {_short(error)}",
-            ) from error
-
-
-def _short(error: Exception) -> str:
-    text = re.sub(r" ?<_io\.BytesIO[^>]*>", "", " ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}"[:_MESSAGE_CHARS]
-
-
-def _take(noise: int) -> str:
-    """What the libraries printed on standard error since the last call, warnings left out."""
-    text = os.pread(noise, _NOISE_BYTES, 0).decode("utf-8", "replace")
-    os.ftruncate(noise, 0)
-    os.lseek(noise, 0, os.SEEK_SET)
-    lines = [line for line in text.splitlines() if line.strip() and not any(w in line for w in _BENIGN_NOISE)]
-    return " | ".join(dict.fromkeys(lines))[:_MESSAGE_CHARS]
+    else:
+        out.page(index, pixels, with_pixels=job["with_pixels"])
 
 
 def _memory_message(job: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doc_assets.documents.faults import Fault, FaultCode
-from doc_assets.documents.preflight import Directory, Limits, preflight, single_page
+from doc_assets.documents.preflight import Directory, Limits, preflight, shown_alone
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets_tests.documents.tiffs import pillow_tif, raw_tif, scan, tifffile_tif
 
@@ -112,14 +112,15 @@ def test_pages_after_a_broken_directory_are_reported_as_lost():
     assert "Later pages may be missing" in structure.faults[0].message
 
 
-def test_a_single_page_view_shows_one_page_and_leaves_the_document_alone():
+def test_a_page_shown_alone_is_the_only_one_and_the_document_is_restored():
     content = bytearray(pillow_tif(scan(seed=1), scan(60, 80, seed=2)))
     before = bytes(content)
     structure = preflight(content, Limits())
+    sizes = []
+    for page in structure.pages:
+        with shown_alone(content, structure, page):
+            sizes.append([(p.width, p.height) for p in preflight(content, Limits()).pages])
 
-    views = [single_page(content, structure, page) for page in structure.pages]
-
-    sizes = [[(p.width, p.height) for p in preflight(view, Limits()).pages] for view in views]
     assert sizes == [[(90, 120)], [(80, 60)]]
     assert bytes(content) == before
 
