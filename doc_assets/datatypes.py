@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from doc_assets.dates import DocumentDate
+
 RgbImage = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB, upright."""
 
@@ -187,7 +189,7 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class PhotoPayload:
-    """What is stored beside a photo's vector and comes back with a hit."""
+    """What is stored beside a photo's vector and comes back with a hit; ``date`` is None in points of old."""
 
     document_id: str
     file_name: str
@@ -197,6 +199,7 @@ class PhotoPayload:
     photo_index: int
     box: Box
     merchant_id: str | None = None
+    date: DocumentDate | None = None
 
     @property
     def key(self) -> PhotoKey:

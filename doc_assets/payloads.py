@@ -7,6 +7,7 @@ import pyarrow as pa
 from upath import UPath
 
 from doc_assets.datatypes import Box, PhotoKey, PhotoPayload
+from doc_assets.dates import DocumentDate
 from doc_assets.tables import read_rows
 
 PAYLOAD_FIELDS = [
@@ -35,8 +36,18 @@ def payload_row(payload: PhotoPayload) -> dict[str, Any]:
     }
 
 
+def point_row(payload: PhotoPayload) -> dict[str, Any]:
+    """The payload as a point of the vector store carries it: with the date, which tables of photos leave to the ledger.
+
+    A date may become known later (a key table that is given afterwards); points are written again then, tables are not.
+    """
+    date = payload.date
+    dated = {"document_date": date.day.isoformat(), "date_source": date.source} if date is not None else {}
+    return {**payload_row(payload), **dated}
+
+
 def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
-    """The reverse of ``payload_row``; further columns are ignored."""
+    """The reverse of ``payload_row`` and ``point_row``; further columns are ignored."""
     return PhotoPayload(
         document_id=row["document_id"],
         file_name=row["file_name"],
@@ -46,6 +57,7 @@ def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
         photo_index=row["photo_index"],
         box=Box(*row["box"]),
         merchant_id=row["merchant_id"],
+        date=DocumentDate.stored(row.get("document_date"), row.get("date_source")),
     )
 
 

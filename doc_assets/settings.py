@@ -5,6 +5,7 @@ because a misspelt limit that is silently ignored is worse than a stop.
 """
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
+from doc_assets.dates import DATE_COLUMNS, NAME_PATTERNS
 from doc_assets.errors import SettingsError
 
 PREFIX = "DOC_ASSETS_"
@@ -84,6 +86,14 @@ class Settings(BaseSettings):
     key_fields: list[str] = Field(
         default=["가맹점상호명", "업종명", "구분", "사업자등록번호", "수신일자"],
         description="Columns that travel with documents and results, as a JSON list.",
+    )
+    key_date_columns: list[str] = Field(
+        default=list(DATE_COLUMNS),
+        description="Columns that say when documents were received, as a JSON list; the first filled one counts.",
+    )
+    date_name_patterns: list[str] = Field(
+        default=list(NAME_PATTERNS),
+        description="Regular expressions of the date in a document's name, as a JSON list; tried in turn.",
     )
     key_sheet: str = Field(default="", description="Sheet of workbooks, by name or place from 1; default: the first.")
     key_tail_len: int = Field(default=5, ge=0, description="A key's files carry a token before its last n signs ...")
@@ -247,7 +257,9 @@ class Settings(BaseSettings):
     # --- schedules
     reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
     maintenance_cron: str = Field(default="30 3 * * *", description="When what is too old to be kept goes.")
-    timezone: str = Field(default="Asia/Seoul", description="Time zone of the schedules.")
+    timezone: str = Field(
+        default="Asia/Seoul", description="Time zone of the schedules and of the days on which documents arrive."
+    )
 
     # --- checks
     max_rejected_share: float = Field(
@@ -270,6 +282,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("date_name_patterns")
+    @classmethod
+    def _patterns(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return value
 
     @field_validator("remove_columns_from_results")
     @classmethod

@@ -12,6 +12,7 @@ from upath import UPath
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.defs.resources import resources_from, versions_in_use
+from doc_assets.defs.sources import SourcesResource
 from doc_assets.documents.names import document_id
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.documents.sources import single_file
@@ -94,8 +95,9 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
         path = Path(query)
         kept = _Kept()
         if path.is_file():
-            asking = QueryReader(reader, cutter, embedder, describer, archive.ledger.page_texts)
-            asked = asking.read(single_file(path, key_of=tools["sources"].key_of()), kept)
+            sources: SourcesResource = tools["sources"]
+            asking = QueryReader(reader, cutter, embedder, describer, archive.ledger.page_texts, sources.dates())
+            asked = asking.read(single_file(path, key_of=sources.key_of()), kept)
         else:
             stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
             asked = stored.of_document(_archived(archive, query))

@@ -9,7 +9,7 @@ from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.resolve import print_key_problems
 from doc_assets.defs.resources import ArchiveResource, resources_from
-from doc_assets.defs.sources import SourcesResource
+from doc_assets.defs.sources import SourcesResource, sources_from
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
@@ -68,6 +68,7 @@ def sealing_rules(settings: Settings) -> SealingRules:
         settings.chunk_documents,
         settings.max_file_bytes,
         settings.document_api_workers,
+        sources_from(settings).dates(),
     )
 
 

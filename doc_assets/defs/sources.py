@@ -8,6 +8,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
+from doc_assets.dates import DateRule
 from doc_assets.documents.image_api import ApiOptions
 from doc_assets.documents.key_names import NameRule
 from doc_assets.documents.keys import KeyOf, KeyRow, TableLayout, keys_in
@@ -25,6 +26,9 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
     key_column: str = Field(description="Column that names documents.")
     merchant_column: str = Field(description="Column that names merchants.")
     field_columns: list[str] = Field(description="Columns that travel with documents and results.")
+    date_columns: list[str] = Field(description="Columns that say when documents were received.")
+    date_name_patterns: list[str] = Field(description="Regular expressions of the date in a document's name.")
+    timezone: str = Field(description="Time zone of the days on which documents arrive.")
     sheet: str = Field(description="Sheet of workbooks, by name or place from 1; empty for the first.")
     tail_len: int = Field(ge=0, description="A key's files carry a token before its last n signs ...")
     insert_token: str = Field(description="... this one ...")
@@ -48,7 +52,13 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
             index=Path(self.index),
             failed_log=Path(self.failed_log),
             failed_log_bytes=self.failed_log_bytes,
-            layout=TableLayout(self.key_column, self.merchant_column, tuple(self.field_columns), self.sheet),
+            layout=TableLayout(
+                self.key_column,
+                self.merchant_column,
+                tuple(self.field_columns),
+                self.sheet,
+                tuple(self.date_columns),
+            ),
             naming=NameRule(self.tail_len, self.insert_token, self.glob_suffix),
             roots=tuple(self.search_roots),
             any_depth=self.any_depth,
@@ -56,6 +66,10 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
             key_table=Path(self.key_table) if self.key_table else None,
             ignore=tuple(self.ignore),
         )
+
+    def dates(self) -> DateRule:
+        """Where documents' dates stand."""
+        return DateRule(tuple(self.date_columns), tuple(self.date_name_patterns), self.timezone)
 
     def key_of(self) -> KeyOf:
         """Document id -> row of the key table as it is now."""
@@ -99,6 +113,9 @@ def sources_from(settings: Settings) -> SourcesResource:
         key_column=settings.key_column,
         merchant_column=settings.key_merchant_column,
         field_columns=settings.key_fields,
+        date_columns=settings.key_date_columns,
+        date_name_patterns=settings.date_name_patterns,
+        timezone=settings.timezone,
         sheet=settings.key_sheet,
         tail_len=settings.key_tail_len,
         insert_token=settings.key_insert_token,

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from doc_assets.dates import DATE_COLUMNS
 from doc_assets.documents.key_formats import Record, read_records
 from doc_assets.documents.key_names import NameRule, normalised
 from doc_assets.documents.names import document_id
@@ -41,12 +42,14 @@ class TableLayout:
         merchant_column: names merchants; a table may lack it.
         field_columns: travel with documents and results; those a table lacks are left out.
         sheet: of a workbook, by name or place from 1; empty for the first.
+        date_columns: say when documents were received; they travel like ``field_columns``.
     """
 
     key_column: str = KEY_COLUMN
     merchant_column: str = MERCHANT_COLUMN
     field_columns: tuple[str, ...] = FIELD_COLUMNS
     sheet: str = ""
+    date_columns: tuple[str, ...] = DATE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ class KeyTable:
         self.n_rows = self.n_keys = self.n_repeated = self.n_faults = 0
         self._layout, self._rule = layout, rule
         self._key_column, self._merchant_column = normalised(layout.key_column), normalised(layout.merchant_column)
-        self._fields = [(name, normalised(name)) for name in layout.field_columns]
+        self._fields = [
+            (name, normalised(name)) for name in dict.fromkeys((*layout.field_columns, *layout.date_columns))
+        ]
         self._lock = threading.Lock()
         self._database = sqlite3.connect("", check_same_thread=False)  # "": a temporary file of SQLite's own
         self._database.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; {_SCHEMA}")

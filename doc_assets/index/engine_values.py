@@ -14,7 +14,7 @@ import numpy as np
 from doc_assets.datatypes import IndexedPhoto, SparseVector
 from doc_assets.errors import StoreUnavailableError
 from doc_assets.index.base import VECTOR, WORDS, Exclusion, bag_of
-from doc_assets.payloads import payload_from_row, payload_row
+from doc_assets.payloads import payload_from_row, point_row
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard, Filter
@@ -30,7 +30,7 @@ def write(shard: "EdgeShard", points: Iterable[IndexedPhoto]) -> int:
     n = 0
     remaining = iter(points)
     while batch := list(islice(remaining, BATCH)):
-        rows = [edge.Point(point.point_id, vectors_of(point), payload_row(point.payload)) for point in batch]
+        rows = [edge.Point(point.point_id, vectors_of(point), point_row(point.payload)) for point in batch]
         shard.update(edge.UpdateOperation.upsert_points(rows))
         n += len(batch)
     return n

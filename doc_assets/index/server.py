@@ -22,7 +22,7 @@ from doc_assets.index.base import (
     missing_collection,
     schema_error,
 )
-from doc_assets.payloads import payload_from_row, payload_row
+from doc_assets.payloads import payload_from_row, point_row
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -237,7 +237,7 @@ class ServerStore(VectorStore):
                 models.PointStruct(
                     id=str(point.point_id),
                     vector=_vectors_of(point),
-                    payload=payload_row(point.payload),
+                    payload=point_row(point.payload),
                 )
                 for point in points[start : start + _BATCH]
             ]

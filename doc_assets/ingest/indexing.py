@@ -1,6 +1,6 @@
 """Stages ``indexed_photos`` and ``photo_collection``: vectors and words -> the collection that searches use."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -91,7 +91,7 @@ def index_drop(
     for chunk in track(chunks, "index", len(chunks)):
         documents = archive.current(chunk)
         require_made_with(archive, chunk, documents, versions)
-        fresh = list(_points(archive, chunk, versions))
+        fresh = list(_points(archive, chunk, versions, documents))
         ids = [document.document_id for document in documents]
         removed += store.replace_documents(collection, ids, fresh)
         archive.ledger.collections.record_indexed([document.id for document in documents], collection)
@@ -169,9 +169,15 @@ def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document],
             )
 
 
-def _points(archive: Archive, chunk: Chunk, versions: Versions) -> Iterator[IndexedPhoto]:
+def _points(
+    archive: Archive, chunk: Chunk, versions: Versions, documents: Sequence[Document]
+) -> Iterator[IndexedPhoto]:
+    """The chunk's photos as points, with what the ledger knows of their documents by now."""
+    known = {document.document_id: document for document in documents}
     described = read_words(archive.feature_shard(chunk, versions.features_id))
     words = {row.payload.key: row.words for row in described}
     for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
         key = row.payload.key
-        yield IndexedPhoto(point_id(key, versions.embedder_id), row.vector, words[key], row.payload)
+        document = known[key.document_id]
+        payload = replace(row.payload, merchant_id=document.merchant_id, date=document.date)
+        yield IndexedPhoto(point_id(key, versions.embedder_id), row.vector, words[key], payload)

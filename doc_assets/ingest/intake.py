@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from doc_assets.dates import DateRule
 from doc_assets.documents.folder import FileStat, FolderListing, list_documents
 from doc_assets.documents.keys import KeyOf, KeyRow, no_keys
 from doc_assets.documents.names import display_name, document_id, real_path
@@ -68,7 +69,14 @@ class IntakeReport:
     forgotten: int = 0
 
 
-def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of: KeyOf = no_keys) -> IntakeReport:
+def look(
+    ledger: Ledger,
+    inbox: Path,
+    rules: IntakeRules,
+    now: datetime,
+    key_of: KeyOf = no_keys,
+    dates: DateRule | None = None,
+) -> IntakeReport:
     """Looks at the drop folder once: notes changes and seals what is ready.
 
     Raises:
@@ -82,7 +90,7 @@ def look(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime, key_of:
     ledger.intake.update_inbox(decision.changed, decision.gone)
     sealed = [
         ledger.intake.seal(
-            [_arrived(entry.path, FileStat(entry.size_bytes, entry.mtime_ns), key_of) for entry in drop],
+            [_arrived(entry, key_of, dates or DateRule(), now) for entry in drop],
             source=f"inbox {inbox}",
             now=now,
             chunk_documents=rules.chunk_documents,
@@ -143,13 +151,17 @@ def _fill(arrived: list[InboxEntry], rules: IntakeRules, now: datetime) -> tuple
     return drops, len(arrived) - start
 
 
-def _arrived(path: str, stat: FileStat, key_of: KeyOf) -> ArrivedFile:
-    name = real_path(path).name
-    return arrived_file(path, name, stat, key_of(document_id(name)))
+def _arrived(entry: InboxEntry, key_of: KeyOf, dates: DateRule, now: datetime) -> ArrivedFile:
+    name = real_path(entry.path).name
+    stat = FileStat(entry.size_bytes, entry.mtime_ns)
+    return arrived_file(entry.path, name, stat, key_of(document_id(name)), dates, now)
 
 
-def arrived_file(origin: str, name: str, stat: FileStat, row: KeyRow | None) -> ArrivedFile:
-    """A file to be sealed, with what a key table's row says of it."""
+def arrived_file(
+    origin: str, name: str, stat: FileStat, row: KeyRow | None, dates: DateRule, now: datetime
+) -> ArrivedFile:
+    """A file to be sealed now, with what a key table's row says of it, and its date."""
+    fields = row.fields if row else {}
     return ArrivedFile(
         path=origin,
         file_name=display_name(name),
@@ -157,5 +169,6 @@ def arrived_file(origin: str, name: str, stat: FileStat, row: KeyRow | None) -> 
         size_bytes=stat.size_bytes,
         mtime_ns=stat.mtime_ns,
         merchant_id=row.merchant_id if row else None,
-        fields=row.fields if row else {},
+        fields=fields,
+        date=dates.date_of(document_id(name), fields, now),
     )

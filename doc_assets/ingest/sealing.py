@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from doc_assets.dates import DateRule
 from doc_assets.documents.folder import FileStat
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
@@ -35,12 +36,14 @@ class SealingRules:
         chunk_documents: documents that are committed together.
         max_file_bytes: what is fetched is cut off there.
         fetch_workers: documents of an API fetched side by side.
+        dates: where their dates stand.
     """
 
     drop_max_documents: int = 10_000
     chunk_documents: int = 128
     max_file_bytes: int = 1 << 30
     fetch_workers: int = 4
+    dates: DateRule = field(default_factory=DateRule)
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
     done = SourceIntake(source.name)
     concerned: set[str] = set()
     failed: set[str] = set()
-    arrivals = _arrivals(archive, source.files(), rules)
+    arrivals = _arrivals(archive, source.files(), rules, now)
     while part := list(islice(arrivals, rules.drop_max_documents)):
         given_files = [given for given in part if not isinstance(given, KeyProblem)]
         forgotten = _forgotten(archive, [file for file, _ in given_files])
@@ -156,7 +159,7 @@ def _forgotten(archive: Archive, files: Sequence[ArrivedFile]) -> set[str]:
 
 
 def _arrivals(
-    archive: Archive, given: Iterator[SourceFile | KeyProblem], rules: SealingRules
+    archive: Archive, given: Iterator[SourceFile | KeyProblem], rules: SealingRules, now: datetime
 ) -> Iterator[Arrival | KeyProblem]:
     """What is known of each file; those of an API are fetched and staged for it, several at once."""
 
@@ -164,8 +167,9 @@ def _arrivals(
         if isinstance(file, KeyProblem):
             return [file]
         if file.stat is not None:
-            return [(arrived_file(file.origin, file_name(file.origin), file.stat, file.row), file.row)]
-        return list(_fetched(archive, file, rules.max_file_bytes))
+            name = file_name(file.origin)
+            return [(arrived_file(file.origin, name, file.stat, file.row, rules.dates, now), file.row)]
+        return list(_fetched(archive, file, rules, now))
 
     with ThreadPoolExecutor(rules.fetch_workers) as threads:
         while part := list(islice(given, _FETCHED_TOGETHER)):
@@ -173,10 +177,10 @@ def _arrivals(
                 yield from found
 
 
-def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> Iterator[Arrival | KeyProblem]:
+def _fetched(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> Iterator[Arrival | KeyProblem]:
     """A document of an API, and the others that its answer names."""
     try:
-        fetched = file.fetch(max_bytes)
+        fetched = file.fetch(rules.max_file_bytes)
     except KeyFailedError as error:
         yield error.problem
         return
@@ -185,13 +189,14 @@ def _fetched(archive: Archive, file: SourceFile, max_bytes: int) -> Iterator[Arr
         return
     sha256 = sha256_of(fetched.content)
     origin, more = fetched_origin(fetched.origin, sha256), fetched.more
-    arrived = arrived_file(origin, fetched.name, FileStat(len(fetched.content), 0), file.row)
+    stat = FileStat(len(fetched.content), 0)
+    arrived = arrived_file(origin, fetched.name, stat, file.row, rules.dates, now)
     if not _forgotten(archive, [arrived]):
         stage(archive.bulk, sha256, fetched.content)
     yield arrived, file.row
     del fetched  # one document of a key lies in memory at a time
     for other in more:
-        yield from _fetched(archive, other, max_bytes)
+        yield from _fetched(archive, other, rules, now)
 
 
 def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: Set[str]) -> list[KeyOutcome]:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from doc_assets.dates import DocumentDate
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.rows import in_parts
 from doc_assets.ledger.schema import DocumentRow, Drop, InboxFile
 
 _STATE_PENDING = "pending"
@@ -26,7 +28,7 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class ArrivedFile:
-    """A file to be sealed into a drop; ``path`` as the ledger stores paths."""
+    """A file to be sealed into a drop; ``path`` as the ledger stores paths, ``date`` its arrival if not given."""
 
     path: str
     file_name: str
@@ -35,6 +37,7 @@ class ArrivedFile:
     mtime_ns: int
     merchant_id: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
+    date: DocumentDate | None = None
 
 
 class IntakeLedger:
@@ -86,6 +89,9 @@ class IntakeLedger:
     ) -> str:
         """Files these files as a new drop, all at once, and returns its key.
 
+        A document that arrived before and has no other date keeps the day of its first arrival: a second delivery of
+        a document does not make it younger than its copies.
+
         Args:
             files: in the order in which they count as having arrived.
             source: where they come from, for people.
@@ -110,9 +116,10 @@ class IntakeLedger:
                     "chunk_documents": chunk_documents,
                 },
             )
+            dates = _dates(connection, files, DocumentDate(now.astimezone(UTC).date(), "arrival"))
             connection.execute(
                 insert(DocumentRow),
-                [_pending(drop_key, position, file) for position, file in enumerate(files)],
+                [_pending(drop_key, position, file, dates[position]) for position, file in enumerate(files)],
             )
             connection.execute(
                 update(InboxFile).where(InboxFile.path == bindparam("sealed_path")).values(drop_key=drop_key),
@@ -138,7 +145,25 @@ class IntakeLedger:
             return {path: drop_key for path, drop_key in connection.execute(query)}
 
 
-def _pending(drop_key: str, position: int, file: ArrivedFile) -> dict[str, object]:
+def _dates(connection: Connection, files: Sequence[ArrivedFile], today: DocumentDate) -> list[DocumentDate]:
+    """The date of each file: its own, or the day on which the document first arrived."""
+    dates = [file.date or today for file in files]
+    arriving = [file.document_id for file, date in zip(files, dates, strict=True) if date.source == "arrival"]
+    first: dict[str, DocumentDate] = {}
+    for part in in_parts(sorted(set(arriving))):
+        earlier = (
+            select(DocumentRow.document_id, func.min(DocumentRow.document_date))
+            .where(DocumentRow.document_id.in_(part), DocumentRow.date_source == "arrival")
+            .group_by(DocumentRow.document_id)
+        )
+        first |= {name: DocumentDate(day, "arrival") for name, day in connection.execute(earlier)}
+    return [
+        min(date, first.get(file.document_id, date), key=lambda known: known.day) if date.source == "arrival" else date
+        for file, date in zip(files, dates, strict=True)
+    ]
+
+
+def _pending(drop_key: str, position: int, file: ArrivedFile, date: DocumentDate) -> dict[str, object]:
     return {
         "drop_key": drop_key,
         "position": position,
@@ -147,6 +172,8 @@ def _pending(drop_key: str, position: int, file: ArrivedFile) -> dict[str, objec
         "source_path": file.path,
         "merchant_id": file.merchant_id,
         "fields": file.fields,
+        "document_date": date.day,
+        "date_source": date.source,
         "size_bytes": file.size_bytes,
         "mtime_ns": file.mtime_ns,
         "state": _STATE_PENDING,

@@ -1,11 +1,13 @@
 """Rows of ``documents`` as values, and how they are read."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date as Date
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select
 
+from doc_assets.dates import DateSource, DocumentDate
 from doc_assets.ledger.schema import DocumentRow
 
 Key = TypeVar("Key", int, str)
@@ -31,6 +33,8 @@ COLUMNS = (
     DocumentRow.n_pages,
     DocumentRow.n_photos,
     DocumentRow.fields,
+    DocumentRow.document_date,
+    DocumentRow.date_source,
 )
 
 
@@ -54,7 +58,14 @@ class Document:
     is_current: bool
     n_pages: int | None
     n_photos: int | None
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str]
+    document_date: Date
+    date_source: DateSource
+
+    @property
+    def date(self) -> DocumentDate:
+        """The day it is from, and how that is known."""
+        return DocumentDate(self.document_date, self.date_source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """The ledger's tables. A change here needs a migration in ``migrations/versions``."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -100,7 +101,8 @@ class DocumentRow(Base):
     """One arrival of a document: a file of a drop.
 
     ``id`` grows in the order of arrival. Of several arrivals of one ``document_id`` the newest readable one
-    is current; only current documents have photos in the archive.
+    is current; only current documents have photos in the archive. ``document_date`` and ``date_source`` are filled in
+    every row (see ``datatypes.DocumentDate``); SQLite cannot demand it of a column that is added later.
     """
 
     __tablename__ = "documents"
@@ -129,6 +131,8 @@ class DocumentRow(Base):
     n_pages: Mapped[int | None] = mapped_column(Integer)
     n_photos: Mapped[int | None] = mapped_column(Integer)
     fields: Mapped[dict[str, str]] = mapped_column(Json)
+    document_date: Mapped[date] = mapped_column(Date, nullable=True)
+    date_source: Mapped[str] = mapped_column(Text, nullable=True)
 
 
 class IndexedDocument(Base):

@@ -168,5 +168,6 @@ def _not_searched(label: str, document: Document, matcher: Matcher) -> ResultRec
         sha256=document.sha256,
         photos=(),
         fields=document.fields,
+        date=document.date,
     )
     return result_record(label, document.position, nothing, [], matcher.request, matcher.model, 0.0, searched=False)

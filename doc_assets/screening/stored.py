@@ -80,4 +80,5 @@ class StoredQueries:
             sha256=document.sha256,
             photos=tuple(found),
             fields=document.fields,
+            date=document.date,
         )

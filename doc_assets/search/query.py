@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, SparseVector
+from doc_assets.dates import DateRule, DocumentDate
 from doc_assets.documents.faults import DocumentState, ReadReport
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.page_text.finder import TextMemory
@@ -71,6 +73,8 @@ class QueryDocument:
         sha256: of its bytes; None if they could not be read.
         photos: in reading order; empty if it was rejected or shows none.
         fields: of the key table's row that names it, by column.
+        date: the day it is from; of a query that is in no archive and has no other date, the day of the search. None
+            of a photo that is searched for without a document.
     """
 
     document_id: str
@@ -81,6 +85,7 @@ class QueryDocument:
     sha256: str | None
     photos: tuple[QueryPhoto, ...]
     fields: dict[str, str] = field(default_factory=dict)
+    date: DocumentDate | None = None
 
 
 class PictureSink(Protocol):
@@ -101,6 +106,7 @@ class QueryReader:
         reader, cutter, embedder, describer: as the archive was made with; a query goes through the same loss, so that
             the same photo gives the same vector.
         texts: what was read of documents before; nothing is added to it.
+        dates: where their dates stand.
     """
 
     reader: DocumentReader
@@ -108,6 +114,7 @@ class QueryReader:
     embedder: Embedder
     describer: Describer
     texts: TextMemory | None = None
+    dates: DateRule = field(default_factory=DateRule)
 
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
@@ -132,12 +139,12 @@ class QueryReader:
 
             report = self.reader.read(fetched.content, on_page)
         except UnreadableDocumentError as error:
-            return _query_document(file, name, ReadReport(0, (), ()).state, str(error), None, [])
+            return self._document(file, name, ReadReport(0, (), ()).state, str(error), None, [])
         if kept_by is not None:
             for crop in crops:
                 kept_by.photo(crop)
         photos = list(self._embedded(crops))
-        return _query_document(file, name, report.state, report.reason or None, sha256, photos)
+        return self._document(file, name, report.state, report.reason or None, sha256, photos)
 
     def _embedded(self, crops: Sequence[PhotoCrop]) -> Iterator[QueryPhoto]:
         """The crops with what they are searched by and without their pixels."""
@@ -148,23 +155,24 @@ class QueryReader:
         for crop, pixels, vectors in zip(crops, stored, views, strict=True):
             yield QueryPhoto.of(crop, vectors, self.describer.describe(pixels), self.describer.words)
 
-
-def _query_document(
-    file: SourceFile,
-    name: str,
-    state: DocumentState,
-    error: str | None,
-    sha256: str | None,
-    photos: Sequence[QueryPhoto],
-) -> QueryDocument:
-    row = file.row
-    return QueryDocument(
-        document_id=document_id(name),
-        file_name=display_name(name),
-        merchant_id=row.merchant_id if row else None,
-        state=state,
-        error=error,
-        sha256=sha256,
-        photos=tuple(photos),
-        fields=row.fields if row else {},
-    )
+    def _document(
+        self,
+        file: SourceFile,
+        name: str,
+        state: DocumentState,
+        error: str | None,
+        sha256: str | None,
+        photos: Sequence[QueryPhoto],
+    ) -> QueryDocument:
+        fields = file.row.fields if file.row else {}
+        return QueryDocument(
+            document_id=document_id(name),
+            file_name=display_name(name),
+            merchant_id=file.row.merchant_id if file.row else None,
+            state=state,
+            error=error,
+            sha256=sha256,
+            photos=tuple(photos),
+            fields=fields,
+            date=self.dates.date_of(document_id(name), fields, datetime.now(UTC)),
+        )

@@ -205,4 +205,5 @@ def _payload(document: QueryDocument, photo: QueryPhoto, label: str) -> PhotoPay
         photo_index=photo.crop.photo_index,
         box=photo.crop.box,
         merchant_id=document.merchant_id,
+        date=document.date,
     )

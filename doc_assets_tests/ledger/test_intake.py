@@ -1,5 +1,7 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
+from doc_assets.dates import DocumentDate
 from doc_assets.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets_tests.conftest import NOW
 
@@ -47,3 +49,25 @@ def test_chunks_are_fixed_when_the_drop_is_sealed(ledger):
     key = ledger.intake.seal([_file(str(i)) for i in range(5)], source="x", now=NOW, chunk_documents=2)
 
     assert ledger.documents.chunks(key) == [range(0, 2), range(2, 4), range(4, 5)]
+
+
+def test_a_document_keeps_its_date_and_without_one_the_day_of_its_first_arrival(ledger):
+    def seal(*files, days):
+        key = ledger.intake.seal(files, source="x", now=NOW + timedelta(days=days), chunk_documents=9)
+        return {each.document_id: each.date for each in ledger.documents.of_chunk(key, range(9))}
+
+    def arrived(days):
+        return DocumentDate((NOW + timedelta(days=days)).date(), "arrival")
+
+    named = DocumentDate(date(2024, 1, 20), "name")
+
+    assert seal(_file("a"), replace(_file("b"), date=named), days=1) == {"a": arrived(1), "b": named}
+    assert seal(_file("a"), replace(_file("b"), date=arrived(5)), _file("c"), days=5) == {
+        "a": arrived(1),
+        "b": arrived(5),
+        "c": arrived(5),
+    }
+    assert seal(replace(_file("a"), date=named), replace(_file("c"), date=arrived(0)), days=0) == {
+        "a": named,
+        "c": arrived(0),
+    }

@@ -1,10 +1,13 @@
+import json
+
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import bindparam, inspect, select, text
 
 from doc_assets.errors import LedgerSchemaError
 from doc_assets.ledger.database import SCHEMA_REVISION, Database, alembic_config
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.schema import Base
+from doc_assets.ledger.rows import COLUMNS, read_documents
+from doc_assets.ledger.schema import Base, DocumentRow, Json
 
 
 @pytest.fixture
@@ -121,3 +124,45 @@ def test_tables_are_brought_up_and_down_by_name(database):
 
     with pytest.raises(LedgerSchemaError, match="0099"):
         database.migrate_to("0099")
+
+
+def test_documents_of_before_get_their_dates(database):
+    """By the key table's row that was kept, by the name, by the first arrival; in the days of the business zone."""
+    database.migrate_to("0007")
+    rows = [
+        ("first", 0, "a", "{}"),
+        ("first", 1, "N2024012000066THA00100001_8", "{}"),
+        ("first", 2, "N2024012000066THA00100001_9", '{"수신일자": "2024. 3. 1.", "구분": "신규"}'),
+        ("first", 3, "N2024012000066THA00100001_7", '{"수신일자": "2024-13-45"}'),
+        ("second", 0, "a", "{}"),
+        ("second", 1, "b", "{}"),
+    ]
+    with database.writing() as connection:
+        for drop, sealed in (("first", "2026-11-21 09:30:00"), ("second", "2026-11-21 15:30:00")):
+            connection.execute(
+                text("INSERT INTO drops VALUES (:drop, 'x', :sealed, 9, 9)"),
+                {"drop": drop, "sealed": f"{sealed}+00:00"},
+            )
+        for drop, position, name, fields in rows:
+            connection.execute(
+                text(
+                    "INSERT INTO documents (drop_key, position, document_id, file_name, source_path, size_bytes, "
+                    "mtime_ns, state, is_current, fields) VALUES (:d, :p, :n, :n, :n, 1, 1, 'ok', :c, :f)"
+                ).bindparams(bindparam("f", type_=Json)),
+                {"d": drop, "p": position, "n": name, "c": True, "f": json.loads(fields)},
+            )
+
+    database.migrate()
+
+    with database.reading() as connection:
+        found = read_documents(connection, select(*COLUMNS).order_by(DocumentRow.id))
+    assert [(str(document.document_date), document.date_source) for document in found] == [
+        ("2026-11-21", "arrival"),
+        ("2024-01-20", "name"),
+        ("2024-03-01", "key_table"),
+        ("2024-01-20", "name"),
+        ("2026-11-21", "arrival"),
+        ("2026-11-22", "arrival"),
+    ]
+    database.migrate_to("0007")
+    database.migrate()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def seal_key_table(
     table = Path(config.key_table) if config.key_table else None
     asked = SourceRequest(key_table=table, roots=tuple(config.search_roots), api_url=config.api_url)
     with step(context), archive.open() as opened:
-        rules = intake.sealing(reader.max_file_bytes, sources.api_workers)
+        rules = replace(intake.sealing(reader.max_file_bytes, sources.api_workers), dates=sources.dates())
         done = seal_request(opened, sources.rules(), asked, datetime.now(UTC), rules)
     context.add_output_metadata(
         {"documents": len(done.origins), "drops": ", ".join(done.sealed) or "none new", "problems": len(done.problems)}

@@ -37,7 +37,8 @@ def sensors() -> dg.Definitions:
     ) -> dg.SensorResult:
         inbox = Path(intake.inbox)
         with archive.open() as opened:
-            report = look(opened.ledger, inbox, intake.rules(), datetime.now(UTC), sources.key_of())
+            now, dates = datetime.now(UTC), sources.dates()
+            report = look(opened.ledger, inbox, intake.rules(), now, sources.key_of(), dates)
             sealed = opened.ledger.intake.drop_keys()
         requests = _new_drops(context, sealed)
         if report.unreadable:

@@ -109,7 +109,14 @@ def match_query_documents(
         reader.open() as decoder,
     ):
         files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
-        queries = QueryReader(decoder, photo_cutter.load(), embedder.load(), describer.load(), opened.ledger.page_texts)
+        queries = QueryReader(
+            decoder,
+            photo_cutter.load(),
+            embedder.load(),
+            describer.load(),
+            opened.ledger.page_texts,
+            sources.dates(),
+        )
         results = search_documents(
             opened.ledger,
             vector_store.open,
