@@ -8,7 +8,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -23,6 +23,25 @@ ENV_FILE = ".env"
 MACHINE_DIR = Path("/etc/doc-assets")
 """Settings of a whole machine or container: ``settings.env``, and ``secrets/`` with one file named like its variable in
 small letters. ``.env`` and the environment win over both."""
+
+
+class MadeByInit:
+    """Marks a secret that this program itself asks of others, so that ``doc-assets init`` may generate it.
+
+    A secret of somebody else's server is known to that server only; a generated one would lock this program out.
+    """
+
+
+OwnSecret = Annotated[SecretStr | None, MadeByInit()]
+
+
+def own_secrets() -> list[str]:
+    """The settings that ``doc-assets init`` generates a secret for, by declaration, whatever they are called."""
+    return [
+        name
+        for name, field in Settings.model_fields.items()
+        if any(isinstance(mark, MadeByInit) for mark in field.metadata)
+    ]
 
 
 class Settings(BaseSettings):
@@ -127,7 +146,7 @@ class Settings(BaseSettings):
     document_api_workers: int = Field(default=4, ge=1, le=64, description="Requests side by side.")
 
     # --- the document API that this program serves
-    image_api_key: SecretStr | None = Field(
+    image_api_key: OwnSecret = Field(
         default=None, description="Requests must carry it as X-API-Key; needed to serve other machines."
     )
     image_api_rate: str = Field(default="100/second", description="Requests a client address may make.")

@@ -58,7 +58,7 @@ def test_init_makes_a_home_and_secrets_once(tmp_path):
     for name in json_of(first)["secrets"]:
         assert len(values[name]) >= 40
         assert values[name] not in first.stdout + again.stdout
-    assert set(json_of(first)["secrets"]) >= {"DOC_ASSETS_QDRANT_API_KEY", "POSTGRES_PASSWORD"}
+    assert json_of(first)["secrets"] == ["DOC_ASSETS_IMAGE_API_KEY"]
     assert {"inbox", "results", "models", "dagster"} <= {path.name for path in (tmp_path / "my home").iterdir()}
     assert env.read_bytes() == content
     assert json_of(again)["made"] == json_of(again)["secrets"] == []
@@ -72,8 +72,7 @@ def test_two_inits_have_different_secrets(tmp_path):
 
     first, second = (dotenv_values(tmp_path / name / ".env") for name in ("a", "b"))
 
-    assert first["POSTGRES_PASSWORD"] != second["POSTGRES_PASSWORD"]
-    assert first["DOC_ASSETS_QDRANT_API_KEY"] != first["POSTGRES_PASSWORD"]
+    assert first["DOC_ASSETS_IMAGE_API_KEY"] != second["DOC_ASSETS_IMAGE_API_KEY"]
 
 
 def test_init_keeps_a_file_and_a_link_that_are_there_and_refuses_another_home(tmp_path):
@@ -101,7 +100,7 @@ def test_config_show_names_sources_and_no_secret(tmp_path):
 
     settings = {setting["name"]: setting for setting in json_of(done)}
     assert "hunter2" not in done.stdout + table.stdout
-    assert dotenv_values(tmp_path / ".env")["DOC_ASSETS_QDRANT_API_KEY"] not in done.stdout + table.stdout
+    assert dotenv_values(tmp_path / ".env")["DOC_ASSETS_IMAGE_API_KEY"] not in done.stdout + table.stdout
     assert settings["DOC_ASSETS_LEDGER_URL"]["value"].startswith("postgresql+psycopg2://app:***")
     sources = {name: settings[f"DOC_ASSETS_{name}"]["source"] for name in ("LEDGER_URL", "HOME", "PHOTO_JPEG_QUALITY")}
     assert sources == {"LEDGER_URL": "environment", "HOME": ".env", "PHOTO_JPEG_QUALITY": "default"}
@@ -153,7 +152,7 @@ def test_the_doctor_makes_nothing_and_goes_on_after_settings_that_cannot_be_read
     assert not list(tmp_path.iterdir())
 
     broken = run_in(tmp_path, "doctor", "--json", DOC_ASSETS_COLOUR="red")
-    assert broken.returncode == 1
+    assert broken.returncode == 2
     assert "DOC_ASSETS_COLOUR" in json_of(broken)[0]["says"]
     assert len(json_of(broken)) > 20
 

@@ -28,11 +28,13 @@ def init(
 
 @app.command(rich_help_panel="Operation")
 def doctor(as_json: AsJson = False) -> None:
-    """Look at everything this program needs, one line each, with what to do; exit 1 if one is red."""
-    from doc_assets.commands.doctor import examine, print_lines
+    """Look at everything needed, a line each, with what to do; exit 1 if one is red, 2 if the settings are."""
+    from doc_assets.commands.doctor import examine, print_lines, settings_are_broken
 
     lines = examine()
     say([asdict(line) for line in lines], lambda: print_lines(lines), as_json=as_json)
+    if settings_are_broken(lines):
+        raise typer.Exit(WRONG_USE)
     if any(line.level == "red" for line in lines):
         raise typer.Exit(FAILED)
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from doc_assets.errors import DocAssetsError, SetupError
 from doc_assets.home import prepare_home
@@ -18,7 +20,21 @@ from doc_assets.settings import Settings, load_settings
 
 FAILED, WRONG_USE = 1, 2
 
+
+class _Commands(TyperGroup):
+    """The commands; our errors end each with a message and an exit code, wherever they are raised.
+
+    A command imports what it needs before its own work begins, and importing Dagster's definitions reads the settings.
+    """
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        with our_errors():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     help="The operator's commands. Exit codes: 0 done, 1 something failed or was rejected, 2 wrong use or settings.",

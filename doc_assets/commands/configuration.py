@@ -1,7 +1,6 @@
 """``doc-assets init``, ``config show`` and ``config validate``."""
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from dotenv import dotenv_values
 from rich.table import Table
 
 from doc_assets.commands.console import console
+from doc_assets.documents.key_names import require_token
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
 from doc_assets.home import prepare_home
 from doc_assets.masking import shown
-from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings
+from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets
 
-_KEY_FIELD = re.compile(r"_(key|password|token)$")
 _KEY_BYTES = 32
 
 
@@ -71,6 +70,7 @@ def faults_of(settings: Settings) -> list[str]:
         "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron),
         "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron),
         "BACKUP_CRON": lambda: _require_cron(settings.backup_cron),
+        "KEY_INSERT_TOKEN": lambda: require_token(settings.key_insert_token),
     }
     for field in ("key_table", "words_codebook", "probability_model"):
         path: Path | None = getattr(settings, field)
@@ -180,17 +180,13 @@ def initialize(home: Path | None) -> InitReport:
 
 def _write_env(path: Path, settings: Settings) -> list[str] | None:
     """Writes ``path`` for its owner's eyes only; returns the variables generated, None if it was there."""
-    keys = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields if _KEY_FIELD.search(name)]
-    password = secrets.token_urlsafe(_KEY_BYTES)
+    keys = [f"{PREFIX}{name.upper()}" for name in own_secrets()]
     lines = [
         "# Made by `doc-assets init`. .env.example lists every setting; the environment wins over this file.",
         f"{PREFIX}HOME={_quoted(str(settings.home))}",
         f"{PREFIX}LOG_DIR={_quoted(str(settings.log_dir))}",
-        "# Keys that this program and the servers beside it share.",
+        "# What this program asks of its clients. Credentials of other servers come from whoever runs those.",
         *(f"{key}={secrets.token_urlsafe(_KEY_BYTES)}" for key in keys),
-        "# Password for PostgreSQL's container; the ledger uses it once the line below is in force.",
-        f"POSTGRES_PASSWORD={password}",
-        f"#{PREFIX}LEDGER_URL=postgresql+psycopg2://postgres:{password}@postgres:5432/postgres",
         "",
     ]
     try:
@@ -200,7 +196,7 @@ def _write_env(path: Path, settings: Settings) -> list[str] | None:
     with os.fdopen(handle, "w", encoding="utf-8") as target:
         target.write("\n".join(lines))
         os.fchmod(handle, 0o600)  # whatever the umask took away
-    return [*keys, "POSTGRES_PASSWORD"]
+    return keys
 
 
 def _quoted(value: str) -> str:

@@ -8,6 +8,7 @@ from doc_assets.commands.console import console
 from doc_assets.errors import SettingsError
 from doc_assets.health.check import Check, CheckedLine, Finding, Level, green, red, run_checks, yellow
 from doc_assets.health.folders import folder_checks
+from doc_assets.health.key_tables import key_table_checks
 from doc_assets.health.machine import machine_checks
 from doc_assets.health.models import model_checks
 from doc_assets.health.neighbours import neighbour_checks
@@ -35,12 +36,18 @@ def examine() -> list[CheckedLine]:
             *package_checks(),
             *machine_checks(settings),
             *folder_checks(settings),
+            *key_table_checks(settings),
             *model_checks(settings),
             *service_checks(settings),
             *neighbour_checks(settings),
             *_dagster_checks(settings),
         ]
     )
+
+
+def settings_are_broken(lines: Sequence[CheckedLine]) -> bool:
+    """Whether the settings themselves cannot be read, so that little else was looked at."""
+    return any(line.group == "settings" and line.level == Level.RED for line in lines)
 
 
 def _dagster_checks(settings: Settings) -> list[Check]:

@@ -11,9 +11,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doc_assets.documents.names import document_id
+from doc_assets.errors import SettingsError
 
 _WILDCARD = re.compile(r"[*?\[]")
 _NUMBERED = re.compile(r"_\d+$")
+
+
+_LONGEST_TOKEN = 16
+
+
+def require_token(token: str) -> None:
+    """Refuses a token that no archive carries in the names of its files.
+
+    Earlier versions of ``doc-assets init`` wrote a random secret of 43 characters into this setting.
+
+    Raises:
+        SettingsError: if it is too long or holds what no file name holds.
+    """
+    if len(token) > _LONGEST_TOKEN:
+        raise SettingsError(
+            f"a token of {len(token)} characters stands in no file name, so most keys find no file; it looks like a "
+            f"secret that an earlier `doc-assets init` generated. Remove the line from .env (the default is "
+            f"{NameRule().insert_token!r}), or name the token of your archive, at most {_LONGEST_TOKEN} characters."
+        )
+    if not token.isprintable() or any(sign in token for sign in "/\\*?[]"):
+        raise SettingsError(f"{token!r} cannot stand in a file name; name the token of your archive.")
 
 
 def normalised(key: str) -> str:
