@@ -125,7 +125,7 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path, features: lis
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()
-        matches = verified(document, matches, load, None, queries.reader.threads, model)
+        matches = verified(document, matches, load, None, queries.reader.threads, model, [])
         rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, rule=MatchRule())
         reading.append(read - began)
         searching.append(found - read)

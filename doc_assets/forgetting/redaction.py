@@ -36,8 +36,9 @@ def redacted(
         model: judges pairs of a search that did not verify.
     """
     left = [match for match in result.top_docs if document_id(match["document"]) not in forgotten]
+    faults = [fault for fault in result.faults if document_id(fault["document"] or "") not in forgotten]
     if len(left) == len(result.top_docs):
-        return result
+        return result if len(faults) == len(result.faults) else replace(result, faults=faults)
     gone = [match for match in result.top_docs if match not in left]
     risk = result.risk_score
     if risk is not None and any(match["counts"] for match in gone):
@@ -60,6 +61,7 @@ def redacted(
         risk_score=risk,
         flagged=risk is not None and risk >= settings["flag_risk"],
         legacy=legacy,
+        faults=faults,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from doc_assets.errors import LedgerSchemaError, ServiceError
 
-SCHEMA_REVISION = "0008"
+SCHEMA_REVISION = "0009"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 _BUSY_TIMEOUT_MS = 60_000

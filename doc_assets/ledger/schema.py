@@ -208,6 +208,7 @@ class SearchResult(Base):
     top_docs: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     legacy: Mapped[dict[str, Any]] = mapped_column(Json)
     fields: Mapped[dict[str, str]] = mapped_column(Json)
+    faults: Mapped[list[dict[str, Any]]] = mapped_column(Json)
 
 
 class PageTextRow(Base):

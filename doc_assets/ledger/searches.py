@@ -44,6 +44,7 @@ class ResultRecord:
         top_docs: as the JSON report shows them.
         legacy: fields of the earlier system's report.
         fields: of the key table's row that names the document, by column.
+        faults: what could not be looked for or compared; see ``search.faults.SearchFault``.
     """
 
     query_document: str
@@ -60,6 +61,7 @@ class ResultRecord:
     top_docs: list[dict[str, Any]]
     legacy: dict[str, Any]
     fields: dict[str, str] = field(default_factory=dict)
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def best_probability(self) -> float | None:
@@ -148,6 +150,7 @@ class SearchLedger:
                 "top_docs": result.top_docs,
                 "legacy": result.legacy,
                 "fields": result.fields,
+                "faults": result.faults,
             }
             for result in results
         ]
@@ -166,6 +169,7 @@ class SearchLedger:
             SearchResult.query_document,
             cast(SearchResult.top_docs, Text),
             cast(SearchResult.legacy, Text),
+            cast(SearchResult.faults, Text),
             SearchResult.error,
         )
         # JSON escapes what is not ASCII on one database and not on the other.
@@ -235,6 +239,7 @@ class SearchLedger:
                     SearchResult.top_docs,
                     SearchResult.legacy,
                     SearchResult.fields,
+                    SearchResult.faults,
                 )
                 .where(SearchResult.search_id == search_id)
                 .order_by(SearchResult.position)

@@ -9,6 +9,7 @@ from doc_assets.embedding.shards import read_embeddings
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions, chunk_of
 from doc_assets.ledger.rows import Document
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.record import pair_entry
@@ -78,9 +79,10 @@ def explain_pairs(
     found = retrieve_from_archive(store, collection, query, RANKS, use_words=request.use_words)
     ranks = _ranks(found.by_vector), _ranks(found.by_words)
     explained = []
+    faults: list[SearchFault] = []
     for number, photo in enumerate(query.photos):
         matches = list(_pairs(archive, versions, query, number, candidate))
-        seen = {match.payload.key: match for match in look_at(photo, matches, load_features, None, model)}
+        seen = {match.payload.key: match for match in look_at(photo, matches, load_features, None, model, faults)}
         for match in matches:
             places = tuple(rank.get((number, match.payload.key)) for rank in ranks)
             explained.append(_explained(query, match, seen.get(match.payload.key), places, request))

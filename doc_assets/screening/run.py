@@ -15,6 +15,7 @@ from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
 from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.record import result_record
@@ -134,12 +135,21 @@ def _screen_chunk(
     for query in queries.of_chunk(chunk):
         document = current[query.document_id]
         started = time.monotonic()
+        faults: list[SearchFault] = []
         (twins,) = find_twins(archive.ledger, [query], chunk.drop_key, include_batch=False)
-        ranking = matcher.match(query, twins)
+        ranking = matcher.match(query, twins, faults)
         elapsed = time.monotonic() - started
         label = _label(document, shared_names)
         yield result_record(
-            label, document.position, query, ranking, matcher.request, matcher.model, elapsed, chunk.drop_key
+            label,
+            document.position,
+            query,
+            ranking,
+            matcher.request,
+            matcher.model,
+            elapsed,
+            chunk.drop_key,
+            faults=faults,
         )
     for document in documents:
         if not document.is_current:

@@ -21,6 +21,7 @@ from doc_assets.payloads import read_keys
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.photos.shards import StoredPhoto, read_photo_at
 from doc_assets.progress import track
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 
@@ -79,10 +80,11 @@ class PlantedCopies:
             name = names[(first + number) % len(names)]
             query = self._query(attack(name, decode_jpeg(photo.jpeg), int(rng.integers(1 << 31))))
             planted[name] += 1
+            faults: list[SearchFault] = []  # a copy that cannot be compared is a copy that is not found
             # The photo may have been re-used in the archive, so its own document need not come first.
             found[name] += any(
                 match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request.rule) > 0
-                for match in matcher.match(query, [])
+                for match in matcher.match(query, [], faults)
             )
         return Recall(dict(found), dict(planted))
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from doc_assets.index.base import VectorStore
+from doc_assets.isolation import Failure, attempt
 from doc_assets.parallel import Workers
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, rank_documents
 from doc_assets.search.request import SearchRequest
-from doc_assets.search.retrieval import Batch, fused, retrieve_from_archive
+from doc_assets.search.retrieval import Batch, Retrieved, fused, retrieve_from_archive
 from doc_assets.search.verifying import LoadFeatures, verified
 from doc_assets.verification.probability import PairModel
 
@@ -34,22 +36,23 @@ class Matcher:
     request: SearchRequest
     batch: Batch | None = None
 
-    def match(self, query: QueryDocument, twins: Sequence[Twin]) -> list[DocumentMatch]:
-        """All documents that any photo of ``query`` was found in, and its byte-identical ones; best first."""
-        top_k, use_words = self.request.top_k, self.request.use_words
-        exclude = self.request.exclude_own_merchant
-        if exclude and query.merchant_id is not None:
+    def match(self, query: QueryDocument, twins: Sequence[Twin], faults: list[SearchFault]) -> list[DocumentMatch]:
+        """All documents that any photo of ``query`` was found in, and its byte-identical ones; best first.
+
+        Args:
+            query: the query document.
+            twins: documents of the same bytes.
+            faults: takes what could not be looked for or compared; the rest is in the ranking.
+
+        Raises:
+            SetupError, ServiceError: if the archive cannot be asked at all.
+        """
+        top_k = self.request.top_k
+        if self.request.exclude_own_merchant and query.merchant_id is not None:
             twins = [twin for twin in twins if twin.merchant_id != query.merchant_id]
-        parts = [
-            retrieve_from_archive(
-                self.store, self.collection, query, top_k, use_words=use_words, exclude_own_merchant=exclude
-            )
-        ]
-        if self.batch is not None:
-            parts.append(self.batch.retrieve(query, top_k, use_words=use_words, exclude_own_merchant=exclude))
-        matches = fused(parts)
+        matches = fused(self._retrieved(query, faults))
         if self.request.verify:
-            matches = verified(query, matches, self.load_features, self.batch, self.threads, self.model)
+            matches = verified(query, matches, self.load_features, self.batch, self.threads, self.model, faults)
         return rank_documents(
             best_of_each_photo(matches, top_k),
             n_query_photos=len(query.photos),
@@ -58,3 +61,27 @@ class Matcher:
             rule=self.request.rule,
             twins=twins,
         )
+
+    def _retrieved(self, query: QueryDocument, faults: list[SearchFault]) -> list[Retrieved]:
+        """Candidates from the archive and from the batch, each if it can be had."""
+        top_k, use_words = self.request.top_k, self.request.use_words
+        exclude = self.request.exclude_own_merchant
+
+        def from_archive() -> Retrieved:
+            return retrieve_from_archive(
+                self.store, self.collection, query, top_k, use_words=use_words, exclude_own_merchant=exclude
+            )
+
+        def from_batch() -> Retrieved:
+            if self.batch is None:
+                return Retrieved()
+            return self.batch.retrieve(query, top_k, use_words=use_words, exclude_own_merchant=exclude)
+
+        parts = []
+        for where, retrieve in (("the archive", from_archive), ("the documents searched together", from_batch)):
+            found = attempt(f"candidates of {query.file_name} in {where}", retrieve)
+            if isinstance(found, Failure):
+                faults.append(SearchFault("retrieval", f"No candidates could be had from {where}: {found.reason}"))
+            else:
+                parts.append(found)
+        return parts

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ledger.searches import ResultRecord
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
 from doc_assets.search.request import SearchRequest
@@ -38,6 +39,7 @@ def result_record(
     own_drop: str | None = None,
     *,
     searched: bool = True,
+    faults: Sequence[SearchFault] = (),
 ) -> ResultRecord:
     """The answer to one query document.
 
@@ -51,6 +53,7 @@ def result_record(
         elapsed_s: seconds spent on it.
         own_drop: the drop it came with, if it is in the archive itself.
         searched: whether it was searched for at all; without it there is no risk.
+        faults: what could not be looked for or compared.
     """
     reported = ranking[: max(request.top_doc, sum(match.exact_duplicate for match in ranking))]
     best = reported[0] if reported else None
@@ -60,6 +63,8 @@ def result_record(
     risk = None
     if searched and query.state.is_readable:
         risk = risk_score(ranking, query.merchant_id, model, request.rule, own_drop)
+        if risk < request.flag_risk and any(fault.stage == "retrieval" for fault in faults):
+            risk = None  # what was not looked for is not known to be harmless
     own = own_photos(ranking, query.merchant_id, request.rule, own_drop)
     scores = [match.score for match in reported]
     classes = {f"{query.document_id}_q_{photo.crop.photo_index}.jpg": "unknown" for photo in query.photos}
@@ -84,6 +89,7 @@ def result_record(
             "image_authenticity": classes,
         },
         fields=query.fields,
+        faults=[fault.entry() for fault in faults],
     )
 
 

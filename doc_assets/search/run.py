@@ -16,6 +16,7 @@ from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.progress import track
+from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import PictureSink, QueryDocument, QueryReader
 from doc_assets.search.ranking import Twin
@@ -112,9 +113,12 @@ def search_documents(
         matcher = Matcher(store, collection, load_features, queries.reader.threads, model, request, batch)
         for position, found in enumerate(track(read, "searching", len(read))):
             started = time.monotonic()
-            ranking = matcher.match(found.document, twins[position])
+            faults: list[SearchFault] = []
+            ranking = matcher.match(found.document, twins[position], faults)
             elapsed = found.seconds + time.monotonic() - started
-            results.append(result_record(found.label, position, found.document, ranking, request, model, elapsed))
+            results.append(
+                result_record(found.label, position, found.document, ranking, request, model, elapsed, faults=faults)
+            )
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
     return results

@@ -3,6 +3,9 @@
 Pairs of keypoints pass Lowe's ratio test and must choose each other; the transform is estimated by MAGSAC++
 (Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020) and must be one that a
 camera, a scanner or scissors can make.
+
+Chance pairs of different photos often agree on a map that squeezes the photo to a line, or that a handful of points
+on a line or in one spot does not settle. Such a map is refused before anything is inverted or divided by it.
 """
 
 import math
@@ -20,13 +23,22 @@ Polygon = tuple[tuple[float, float], ...]
 """Corners (x, y) in shares of a photo's width and height; x right, y down."""
 
 MIN_PAIRS = 6
+"""Keypoint pairs at different places that a transform needs, to be looked for and to be believed."""
+
 _RATIO = 0.9  # RootSIFT is compared by distance; 0.8 loses prints and screens
 _TOLERANCE_PX = 4.0
 _MAX_ROUNDS = 2000
 _CONFIDENCE = 0.999
-_AT_INFINITY = 1e-6
+_SHORTEST_PX = 1e-6
+_NEAREST_HORIZON = 0.05  # how far the frame's farthest corner may be away, against its nearest; 0 is the horizon
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.15, 6.0
 _MOST_STRETCH = 2.2  # of one axis against the other, and of opposite sides
+# Of 254 attacked copies of real photographs the worst had 23 places, 36 px, 0.99, 0.45 and 3.7 of what follows.
+_SMALLEST_SPREAD_PX = 4.0  # of agreeing keypoints, across the line that they lie along
+_SHARPEST_CORNER = 0.2  # sine of the frame's angles; 0 where the frame is a line
+_SMALLEST_OVERLAP = 0.002  # of each photo
+_WORST_CONDITION = 100.0  # of the transform in shares; its inverse multiplies errors by this
+_BESIDE = 0.1  # of the picture's side; a keypoint lies no farther outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,8 @@ class Alignment:
 def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFeatures) -> Alignment | None:
     """The alignment with most inliers, upright or mirrored; None if keypoints agree on nothing plausible.
 
+    Every number of an alignment is finite, whatever the keypoints are.
+
     Args:
         query: features of the query photo.
         query_mirrored: the same photo's, mirrored left-right.
@@ -71,12 +85,20 @@ def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFea
     best: Alignment | None = None
     for features, is_mirrored in ((query, False), (query_mirrored, True)):
         pairs = paired(features, archive)
+        pairs = pairs[_on_picture(features)[pairs[:, 0]] & _on_picture(archive)[pairs[:, 1]]]
         if len(pairs) < MIN_PAIRS or (best is not None and len(pairs) <= best.inliers):
             continue
         found = _estimate(features, archive, pairs)
         if found is not None and (best is None or len(found[1]) > best.inliers):
-            best = _alignment(features, archive, found[0], found[1], len(pairs), is_mirrored)
+            best = _alignment(features, archive, found[0], found[1], len(pairs), is_mirrored) or best
     return best
+
+
+def _on_picture(features: LocalFeatures) -> NDArray[np.bool_]:
+    """(N,) which keypoints lie where the picture is; of damaged ones the others are used."""
+    size = np.array([features.width, features.height])
+    points = features.points
+    return np.asarray(((points >= -_BESIDE * size) & (points <= (1 + _BESIDE) * size)).all(axis=1))
 
 
 def paired(one: LocalFeatures, other: LocalFeatures) -> NDArray[np.intp]:
@@ -103,11 +125,14 @@ def _estimate(
     import cv2
 
     source, target = one.points[pairs[:, 0]], other.points[pairs[:, 1]]
+    if not (_is_settled(source) and _is_settled(target)):
+        return None
     homography, mask = cv2.findHomography(
         source, target, cv2.USAC_MAGSAC, _TOLERANCE_PX, maxIters=_MAX_ROUNDS, confidence=_CONFIDENCE
     )
-    if homography is not None and _is_plausible(homography, one.width, one.height):
-        return homography, pairs[mask.ravel() > 0]
+    found = _believed(one, other, pairs, homography, mask)
+    if found is not None:
+        return found
     affine, mask = cv2.estimateAffine2D(
         source,
         target,
@@ -116,23 +141,47 @@ def _estimate(
         maxIters=_MAX_ROUNDS,
         confidence=_CONFIDENCE,
     )
-    if affine is None:
+    return _believed(one, other, pairs, None if affine is None else np.vstack([affine, [0, 0, 1]]), mask)
+
+
+def _believed(
+    one: LocalFeatures,
+    other: LocalFeatures,
+    pairs: NDArray[np.intp],
+    matrix: Matrix | None,
+    mask: NDArray[np.uint8] | None,
+) -> tuple[Matrix, NDArray[np.intp]] | None:
+    """A transform with its inlier pairs, if they settle it and a camera, a scanner or scissors can make it."""
+    if matrix is None or mask is None or not _is_plausible(matrix, one.width, one.height):
         return None
-    matrix = np.vstack([affine, [0, 0, 1]])
-    return (matrix, pairs[mask.ravel() > 0]) if _is_plausible(matrix, one.width, one.height) else None
+    inliers = pairs[mask.ravel() > 0]
+    settled = _is_settled(one.points[inliers[:, 0]]) and _is_settled(other.points[inliers[:, 1]])
+    return (matrix, inliers) if settled else None
+
+
+def _is_settled(points: NDArray[np.float32]) -> bool:
+    """Whether points are enough, at different places, and not all along one line: only then they fix a transform."""
+    if len(np.unique(np.round(points), axis=0)) < MIN_PAIRS:
+        return False
+    centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    across = float(np.linalg.eigvalsh(centred.T @ centred / len(points))[0])
+    return across >= _SMALLEST_SPREAD_PX**2
 
 
 def _is_plausible(matrix: Matrix, width: int, height: int) -> bool:
-    """Whether the frame stays convex and unfolded, of a sane size and shape."""
+    """Whether the frame stays convex, unfolded and no line, of a sane size and shape."""
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64) @ matrix.T
-    if not np.isfinite(corners).all() or (corners[:, 2] <= _AT_INFINITY).any():
+    if not np.isfinite(corners).all() or corners[:, 2].min() <= _NEAREST_HORIZON * abs(corners[:, 2]).max():
         return False
     frame = corners[:, :2] / corners[:, 2:]
     sides = np.roll(frame, -1, axis=0) - frame
     following = np.roll(sides, -1, axis=0)
-    if (sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0] <= 0).any():
-        return False
     lengths = np.linalg.norm(sides, axis=1)
+    if not np.isfinite(lengths).all() or (lengths <= _SHORTEST_PX).any():
+        return False
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    if (turns < _SHARPEST_CORNER * lengths * np.roll(lengths, -1)).any():
+        return False
     across, down = (lengths[0] + lengths[2]) / (2 * width), (lengths[1] + lengths[3]) / (2 * height)
     stretches = [lengths[0] / lengths[2], lengths[1] / lengths[3], across / down]
     if max(max(ratio, 1 / ratio) for ratio in stretches) > _MOST_STRETCH:
@@ -147,11 +196,20 @@ def _alignment(
     inliers: NDArray[np.intp],
     n_pairs: int,
     is_mirrored: bool,
-) -> Alignment:
+) -> Alignment | None:
+    """What a transform says of the two photos; None if they hardly overlap or it cannot be turned round."""
     to_shares = np.linalg.inv(shares_to_pixels(archive.width, archive.height))
-    transform = to_shares @ matrix @ shares_to_pixels(query.width, query.height)
-    archive_area, archive_share = _overlap(transform)
-    query_area, query_share = _overlap(np.linalg.inv(transform).astype(np.float64))
+    transform = (to_shares @ matrix @ shares_to_pixels(query.width, query.height)).astype(np.float64)
+    if np.linalg.cond(transform) > _WORST_CONDITION:
+        return None
+    archive_area, archive_share = _overlap(_moved(_UNIT_SQUARE, transform))
+    # What lies in the overlap came from the query photo, where the transform is finite; the archive photo's other
+    # corners may come from behind the horizon.
+    query_area, query_share = _overlap(
+        _moved(np.array(archive_area).reshape(-1, 2), np.linalg.inv(transform).astype(np.float64))
+    )
+    if min(archive_share, query_share) < _SMALLEST_OVERLAP:
+        return None
     lines = np.concatenate(
         [
             (query.points[inliers[:, 0]] + 0.5) / [query.width, query.height],
@@ -165,7 +223,7 @@ def _alignment(
     return Alignment(
         inliers=len(inliers),
         pairs=n_pairs,
-        transform=transform.astype(np.float64),
+        transform=transform,
         mirrored=is_mirrored,
         quarter_turns=_quarter_turns(matrix, query.width, query.height),
         query_area=query_area,
@@ -177,10 +235,17 @@ def _alignment(
     )
 
 
-def _overlap(transform: Matrix) -> tuple[Polygon, float]:
-    """The part of the unit square that the transformed unit square covers, and its area."""
-    moved = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], np.float64) @ transform.T
-    area = moved[:, :2] / moved[:, 2:]
+_UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
+
+
+def _moved(points: Matrix, transform: Matrix) -> Matrix:
+    """(N, 2) where a transform that keeps them finite takes points."""
+    moved = np.column_stack([points, np.ones(len(points))]) @ transform.T
+    return np.asarray(moved[:, :2] / moved[:, 2:])
+
+
+def _overlap(area: Matrix) -> tuple[Polygon, float]:
+    """The part of the unit square that a convex polygon covers, and its area."""
     for axis in (0, 1):
         for bound, side in ((0.0, 1.0), (1.0, -1.0)):
             area = _clipped(area, (area[:, axis] - bound) * side)

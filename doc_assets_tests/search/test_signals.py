@@ -1,5 +1,6 @@
 """Every signal earns its place: without words or without verification the same searches answer worse."""
 
+import errno
 import uuid
 from dataclasses import dataclass
 
@@ -8,10 +9,12 @@ import pytest
 
 from doc_assets.datatypes import Box, IndexedPhoto, PhotoCrop, PhotoPayload
 from doc_assets.documents.faults import DocumentState
+from doc_assets.errors import ServiceError, StoreUnavailableError
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.parallel import Workers
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
+from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.verifying import HANDFUL
 from doc_assets.synthesis.attacks import another_shot, attack, crop, tone
@@ -66,6 +69,7 @@ def matcher(gallery):
         return Matcher(store, "c", load, threads, PairModel(), SearchRequest(**request))
 
     make.looked_at = looked_at
+    make.features = {key.document_id: found for key, found in features.items()}
     return make
 
 
@@ -97,12 +101,12 @@ def _answers(matcher, queries):
     copies, others = queries
     answers = Answers()
     for asked, document in copies:
-        best = matcher.match(asked, [])[0]
+        best = matcher.match(asked, [], [])[0]
         is_right = best.document_id == document
         answers.first += is_right
         answers.flagged += is_right and best.n_matched_photos(matcher.request.rule) == 1
     for asked in others:
-        answers.false += any(found.n_matched_photos(matcher.request.rule) for found in matcher.match(asked, []))
+        answers.false += any(found.n_matched_photos(matcher.request.rule) for found in matcher.match(asked, [], []))
     return answers
 
 
@@ -120,11 +124,11 @@ def test_without_a_signal_the_answers_are_worse(matcher, queries):
 
 def test_looking_closely_stops_when_a_handful_holds_no_match(matcher, query):
     nothing = matcher(top_k=30)
-    strange = nothing.match(query(draw_picture(FIRST + 500)), [])
+    strange = nothing.match(query(draw_picture(FIRST + 500)), [], [])
     looked_at_in_vain = len(matcher.looked_at)
     matcher.looked_at.clear()
 
-    nothing.match(query(attack("mirrored", draw_picture(FIRST), 1)), [])
+    nothing.match(query(attack("mirrored", draw_picture(FIRST), 1)), [], [])
 
     assert looked_at_in_vain == HANDFUL
     assert len(matcher.looked_at) == 2 * HANDFUL
@@ -132,3 +136,75 @@ def test_looking_closely_stops_when_a_handful_holds_no_match(matcher, query):
     assert sum(match.looked_at for match in pairs) == HANDFUL
     assert all(match.probability is not None for match in pairs)
     assert all(match.alignment is None for match in pairs if not match.looked_at)
+
+
+def test_a_pair_that_cannot_be_compared_is_named_and_the_others_are_compared(matcher, query, monkeypatch):
+    from doc_assets.search import verifying
+
+    right_align, broken = verifying.align, matcher.features["d3"].points
+
+    def align(one, mirrored, other):
+        if other.points is broken:
+            raise np.linalg.LinAlgError("Singular matrix")
+        return right_align(one, mirrored, other)
+
+    monkeypatch.setattr(verifying, "align", align)
+    asked, faults = query(draw_picture(FIRST + 3)), []
+
+    ranking = matcher(top_k=5).match(asked, [], faults)
+
+    (fault,) = faults
+    assert (fault.stage, fault.query_page, fault.query_photo) == ("pair", 1, 0)
+    assert (fault.document, fault.photo) == ("d3.tif", 0)
+    assert fault.reason == "LinAlgError: Singular matrix"
+    (pair,) = next(found for found in ranking if found.document_id == "d3").matches
+    assert not pair.looked_at
+    assert pair.probability == pytest.approx(PairModel().probability(pair.similarity, None))
+    assert sum(pair.looked_at for found in ranking for pair in found.matches) == len(ranking) - 1 >= 4
+
+
+def test_keypoints_of_one_photo_that_cannot_be_had_leave_the_others(matcher, query, gallery):
+    store, threads, features = gallery
+
+    def load(payloads):
+        if any(payload.document_id == "d2" for payload in payloads):
+            raise OSError("damaged table")
+        return {payload.key: features[payload.key] for payload in payloads}
+
+    asked, faults = query(draw_picture(FIRST)), []
+    found = Matcher(store, "c", load, threads, PairModel(), SearchRequest(top_k=30)).match(asked, [], faults)
+
+    assert [(fault.document, fault.reason) for fault in faults] in ([], [("d2.tif", "OSError: damaged table")])
+    assert found[0].document_id == "d0"
+    assert found[0].n_matched_photos(SearchRequest().rule) == 1
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError("away"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_what_concerns_every_pair_ends_the_search(gallery, query, error):
+    store, threads, _ = gallery
+
+    def load(_payloads):
+        raise error
+
+    wanted = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ServiceError
+    with pytest.raises(wanted):
+        Matcher(store, "c", load, threads, PairModel(), SearchRequest()).match(query(draw_picture(FIRST)), [], [])
+
+
+def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, query):
+    """Without candidates the risk would be 0.00."""
+    _, threads, features = gallery
+
+    class Broken:
+        def search(self, *_args):
+            raise ValueError("no such vector")
+
+    asked, faults = query(draw_picture(FIRST)), []
+    request = SearchRequest()
+    ranking = Matcher(Broken(), "c", features.get, threads, PairModel(), request).match(asked, [], faults)
+    record = result_record("q.tif", 0, asked, ranking, request, PairModel(), 0.1, faults=faults)
+
+    assert ranking == []
+    assert record.risk_score is None
+    assert [(fault["stage"], fault["query_photo"]) for fault in record.faults] == [("retrieval", None)]
+    assert "no such vector" in record.faults[0]["reason"]
