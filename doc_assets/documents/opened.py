@@ -23,15 +23,14 @@ class FileContent:
 
 
 class OpenedDocument(Protocol):
-    """A document whose pages are known and not decoded yet.
-
-    Attributes:
-        faults: what is wrong with the document as a whole.
-    """
+    """A document whose pages are known and not decoded yet."""
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """What is wrong with the document as a whole."""
+        """What is wrong with the document as a whole, and with pages that can be used all the same.
+
+        Faults of the second kind are added while pages are read.
+        """
 
     def __len__(self) -> int:
         """Number of pages, unusable ones among them."""

@@ -11,11 +11,12 @@ import contextlib
 import mmap
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from doc_assets.documents.faults import Fault, FaultCode
+from doc_assets.documents.tiff_layout import PageLayout, read_layout
 from doc_assets.errors import UnreadableDocumentError
 
 _CLASSIC, _BIG = 42, 43
@@ -28,12 +29,15 @@ _YCBCR = 6  # photometric; its samples may be stored for several pixels at once
 _SLACK_BYTES = 1024  # some writers pad less than they declare; readers cope with this much
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_REAL_TYPES = {5: "u4", 10: "i4", 11: "f4", 12: "f8"}
 _INTEGER_TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8", 6: "i1", 8: "i2", 9: "i4", 17: "i8"}
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
-_REDUCED_OR_MASK = 0b101  # NewSubfileType bits: reduced-resolution image, transparency mask
+_OLD_SUBFILE, _JPEG_STREAM, _JPEG_STREAM_BYTES, _JPEG_TABLES = 255, 513, 514, 347
+_REDUCED, _MASK = 0b001, 0b100  # NewSubfileType bits: reduced-resolution image, transparency mask
+_OLD_REDUCED = 2  # the old tag's value for it
 
 _KNOWN_STARTS = {
     b"\xff\xd8\xff": "a JPEG",
@@ -57,12 +61,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One page's directory: where it starts, where its pointer to the next one lies, the page's size."""
+    """One page's directory: where it starts, where its pointer to the next one lies, the page's size and storage."""
 
     offset: int
     next_pointer_at: int
     width: int
     height: int
+    layout: PageLayout
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
     big, order, offset = _header(content)
     structure = Structure(big, order)
     walk = _Walk(content, big, order)
+    found: list[_Found] = []
     seen: set[int] = set()
     total_px = 0
     while offset:
@@ -111,20 +117,49 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
         except _Lie as lie:
             structure.faults.append(Fault(lie.code, f"{lie} Later pages may be missing."))
             break
-        page = _page(walk, tags, offset, next_pointer_at, len(structure.pages), limits)
-        if page is not None:
-            structure.pages.append(page)
-            if isinstance(page, Directory):
-                total_px += page.width * page.height
+        page = _page(walk, tags, offset, next_pointer_at, limits)
+        found.append(page)
+        if isinstance(page.content, Directory):
+            total_px += page.content.width * page.content.height
         if total_px > limits.max_document_px:
             raise UnreadableDocumentError(
                 FaultCode.DOCUMENT_TOO_LARGE,
                 f"More than {limits.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit.",
             )
         offset = walk.pointer(next_pointer_at)
+    structure.pages = [_numbered(content, index) for index, content in enumerate(_shown(found))]
     if not structure.pages:
         _refuse_without_page(structure)
     return structure
+
+
+def jpeg_streams(content: bytes | bytearray | mmap.mmap, structure: Structure, page: Directory) -> "JpegStreams":
+    """Where the JPEG streams of a page lie; none if the page's tags do not say it."""
+    walk = _Walk(content, structure.big, structure.order)
+    tags, _ = walk.directory(page.offset)
+    pairs = ((_JPEG_STREAM, _JPEG_STREAM_BYTES), (_TILE_OFFSETS, _TILE_COUNTS), (_STRIP_OFFSETS, _STRIP_COUNTS))
+    values = (
+        (walk.whole(tags, offsets), walk.whole(tags, counts))
+        for offsets, counts in pairs
+        if page.layout.compression == _OLD_JPEG or offsets != _JPEG_STREAM
+    )
+    offsets, counts = next(((o, c) for o, c in values if o is not None and c is not None), ((), ()))
+    shared = tags.get(_JPEG_TABLES)
+    tables = b"" if shared is None else bytes(content[shared.value_at : shared.value_at + shared.count])
+    return JpegStreams([(int(at), int(size)) for at, size in zip(offsets, counts, strict=False)], tables)
+
+
+@dataclass(frozen=True, slots=True)
+class JpegStreams:
+    """The JPEG streams of a page.
+
+    Attributes:
+        places: offset and length of each.
+        tables: a stream of tables that they share, b"" if each has its own.
+    """
+
+    places: list[tuple[int, int]]
+    tables: bytes
 
 
 @contextlib.contextmanager
@@ -234,19 +269,80 @@ class _Walk:
         values = self.integers(tags, number)
         return default if values is None else int(values[0])
 
-
-def _page(
-    walk: _Walk, tags: dict[int, _Tag], offset: int, next_pointer_at: int, index: int, limits: Limits
-) -> Directory | Fault | None:
-    """The page, the fault that makes it unusable, or None for a thumbnail or mask."""
-    try:
-        if walk.integer(tags, _SUBFILE, 0) & _REDUCED_OR_MASK:
+    def whole(self, tags: dict[int, _Tag], number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+        """The values of a tag of integers, None if it is absent or unreadable."""
+        try:
+            return self.integers(tags, number)
+        except _Lie:
             return None
+
+    def real(self, tags: dict[int, _Tag], number: int) -> list[float] | None:
+        """The values of a tag of fractions or integers, None if it is absent or unreadable."""
+        tag = tags.get(number)
+        kind = _REAL_TYPES.get(tag.type) if tag is not None else None
+        if tag is None or kind is None:
+            values = self.whole(tags, number)
+            return None if values is None else [float(value) for value in values]
+        if tag.count == 0 or tag.value_at + tag.count * _TYPE_BYTES[tag.type] > self.size:
+            return None
+        is_fraction = kind[0] != "f"
+        found = np.frombuffer(self._content, f"{self._order}{kind}", tag.count * (1 + is_fraction), tag.value_at)
+        numbers = [float(value) for value in found]
+        if not is_fraction:
+            return numbers
+        return [over / under if under else 0.0 for over, under in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _TagsOf:
+    """The tags of one directory, for ``read_layout``."""
+
+    walk: _Walk
+    tags: dict[int, _Tag]
+
+    def whole(self, number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+        return self.walk.whole(self.tags, number)
+
+    def real(self, number: int) -> list[float] | None:
+        return self.walk.real(self.tags, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One directory of the chain: its content, and what it says it is."""
+
+    content: Directory | Fault
+    is_reduced: bool = False
+    is_mask: bool = False
+
+
+def _page(walk: _Walk, tags: dict[int, _Tag], offset: int, next_pointer_at: int, limits: Limits) -> _Found:
+    """The page, or the fault that makes it unusable."""
+    try:
+        subfile = walk.integer(tags, _SUBFILE, 0)
+    except _Lie as lie:
+        return _Found(Fault(lie.code, str(lie)))
+    old = walk.whole(tags, _OLD_SUBFILE)
+    is_reduced = bool(subfile & _REDUCED) or (old is not None and int(old[0]) == _OLD_REDUCED)
+    content: Directory | Fault
+    try:
         width, height, samples = _geometry(walk, tags, limits)
         _check_strips(walk, tags, width, height, samples, limits)
     except _Lie as lie:
-        return Fault(lie.code, str(lie), index)
-    return Directory(offset, next_pointer_at, width, height)
+        content = Fault(lie.code, str(lie))
+    else:
+        content = Directory(offset, next_pointer_at, width, height, read_layout(_TagsOf(walk, tags)))
+    return _Found(content, is_reduced, bool(subfile & _MASK))
+
+
+def _shown(found: list[_Found]) -> list[Directory | Fault]:
+    """The pages among the directories: thumbnails and masks are none, but where nothing else is there."""
+    pictures = [one for one in found if not one.is_mask]
+    return [one.content for one in pictures if not one.is_reduced] or [one.content for one in pictures]
+
+
+def _numbered(content: Directory | Fault, index: int) -> Directory | Fault:
+    return replace(content, page_index=index) if isinstance(content, Fault) else content
 
 
 def _geometry(walk: _Walk, tags: dict[int, _Tag], limits: Limits) -> tuple[int, int, int]:

@@ -2,18 +2,26 @@
 
 import os
 import re
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.documents import decoding
 from doc_assets.documents.faults import Fault, FaultCode
-from doc_assets.documents.noise import Noise
+from doc_assets.documents.jpeg_strips import jpeg_damage
+from doc_assets.documents.noise import Complaints, Noise
 from doc_assets.documents.opened import FileContent
-from doc_assets.documents.preflight import Limits, preflight, shown_alone
+from doc_assets.documents.preflight import Directory, JpegStreams, Limits, jpeg_streams, preflight, shown_alone
+from doc_assets.documents.squaring import squared, upright_ratio
+from doc_assets.documents.tiff_layout import FAX, Compression, PageLayout
 from doc_assets.errors import UnreadableDocumentError
 
 _MESSAGE_CHARS = 300
+_OPENCV = "OpenCV"
+_JPEG_END = re.compile("Premature end of JPEG file")
+_JPEG_DAMAGED = "Premature end of JPEG file, or bytes in it were changed"
+_FAX_ROWS_TOLERATED = 0.01
+"""Share of rows that a noisy line may have spoilt; libtiff repairs them from the row above."""
 
 
 class TiffDocument:
@@ -34,14 +42,14 @@ class TiffDocument:
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """What is wrong with the chain of directories."""
+        """What is wrong with the chain of directories, and with pages that can be used all the same."""
         return self._structure.faults
 
     def __len__(self) -> int:
         return len(self._structure.pages)
 
     def page(self, index: int) -> RgbImage:
-        """The page as (H, W, 3) uint8 RGB, upright.
+        """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
 
         Raises:
             UnreadableDocumentError: with the code and the reason, if the page cannot be used.
@@ -50,34 +58,73 @@ class TiffDocument:
         page = self._structure.pages[index]
         if isinstance(page, Fault):
             raise UnreadableDocumentError(page.code, page.message)
-        self._noise.take()  # what an earlier page left behind says nothing about this one
-        with (
-            shown_alone(self._content.view, self._structure, page),
-            os.fdopen(os.dup(self._content.descriptor), "rb") as file,
-        ):
-            pixels = self._decoded(file)
-        complaint = self._noise.take()
-        if complaint:
-            raise UnreadableDocumentError(FaultCode.DAMAGED, f"The decoder complained: {complaint}")
-        return pixels
+        with shown_alone(self._content.view, self._structure, page):
+            picture = self._decoded(page, index)
+        return squared(picture, upright_ratio(page.layout), self._limits.max_page_px)
 
-    def _decoded(self, file: BinaryIO) -> RgbImage:
-        """Pillow first; tifffile for what Pillow cannot read."""
-        try:
-            return decoding.decode_with_pillow(file, self._limits.max_page_px)
-        except MemoryError:
-            raise
-        except Exception as pillow_error:  # noqa: BLE001 - damaged files make readers raise anything
+    def _decoded(self, page: Directory, index: int) -> RgbImage:
+        """The picture of the first library that can read the page."""
+        refusals = []
+        for name, read in self._readers(page.layout):
+            self._noise.take()  # another page's or library's complaints say nothing about this one
             try:
-                file.seek(0)
-                return decoding.decode_with_tifffile(file)
+                picture = read()
             except MemoryError:
                 raise
-            except Exception as error:
-                raise UnreadableDocumentError(
-                    FaultCode.DAMAGED,
-                    f"No reader can decode it: Pillow: {_short(pillow_error)}; tifffile: {_short(error)}",
-                ) from error
+            except Exception as error:  # noqa: BLE001 - damaged files make readers raise anything
+                self._judge(page, index, self._noise.take(), has_picture=False)
+                refusals.append(f"{name}: {_short(error)}")
+            else:
+                self._judge(page, index, self._noise.take(), has_picture=True)
+                if name != _OPENCV:
+                    self._refuse_damaged_jpeg(page)
+                return picture
+        raise UnreadableDocumentError(FaultCode.DAMAGED, f"No reader can decode it: {'; '.join(refusals)}")
+
+    def _readers(self, layout: PageLayout) -> Iterator[tuple[str, Callable[[], RgbImage]]]:
+        """Libraries that may read the page, best one first."""
+        if decoding.suits_opencv(layout):
+            yield _OPENCV, partial(decoding.decode_with_opencv, self._content, layout)
+        if layout.compression == Compression.OLD_JPEG:
+            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+        if decoding.suits_libtiff(layout):
+            yield "libtiff", partial(decoding.decode_with_libtiff, self._content, layout)
+        yield "tifffile", partial(self._on_file, decoding.decode_with_tifffile, layout)
+        if layout.compression != Compression.OLD_JPEG:
+            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+
+    def _on_file(self, read: Callable[..., RgbImage], *args: object) -> RgbImage:
+        with os.fdopen(os.dup(self._content.descriptor), "rb") as file:
+            file.seek(0)  # duplicates of a descriptor share their place in the file
+            return read(file, *args)
+
+    def _judge(self, page: Directory, index: int, complaints: Complaints, *, has_picture: bool) -> None:
+        """Refuses a page whose data is damaged; single rows of a fax, which starts every row anew, are remarked."""
+        damage = complaints.damage_or_error if has_picture else complaints.damage
+        if not damage:
+            return
+        if page.layout.compression == Compression.JPEG:
+            # Without the end mark libjpeg says no more than that; whether data is missing too is looked at.
+            if not _JPEG_END.search(damage) or jpeg_damage(self._content, self._streams(page), self._noise):
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
+            return
+        rows = complaints.fax_rows
+        is_by_row = page.layout.compression in FAX and page.layout.compression != Compression.G4
+        if has_picture and is_by_row and rows is not None and rows <= page.height * _FAX_ROWS_TOLERATED:
+            message = f"{rows} of {page.height} fax rows are damaged; the page is used: {damage}"
+            self._structure.faults.append(Fault(FaultCode.DAMAGED, message, index))
+            return
+        raise UnreadableDocumentError(FaultCode.DAMAGED, f"The decoder complained: {damage}")
+
+    def _refuse_damaged_jpeg(self, page: Directory) -> None:
+        """What the other libraries keep to themselves."""
+        if page.layout.compression in {Compression.JPEG, Compression.OLD_JPEG}:
+            damage = jpeg_damage(self._content, self._streams(page), self._noise)
+            if damage:
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
+
+    def _streams(self, page: Directory) -> JpegStreams:
+        return jpeg_streams(self._content.view, self._structure, page)
 
 
 def _short(error: Exception) -> str:

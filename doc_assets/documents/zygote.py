@@ -37,9 +37,12 @@ _WRITTEN_BYTES = 1 << 20
 
 def main() -> None:
     """Serves jobs until the socket closes."""
+    import cv2
     import imagecodecs  # noqa: F401, PLC0415 - loaded here so that no child pays for it
     import tifffile  # noqa: F401
     from PIL import TiffImagePlugin  # noqa: F401, PLC0415
+
+    cv2.setNumThreads(1)  # threads do not survive a fork
 
     gc.freeze()  # a collection in a child would copy every page that this process shares with it
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -83,10 +86,10 @@ def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
         opened = _opened(document, size, Limits(job["max_pages"], job["max_page_px"], job["max_document_px"]), noise)
         _limit_cpu(job["timeout_s"] + job["timeout_per_page_s"] * len(opened))
         out.send({"pages": len(opened)})
-        for fault in opened.faults:
-            out.fault(fault)
+        n_told = _tell(out, opened, 0)
         for index in range(len(opened)):
             _send_page(out, opened, index, job)
+            n_told = _tell(out, opened, n_told)
     except UnreadableDocumentError as error:
         out.fault(Fault(FaultCode(error.code), str(error)))
     except MemoryError:
@@ -115,6 +118,14 @@ def _limit(job: dict[str, Any]) -> None:
 def _limit_cpu(seconds: float) -> None:
     """CPU time, not wall time: a busy machine must reject nothing."""
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, resource.RLIM_INFINITY))
+
+
+def _tell(out: "_Frames", opened: OpenedDocument, n_told: int) -> int:
+    """Sends the document's faults after the first ``n_told``; returns how many it has."""
+    faults = opened.faults
+    for fault in faults[n_told:]:
+        out.fault(fault)
+    return len(faults)
 
 
 def _send_page(out: "_Frames", opened: OpenedDocument, index: int, job: dict[str, Any]) -> None:
