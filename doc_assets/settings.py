@@ -150,7 +150,7 @@ class Settings(BaseSettings):
         default=None, description="Requests must carry it as X-API-Key; needed to serve other machines."
     )
     image_api_rate: str = Field(default="100/second", description="Requests a client address may make.")
-    image_api_connections: int = Field(default=64, ge=1, description="Connections at a time.")
+    image_api_connections: int = Field(default=64, ge=1, description="Requests answered at a time.")
     image_api_refresh_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at the folders.")
     image_api_url: str = Field(
         default="", description="Where it is served, http://host:5001; doctor asks it how it is."

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -73,7 +73,7 @@ def make_app(served: ServedFolders) -> Starlette:
             Route("/openapi.json", openapi, methods=["GET"]),
         ],
         middleware=[Middleware(Door, rules=served.door, log=served.access)],
-        exception_handlers={HTTPException: _http_error, Exception: _own_error},
+        exception_handlers={HTTPException: _http_error, ClientDisconnect: _gone, Exception: _own_error},
         lifespan=_lifespan(served),
     )
     app.router.redirect_slashes = False
@@ -101,6 +101,10 @@ async def _body(request: Request) -> bytes:
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # what it is registered for
     return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=408)  # for the log; nobody reads it
 
 
 async def _own_error(_request: Request, _error: Exception) -> Response:

@@ -6,9 +6,10 @@ import socket
 import sys
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from doc_assets.errors import SettingsError
+from doc_assets.image_api.connections import Patience, RequestLimit, watched
 from doc_assets.image_api.door import LOOPBACK_NAMES
 
 _MAX_HEAD_BYTES = 16 << 10
@@ -39,13 +40,19 @@ def listen(host: str, port: int, *, has_key: bool) -> socket.socket:
         raise SettingsError(f"Cannot listen on {host} port {port}: {error}. Name another --host or --port.") from error
 
 
-def make_server(app: Starlette, max_connections: int) -> uvicorn.Server:
-    """What answers; more than ``max_connections`` at a time are told to come back."""
+def make_server(app: ASGIApp, max_requests: int, patience: Patience | None = None) -> uvicorn.Server:
+    """A server that answers ``max_requests`` at a time; silent connections take nobody's place.
+
+    Args:
+        app: answers.
+        max_requests: further ones are told to come back.
+        patience: with clients that send or read nothing.
+    """
+    limited = RequestLimit(app, max_requests)
     config = uvicorn.Config(
-        app,
-        http="h11",  # refuses overlong heads
-        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
-        limit_concurrency=max_connections,
+        limited,
+        http=watched(max_requests, patience or Patience()),
+        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,  # h11 refuses overlong heads
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         server_header=False,
@@ -54,7 +61,9 @@ def make_server(app: Starlette, max_connections: int) -> uvicorn.Server:
         log_config=None,
         ws="none",
     )
-    return uvicorn.Server(config)
+    server = uvicorn.Server(config)
+    limited.connections = server.server_state.connections
+    return server
 
 
 def serve(server: uvicorn.Server, listening: socket.socket) -> None:

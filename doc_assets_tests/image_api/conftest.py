@@ -53,7 +53,7 @@ def serving(tmp_path, archive_folder):
     """Starts servers over the archive folder, on free ports."""
 
     @contextmanager
-    def running(folder=archive_folder, *, key=KEY, rate="1000/second", max_bytes=1 << 20, save=False):
+    def running(folder=archive_folder, *, key=KEY, rate="1000/second", max_bytes=1 << 20, save=False, patience=None):
         (tmp_path / "keys.csv").write_text(TABLE, encoding="utf-8")
         rules = SourceRules(tmp_path / "index.sqlite", tmp_path / "failed.log")
         log = tmp_path / "access.log"
@@ -64,7 +64,7 @@ def serving(tmp_path, archive_folder):
                 catalogue, DoorRules(key, limits.parse(rate)), AccessLog(SharedFileHandler(log, 1 << 20)), 3600, saves
             )
             listening = stack.enter_context(listen("127.0.0.1", 0, has_key=bool(key)))
-            server = make_server(make_app(served), 64)
+            server = make_server(make_app(served), 64, patience)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             asked = Served(folder, address_of(listening), catalogue, log)
