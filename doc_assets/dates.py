@@ -111,7 +111,7 @@ class DateRule:
             fields: of the key table's row that names it; empty if none does.
             arrived_at: aware time.
         """
-        arrival = arrived_at.astimezone(self._tzinfo()).date()
+        arrival = self.day_of(arrived_at)
         said = self.said_in(fields)
         if said is not None:
             try:
@@ -120,6 +120,10 @@ class DateRule:
                 pass  # ``fault_in`` says so to whoever gave the table
         named = day_in_name(name, self.name_patterns, arrival.year + _YEARS_AHEAD)
         return DocumentDate(named, "name") if named is not None else DocumentDate(arrival, "arrival")
+
+    def day_of(self, moment: datetime) -> date:
+        """The day that an aware time lies on."""
+        return moment.astimezone(self._tzinfo()).date()
 
     def fault_in(self, fields: Mapping[str, str], arrived_at: datetime) -> str | None:
         """Why the date that a key table's row gives cannot be used; None if it can, or there is none."""
@@ -131,6 +135,19 @@ class DateRule:
         except ValueError as error:
             return f"its {said[0]} {said[1]!r} {error}; wanted is a day such as 2024-01-20"
         return None
+
+    def different_days(
+        self, fields: Mapping[str, str], others: Mapping[str, str], arrived_at: datetime
+    ) -> tuple[date, date] | None:
+        """The days that two rows about one document give, if they differ; None if not, or if one gives none."""
+        said, other = self.said_in(fields), self.said_in(others)
+        if said is None or other is None or said[1] == other[1]:
+            return None
+        try:
+            days = [read_day(text, self._tzinfo(), arrived_at.year + _YEARS_AHEAD) for _, text in (said, other)]
+        except ValueError:
+            return None
+        return (days[0], days[1]) if days[0] != days[1] else None
 
     def said_in(self, fields: Mapping[str, str]) -> tuple[str, str] | None:
         """The column and the text of the date in a row; None if the row has none."""

@@ -21,6 +21,9 @@ PAYLOAD_FIELDS = [
     pa.field("box", pa.list_(pa.int32(), 4), nullable=False),
 ]
 
+DATE_FIELDS = [pa.field("document_date", pa.string()), pa.field("date_source", pa.string())]
+"""What points carry beside ``PAYLOAD_FIELDS``, as a table; empty for points without a date."""
+
 
 def payload_row(payload: PhotoPayload) -> dict[str, Any]:
     """The payload as columns of ``PAYLOAD_FIELDS``."""

@@ -12,7 +12,7 @@ from doc_assets.backup.manifest import CollectionPart
 from doc_assets.datatypes import IndexedPhoto, SparseVector
 from doc_assets.errors import BackupError
 from doc_assets.index.base import VectorStore
-from doc_assets.payloads import PAYLOAD_FIELDS, payload_from_row, payload_row
+from doc_assets.payloads import DATE_FIELDS, PAYLOAD_FIELDS, payload_from_row, point_row
 from doc_assets.progress import track
 from doc_assets.tables import Stamp, count_rows, read_rows, table_writer
 
@@ -80,7 +80,7 @@ def _save(store: VectorStore, collection: str, folder: Path) -> CollectionPart:
     with table_writer(UPath(folder / file), _schema(dim), Stamp.of(collection, ()), _ROWS_A_GROUP) as table:
         for point in store.points(collection):
             words = {"words": point.words.indices.tolist(), "weights": point.words.values.tolist()}
-            row = {**payload_row(point.payload), "point_id": str(point.point_id), "image": point.vector.tolist()}
+            row = {**point_row(point.payload), "point_id": str(point.point_id), "image": point.vector.tolist()}
             table.add({**row, **words})
             n += 1
     if (counted := store.count(collection)) != n:
@@ -93,6 +93,7 @@ def _schema(dim: int) -> pa.Schema:
         [
             pa.field("point_id", pa.string(), nullable=False),
             *PAYLOAD_FIELDS,
+            *DATE_FIELDS,
             pa.field("image", pa.list_(pa.float32(), dim), nullable=False),
             pa.field("words", pa.list_(pa.uint32()), nullable=False),
             pa.field("weights", pa.list_(pa.float32()), nullable=False),

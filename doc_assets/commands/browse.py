@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from rich.table import Table
 from upath import UPath
 
 from doc_assets.commands.console import console
+from doc_assets.dates import DateSource
 from doc_assets.documents.names import document_id
 from doc_assets.errors import InputError
 from doc_assets.ingest.archive import Archive
@@ -19,6 +20,7 @@ from doc_assets.ledger.rows import Document
 from doc_assets.settings import Settings
 
 _MAX_MENTIONS = 100
+_SOURCES: dict[DateSource, str] = {"key_table": "key table", "name": "name", "arrival": "arrival"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,13 @@ def list_documents(settings: Settings, wanted: DocumentFilter, limit: int, offse
 
 def print_documents(page: DocumentPage) -> None:
     """The arrivals as a table."""
-    table = Table("drop", "document", "state", "code", "merchant", "pages", "photos", "in archive")
+    table = Table("drop", "document", "date", "by", "state", "code", "merchant", "pages", "photos", "in archive")
     for document in page.documents:
         table.add_row(
             document.drop_key,
             document.file_name,
+            document.document_date.isoformat(),
+            _SOURCES[document.date_source],
             document.state,
             document.reason_code or "",
             document.merchant_id or "",
@@ -123,7 +127,7 @@ def _arrivals(ledger: Ledger, name: str) -> list[Document]:
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 - a tree of data classes
     """Data classes as dictionaries, times as RFC 3339."""
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
         return {name: as_json(part) for name, part in value.items()}
@@ -154,6 +158,7 @@ def _print_arrival(arrival: Arrival) -> None:
     if document.reason_code:
         out.print(f"  reason    {document.reason_code}: {document.reason}")
     out.print(f"  file      {document.source_path} ({document.size_bytes:,} bytes)")
+    out.print(f"  date      {document.document_date.isoformat()} by its {_SOURCES[document.date_source]}")
     shown = {"merchant_id": "merchant", "sha256": "SHA-256", "n_pages": "pages", "n_photos": "photos"}
     for name in (field.name for field in fields(document) if field.name in shown):
         value = getattr(document, name)

@@ -96,7 +96,10 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
         kept = _Kept()
         if path.is_file():
             sources: SourcesResource = tools["sources"]
-            asking = QueryReader(reader, cutter, embedder, describer, archive.ledger.page_texts, sources.dates())
+            ledger = archive.ledger
+            asking = QueryReader(
+                reader, cutter, embedder, describer, ledger.page_texts, sources.dates(), ledger.documents.date_of
+            )
             asked = asking.read(single_file(path, key_of=sources.key_of()), kept)
         else:
             stored = StoredQueries(archive, versions, embedder, describer, reader.threads)

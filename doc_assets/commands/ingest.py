@@ -7,7 +7,7 @@ from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
-from doc_assets.commands.resolve import print_key_problems
+from doc_assets.commands.resolve import print_date_faults, print_key_problems
 from doc_assets.defs.resources import ArchiveResource, resources_from
 from doc_assets.defs.sources import SourcesResource, sources_from
 from doc_assets.documents.opening import SourceRequest
@@ -82,6 +82,9 @@ def _print(intake: SourceIntake, documents: list[Document]) -> None:
         + f"; {photos} photos."
     )
     print_key_problems(intake.problems)
+    print_date_faults(intake.date_faults)
+    if intake.described:
+        out.print(f"{len(intake.described)} documents of before have another merchant, date or key table fields now.")
     faulty = [document for document in documents if document.state in {"rejected", "partial", "pending"}]
     if not faulty:
         return

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ from doc_assets.documents.names import display_name
 from doc_assets.documents.opening import open_resolver
 from doc_assets.documents.resolving import KeyState, Resolution
 from doc_assets.documents.sources import KeyProblem
+from doc_assets.ingest.identity import date_faults
 from doc_assets.settings import Settings
 from doc_assets.storage import atomic_writer
 
@@ -37,6 +39,8 @@ class ResolveReport:
         states: keys by state.
         files: files found.
         problems: keys without a file, the first fifty.
+        date_faults: keys whose date cannot be used, the first fifty ...
+        n_date_faults: ... of so many.
     """
 
     rows: int
@@ -47,6 +51,8 @@ class ResolveReport:
     states: dict[str, int]
     files: int
     problems: list[dict[str, Any]]
+    date_faults: list[str]
+    n_date_faults: int
 
     @property
     def clean(self) -> bool:
@@ -70,7 +76,9 @@ def resolve_keys(
     rules = sources.rules()
     states: Counter[str] = Counter()
     problems: list[dict[str, Any]] = []
-    n_files = 0
+    n_files = n_date_faults = 0
+    undated: list[str] = []
+    dates, now = sources.dates(), datetime.now(UTC)
     with ExitStack() as stack:
         table = stack.enter_context(KeyTable.read(key_table, rules.layout, rules.naming))
         resolver = open_resolver(rules, tuple(roots), stack, rebuild=rebuild_index)
@@ -80,6 +88,9 @@ def resolve_keys(
             n_files += len(found.files) if found.state is KeyState.FOUND else 0
             if found.state is not KeyState.FOUND and len(problems) < _MAX_LISTED:
                 problems.append(_entry(found))
+            for fault in date_faults([found.row], dates, now):
+                n_date_faults += 1
+                undated += [fault] if len(undated) < _MAX_LISTED else []
             if written is not None:
                 written.add(found)
         if written is not None:
@@ -93,6 +104,8 @@ def resolve_keys(
             dict(sorted(states.items())),
             n_files,
             problems,
+            undated,
+            n_date_faults,
         )
 
 
@@ -140,11 +153,24 @@ def print_resolved(report: ResolveReport, key_table: Path) -> None:
     )
     for fault in report.faults:
         out.print(f"  {fault}")
+    print_date_faults(report.date_faults, report.n_date_faults)
     if report.problems:
         table = Table("key", "line", "state", "reason")
         for problem in report.problems:
             table.add_row(problem["key"], str(problem["line"]), problem["state"], problem["reason"])
         out.print(table)
+
+
+def print_date_faults(faults: Sequence[str], total: int | None = None) -> None:
+    """Rows whose date cannot be used, at least the first of ``total``."""
+    if not faults:
+        return
+    n_faults = total or len(faults)
+    console().print(f"{n_faults} dates cannot be used; these documents are dated by their names or arrivals:")
+    for fault in islice(faults, _MAX_LISTED):
+        console().print(f"  {fault}")
+    if n_faults > _MAX_LISTED:
+        console().print(f"  ... and {n_faults - _MAX_LISTED} more.")
 
 
 def print_key_problems(problems: Sequence[KeyProblem]) -> None:

@@ -9,11 +9,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from doc_assets.dates import DATE_COLUMNS
+from doc_assets.dates import DATE_COLUMNS, DateRule
 from doc_assets.documents.key_formats import Record, read_records
 from doc_assets.documents.key_names import NameRule, normalised
 from doc_assets.documents.names import document_id
@@ -99,6 +100,7 @@ class KeyTable:
         self._fields = [
             (name, normalised(name)) for name in dict.fromkeys((*layout.field_columns, *layout.date_columns))
         ]
+        self._dates = DateRule(layout.date_columns)
         self._lock = threading.Lock()
         self._database = sqlite3.connect("", check_same_thread=False)  # "": a temporary file of SQLite's own
         self._database.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; {_SCHEMA}")
@@ -194,11 +196,14 @@ class KeyTable:
         if self._database.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?, ?)", values).rowcount:
             self.n_keys += 1
             return None
-        line, known = self._database.execute("SELECT line, merchant FROM keys WHERE folded = ?", (folded,)).fetchone()
-        if merchant in {None, known}:
-            self.n_repeated += 1
-            return None
-        return f"{key} belongs to {known} by line {line}, and to {merchant} by this one"
+        query = "SELECT line, merchant, fields FROM keys WHERE folded = ?"
+        line, known, said = self._database.execute(query, (folded,)).fetchone()
+        if merchant not in {None, known}:
+            return f"{key} belongs to {known} by line {line}, and to {merchant} by this one"
+        if days := self._dates.different_days(json.loads(said), fields, datetime.now(UTC)):
+            return f"{key} was received on {days[0]} by line {line}, and on {days[1]} by this one"
+        self.n_repeated += 1
+        return None
 
 
 def _fault(key: str) -> str | None:

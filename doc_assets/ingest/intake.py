@@ -59,6 +59,7 @@ class IntakeReport:
         sealed: keys of the drops sealed now.
         unreadable: folders or files that could not be looked at.
         forgotten: documents that were forgotten; they are not taken, and nothing is noted of them.
+        date_faults: rows of the key table whose date cannot be used; the sealed documents' names or arrivals count.
     """
 
     files: int
@@ -67,6 +68,7 @@ class IntakeReport:
     sealed: tuple[str, ...]
     unreadable: tuple[str, ...]
     forgotten: int = 0
+    date_faults: tuple[str, ...] = ()
 
 
 def look(
@@ -88,15 +90,13 @@ def look(
         del listing.files[path]
     decision = decide(listing, ledger.intake.inbox(), rules, now)
     ledger.intake.update_inbox(decision.changed, decision.gone)
+    dates = dates or DateRule()
+    ready = [[_arrived(entry, key_of, dates, now) for entry in drop] for drop in decision.drops]
     sealed = [
-        ledger.intake.seal(
-            [_arrived(entry, key_of, dates or DateRule(), now) for entry in drop],
-            source=f"inbox {inbox}",
-            now=now,
-            chunk_documents=rules.chunk_documents,
-        )
-        for drop in decision.drops
+        ledger.intake.seal(files, source=f"inbox {inbox}", now=now, chunk_documents=rules.chunk_documents)
+        for files in ready
     ]
+    faults = ((file.file_name, dates.fault_in(file.fields, now)) for files in ready for file in files)
     return IntakeReport(
         len(listing.files),
         decision.settling,
@@ -104,6 +104,7 @@ def look(
         tuple(sealed),
         tuple(listing.unreadable),
         len(forgotten),
+        tuple(f"{name}: {fault}" for name, fault in faults if fault is not None),
     )
 
 

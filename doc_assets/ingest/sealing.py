@@ -17,6 +17,7 @@ from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProb
 from doc_assets.documents.staging import sha256_of, stage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive
+from doc_assets.ingest.identity import date_faults, describe_again
 from doc_assets.ingest.intake import arrived_file
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.keys import KeyOutcome
@@ -57,6 +58,8 @@ class SourceIntake:
         drops: every drop that holds one of the documents, oldest first.
         problems: keys that gave no document, and paths that could not be looked into.
         forgotten: names of documents that were forgotten; they are not taken, and nothing is noted of them.
+        described: names of documents of earlier drops whose merchant, key table fields or date are others now.
+        date_faults: rows of key tables whose date cannot be used; the documents' names or arrivals count instead.
     """
 
     source: str = ""
@@ -65,6 +68,8 @@ class SourceIntake:
     drops: list[str] = field(default_factory=list)
     problems: list[KeyProblem] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    described: list[str] = field(default_factory=list)
+    date_faults: list[str] = field(default_factory=list)
 
 
 def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: SealingRules) -> SourceIntake:
@@ -87,8 +92,9 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         done.forgotten += [file.file_name for file, _ in given_files if file.document_id in forgotten]
         files = [given for given in given_files if given[0].document_id not in forgotten]
         problems = [given for given in part if isinstance(given, KeyProblem)]
-        concerned |= _seal(archive, source.name, [file for file, _ in files], now, rules, done)
+        concerned |= _seal(archive, source.name, files, now, rules, done)
         done.problems += problems
+        done.date_faults += date_faults((row for _, row in files), rules.dates, now)
         failed |= {problem.row.key for problem in problems}
         archive.ledger.keys.record(source.name, _outcomes(files, problems, failed), now)
     done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
@@ -126,19 +132,22 @@ def seal_request(
 def _seal(
     archive: Archive,
     source: str,
-    files: Sequence[ArrivedFile],
+    arrivals: Sequence[Arrival],
     now: datetime,
     rules: SealingRules,
     done: SourceIntake,
 ) -> set[str]:
     """Seals those files that are new or changed; returns the drops that hold any of them."""
-    by_path = {file.path: file for file in files}  # one file may be named by several keys
+    by_path = {file.path: file for file, _ in arrivals}  # one file may be named by several keys
     earlier = archive.ledger.documents.arrivals_at(list(by_path))
     new = [
         file
         for path, file in by_path.items()
         if path not in earlier or (earlier[path].size_bytes, earlier[path].mtime_ns) != (file.size_bytes, file.mtime_ns)
     ]
+    done.described += describe_again(
+        archive.ledger, [earlier[path] for path in by_path if path in earlier], dict(_rows(arrivals)), rules.dates
+    )
     done.origins += by_path
     drops = {document.drop_key for document in earlier.values()}
     if new:
@@ -148,6 +157,13 @@ def _seal(
         done.sealed.append(sealed)
         drops.add(sealed)
     return drops
+
+
+def _rows(arrivals: Sequence[Arrival]) -> Iterator[tuple[str, KeyRow]]:
+    """Path of a file with the key table's row that names it."""
+    for file, row in arrivals:
+        if row is not None:
+            yield file.path, row
 
 
 def _forgotten(archive: Archive, files: Sequence[ArrivedFile]) -> set[str]:

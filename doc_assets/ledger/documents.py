@@ -8,8 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
 
+from doc_assets.dates import DocumentDate
 from doc_assets.ledger.database import Database
-from doc_assets.ledger.rows import COLUMNS, READABLE, ArchiveCounts, Document, ReadOutcome, in_parts, read_documents
+from doc_assets.ledger.rows import (
+    COLUMNS,
+    READABLE,
+    ArchiveCounts,
+    Description,
+    Document,
+    ReadOutcome,
+    in_parts,
+    read_documents,
+)
 from doc_assets.ledger.schema import DocumentRow, Drop, DropStage, IndexedDocument
 
 _PAGE_ROWS = 5000
@@ -92,6 +102,11 @@ class DocumentLedger:
                 found |= {document.document_id: document for document in read_documents(connection, query)}
         return found
 
+    def date_of(self, document_id: str) -> DocumentDate | None:
+        """The date of a current document; None if there is none of this id."""
+        document = self.current_with_ids([document_id]).get(document_id)
+        return document.date if document is not None else None
+
     def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
         """Current documents by the digest of their bytes."""
         found: dict[str, list[Document]] = {}
@@ -130,6 +145,35 @@ class DocumentLedger:
                 ],
             )
             _choose_current(connection, [outcome.row_id for outcome in outcomes])
+
+    def record_descriptions(self, descriptions: Sequence[Description]) -> None:
+        """Files what became known of arrivals after they arrived."""
+        self._update_rows(
+            [
+                {
+                    "row_id": known.row_id,
+                    "merchant_id": known.merchant_id,
+                    "fields": known.fields,
+                    "document_date": known.date.day,
+                    "date_source": known.date.source,
+                }
+                for known in descriptions
+            ]
+        )
+
+    def first_arrivals(self, document_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of these documents was first sealed into a drop; unknown ids are left out."""
+        found: dict[str, datetime] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(document_ids):
+                query = (
+                    select(DocumentRow.document_id, func.min(Drop.sealed_at))
+                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+                    .where(DocumentRow.document_id.in_(part))
+                    .group_by(DocumentRow.document_id)
+                )
+                found |= {name: sealed_at for name, sealed_at in connection.execute(query)}
+        return found
 
     def record_photos(self, counts: dict[int, int]) -> None:
         """Files how many photos were found, by row."""

@@ -89,8 +89,8 @@ class IntakeLedger:
     ) -> str:
         """Files these files as a new drop, all at once, and returns its key.
 
-        A document that arrived before and has no other date keeps the day of its first arrival: a second delivery of
-        a document does not make it younger than its copies.
+        A document that arrived before keeps the date that a key table gave it, and without any date the day of its
+        first arrival: a second delivery of a document does not make it younger than its copies.
 
         Args:
             files: in the order in which they count as having arrived.
@@ -146,21 +146,33 @@ class IntakeLedger:
 
 
 def _dates(connection: Connection, files: Sequence[ArrivedFile], today: DocumentDate) -> list[DocumentDate]:
-    """The date of each file: its own, or the day on which the document first arrived."""
-    dates = [file.date or today for file in files]
-    arriving = [file.document_id for file, date in zip(files, dates, strict=True) if date.source == "arrival"]
-    first: dict[str, DocumentDate] = {}
-    for part in in_parts(sorted(set(arriving))):
-        earlier = (
-            select(DocumentRow.document_id, func.min(DocumentRow.document_date))
-            .where(DocumentRow.document_id.in_(part), DocumentRow.date_source == "arrival")
-            .group_by(DocumentRow.document_id)
-        )
-        first |= {name: DocumentDate(day, "arrival") for name, day in connection.execute(earlier)}
-    return [
-        min(date, first.get(file.document_id, date), key=lambda known: known.day) if date.source == "arrival" else date
-        for file, date in zip(files, dates, strict=True)
-    ]
+    """The date of each file; see ``IntakeLedger.seal``."""
+    given = [(file.document_id, file.date or today) for file in files]
+    earlier = _earlier_dates(connection, sorted({name for name, date in given if date.source != "key_table"}))
+    return [_date(date, earlier.get(name)) for name, date in given]
+
+
+def _date(given: DocumentDate, earlier: DocumentDate | None) -> DocumentDate:
+    if given.source == "key_table" or earlier is None:
+        return given
+    if earlier.source == "key_table":
+        return earlier
+    return min(given, earlier, key=lambda date: date.day) if given.source == "arrival" else given
+
+
+def _earlier_dates(connection: Connection, document_ids: Sequence[str]) -> dict[str, DocumentDate]:
+    """Of documents that arrived before, the date that a key table gave last, else the day of the first arrival."""
+    columns = (DocumentRow.document_id, DocumentRow.document_date, DocumentRow.date_source)
+    found: dict[str, DocumentDate] = {}
+    for part in in_parts(document_ids):
+        query = select(*columns).where(DocumentRow.document_id.in_(part), DocumentRow.date_source != "name")
+        for name, day, source in connection.execute(query.order_by(DocumentRow.id)):
+            known = found.get(name)
+            if source == "key_table":
+                found[name] = DocumentDate(day, "key_table")
+            elif known is None or (known.source == "arrival" and day < known.day):
+                found[name] = DocumentDate(day, "arrival")
+    return found
 
 
 def _pending(drop_key: str, position: int, file: ArrivedFile, date: DocumentDate) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """A document that is searched for: its bytes' digest, its photos' vectors and keypoints, nothing on disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol, Self
@@ -98,6 +98,10 @@ class PictureSink(Protocol):
         """A photo."""
 
 
+def _no_archive(_document_id: str) -> None:
+    """No document is in the archive."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryReader:
     """Everything between a query file and its vectors, with the archive's own extractor and embedder.
@@ -107,6 +111,8 @@ class QueryReader:
             the same photo gives the same vector.
         texts: what was read of documents before; nothing is added to it.
         dates: where their dates stand.
+        archived: the date of the archive's document of an id; None if there is none. A document that is in the archive
+            is not as young as the search.
     """
 
     reader: DocumentReader
@@ -115,6 +121,7 @@ class QueryReader:
     describer: Describer
     texts: TextMemory | None = None
     dates: DateRule = field(default_factory=DateRule)
+    archived: Callable[[str], DocumentDate | None] = _no_archive
 
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
@@ -165,6 +172,9 @@ class QueryReader:
         photos: Sequence[QueryPhoto],
     ) -> QueryDocument:
         fields = file.row.fields if file.row else {}
+        date = self.dates.date_of(document_id(name), fields, datetime.now(UTC))
+        if date.source != "key_table":
+            date = self.archived(document_id(name)) or date
         return QueryDocument(
             document_id=document_id(name),
             file_name=display_name(name),
@@ -174,5 +184,5 @@ class QueryReader:
             sha256=sha256,
             photos=tuple(photos),
             fields=fields,
-            date=self.dates.date_of(document_id(name), fields, datetime.now(UTC)),
+            date=date,
         )

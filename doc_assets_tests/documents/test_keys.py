@@ -1,14 +1,17 @@
 import json
 import zipfile
+from datetime import date, datetime
 
 import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doc_assets.dates import DateRule, DocumentDate
 from doc_assets.documents.key_names import NameRule, normalised
 from doc_assets.documents.keys import KeyTable, TableLayout, keys_in
 from doc_assets.errors import SettingsError
+from doc_assets_tests.conftest import NOW
 
 ROWS = [
     ("파일명", "사업자등록번호", "가맹점상호명"),
@@ -216,3 +219,47 @@ def test_half_a_surrogate_pair_in_a_table_breaks_nothing(tmp_path):
 def test_a_short_key_is_not_looked_for_among_all_names_that_begin_with_it():
     assert [attempt.begins for attempt in NameRule().tries("N2")] == ["n2", "n2_"]
     assert [attempt.begins for attempt in NameRule(2, "9", "*_?.tif").tries("N23")] == ["n23", "n923", "n23", "n923"]
+
+
+def test_rows_of_one_key_agree_on_its_date_however_it_is_written(tmp_path):
+    path = tmp_path / "k.csv"
+    path.write_text(
+        "파일명,수신일자\na,2024-01-20\na,2024. 1. 20.\na,\na,20240301\na,2024-13-45\nb,미상\nb,2024-01-20\n",
+        encoding="utf-8",
+    )
+    table = KeyTable.read(path)
+
+    assert table.faults() == [(5, "a was received on 2024-01-20 by line 2, and on 2024-03-01 by this one")]
+    assert (table.n_rows, table.n_keys, table.n_repeated) == (7, 2, 4)
+
+
+def test_a_date_is_found_under_other_names_of_its_column(tmp_path):
+    for number, column in enumerate(("수신일자", "접수일", "수신일시", "접수 일자")):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(f"파일명,{column}\na,2024-01-20\n", encoding="utf-8")
+        (row,) = KeyTable.read(path).rows()
+        assert DateRule().date_of("a", row.fields, NOW) == DocumentDate(date(2024, 1, 20), "key_table")
+    path.write_text("파일명,Received\na,2024-01-20\n", encoding="utf-8")
+    (row,) = KeyTable.read(path, TableLayout(date_columns=("received",))).rows()
+    assert DateRule(columns=("received",)).date_of("a", row.fields, NOW).source == "key_table"
+
+
+def test_dates_of_a_workbook_are_days_whatever_their_cells_are(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["파일명", "수신일자"])
+    cells = [
+        date(2024, 1, 20),
+        datetime.fromisoformat("2024-01-20 15:30"),
+        "2024.01.20",
+        20240120,
+        45311,
+        "2024년 1월 20일",
+    ]
+    for number, cell in enumerate(cells):
+        book.active.append([f"k{number}", cell])
+    book.save(tmp_path / "k.xlsx")
+
+    rows = list(KeyTable.read(tmp_path / "k.xlsx").rows())
+
+    found = [DateRule().date_of(row.key, row.fields, NOW) for row in rows]
+    assert found == [DocumentDate(date(2024, 1, 20), "key_table")] * len(cells)

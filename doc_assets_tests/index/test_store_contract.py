@@ -3,6 +3,7 @@
 import os
 import uuid
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doc_assets.datatypes import Box, IndexedPhoto, PhotoKey, PhotoPayload, SparseVector, point_id
+from doc_assets.dates import DocumentDate
 from doc_assets.errors import IndexSchemaError
 from doc_assets.index.base import Exclusion, collection_name
 from doc_assets.index.embedded import EmbeddedStore
@@ -61,7 +63,8 @@ def points(n, *, photos_a_document=2, seed=0, merchant=None, dim=DIM):
     made = []
     for i, vector in enumerate(vectors):
         document, photo = f"문서-{i // photos_a_document}", i % photos_a_document
-        payload = PhotoPayload(document, f"{document}.tif", "ab", "drop", 0, photo, Box(1, 2, 3, 4), merchant)
+        known = DocumentDate(date(2024, 1, 1 + i % 28), "name") if i % 3 else None  # points of old have no date
+        payload = PhotoPayload(document, f"{document}.tif", "ab", "drop", 0, photo, Box(1, 2, 3, 4), merchant, known)
         made.append(IndexedPhoto(point_id(PhotoKey(document, 0, photo), "e"), vector, bag(i, i + 1, 900), payload))
     return made
 

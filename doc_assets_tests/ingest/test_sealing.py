@@ -1,9 +1,12 @@
+from datetime import timedelta
+
 import pytest
 from upath import UPath
 
+from doc_assets.dates import DateRule
 from doc_assets.documents.file_index import FileIndex
 from doc_assets.documents.key_names import NameRule
-from doc_assets.documents.keys import KeyRow, KeyTable
+from doc_assets.documents.keys import KeyRow, KeyTable, keys_in
 from doc_assets.documents.resolving import KeyState, Resolver
 from doc_assets.documents.sources import Fetched, FolderSource, KeyedFolders, KeyFailedError, KeyProblem, SourceFile
 from doc_assets.ingest.sealing import SealingRules, seal_source
@@ -154,3 +157,53 @@ def test_a_key_is_found_only_when_all_its_documents_were_had(archive):
     assert archive.ledger.intake.sealed_from("answers") == dict(
         zip(second.origins, [first.sealed[0], second.sealed[0]], strict=True)
     )
+
+
+def _dated(archive, drop):
+    return {
+        document.document_id: (document.merchant_id, str(document.document_date), document.date_source)
+        for document in archive.ledger.documents.of_chunk(drop, range(20))
+    }
+
+
+def _told(folder, table, archive, now=NOW, **rules):
+    source = FolderSource(UPath(folder), key_of=keys_in(table))
+    return seal_source(archive, source, now, SealingRules(**rules))
+
+
+def test_a_key_table_that_comes_later_tells_merchant_and_date_of_what_is_there(archive, tmp_path):
+    _put(tmp_path / "in", "a.tif", "b.tif", "N2024012000066THA00100001_8.tif")
+    table = tmp_path / "keys.csv"
+    table.write_text("파일명,사업자등록번호,수신일자\na,1,2024. 3. 1.\nb,,2024-13-45\n", encoding="utf-8")
+    later = NOW + timedelta(days=9)
+
+    (drop,) = _told(tmp_path / "in", None, archive).sealed
+    before = _dated(archive, drop)
+    told = _told(tmp_path / "in", table, archive, later)
+    after = _dated(archive, drop)
+    untold = _told(tmp_path / "in", None, archive, later)
+
+    named = (None, "2024-01-20", "name")
+    arrived = (None, "2026-11-21", "arrival")
+    assert before == {"a": arrived, "b": arrived, "N2024012000066THA00100001_8": named}
+    assert after == before | {"a": ("1", "2024-03-01", "key_table")} == _dated(archive, drop)
+    assert (told.sealed, told.drops, told.described) == ([], [drop], ["a.tif", "b.tif"])
+    assert told.date_faults == [
+        "line 3, b: its 수신일자 '2024-13-45' is no day of the calendar; wanted is a day such as 2024-01-20"
+    ]
+    assert (untold.described, untold.date_faults) == ([], [])
+
+
+def test_another_pattern_of_names_counts_for_what_is_there(archive, tmp_path):
+    _put(tmp_path / "in", "N2024012000066THA00100001_8.tif", "b20230115x.tif")
+    none, other = DateRule(name_patterns=("(?!)",)), DateRule(name_patterns=("b([0-9]{8})",))
+    later = NOW + timedelta(days=9)
+
+    (drop,) = _told(tmp_path / "in", None, archive).sealed
+    described = [_told(tmp_path / "in", None, archive, later, dates=rule).described for rule in (none, other)]
+
+    assert described == [["N2024012000066THA00100001_8.tif", "b20230115x.tif"], ["b20230115x.tif"]]
+    assert _dated(archive, drop) == {
+        "N2024012000066THA00100001_8": (None, "2026-11-21", "arrival"),
+        "b20230115x": (None, "2023-01-15", "name"),
+    }

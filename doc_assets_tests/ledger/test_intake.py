@@ -71,3 +71,21 @@ def test_a_document_keeps_its_date_and_without_one_the_day_of_its_first_arrival(
         "a": named,
         "c": arrived(0),
     }
+
+
+def test_what_a_key_table_said_of_a_date_stays_until_a_key_table_says_another(ledger):
+    def seal(sealed_date):
+        key = ledger.intake.seal([replace(_file("a"), date=sealed_date)], source="x", now=NOW, chunk_documents=9)
+        return ledger.documents.of_chunk(key, range(9))[0].date
+
+    first, second = (DocumentDate(date(2024, month, 1), "key_table") for month in (3, 2))
+    named = DocumentDate(date(2024, 1, 20), "name")
+
+    assert [seal(each) for each in (named, first, named, None, second, None)] == [
+        named,
+        first,
+        first,
+        first,
+        second,
+        second,
+    ]

@@ -57,6 +57,9 @@ def seal_key_table(
     context.add_output_metadata(
         {"documents": len(done.origins), "drops": ", ".join(done.sealed) or "none new", "problems": len(done.problems)}
     )
+    if done.date_faults:
+        named = "; ".join(done.date_faults[:_MAX_NAMED])
+        context.log.warning(f"{len(done.date_faults)} dates of {done.source} cannot be used: {named}.")
     if done.problems:
         raise dg.Failure(description=_problems(done), allow_retries=False)
 

@@ -43,6 +43,9 @@ def sensors() -> dg.Definitions:
         requests = _new_drops(context, sealed)
         if report.unreadable:
             context.log.warning(_unreadable(report))
+        if report.date_faults:
+            named = "; ".join(report.date_faults[:_MAX_NAMED])
+            context.log.warning(f"{len(report.date_faults)} dates of the key table cannot be used: {named}.")
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
             dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],

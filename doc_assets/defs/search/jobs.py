@@ -1,5 +1,6 @@
 """Search on demand: an op job, because a question is not an asset."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +24,13 @@ from doc_assets.documents.opening import SourceRequest
 from doc_assets.evidence.query_pictures import QueryPictures
 from doc_assets.evidence.report import PictureSources, write_reports
 from doc_assets.evidence.result_files import write_results
+from doc_assets.ingest.identity import date_faults
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ingest.pictures import ArchivePictures
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
+
+_MAX_NAMED = 20
 
 
 class SearchConfig(dg.Config):
@@ -109,6 +113,10 @@ def match_query_documents(
         reader.open() as decoder,
     ):
         files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
+        if faults := date_faults((file.row for file in files), sources.dates(), datetime.now(UTC)):
+            context.log.warning(
+                f"{len(faults)} dates of the key table cannot be used: {'; '.join(faults[:_MAX_NAMED])}."
+            )
         queries = QueryReader(
             decoder,
             photo_cutter.load(),
@@ -116,6 +124,7 @@ def match_query_documents(
             describer.load(),
             opened.ledger.page_texts,
             sources.dates(),
+            opened.ledger.documents.date_of,
         )
         results = search_documents(
             opened.ledger,
