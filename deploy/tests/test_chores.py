@@ -18,10 +18,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
-        who, wanted = self.headers.get("Cookie", ""), self.headers.get("X-Original-URL", "")
+        who = self.headers.get("Cookie", "")
         if self.path == "/oauth2/auth":
-            viewers = wanted.split("/", 3)[3].startswith(("view", "reports"))
-            code = 202 if who == "user=operator" or (who == "user=viewer" and viewers) else 403 if who else 401
+            code = 202 if who else 401
         else:
             code = 200
         self.send_response(code)
@@ -40,12 +39,12 @@ def forward(stack: Stack):
     login = ["docker", "run", "--detach", "--name", f"{stack.name}-auth", "--network", f"{stack.name}_web"]
     login += ["--network-alias", "auth", "--user", "65534", "python:3.11-slim-bookworm"]
     stack.run(*login, "python3", "-c", LOGIN_SERVICE)
-    stack.environment["PROXY_AUTH"] = "forward"
+    stack.environment |= {"PROXY_AUTH": "forward", "PROXY_OPERATORS": "operator"}
     try:
         stack.compose("up", "--detach", "--wait", "--no-deps", "proxy")
         yield stack
     finally:
-        del stack.environment["PROXY_AUTH"]
+        del stack.environment["PROXY_AUTH"], stack.environment["PROXY_OPERATORS"]
         stack.run("docker", "rm", "--force", f"{stack.name}-auth")
         stack.compose("up", "--detach", "--wait", "--no-deps", "proxy")
 
