@@ -35,13 +35,13 @@ VOLUMES = {
     "home": "/var/lib/doc-assets",
     "results": "/var/lib/doc-assets/results",
     "logs": "/var/log/doc-assets",
-    "config": "/etc/doc-assets:ro",
+    "config-runs": "/etc/doc-assets:ro",
     "inbox": "/inbox:ro",
     "queries": "/queries:ro",
     "archive": "/archive:ro",
     "source": "/app/doc_assets:ro",
 }
-"""Where runs mount which volume; databases, keys of migrations and backups are nothing of theirs."""
+"""Where runs mount which volume; databases, backups and other keys than their own are nothing of theirs."""
 
 Check = Callable[[object], None]
 

@@ -3,8 +3,11 @@
 It reads the secret files of the compose file and its own environment, and writes into the volume on /etc/doc-assets:
 ``settings.env`` (every DOC_ASSETS_ variable), ``pgpass`` (passwords of the run-time roles), ``secrets/``, and
 ``aws_config`` and ``aws_credentials`` for object storage. The password of the role that may change tables goes into a
-volume of its own, which only ``migrate`` sees. Run containers mount the same volume, so no secret passes through an
-environment, where ``docker inspect`` would show it.
+volume of its own, which only ``migrate`` sees. No secret passes through an environment, where ``docker inspect`` would
+show it.
+
+Containers of runs decode what strangers send. They, the daemon and the web servers get a volume of their own, which
+holds the same for less: what a run needs with these settings, and no key beside.
 """
 
 import os
@@ -17,10 +20,16 @@ from doc_assets.settings import MACHINE_DIR, PREFIX, load_settings
 
 GIVEN = Path("/run/secrets")
 MIGRATE_DIR = Path("/etc/doc-assets-migrate")
+RUNS_DIR = Path("/etc/doc-assets-runs")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
 OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key", "alert_webhook_token")
 """Secrets that are settings too."""
+OF_RUNS = {"qdrant_api_key": "qdrant_url", "document_api_key": "document_api_url"}
+"""Of them, those that runs need, and the setting without which they need it no more than the others."""
+NOT_OF_RUNS = tuple(f"{PREFIX}{name}" for name in ("ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_ALLOWED"))
+"""Settings that runs do not need: the address of a webhook often is its secret."""
+LEDGER_ROLES = [("doc_assets", "ledger"), ("doc_assets", "ledger_reader")]
 S3_SECRET = "s3_secret_key"
 MAY_BE_EMPTY = (*OF_SETTINGS, S3_SECRET)
 
@@ -32,32 +41,46 @@ def main() -> int:
         roles = ("dagster", "ledger", "ledger_reader", "ledger_migrator")
         database = {f"{role}_password": _secret(f"{role}_password") for role in roles}
         of_settings = {name: _secret(name) for name in OF_SETTINGS}
-        (MACHINE_DIR / "secrets").mkdir(exist_ok=True, mode=0o700)
-        _write(MACHINE_DIR / "settings.env", _settings())
-        _write(
-            MACHINE_DIR / "pgpass",
-            _pgpass("dagster", "dagster", database["dagster_password"])
-            + _pgpass("doc_assets", "ledger", database["ledger_password"])
-            + _pgpass("doc_assets", "ledger_reader", database["ledger_reader_password"]),
-        )
-        _write(
-            MIGRATE_DIR / "pgpass",
-            _pgpass("dagster", "dagster", database["dagster_password"])
-            + _pgpass("doc_assets", "ledger_migrator", database["ledger_migrator_password"]),
-        )
-        config, credentials = _object_storage(_secret(S3_SECRET))
-        _write(MACHINE_DIR / "aws_config", config)
-        _write(MACHINE_DIR / "aws_credentials", credentials)
-        for name, value in of_settings.items():
-            path = MACHINE_DIR / "secrets" / f"{PREFIX}{name}".lower()
-            path.unlink(missing_ok=True)
-            if value:
-                _write(path, value)
+        settings = _settings()
+        passwords = {role: database[f"{role}_password"] for role in roles}
+        object_storage = _object_storage(_secret(S3_SECRET))
+        _lay_out(MACHINE_DIR, settings, [("dagster", "dagster"), *LEDGER_ROLES], passwords, of_settings, object_storage)
+        needed = {name: of_settings[name] if settings.get(_variable(of)) else "" for name, of in OF_RUNS.items()}
+        told = {name: value for name, value in settings.items() if name not in NOT_OF_RUNS}
+        _lay_out(RUNS_DIR, told, [("dagster", "dagster"), LEDGER_ROLES[0]], passwords, needed, object_storage)
+        migrating = [("dagster", "dagster"), ("doc_assets", "ledger_migrator")]
+        _write(MIGRATE_DIR / "pgpass", _pgpass(migrating, passwords))
         load_settings()
     except SettingsError as error:
         sys.stderr.write(f"configure: {error}\n")
         return 2
     return 0
+
+
+def _variable(setting: str) -> str:
+    return f"{PREFIX}{setting.upper()}"
+
+
+def _lay_out(
+    folder: Path,
+    settings: dict[str, str],
+    roles: list[tuple[str, str]],
+    passwords: dict[str, str],
+    secrets: dict[str, str],
+    object_storage: tuple[str, str],
+) -> None:
+    """Writes a folder that is mounted on MACHINE_DIR; a secret that was there before and is not given is removed."""
+    (folder / "secrets").mkdir(exist_ok=True, mode=0o700)
+    _write(folder / "settings.env", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
+    _write(folder / "pgpass", _pgpass(roles, passwords))
+    for name, content in zip(("aws_config", "aws_credentials"), object_storage, strict=True):
+        _write(folder / name, content)
+    kept = {_variable(name).lower(): value for name, value in secrets.items() if value}
+    for path in (folder / "secrets").iterdir():
+        if path.name not in kept:
+            path.unlink()
+    for name, value in kept.items():
+        _write(folder / "secrets" / name, value)
 
 
 def _refuse_secrets_in_settings() -> None:
@@ -85,14 +108,14 @@ def _secret(name: str) -> str:
     return value
 
 
-def _settings() -> str:
-    lines = []
+def _settings() -> dict[str, str]:
+    found = {}
     for name, value in sorted(os.environ.items()):
         if name.startswith(PREFIX) and value:
             if "'" in value or "\n" in value:
                 raise SettingsError(f"{name} holds a quotation mark ' or a line break, which settings.env cannot hold.")
-            lines.append(f"{name}='{value}'\n")
-    return "".join(lines)
+            found[name] = value
+    return found
 
 
 def _object_storage(secret: str) -> tuple[str, str]:
@@ -118,10 +141,11 @@ def _profile(values: dict[str, str]) -> str:
     return "".join(["[default]\n", *(f"{name} = {value}\n" for name, value in values.items() if value)])
 
 
-def _pgpass(database: str, user: str, password: str) -> str:
+def _pgpass(roles: list[tuple[str, str]], passwords: dict[str, str]) -> str:
+    """A line for each database and role."""
     host, port = os.environ["STACK_POSTGRES_HOST"], os.environ["STACK_POSTGRES_PORT"]
-    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{host}:{port}:{database}:{user}:{escaped}\n"
+    escaped = {role: password.replace("\\", "\\\\").replace(":", "\\:") for role, password in passwords.items()}
+    return "".join(f"{host}:{port}:{database}:{role}:{escaped[role]}\n" for database, role in roles)
 
 
 def _write(path: Path, content: str) -> None:

@@ -97,7 +97,8 @@ def test_run_containers_see_the_volumes_and_the_network_of_the_code_server(confi
     }
     context = json.loads(service["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"]
 
-    assert set(run_kwargs["volumes"]) == of_service
+    keys = {f"{names['config']}:/etc/doc-assets:ro"}
+    assert set(run_kwargs["volumes"]) == of_service - keys | {f"{names['config-runs']}:/etc/doc-assets:ro"}
     assert context["networks"] == [config["networks"][name]["name"] for name in service["networks"]]
 
 

@@ -107,7 +107,7 @@ HOST = [
 FREE = {"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Cmd", "NetworkDisabled"}
 FREE |= {"Volumes", "Labels", "Env", "Memory", "NanoCpus", "CpuShares", "PidsLimit", "ShmSize", "Ulimits", "Tmpfs"}
 FREE |= {"MemorySwap", "LogConfig"}
-VOLUMES = ("config:", "home:", "results:", "logs:", "inbox:", "queries:", "archive:")
+VOLUMES = ("config-runs:", "home:", "results:", "logs:", "inbox:", "queries:", "archive:")
 
 
 def folded(name):

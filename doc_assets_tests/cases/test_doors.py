@@ -311,6 +311,8 @@ BINDS = [
     "doc-assets_inbox:/inbox:rw",
     "doc-assets_archive:/archive:ro,rw",
     "doc-assets_config:/etc/doc-assets",
+    "doc-assets_config:/etc/doc-assets:ro",
+    "doc-assets_config-runs:/etc/doc-assets",
     "doc-assets_config-migrate:/etc/doc-assets:ro",
     "doc-assets_backups:/backups:ro",
     "doc-assets_pgdata:/var/lib/doc-assets",
