@@ -42,7 +42,7 @@ _TIME = re.compile(
     rf"[.]?(?: ?(?:\({_WEEKDAY}\)|{_WEEKDAY}),?)?"
     r"(?:(?: ?t ?| |-|_)?(?P<half>오전|오후|am|pm)? ?(?P<hour>\d{1,2})"
     r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?|시(?: ?\d{1,2}분(?: ?\d{1,2}초)?)?)"
-    r" ?(?P<half_behind>am|pm)? ?(?P<offset>z|utc|gmt|kst|(?:utc|gmt)?[+-]\d{2}:?\d{2})?)?",
+    r" ?(?P<half_behind>am|pm)? ?(?P<offset>z|utc|gmt|kst|(?:utc|gmt)?[+-]\d{1,2}(?::?\d{2})?)?)?",
     re.ASCII,
 )
 _FORMS = tuple(
@@ -60,6 +60,9 @@ _FORMS = tuple(
         rf"(?:{_WEEKDAY},? )?{_MONTH}[. ]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})(?!\d)",
     )
 )
+_AS_TEXT = re.compile(
+    r"""^=?["'`]+(?=\d{4,5})|["'`]+$""", re.ASCII
+)  # marks that make a spreadsheet take a cell as text
 _SERIAL = re.compile(r"(\d{5})(?:[.]\d+)?", re.ASCII)
 
 
@@ -206,7 +209,8 @@ def _clean(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     signs = ("-" if sign == _MINUS or unicodedata.category(sign) == "Pd" else sign for sign in folded)
     shown = "".join(sign for sign in signs if unicodedata.category(sign) != "Cf")
-    return " ".join(re.sub("[·∙・]", ".", shown).split()).strip('"`')
+    plain = " ".join(re.sub("[·∙・]", ".", shown).split())
+    return _AS_TEXT.sub("", plain)
 
 
 def _day(parts: dict[str, str | None]) -> date:
@@ -253,10 +257,10 @@ def _in_zone(day: date, time: re.Match[str], zone: tzinfo) -> date:
 def _offset(text: str) -> tzinfo:
     if text == "kst":
         return _KOREA
-    digits = re.search(r"([+-])(\d{2}):?(\d{2})", text)
+    digits = re.search(r"([+-])(\d{1,2}):?(\d{2})?", text)
     if digits is None:
         return UTC
-    ahead = timedelta(hours=int(digits[2]), minutes=int(digits[3]))
+    ahead = timedelta(hours=int(digits[2]), minutes=int(digits[3] or 0))
     if ahead >= _WHOLE_DAY:
         raise ValueError("has no offset from UTC behind its date")
     return timezone(ahead if digits[1] == "+" else -ahead)

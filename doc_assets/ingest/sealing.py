@@ -9,7 +9,7 @@ from itertools import islice
 
 from doc_assets.dates import DateRule
 from doc_assets.documents.folder import FileStat
-from doc_assets.documents.keys import KeyRow
+from doc_assets.documents.keys import KeyOf, KeyRow
 from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
 from doc_assets.documents.origin import fetched_digest, fetched_origin
 from doc_assets.documents.resolving import KeyState
@@ -120,6 +120,8 @@ def seal_request(
 
     with open_sources(sources, asked, known) as opened:
         done = seal_source(archive, opened.source, now, rules)
+        if found:
+            _tell_known(archive, opened.key_of, done, now, rules)
     if found:
         # Their documents are part of what is asked for, and a killed call may have left their drops half done.
         earlier = archive.ledger.intake.sealed_from(done.source)
@@ -127,6 +129,15 @@ def seal_request(
         concerned = {*done.drops, *earlier.values()}
         done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
     return done
+
+
+def _tell_known(archive: Archive, key_of: KeyOf, done: SourceIntake, now: datetime, rules: SealingRules) -> None:
+    """Files what the key table says by now of documents that an API gave before and is not asked for again."""
+    paths = sorted(set(archive.ledger.intake.sealed_from(done.source)) - set(done.origins))
+    documents = archive.ledger.documents.arrivals_at(paths)
+    rows = {path: row for path, document in documents.items() if (row := key_of(document.document_id)) is not None}
+    done.described += describe_again(archive.ledger, list(documents.values()), rows, rules.dates)
+    done.date_faults += date_faults(rows.values(), rules.dates, now)
 
 
 def _seal(

@@ -14,10 +14,13 @@ import pytest
 from doc_assets.documents.api_source import FailedRequestLog
 from doc_assets.documents.image_api import ApiOptions, ImageApiClient
 from doc_assets.documents.keys import KeyRow
+from doc_assets.documents.opening import SourceRequest, SourceRules
 from doc_assets.documents.resolving import KeyState
 from doc_assets.documents.sources import KeyFailedError, KeyProblem
 from doc_assets.errors import SettingsError, UnreadableDocumentError
+from doc_assets.ingest.sealing import SealingRules, seal_request
 from doc_assets.log_files import CLOSED_PATTERN
+from doc_assets_tests.conftest import NOW
 
 TIF = b"II*\0a document"
 GOOD = {"server_filename": "dir\\N1_7.tif", "image_b64": base64.b64encode(TIF).decode()}
@@ -270,3 +273,27 @@ def test_the_log_of_failed_requests_is_closed_at_its_size_and_maintenance_finds_
     assert len(closed) > 3
     assert max(path.stat().st_size for path in files) < 1300
     assert sorted(int(line["requested_name"][1:]) for line in lines) == list(range(40))
+
+
+def test_a_key_table_that_comes_later_tells_the_dates_of_what_was_given_before(api, archive, tmp_path):
+    table = tmp_path / "keys.csv"
+
+    def ingest(url, *rows):
+        table.write_text("\n".join(("파일명,사업자등록번호,수신일자", *rows)), encoding="utf-8")
+        asked = SourceRequest(key_table=table, api_url=url)
+        rules = SourceRules(tmp_path / "index.sqlite", tmp_path / "failed.log")
+        done = seal_request(archive, rules, asked, NOW, SealingRules())
+        (document,) = archive.ledger.documents.arrivals_at(done.origins).values()
+        return done, document.merchant_id, (str(document.document_date), document.date_source)
+
+    with api({"N1": _json(GOOD)}) as (client, requests, _):
+        url = client.request_of("N1").partition("?")[0]
+        first = ingest(url, "N1,,")
+        second = ingest(url, "N1,1208147521,2024. 3. 1.")
+        third = ingest(url, "N1,1208147521,2024-13-45")
+
+    assert requests["N1"] == 1
+    assert first[1:] == (None, ("2026-11-21", "arrival"))
+    assert second[1:] == third[1:] == ("1208147521", ("2024-03-01", "key_table"))
+    assert [done.described for done, _, _ in (first, second)] == [[], ["N1_7.tif"]]
+    assert [len(done.date_faults) for done, _, _ in (first, second, third)] == [0, 0, 1]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from doc_assets.documents.folder import FileStat, FolderListing
+from doc_assets.documents.keys import KeyRow
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.ingest.intake import IntakeRules, decide, look
 from doc_assets.ledger.intake import InboxEntry
@@ -132,3 +133,21 @@ def test_a_large_backlog_is_sealed_a_few_drops_a_look(ledger, tmp_path):
 
     assert sealed == [0, 4, 4, 1, 0]
     assert len(ledger.intake.drop_keys()) == 9
+
+
+def test_dropped_files_are_dated_by_key_table_name_and_arrival(ledger, tmp_path):
+    rows = {"a": KeyRow(2, "a", "1", {"수신일자": "2024. 3. 1."}), "b": KeyRow(3, "b", "1", {"수신일자": "미상"})}
+    _put(tmp_path / "in", "a.tif", "b.tif", "N2024012000066THA00100001_8.tif")
+    late = NOW.replace(hour=16)  # the next day in Korea
+
+    look(ledger, tmp_path / "in", RULES, late, rows.get)
+    report = look(ledger, tmp_path / "in", RULES, late + timedelta(seconds=11), rows.get)
+
+    (drop,) = report.sealed
+    dated = {d.document_id: (str(d.document_date), d.date_source) for d in ledger.documents.of_chunk(drop, range(9))}
+    assert dated == {
+        "a": ("2024-03-01", "key_table"),
+        "b": ("2026-11-22", "arrival"),
+        "N2024012000066THA00100001_8": ("2024-01-20", "name"),
+    }
+    assert report.date_faults == ("b.tif: its 수신일자 '미상' is no date; wanted is a day such as 2024-01-20",)
