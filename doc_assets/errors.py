@@ -9,13 +9,17 @@ DocAssetsError
 │   ├── SettingsError
 │   ├── MissingModelError
 │   ├── BackupError
+│   ├── InterruptedRestoreError
 │   ├── IndexSchemaError
 │   ├── ReindexError
 │   └── LedgerSchemaError
+├── DamagedError             what is kept was changed by nobody: a backup must bring it back
 └── ServiceError             something outside is away or busy; the same call may work later
     ├── FolderUnreachableError
     ├── StoreUnavailableError
-    └── StoreBusyError
+    ├── StoreBusyError
+    ├── HomeBusyError
+    └── NoRoomError
 
 A message names the thing, the value found, the value wanted and the next step.
 """
@@ -66,6 +70,10 @@ class BackupError(SetupError):
     """Something that a backup needs is missing, or a backup is damaged or does not fit the home."""
 
 
+class InterruptedRestoreError(SetupError):
+    """A restore was killed and left the home half made; nothing else may use it."""
+
+
 class IndexSchemaError(SetupError):
     """A collection does not fit the embedder that is asked to use it."""
 
@@ -76,6 +84,10 @@ class ReindexError(SetupError):
 
 class LedgerSchemaError(SetupError):
     """The ledger's tables are newer than this program."""
+
+
+class DamagedError(DocAssetsError):
+    """A database or file of the home is no longer what was written."""
 
 
 class ServiceError(DocAssetsError):
@@ -92,3 +104,11 @@ class StoreUnavailableError(ServiceError):
 
 class StoreBusyError(ServiceError):
     """Another process holds the embedded vector store."""
+
+
+class HomeBusyError(ServiceError):
+    """Another daemon works on this home."""
+
+
+class NoRoomError(ServiceError):
+    """A disk is full, or has no room for another file."""

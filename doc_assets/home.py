@@ -1,15 +1,23 @@
-"""Prepares a home: its folders, and the environment that Dagster's processes read."""
+"""Prepares a home: its folders, and the environment that Dagster's processes read; and who may use it now."""
 
+import json
 import os
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from doc_assets.errors import SetupError
+from doc_assets.errors import HomeBusyError, InterruptedRestoreError, SetupError
 from doc_assets.settings import PREFIX, Settings
+from doc_assets.storage import RESTORE_JOURNAL, claim
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 WORKSPACE_FILE = PROJECT_DIR / "workspace.yaml"
 INSTANCE_FILE = "dagster.yaml"
+_EXCLUSIVE_CLAIM, _DAEMON_CLAIM = ".exclusive.lock", ".daemon.lock"
+_restored_here: set[Path] = set()
+"""Homes that this process restores at the moment; it alone may use them half made."""
 
 
 def prepare_home(settings: Settings) -> None:
@@ -53,3 +61,71 @@ def _link_instance_file(target: Path) -> None:
         )
     with suppress(FileExistsError):  # another command was quicker
         target.symlink_to(source)
+
+
+def require_whole(home: Path) -> None:
+    """Refuses a home in which a restore is in progress or was killed.
+
+    Raises:
+        InterruptedRestoreError: if one is or was.
+    """
+    journal = home / RESTORE_JOURNAL
+    if home in _restored_here or not journal.exists():
+        return
+    try:
+        backup = json.loads(journal.read_text(encoding="utf-8")).get("backup", "")
+    except (OSError, ValueError):
+        backup = ""
+    raise InterruptedRestoreError(
+        f"The home {home} is half made: a restore{f' of {backup}' if backup else ''} is in progress or was killed. "
+        f"If it was killed, `doc-assets restore {backup or 'BACKUP'}` does it again from its beginning, and "
+        "`doc-assets restore --undo` brings back what the home held before. Until then nothing else may use it."
+    )
+
+
+@contextmanager
+def restoring(home: Path) -> Iterator[None]:
+    """Lets this process use a half-made home while it restores it; one process at a time.
+
+    Raises:
+        HomeBusyError: if another process is restoring it.
+    """
+    place = home / _EXCLUSIVE_CLAIM
+    handle = claim(place, _this_process("doc-assets restore"))
+    if handle is None:
+        raise HomeBusyError(f"The home {home} is being restored by {_holder(place)}. Wait until that is done.")
+    _restored_here.add(home)
+    try:
+        yield
+    finally:
+        _restored_here.discard(home)
+        os.close(handle)
+
+
+def claim_daemon(settings: Settings, command: str) -> None:
+    """Makes this process, and the program that it becomes, the one daemon of its home.
+
+    Two would seal the same files twice and start every run twice.
+
+    Raises:
+        HomeBusyError: if another daemon works on the home; says which.
+    """
+    place = settings.dagster_home / _DAEMON_CLAIM
+    handle = claim(place, _this_process(command))
+    if handle is None:
+        raise HomeBusyError(
+            f"The daemon of the home {settings.home} is running already: {_holder(place)}. Use that one or stop it; a "
+            "second one would ingest every drop twice. Another home has a daemon of its own (DOC_ASSETS_HOME)."
+        )
+    os.set_inheritable(handle, True)  # the program that this process becomes keeps it until it ends
+
+
+def _this_process(command: str) -> str:
+    now = datetime.now(UTC)
+    return f"process {os.getpid()} on {socket.gethostname()} ({command}, since {now:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def _holder(place: Path) -> str:
+    with suppress(OSError):
+        return place.read_text(encoding="utf-8", errors="replace").strip() or "another process"
+    return "another process"

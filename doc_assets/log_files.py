@@ -1,6 +1,7 @@
 """Log files that several processes write and that are closed by size and by day."""
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from logging import LogRecord
@@ -34,6 +35,7 @@ class SharedFileHandler(WatchedFileHandler):
 
     def __init__(self, path: Path, max_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
         self._max_bytes, self._clock = max_bytes, clock
+        self._has_failed = False
         super().__init__(path, encoding="utf-8", delay=True, errors="backslashreplace")
 
     @override
@@ -43,7 +45,20 @@ class SharedFileHandler(WatchedFileHandler):
                 self._close_file()
         except OSError:
             self.handleError(record)
-        super().emit(record)
+        try:
+            super().emit(record)
+        except OSError:  # the file cannot be opened
+            self.handleError(record)
+
+    @override
+    def handleError(self, record: LogRecord) -> None:
+        """Says once that lines are lost; a full disk must not end the work, nor fill the terminal."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._has_failed:
+            self._has_failed = True
+            sys.stderr.write(f"doc-assets: the log {self.baseFilename} cannot be written: {error.strerror or error}.\n")
 
     def _is_full(self) -> bool:
         try:

@@ -4,11 +4,12 @@ Local folders get a temporary name, fsync and rename. Object stores show an obje
 complete; what goes there is spooled first, so that an error half way uploads nothing.
 """
 
+import errno
 import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
@@ -18,8 +19,72 @@ from upath import UPath
 _SPOOL_BYTES = 64 << 20
 """Kept in memory up to this size, in a temporary file beyond."""
 
+_EXHAUSTED_BYTES, _EXHAUSTED_FILES = 1 << 20, 10
+
+RESTORE_JOURNAL = ".restore.json"
+"""In a home from before a restore's first change until its end: while it lies there the home is half made."""
+
 LEFTOVER_PATTERN = ".*.tmp"
 """Names of files that a killed writer may leave behind."""
+
+
+_NO_ROOM_NUMBERS = {errno.ENOSPC, errno.EDQUOT}
+_NO_ROOM_WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded", "disk full")
+_MAYBE_NO_ROOM_WORDS = ("unable to open database file", "disk i/o error", "cannot allocate", "failed to create")
+"""What engines say when they could not write, whatever the cause."""
+
+
+def no_room(error: BaseException, places: Iterable[Path] = ()) -> str | None:
+    """A sentence if a disk that is full, or has no room for another file, caused an error; else None.
+
+    Args:
+        error: that was raised, with what it was raised from.
+        places: folders whose disks are looked at.
+    """
+    chain = list(_chain(error))
+    full = [at for at in (_room(place) for place in places) if at is not None]
+    certain = any(
+        (isinstance(one, OSError) and one.errno in _NO_ROOM_NUMBERS)
+        or any(words in str(one).lower() for words in _NO_ROOM_WORDS)
+        for one in chain
+    )
+    exhausted = [says for says, is_exhausted in full if is_exhausted]
+    maybe = any(words in str(one).lower() for one in chain for words in _MAYBE_NO_ROOM_WORDS)
+    if not certain and not (maybe and exhausted):
+        return None
+    shown = "; ".join(dict.fromkeys(exhausted or [says for says, _ in full]))
+    return (
+        f"There is no room left on a disk{f' ({shown})' if shown else ''}: {_first_line(chain[-1])}. Make "
+        "room (old backups, results and logs first), then run the same command again; it goes on where it stopped."
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it came from, the first cause last."""
+    seen: set[int] = set()
+    now: BaseException | None = error
+    while now is not None and id(now) not in seen:
+        seen.add(id(now))
+        yield now
+        now = now.__cause__ or now.__context__
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def _room(place: Path) -> tuple[str, bool] | None:
+    """What is free on the disk below a folder, in words, and whether that is next to nothing."""
+    try:
+        existing = next(path for path in (place, *place.parents) if path.exists())
+        found = os.statvfs(existing)
+    except (OSError, StopIteration):
+        return None
+    free = found.f_bavail * found.f_frsize
+    says = f"{free >> 10:,} KiB free below {existing}"
+    if found.f_files:
+        says += f", room for {found.f_favail:,} files"
+    return says, free < _EXHAUSTED_BYTES or (found.f_files > 0 and found.f_favail < _EXHAUSTED_FILES)
 
 
 def is_local(path: UPath) -> bool:
@@ -82,6 +147,27 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def claim(path: Path, holder: str) -> int | None:
+    """Claims ``path`` for this process and those that inherit the handle; None if another process holds it.
+
+    ``holder`` is written into the file, so that whoever comes second can say who was first. The system gives the claim
+    back when the last process that has the handle ends, so that a stale file is in nobody's way.
+
+    Returns:
+        The handle; closing it gives the claim back.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, holder.encode(), 0)
+    return handle
 
 
 def _is_same_file(path: Path, handle: int) -> bool:

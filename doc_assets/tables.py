@@ -6,10 +6,11 @@ needs no work; that is how a killed run resumes and a changed setting shows.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +18,18 @@ from upath import UPath
 
 from doc_assets.storage import atomic_writer
 
-_MADE_WITH, _DOCUMENTS = b"doc_assets.made_with", b"doc_assets.documents"
+_MADE_WITH, _DOCUMENTS, _SEALED = b"doc_assets.made_with", b"doc_assets.documents", b"doc_assets.sealed"
+_SEAL = b"DocSHA2\n"
+"""Begins the seal of a table: the SHA-256 of all its other bytes, between its pages and its footer, where readers of
+Parquet do not look. One file that is complete or not there needs no second one that could belong to another state."""
+
+_SEAL_BYTES = len(_SEAL) + hashlib.sha256().digest_size
+_TAIL_BYTES = 8  # length of the footer, and "PAR1"
+_MAGIC = b"PAR1"
+_PIECE_BYTES = 1 << 20
+_NEAR_END_BYTES = 1 << 16
+DAMAGED = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError)
+"""What reading a damaged table may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +74,67 @@ class TableWriter:
 @contextmanager
 def table_writer(path: UPath, schema: pa.Schema, stamp: Stamp, group_rows: int = 16) -> Iterator[TableWriter]:
     """A table that appears at ``path`` with its stamp, complete, or not at all if the block raises."""
-    marks = {_MADE_WITH: stamp.made_with.encode(), _DOCUMENTS: stamp.documents.encode()}
+    marks = {_MADE_WITH: stamp.made_with.encode(), _DOCUMENTS: stamp.documents.encode(), _SEALED: b"sha256"}
     stamped = schema.with_metadata({**(schema.metadata or {}), **marks})
-    with atomic_writer(path) as target, pq.ParquetWriter(target, stamped, compression="zstd") as writer:
-        rows = TableWriter(writer, stamped, group_rows)
-        yield rows
-        rows.flush()
+    with atomic_writer(path) as target:
+        with pq.ParquetWriter(target, stamped, compression="zstd") as writer:
+            rows = TableWriter(writer, stamped, group_rows)
+            yield rows
+            rows.flush()
+        _seal(target)
+
+
+def _seal(file: IO[bytes]) -> None:
+    """Puts the digest of a written table into it."""
+    size = file.seek(0, os.SEEK_END)
+    at = _footer_at(file, size)
+    if at is None:
+        raise OSError(f"A table of {size} bytes was written that has no footer.")
+    digest = _digest(file, 0, size)
+    file.seek(at)
+    footer = file.read()
+    file.seek(at)
+    file.write(_SEAL + digest.digest() + footer)
+
+
+def is_intact(path: UPath) -> bool | None:
+    """Whether every byte of a table is as it was written; None if it was written before tables had seals."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        near_end = max(0, size - _NEAR_END_BYTES)
+        file.seek(near_end)
+        end = file.read()
+        is_sealed = _SEAL in end or _SEALED in end  # either says so, should the other be what was damaged
+        at = _footer_at(file, size)
+        if at is None or at < _SEAL_BYTES:
+            return False if is_sealed or at is None else None
+        file.seek(at - _SEAL_BYTES)
+        seal = file.read(_SEAL_BYTES)
+        if not is_sealed and not seal.startswith(_SEAL):
+            return None
+        digest = _digest(file, 0, at - _SEAL_BYTES)
+        file.seek(at)
+        digest.update(file.read())
+        return seal == _SEAL + digest.digest()
+
+
+def _footer_at(file: IO[bytes], size: int) -> int | None:
+    """Where a table's footer begins; None if it has none."""
+    if size < _TAIL_BYTES + len(_MAGIC):
+        return None
+    file.seek(size - _TAIL_BYTES)
+    tail = file.read(_TAIL_BYTES)
+    at = size - _TAIL_BYTES - int.from_bytes(tail[:4], "little")
+    return at if tail.endswith(_MAGIC) and at >= len(_MAGIC) else None
+
+
+def _digest(file: IO[bytes], start: int, end: int) -> "hashlib._Hash":
+    digest, left = hashlib.sha256(), end - start
+    file.seek(start)
+    while left and (piece := file.read(min(left, _PIECE_BYTES))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest
 
 
 def read_stamp(path: UPath) -> Stamp | None:
@@ -77,6 +144,10 @@ def read_stamp(path: UPath) -> Stamp | None:
             metadata = pq.read_schema(source).metadata or {}
     except (FileNotFoundError, pa.ArrowInvalid):
         return None
+    except OSError as error:
+        if error.errno is None:  # Arrow's own, for a footer that makes no sense
+            return None
+        raise
     if _MADE_WITH not in metadata or _DOCUMENTS not in metadata:
         return None
     return Stamp(metadata[_MADE_WITH].decode(), metadata[_DOCUMENTS].decode())

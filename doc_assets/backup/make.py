@@ -26,7 +26,7 @@ from doc_assets.backup.manifest import DatabasePart, FileEntry, Manifest
 from doc_assets.backup.retention import Keeping, drop_old, name_of, partial_name
 from doc_assets.backup.sources import open_existing_ledger, require_documents, require_sources
 from doc_assets.backup.vectors import save_collections
-from doc_assets.errors import BackupError
+from doc_assets.errors import BackupError, DamagedError
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.schema import DocumentRow, DropStage, Search, Tombstone
 from doc_assets.progress import track
@@ -90,7 +90,7 @@ def make_backup(
             with open_existing_ledger(estate) as ledger:
                 keep_beside(root, ledger.tombstones, now)
             return MadeBackup(final, manifest, drop_old(root, keeping, now))
-    except SQLAlchemyError as error:
+    except (DamagedError, SQLAlchemyError) as error:
         raise BackupError(
             f"The ledger cannot be read: {str(error).splitlines()[0]}. Is it damaged? Restore an earlier backup."
         ) from error

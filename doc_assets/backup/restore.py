@@ -19,10 +19,9 @@ from doc_assets.backup.places import database_exchanges, folder_exchanges, requi
 from doc_assets.errors import BackupError
 from doc_assets.ingest.consistency import Findings
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.storage import is_local, write_atomic
+from doc_assets.storage import RESTORE_JOURNAL, is_local, write_atomic
 
-_JOURNAL = ".restore.json"
-_SWITCHING, _HEALTHY = "switching", "healthy"
+_SWITCHING, HEALTHY = "switching", "healthy"
 _MOST_NAMED = 5
 
 
@@ -79,7 +78,7 @@ def restore(
     folders = folder_exchanges(estate, manifest)
     exchanges: list[Exchange] = [*folders, *database_exchanges(estate, folder, manifest), vectors]
     report = RestoreReport(folder, manifest.made_at, dict(manifest.counts))
-    _write_journal(estate, _SWITCHING, folders)
+    _write_journal(estate, _SWITCHING, folders, folder)
     try:
         stage(estate, folder, manifest)
         for one in exchanges:
@@ -90,9 +89,9 @@ def restore(
     except BaseException:
         for one in reversed(exchanges):
             one.put_back()
-        (estate.home / _JOURNAL).unlink()
+        (estate.home / RESTORE_JOURNAL).unlink()
         raise
-    _write_journal(estate, _HEALTHY, folders)
+    _write_journal(estate, HEALTHY, folders, folder)
     _settle(estate, exchanges)
     if vectors.lost:
         report.notes.append(f"The old vectors could not be read and were not kept: {vectors.lost}")
@@ -103,41 +102,50 @@ def restore(
 
 def was_interrupted(home: Path) -> bool:
     """Whether a restore into this home was killed; ``undo_interrupted`` ends it."""
-    return (home / _JOURNAL).exists()
+    return (home / RESTORE_JOURNAL).exists()
 
 
-def undo_interrupted(estate: Estate) -> bool:
+def was_served(home: Path) -> bool:
+    """Whether an interrupted restore concerns a database of Dagster; its address is the instance's."""
+    journal = json.loads((home / RESTORE_JOURNAL).read_text(encoding="utf-8"))
+    return bool(journal.get("served"))
+
+
+def undo_interrupted(estate: Estate) -> str | None:
     """Ends a restore that was killed: back to the old data, or on to the new if that was healthy already.
 
     Returns:
-        Whether there was one.
+        The phase in which it was killed, ``HEALTHY`` if the new data stays; None if there was none.
     """
     if not was_interrupted(estate.home):
-        return False
-    path = estate.home / _JOURNAL
+        return None
+    path = estate.home / RESTORE_JOURNAL
     journal = json.loads(path.read_text(encoding="utf-8"))
     folders = [FolderExchange(Path(at), tuple(names) if names else None) for at, names in journal["folders"]]
     nothing = Path()
     urls = [url for url in (estate.ledger_url, estate.dagster_url) if url and databases.kind_of(url) == "postgresql"]
     exchanges: list[Exchange] = [*folders, *(PostgresExchange(url, nothing) for url in urls), VectorExchange(estate)]
-    if journal["phase"] == _HEALTHY:
+    if journal["phase"] == HEALTHY:
         _settle(estate, exchanges)
-        return True
+        return HEALTHY
     for one in reversed(exchanges):
         one.put_back()
     path.unlink()
-    return True
+    return _SWITCHING
 
 
 def _settle(estate: Estate, exchanges: Sequence[Exchange]) -> None:
     for one in exchanges:
         one.settle()
-    (estate.home / _JOURNAL).unlink()
+    (estate.home / RESTORE_JOURNAL).unlink()
 
 
-def _write_journal(estate: Estate, phase: str, folders: Sequence[FolderExchange]) -> None:
+def _write_journal(estate: Estate, phase: str, folders: Sequence[FolderExchange], folder: Path) -> None:
     listed: list[Any] = [[str(one.folder), one.names] for one in folders]
-    write_atomic(UPath(estate.home / _JOURNAL), json.dumps({"phase": phase, "folders": listed}).encode())
+    journal = json.dumps(
+        {"phase": phase, "folders": listed, "backup": str(folder), "served": estate.dagster_url is not None}
+    )
+    write_atomic(UPath(estate.home / RESTORE_JOURNAL), journal.encode())
 
 
 def _require_same_counts(estate: Estate, manifest: Manifest) -> None:

@@ -96,7 +96,7 @@ def status(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel="Archive")
 def check(
     read_data: Annotated[
-        bool, typer.Option("--read-data", help="Read every staged document and compare its digest.")
+        bool, typer.Option("--read-data", help="Read every byte: documents, photos, tables, databases, points.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -61,11 +61,32 @@ def verify_backup(folder: BackupFolder, as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel="Backup")
-def restore(folder: BackupFolder, yes_restore_into: YesInto = "", as_json: AsJson = False) -> None:
+def restore(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(exists=True, file_okay=False, help="A backup, or a folder of backups for its newest."),
+    ] = None,
+    yes_restore_into: YesInto = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="End a restore that was killed: bring back what the home held before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make this home what a backup says; what it holds now comes back if the restored one is not whole."""
     from doc_assets.commands import restore as commands
 
-    with command() as settings:
+    if (folder is None) != undo:
+        raise typer.BadParameter("name a backup, or --undo alone")
+    with command(of_half_made_home=True) as settings:
+        if folder is None:
+            is_old = commands.undo(settings)
+            words = (
+                "The home is what it was before the interrupted restore."
+                if is_old
+                else ("The interrupted restore had been found whole; the restored data stays.")
+            )
+            say({"undone": is_old}, lambda: typer.echo(words), as_json=as_json)
+            return
         _confirm(settings, yes_restore_into)
         report = commands.restore(settings, folder)
         _say_restored(report, as_json=as_json)
@@ -99,7 +120,7 @@ def import_stack(
     """Make this home what an exported file says; what it holds now comes back if that is not whole."""
     from doc_assets.commands import restore as commands
 
-    with command() as settings:
+    with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
         report = commands.import_stack(settings, file)
         _say_restored(report, as_json=as_json)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from doc_assets.errors import DocAssetsError, SetupError
-from doc_assets.home import prepare_home
+from doc_assets.errors import DocAssetsError, NoRoomError, SetupError
+from doc_assets.home import prepare_home, require_whole
 from doc_assets.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
+from doc_assets.storage import no_room
 
 FAILED, WRONG_USE = 1, 2
 
@@ -102,10 +104,16 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def command() -> Iterator[Settings]:
-    """Settings, home and log for a command; our errors end it with a message and an exit code, not a traceback."""
+def command(*, of_half_made_home: bool = False) -> Iterator[Settings]:
+    """Settings, home and log for a command; our errors end it with a message and an exit code, not a traceback.
+
+    Args:
+        of_half_made_home: whether it may use a home whose restore was interrupted.
+    """
     with our_errors():
         settings = load_settings()
+        if not of_half_made_home:
+            require_whole(settings.home)
         prepare_home(settings)
         log_to_file(settings)
         with _noted():
@@ -114,15 +122,38 @@ def command() -> Iterator[Settings]:
 
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """Turns our errors into a message and an exit code."""
+    """Turns our errors, and whatever a full disk causes, into a message and an exit code."""
     try:
-        yield
+        with _room_errors():
+            yield
     except SetupError as error:
         _say_error(error)
         raise typer.Exit(WRONG_USE) from error
     except DocAssetsError as error:
         _say_error(error)
         raise typer.Exit(FAILED) from error
+
+
+@contextmanager
+def _room_errors() -> Iterator[None]:
+    """A full disk breaks anything anywhere, in libraries too; it is always told in the same words."""
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except Exception as error:
+        says = no_room(error, _places())
+        if says is None:
+            raise
+        raise NoRoomError(says) from error
+
+
+def _places() -> list[Path]:
+    try:
+        settings = load_settings()
+    except SetupError:
+        return []
+    return [settings.home, settings.log_dir, Path(tempfile.gettempdir())]
 
 
 @contextmanager

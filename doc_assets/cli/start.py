@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doc_assets.cli.shell import FAILED, app, command
-from doc_assets.home import WORKSPACE_FILE
+from doc_assets.home import WORKSPACE_FILE, claim_daemon
 
 
 @app.command(rich_help_panel="Start")
@@ -36,5 +36,6 @@ def ui(
             pass  # its tables are there before Dagster's processes look for them
         log_format = "json" if settings.log_format == "json" else "rich"
         program = Path(sys.executable).with_name("dagster")
+        claim_daemon(settings, "doc-assets ui")
         arguments = ["dev", "-w", str(WORKSPACE_FILE), "-p", str(port), "-h", host, "--log-format", log_format]
         os.execv(program, [str(program), *arguments])

@@ -11,9 +11,11 @@ from doc_assets.commands.ingest import sealing_rules
 from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.search import run_search
 from doc_assets.datatypes import View
+from doc_assets.defs.resources import VectorStoreResource, resources_from
 from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import SetupError
 from doc_assets.evidence.report import INDEX_NAME
+from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.sealing import seal_source
 from doc_assets.ledger.ledger import Ledger
@@ -60,6 +62,7 @@ def run_demo(settings: Settings, folder: Path) -> bool:
     """
     out = console()
     _require_own_home(settings, folder)
+    _require_own_server(settings)
     plans = plan_corpus(_N_ARCHIVE, _INCOMING, _SEED)
     with progress_bars():
         draw_corpus(folder, plans)
@@ -93,6 +96,20 @@ def _require_own_home(settings: Settings, folder: Path) -> None:
         raise SetupError(
             f"The home {settings.home} holds {others} documents that are not the demo's. Set DOC_ASSETS_HOME to an "
             "empty folder for the demo."
+        )
+
+
+def _require_own_server(settings: Settings) -> None:
+    """Refuses a Qdrant server that holds another home's collections: a demo is tried out where nothing can happen."""
+    if not settings.qdrant_url:
+        return
+    resource: VectorStoreResource = resources_from(settings)["vector_store"]
+    with resource.open() as store:
+        others = store.others() if isinstance(store, ServerStore) else []
+    if others:
+        raise SetupError(
+            f"The Qdrant server {settings.qdrant_url} holds {len(others)} collections of other homes "
+            f"({', '.join(others[:3])}). For the demo unset DOC_ASSETS_QDRANT_URL, or name a server of its own."
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from doc_assets.commands.console import console
-from doc_assets.errors import SettingsError
+from doc_assets.errors import InterruptedRestoreError, SettingsError
 from doc_assets.health.check import Check, CheckedLine, Finding, Level, green, red, run_checks, yellow
 from doc_assets.health.folders import folder_checks
 from doc_assets.health.key_tables import key_table_checks
@@ -14,7 +14,7 @@ from doc_assets.health.models import model_checks
 from doc_assets.health.neighbours import neighbour_checks
 from doc_assets.health.packages import package_checks
 from doc_assets.health.services import service_checks
-from doc_assets.home import INSTANCE_FILE, use_home
+from doc_assets.home import INSTANCE_FILE, require_whole, use_home
 from doc_assets.settings import Settings, load_settings
 
 _COLOURS = {Level.GREEN: "green", Level.YELLOW: "yellow", Level.RED: "bold red"}
@@ -37,6 +37,7 @@ def examine() -> list[CheckedLine]:
             *machine_checks(settings),
             *folder_checks(settings),
             *key_table_checks(settings),
+            Check("folders", "restore", lambda: check_restore(settings)),
             *model_checks(settings),
             *service_checks(settings),
             *neighbour_checks(settings),
@@ -48,6 +49,15 @@ def examine() -> list[CheckedLine]:
 def settings_are_broken(lines: Sequence[CheckedLine]) -> bool:
     """Whether the settings themselves cannot be read, so that little else was looked at."""
     return any(line.group == "settings" and line.level == Level.RED for line in lines)
+
+
+def check_restore(settings: Settings) -> Finding:
+    """Whether a restore left the home half made."""
+    try:
+        require_whole(settings.home)
+    except InterruptedRestoreError as error:
+        return red(str(error), "Restore again, or `doc-assets restore --undo`.")
+    return green("none was interrupted")
 
 
 def _dagster_checks(settings: Settings) -> list[Check]:

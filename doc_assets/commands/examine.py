@@ -27,6 +27,7 @@ from doc_assets.ingest.pictures import ArchivePictures, PageView, page_view
 from doc_assets.ledger.rows import Document
 from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs
 from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.completeness import require_collection
 from doc_assets.search.query import QueryDocument, QueryReader
 from doc_assets.search.risk import same_merchant
 from doc_assets.search.run import published_collection, query_files
@@ -105,6 +106,7 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
             stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
             asked = stored.of_document(_archived(archive, query))
         with tools["vector_store"].open() as store:
+            require_collection(archive.ledger, store, tools["vector_store"].alias)
             collection = published_collection(store, tools["vector_store"].alias, versions.collection)
             pairs = explain_pairs(
                 archive,

@@ -47,8 +47,8 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
     for outcome in outcomes:
         if outcome.error:
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
-        for name in outcome.failed_checks:
-            console().print(f"Run {outcome.run_id}: the check {name} failed.")
+        for name, said in zip(outcome.failed_checks, outcome.said, strict=True):
+            console().print(f"Run {outcome.run_id}: the check {name} failed. {said}")
     if intake.forgotten:
         console().print(
             f"{len(intake.forgotten)} documents were forgotten and are not taken again: "

@@ -30,6 +30,7 @@ class RunOutcome:
         run_id: in the Dagster instance.
         error: what a failed step said; None for a successful run.
         failed_checks: names of asset checks that failed with severity ERROR.
+        said: what each of them said.
         value: what the op that was asked for gave back; None otherwise.
     """
 
@@ -37,6 +38,7 @@ class RunOutcome:
     error: str | None
     failed_checks: tuple[str, ...]
     value: Any = None
+    said: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -113,14 +115,16 @@ def _run(
         tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process()},
         raise_on_error=False,
     )
-    checks = tuple(
-        evaluation.check_name
+    failed = [
+        evaluation
         for evaluation in result.get_asset_check_evaluations()
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
-    )
+    ]
+    checks = tuple(evaluation.check_name for evaluation in failed)
+    said = tuple(evaluation.description or "" for evaluation in failed)
     if not result.success:
-        return RunOutcome(result.run_id, _error(result.all_events), checks)
-    return RunOutcome(result.run_id, None, checks, result.output_for_node(value_of) if value_of else None)
+        return RunOutcome(result.run_id, _error(result.all_events), checks, said=said)
+    return RunOutcome(result.run_id, None, checks, result.output_for_node(value_of) if value_of else None, said)
 
 
 def _error(events: Sequence[dg.DagsterEvent]) -> str:

@@ -14,7 +14,7 @@ from doc_assets.backup.estate import Estate
 from doc_assets.backup.forgotten import ForgottenList, read_beside
 from doc_assets.backup.manifest import read_manifest
 from doc_assets.backup.packing import unpack
-from doc_assets.backup.restore import RestoreReport, undo_interrupted, was_interrupted
+from doc_assets.backup.restore import HEALTHY, RestoreReport, undo_interrupted, was_interrupted, was_served
 from doc_assets.backup.restore import restore as replace_home
 from doc_assets.backup.retention import find_backup
 from doc_assets.commands import forget as forgetting
@@ -23,8 +23,8 @@ from doc_assets.commands.launch import open_instance
 from doc_assets.defs.backup.estate import estate_of
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
-from doc_assets.errors import ServiceError
-from doc_assets.home import prepare_home
+from doc_assets.errors import BackupError, DamagedError, ServiceError
+from doc_assets.home import prepare_home, restoring
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.settings import Settings
@@ -43,7 +43,24 @@ def restore(settings: Settings, folder: Path) -> RestoreReport:
         ServiceError: if a run is in progress, or a store does not answer.
     """
     found = find_backup(folder.absolute())
-    return _restore(settings, found, read_beside(found.parent))
+    with restoring(settings.home):
+        return _restore(settings, found, read_beside(found.parent))
+
+
+def undo(settings: Settings) -> bool:
+    """Ends a restore that was killed: back to the old data, or on to the new if that was found whole already.
+
+    Returns:
+        Whether the home is the old one again.
+
+    Raises:
+        BackupError: if no restore was interrupted.
+        ServiceError: if another process is restoring, or a store does not answer.
+    """
+    with restoring(settings.home), progress_bars():
+        if not was_interrupted(settings.home):
+            raise BackupError(f"No restore of {settings.home} was interrupted; there is nothing to undo.")
+        return not _undo_interrupted(settings, served=was_served(settings.home))
 
 
 def import_stack(settings: Settings, file: Path) -> RestoreReport:
@@ -51,9 +68,10 @@ def import_stack(settings: Settings, file: Path) -> RestoreReport:
     room = settings.home / _IMPORT
     shutil.rmtree(room, ignore_errors=True)  # of a killed import
     try:
-        with progress_bars():
-            unpack(file, room)
-        report = _restore(settings, room, [])
+        with restoring(settings.home):
+            with progress_bars():
+                unpack(file, room)
+            report = _restore(settings, room, [])
     finally:
         shutil.rmtree(room, ignore_errors=True)
     report.folder = file.absolute()
@@ -65,7 +83,7 @@ def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -
     notes: list[str] = []
     with progress_bars():
         if was_interrupted(settings.home):
-            _undo_interrupted(settings, served=manifest.dagster is not None)
+            _undo_interrupted(settings, served=manifest.dagster is not None or was_served(settings.home))
             notes.append("An earlier restore had been interrupted; it was ended first.")
         with open_instance() as instance:
             require_nothing_runs(instance)
@@ -90,14 +108,18 @@ def _forgotten(settings: Settings, names: Sequence[str]) -> int:
     return sum(len(report.traces) for report in reports)
 
 
-def _undo_interrupted(settings: Settings, *, served: bool) -> None:
-    """Brings back what a killed restore had set aside, before anything opens the half-made stores."""
+def _undo_interrupted(settings: Settings, *, served: bool) -> bool:
+    """Brings back what a killed restore had set aside, before anything opens the half-made stores.
+
+    Returns:
+        Whether the restored data was whole already and stays.
+    """
     if served:
         with open_instance() as instance:
             estate = estate_of(settings, instance)
     else:
         estate = estate_of(settings, None)
-    undo_interrupted(estate)
+    return undo_interrupted(estate) == HEALTHY
 
 
 def _known_here(estate: Estate, notes: list[str]) -> list[ForgottenList]:
@@ -110,7 +132,7 @@ def _known_here(estate: Estate, notes: list[str]) -> list[ForgottenList]:
             return []
         ledger = Ledger(database, estate.forgotten_key)  # whatever its revision: an update may be what is undone
         known = ledger.tombstones.taken_out()
-    except (DatabaseError, ServiceError) as error:
+    except (DamagedError, DatabaseError, ServiceError) as error:
         notes.append(f"The ledger that was replaced could not be read ({error}), nor what it knew as forgotten.")
         return []
     finally:

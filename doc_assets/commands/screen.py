@@ -46,6 +46,8 @@ def _print(settings: Settings, drops: Sequence[str], outcomes: Sequence[RunOutco
         if outcome.error:
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
             continue
+        for name, said in zip(outcome.failed_checks, outcome.said, strict=True):
+            console().print(f"Drop {key}: the check {name} failed. {said}")
         with Ledger.open(settings.ledger_address) as ledger:
             results = ledger.searches.results(search_id_of(key))
         flagged = sum(result.flagged for result in results)

@@ -2,14 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import make_url
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from, versions_in_use
 from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.consistency import Findings, check_archive
 from doc_assets.ingest.staleness import stale_drops
+from doc_assets.ledger.database import is_absent
+from doc_assets.ledger.integrity import sqlite_faults
 from doc_assets.ledger.rows import ArchiveCounts
+from doc_assets.model_folders import differences, model_names
 from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +57,8 @@ class ArchiveStatus:
         collection: that searches use; None if nothing is published.
         points: photos in it.
         collections: all on record, the one in use too.
+        photos_indexed: photos that the ledger counts in the collection that searches use, or in the largest if there
+            is none; more than ``points`` means that it is incomplete.
     """
 
     counts: ArchiveCounts
@@ -59,6 +67,7 @@ class ArchiveStatus:
     collection: str | None
     points: int
     collections: list[CollectionStatus]
+    photos_indexed: int = 0
 
 
 class _Tools:
@@ -85,6 +94,7 @@ def archive_status(settings: Settings) -> ArchiveStatus:
         counts = archive.ledger.documents.counts()
         stale = stale_drops(archive.ledger, versions)
         recorded = archive.ledger.collections.all()
+        photos = archive.ledger.collections.all_photos()
         held = {each.name: archive.ledger.collections.current_documents(each.name) for each in recorded}
     with tools.store.open() as store:
         collection = store.resolve(tools.store.alias)
@@ -101,7 +111,9 @@ def archive_status(settings: Settings) -> ArchiveStatus:
         )
         for each in recorded
     ]
-    return ArchiveStatus(counts, stale, versions.embedder_id, collection, points.get(collection or "", 0), collections)
+    indexed = photos.get(collection, 0) if collection else max(photos.values(), default=0)
+    held_now = points.get(collection or "", 0)
+    return ArchiveStatus(counts, stale, versions.embedder_id, collection, held_now, collections, indexed)
 
 
 def print_status(settings: Settings, status: ArchiveStatus) -> None:
@@ -114,6 +126,11 @@ def print_status(settings: Settings, status: ArchiveStatus) -> None:
     out.print(f"archive     {counts.current} documents, {counts.photos} photos, {counts.superseded} older versions")
     out.print(f"drops       {counts.drops}, {len(status.stale_drops)} incomplete or outdated")
     out.print(f"collection  {status.collection or 'none published'}, {status.points} photos")
+    if status.points < status.photos_indexed:
+        out.print(
+            f"            INCOMPLETE: the ledger counts {status.photos_indexed} photos in it; run "
+            "`doc-assets rebuild-index`."
+        )
     out.print(f"embedder    {status.embedder}")
     for other in status.collections:
         if other.name != status.collection:
@@ -124,10 +141,44 @@ def print_status(settings: Settings, status: ArchiveStatus) -> None:
 
 
 def check_home(settings: Settings, *, read_data: bool) -> Findings:
-    """Compares everything that is kept."""
+    """Compares everything that is kept; a database that is damaged is not looked into further."""
     tools = _Tools(settings)
-    with progress_bars(), tools.archive.open() as archive, tools.store.open() as store:
-        return check_archive(archive, store, tools.store.alias, tools.versions(), read_data=read_data)
+    damaged = _database_faults(settings) if read_data else []
+    if any(is_ledger for is_ledger, _ in damaged):
+        findings = Findings()
+    else:
+        with progress_bars(), tools.archive.open() as archive, tools.store.open() as store:
+            findings = check_archive(
+                archive,
+                store,
+                tools.store.alias,
+                tools.versions(),
+                read_data=read_data,
+                embedder=tools.embedder.load() if read_data else None,
+            )
+    for _, fault in damaged:
+        findings.add(fault)
+    if read_data:
+        for name in model_names(settings.models_dir):
+            for fault in differences(settings.models_dir / name):
+                findings.add(f"Model {name}: {fault}; remove its folder and add it again.")
+    return findings
+
+
+def _database_faults(settings: Settings) -> list[tuple[bool, str]]:
+    """What is wrong with the home's SQLite files, and whether it is the ledger's."""
+    ledger = make_url(settings.ledger_address)
+    found = []
+    if ledger.get_backend_name() == "sqlite" and not is_absent(settings.ledger_address):
+        path = Path(str(ledger.database))
+        found += [(True, f"The ledger {path} is damaged: {fault}. Restore a backup.") for fault in sqlite_faults(path)]
+    others = sorted(settings.dagster_home.rglob("*.db"))
+    index = settings.home / "file_index.sqlite"
+    for path in (*others, *([index] if index.exists() else [])):
+        if path.stat().st_size:
+            remedy = "delete it, it is made again" if path == index else "restore a backup"
+            found += [(False, f"The database {path} is damaged: {fault}; {remedy}.") for fault in sqlite_faults(path)]
+    return found
 
 
 def print_findings(findings: Findings) -> None:

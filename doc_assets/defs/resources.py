@@ -21,9 +21,12 @@ from doc_assets.documents.preflight import Limits
 from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
 from doc_assets.embedder_choice import embedder_in_use, load_embedder
 from doc_assets.embedding.base import Embedder, EmbedderSpec
+from doc_assets.home import require_whole
+from doc_assets.identity import home_identity
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
+from doc_assets.ingest.adoption import adopt_collections
 from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.intake import IntakeRules
 from doc_assets.ingest.sealing import SealingRules
@@ -48,6 +51,7 @@ class ArchiveResource(dg.ConfigurableResource[Archive]):
     def open(self) -> Iterator[Archive]:
         """The archive, its ledger's tables up to date."""
         settings = load_settings()
+        require_whole(settings.home)
         with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
             yield Archive(ledger, UPath(self.bulk_root))
 
@@ -185,18 +189,23 @@ class VectorStoreResource(dg.ConfigurableResource[VectorStore]):
 
     @contextmanager
     def open(self) -> Iterator[VectorStore]:
-        """The store; the embedded one is held until the block ends."""
+        """The home's collections; the embedded store is held until the block ends."""
+        settings = load_settings()
+        require_whole(settings.home)
+        home = home_identity(settings)
         if self.url:
-            key = load_settings().qdrant_api_key
+            key = settings.qdrant_api_key
             store: VectorStore = ServerStore.connect(
                 self.url,
                 api_key=key.get_secret_value() if key else None,
                 grpc_port=self.grpc_port,
                 timeout_s=self.timeout_s,
+                home=home,
             )
         else:
-            store = EmbeddedStore(Path(self.folder), self.lock_timeout_s)
+            store = EmbeddedStore(Path(self.folder), self.lock_timeout_s, home)
         with store:
+            adopt_collections(store, settings.ledger_address, self.alias)
             yield store
 
 
@@ -336,4 +345,6 @@ def resources_from(settings: Settings) -> dict[str, Any]:
 @dg.definitions
 def resources() -> dg.Definitions:
     """The resources of this home, and the executor that spares a process a step."""
-    return dg.Definitions(resources=resources_from(load_settings()), executor=dg.in_process_executor)
+    settings = load_settings()
+    require_whole(settings.home)
+    return dg.Definitions(resources=resources_from(settings), executor=dg.in_process_executor)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, this_process
-from doc_assets.errors import DocAssetsError, ServiceError
+from doc_assets.errors import DocAssetsError, NoRoomError, ServiceError
+from doc_assets.home import require_whole
 from doc_assets.progress import watched_by
+from doc_assets.settings import load_settings
+from doc_assets.storage import no_room
 
 _MAX_RETRIES = 3
 _RETRY_AFTER_S = 30
@@ -34,12 +37,26 @@ def step(context: Context) -> Iterator[None]:
     if PROCESS_TAG not in context.run.tags:
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     try:
-        with watched_by(_RunLog(context.log)):
+        require_whole(load_settings().home)
+        with watched_by(_RunLog(context.log)), _room_errors():
             yield
     except DocAssetsError as error:
         if isinstance(error, ServiceError) and INTERACTIVE_TAG not in context.run.tags:
             raise dg.RetryRequested(max_retries=_MAX_RETRIES, seconds_to_wait=_RETRY_AFTER_S) from error
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error
+
+
+@contextmanager
+def _room_errors() -> Iterator[None]:
+    """A full disk may break any library; it is one cause, and passes once there is room."""
+    try:
+        yield
+    except Exception as error:
+        settings = load_settings()
+        says = no_room(error, [settings.home, settings.log_dir])
+        if says is None:
+            raise
+        raise NoRoomError(says) from error
 
 
 class _RunLog:

@@ -11,6 +11,7 @@ from typing import Any
 from upath import UPath
 
 from doc_assets.evidence.wording import reasons
+from doc_assets.ledger.incomplete import INCOMPLETE
 from doc_assets.ledger.searches import ResultRecord, SearchRecord, global_top_docs
 from doc_assets.storage import write_atomic
 
@@ -105,6 +106,7 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
             "fallback_to_bruteforce_message": None,
             "indexed_image_count": search.n_indexed_photos,
             "index_path": search.collection,
+            "incomplete": search.settings.get(INCOMPLETE),
             "n_queries": len(results),
             "n_failed": sum(result.state == "rejected" for result in results),
             "n_flagged": sum(result.flagged for result in results),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from doc_assets.documents.page_text.base import make_engine
 from doc_assets.embedder_choice import embedder_in_use, embedder_of_settings, load_embedder
 from doc_assets.embedding.base import EmbedderSpec
-from doc_assets.errors import MissingModelError, ServiceError, SetupError
+from doc_assets.errors import DamagedError, MissingModelError, ServiceError, SetupError
 from doc_assets.health.check import Check, Finding, Level, green, red, yellow
 from doc_assets.local_features.words import VisualWords
 from doc_assets.model_folders import differences, model_names, resolve_checkpoint
@@ -36,7 +36,7 @@ def check_embedder(settings: Settings) -> Finding:
     """The embedder in use, loaded; nothing is downloaded for that."""
     try:
         spec = embedder_in_use(settings)
-    except (ServiceError, SQLAlchemyError) as error:
+    except (DamagedError, ServiceError, SQLAlchemyError) as error:
         return red(f"the ledger, which names it, cannot be read: {error}", "See `ledger database`.")
     options = {name: value for name, value in spec.options.items() if name != "allow_download"}
 

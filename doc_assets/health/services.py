@@ -5,17 +5,21 @@ from contextlib import closing
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
-from doc_assets.errors import ServiceError, StoreBusyError
+from doc_assets.errors import DamagedError, ServiceError, StoreBusyError
 from doc_assets.health.check import Check, Finding, green, red, yellow
+from doc_assets.identity import home_identity
 from doc_assets.index.base import VectorStore
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.index.server import ServerStore
+from doc_assets.ingest.adoption import adopt_collections
+from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.settings import Settings
 
 _ANSWER_WITHIN_S = 10
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 _FIRST = "The first ingestion makes it."
+_AGAIN = "Run `doc-assets rebuild-index`; vectors come back from Parquet."
 
 
 def service_checks(settings: Settings) -> list[Check]:
@@ -42,8 +46,8 @@ def check_ledger(settings: Settings) -> Finding:
     except ServiceError as error:
         fix = "Start the database, or correct DOC_ASSETS_LEDGER_URL (host, port, name, password)."
         return red(f"the database does not answer: {error}", fix)
-    except DatabaseError as error:
-        return red(f"{shown} is no ledger or damaged: {error.orig}", "Restore a backup of it.")
+    except (DamagedError, DatabaseError) as error:
+        return red(f"{shown} is no ledger or damaged: {getattr(error, 'orig', error)}", "Restore a backup of it.")
 
 
 def _judged(shown: str, revision: str | None) -> Finding:
@@ -62,10 +66,20 @@ def check_store(settings: Settings) -> Finding:
     if settings.qdrant_url:
         return _check_server(settings)
     if not settings.qdrant_dir.is_dir():
-        return yellow(f"{settings.qdrant_dir} does not exist", _FIRST)
+        return _absent(settings)
+    return _check_embedded(settings)
+
+
+def _absent(settings: Settings) -> Finding:
+    if (counted := max(_expected(settings).values(), default=0)) > 0:
+        return red(f"{settings.qdrant_dir} is gone, the ledger counts {counted} photos in it", _AGAIN)
+    return yellow(f"{settings.qdrant_dir} does not exist", _FIRST)
+
+
+def _check_embedded(settings: Settings) -> Finding:
     try:
-        with EmbeddedStore(settings.qdrant_dir, lock_timeout_s=1.0) as store:
-            return _published(store, settings.collection_alias, f"embedded in {settings.qdrant_dir}")
+        with EmbeddedStore(settings.qdrant_dir, 1.0, home_identity(settings, make=False)) as store:
+            return _published(settings, store, f"embedded in {settings.qdrant_dir}")
     except StoreBusyError as error:
         return yellow(f"in use: {error}", "Nothing to do while a run is in progress; look again after it.")
     except ServiceError as error:
@@ -86,6 +100,7 @@ def connect_briefly(settings: Settings) -> ServerStore:
         api_key=key.get_secret_value() if key else None,
         grpc_port=settings.qdrant_grpc_port,
         timeout_s=min(_ANSWER_WITHIN_S, settings.qdrant_timeout_s),
+        home=home_identity(settings, make=False),
     )
 
 
@@ -93,7 +108,7 @@ def _check_server(settings: Settings) -> Finding:
     url, key = str(settings.qdrant_url), settings.qdrant_api_key
     try:
         with connect_briefly(settings) as store:
-            found = _published(store, settings.collection_alias, url)
+            found = _published(settings, store, url)
     except ServiceError as error:
         return red(str(error), "Start the server; check DOC_ASSETS_QDRANT_URL, _GRPC_PORT and _API_KEY.")
     if key is None and not url.startswith(_LOCAL):
@@ -102,10 +117,32 @@ def _check_server(settings: Settings) -> Finding:
     return found
 
 
-def _published(store: VectorStore, alias: str, where: str) -> Finding:
+def _published(settings: Settings, store: VectorStore, where: str) -> Finding:
+    alias, expected = settings.collection_alias, _expected(settings)
+    adopt_collections(store, settings.ledger_address, alias)
     collection = store.resolve(alias)
+    total = sum(expected.values())
     if collection is None:
+        if total:
+            lost = f"{where}, nothing is published as {alias!r}, the ledger counts {max(expected.values())} photos"
+            return red(f"{lost}: the collection is lost. {' '.join(store.refused.values())}", _AGAIN)
         return yellow(f"{where}, nothing is published as {alias!r}", _FIRST)
     if collection not in store.collections():
-        return red(f"{where}: alias {alias!r} points at {collection}, which is gone", "Run `doc-assets rebuild-index`.")
-    return green(f"{where}, {alias} is {collection} with {store.count(collection)} photos")
+        return red(f"{where}: alias {alias!r} points at {collection}, which is gone", _AGAIN)
+    points, wanted = store.count(collection), expected.get(collection, 0)
+    if points < wanted:
+        return red(f"{where}, {collection} holds {points} of {wanted} photos that the ledger counts", _AGAIN)
+    return green(f"{where}, {alias} is {collection} with {points} photos")
+
+
+def _expected(settings: Settings) -> dict[str, int]:
+    """Photos by collection as the ledger counts them; empty if it cannot be read, which another check tells."""
+    if is_absent(settings.ledger_address):
+        return {}
+    try:
+        with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
+            if database.revision() != SCHEMA_REVISION:
+                return {}
+            return CollectionLedger(database).all_photos()
+    except (DamagedError, ServiceError, DatabaseError, ArgumentError, NoSuchModuleError):
+        return {}

@@ -53,10 +53,35 @@ class Exclusion:
 class VectorStore(ABC):
     """Collections of photos; every method works on one collection by name.
 
+    A store that was opened for a home shows and changes that home's collections and aliases alone, whatever else the
+    engine holds.
+
+    Attributes:
+        refused: collections of this home's names that were found to be another's, with a sentence on each.
+
     Raises, from every method that talks to the engine:
         StoreUnavailableError: if it does not answer.
         IndexSchemaError: if the collection is absent or of another shape.
     """
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+
+    @abstractmethod
+    def unclaimed(self) -> list[str]:
+        """Names of collections that no home has claimed, and of which this home has none of its own."""
+
+    @abstractmethod
+    def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
+        """The payload of every point of such a collection."""
+
+    @abstractmethod
+    def adopt(self, collection: str, alias: str) -> None:
+        """Makes such a collection this home's, and points ``alias`` at it if the store's alias did."""
+
+    def refuse(self, collection: str, says: str) -> None:
+        """Notes that such a collection is not this home's."""
+        self.refused[collection] = says
 
     @abstractmethod
     def create(self, collection: str, dim: int) -> None:
@@ -113,6 +138,10 @@ class VectorStore(ABC):
     @abstractmethod
     def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
         """The unit vectors (D,) of points by id; unknown ids are left out."""
+
+    @abstractmethod
+    def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
+        """Points by id as they were written; unknown ids are left out."""
 
     @abstractmethod
     def points(self, collection: str) -> Iterator[IndexedPhoto]:

@@ -21,7 +21,7 @@ from typing_extensions import override
 from upath import UPath
 
 from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
-from doc_assets.errors import StoreBusyError
+from doc_assets.errors import IndexSchemaError, StoreBusyError, StoreUnavailableError
 from doc_assets.index.base import (
     INDEXED_FIELDS,
     VECTOR,
@@ -43,6 +43,7 @@ _SCROLL = 2000
 _SEARCH_EFFORT = 128  # HNSW ef; recall@10 is measured by benchmarks.search
 _GRAPH_FROM = 10_000  # points below which the engine scans; no need to start its optimizer
 _VECTORS_FILE = "vectors.json"
+_HOME = "home"
 _BEING_MADE, _DROPPED = ".new", ".dropped"
 
 
@@ -52,13 +53,15 @@ class EmbeddedStore(VectorStore):
     Args:
         root: folder of the store; must lie on a local disk.
         lock_timeout_s: how long to wait for another process to close the store.
+        home: id of the home whose collections they are; empty for any.
 
     Raises:
         StoreBusyError: if it does not.
     """
 
-    def __init__(self, root: Path, lock_timeout_s: float = 600.0) -> None:
-        self._root = root
+    def __init__(self, root: Path, lock_timeout_s: float = 600.0, home: str = "") -> None:
+        super().__init__()
+        self._root, self._home = root, home
         self._shards: dict[str, EdgeShard] = {}
         self._unflushed: dict[str, int] = {}
         root.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,7 @@ class EmbeddedStore(VectorStore):
             shard.close()
         if n >= _GRAPH_FROM:
             optimize(being_made)
-        write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim}).encode())
+        write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim, _HOME: self._home}).encode())
         return being_made
 
     @override
@@ -119,6 +122,14 @@ class EmbeddedStore(VectorStore):
             yield from (point_of(record) for record in records)
             if offset is None:
                 return
+
+    @override
+    def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
+        ids: list[Any] = [str(point_id) for point_id in point_ids]
+        with engine_errors(collection):
+            records = self._shard(collection).retrieve(ids, with_payload=True, with_vector=True)
+            found = [point_of(record) for record in records]
+        return {point.point_id: point for point in found}
 
     @override
     def rewrite(self, collection: str) -> None:
@@ -139,21 +150,58 @@ class EmbeddedStore(VectorStore):
 
     @override
     def collections(self) -> list[str]:
+        return [name for name in self._folders() if self._is_ours(name)]
+
+    def _folders(self) -> list[str]:
         return sorted(path.parent.name for path in self._root.glob(f"[!.]*/{_VECTORS_FILE}"))
+
+    def _described(self, collection: str) -> dict[str, Any]:
+        try:
+            found = json.loads((self._folder(collection) / _VECTORS_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise missing_collection(collection) from error
+        except ValueError as error:
+            raise StoreUnavailableError(
+                f"{self._folder(collection) / _VECTORS_FILE} is damaged: {error}. Move {self._folder(collection)} away "
+                "and run `doc-assets rebuild-index`."
+            ) from error
+        return dict(found)
+
+    def _is_ours(self, collection: str) -> bool:
+        return not self._home or self._described(collection).get(_HOME) == self._home
 
     @override
     def dim(self, collection: str) -> int:
-        try:
-            described = json.loads((self._folder(collection) / _VECTORS_FILE).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise missing_collection(collection) from error
+        described = self._described(collection)
+        if self._home and described.get(_HOME) != self._home:
+            says = self.refused.get(collection, "it holds no document of this home, as far as was looked")
+            raise IndexSchemaError(
+                f"{self._folder(collection)} was not filled by this home ({says}). Move that folder away, then "
+                "`doc-assets rebuild-index` makes the collection from Parquet."
+            )
         return int(described[VECTOR])
+
+    @override
+    def unclaimed(self) -> list[str]:
+        return [name for name in self._folders() if not self._is_ours(name)]
+
+    @override
+    def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
+        for _, payload in self._scan(collection, None):
+            yield payload
+
+    @override
+    def adopt(self, collection: str, alias: str) -> None:
+        described = {**self._described(collection), _HOME: self._home}
+        write_atomic(UPath(self._folder(collection) / _VECTORS_FILE), json.dumps(described).encode())
 
     @override
     def drop(self, collection: str) -> None:
         self._close(collection)
         folder = self._folder(collection)
         if folder.exists():
+            if (folder / _VECTORS_FILE).exists():
+                self.dim(collection)  # raises if it is another home's
             gone = self._root / f".{collection}.{uuid.uuid4().hex}{_DROPPED}"
             folder.rename(gone)
             shutil.rmtree(gone)
@@ -162,11 +210,16 @@ class EmbeddedStore(VectorStore):
     def count(self, collection: str) -> int:
         import qdrant_edge as edge
 
+        self.dim(collection)
         with engine_errors(collection):
             return int(self._shard(collection).count(edge.CountRequest(exact=True)))
 
     @override
     def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
+        self.dim(collection)
+        yield from self._scan(collection, document_ids)
+
+    def _scan(self, collection: str, document_ids: Sequence[str] | None) -> Iterator[tuple[str, PhotoPayload]]:
         import qdrant_edge as edge
 
         only = None
@@ -299,7 +352,7 @@ class EmbeddedStore(VectorStore):
         if collection not in self._shards:
             import qdrant_edge as edge
 
-            self.dim(collection)
+            self._described(collection)  # raises if it is absent
             with engine_errors(collection):
                 self._shards[collection] = edge.EdgeShard.load(str(self._folder(collection)))
         return self._shards[collection]

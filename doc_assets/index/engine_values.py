@@ -88,3 +88,7 @@ def engine_errors(collection: str) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         raise StoreUnavailableError(f"The embedded collection {collection!r} failed: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the engine's own, which is no Exception
+            raise
+        raise StoreUnavailableError(f"The embedded collection {collection!r} broke: {error}") from error

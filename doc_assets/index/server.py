@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
-from doc_assets.errors import StoreUnavailableError
+from doc_assets.errors import IndexSchemaError, StoreUnavailableError
 from doc_assets.index.base import (
     INDEXED_FIELDS,
     VECTOR,
@@ -32,22 +32,33 @@ if TYPE_CHECKING:
 _BATCH = 256  # a request stays far below the server's limit of 32 MB
 _SCROLL = 2000
 _SEARCH_EFFORT = 128
+_HOME, _CLAIM = "__home-", "__claim"
+_OURS = "photos__"
 
 
 class ServerStore(VectorStore):
     """Collections of a Qdrant server.
 
+    The server may serve several homes. Names of a home's collections and aliases end with its id there, so that no
+    home can mean another's; everywhere else they are called by what comes before it. A collection that was made before
+    homes had ids keeps its name, and an alias claims it.
+
     Args:
         client: a connected client; closed with the store.
         address: what to call the server in messages.
+        home: id of the home whose collections they are; empty for names as they are.
     """
 
-    def __init__(self, client: "QdrantClient", address: str) -> None:
+    def __init__(self, client: "QdrantClient", address: str, home: str = "") -> None:
+        super().__init__()
         self._client, self._address = client, address
+        self._suffix = f"{_HOME}{home}" if home else ""
+        self._adopted: dict[str, str] | None = None
+        self._read_only_aliases: dict[str, str] = {}
 
     @classmethod
-    def connect(cls, url: str, *, api_key: str | None, grpc_port: int, timeout_s: int) -> Self:
-        """A store on the server at ``url``.
+    def connect(cls, url: str, *, api_key: str | None, grpc_port: int, timeout_s: int, home: str = "") -> Self:
+        """A store on the server at ``url``, for the home of this id.
 
         Raises:
             StoreUnavailableError: if it does not answer.
@@ -62,7 +73,7 @@ class ServerStore(VectorStore):
             timeout=timeout_s,
             check_compatibility=False,  # it only warns, and by a request that hides the real error
         )
-        store = cls(client, url)
+        store = cls(client, url, home)
         try:
             store.collections()
         except StoreUnavailableError:
@@ -74,8 +85,9 @@ class ServerStore(VectorStore):
     def create(self, collection: str, dim: int) -> None:
         from qdrant_client import models
 
+        name = self._name(collection)
         with self._server_errors():
-            exists = self._client.collection_exists(collection)
+            exists = self._client.collection_exists(name)
         if exists:
             found = self.dim(collection)
             if found != dim:
@@ -84,39 +96,109 @@ class ServerStore(VectorStore):
         with self._server_errors():
             vectors = {VECTOR: models.VectorParams(size=dim, distance=models.Distance.COSINE)}
             words = {WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)}
-            self._client.create_collection(collection, vectors_config=vectors, sparse_vectors_config=words)
+            self._client.create_collection(name, vectors_config=vectors, sparse_vectors_config=words)
             for field in INDEXED_FIELDS:
-                self._client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD)
+                self._client.create_payload_index(name, field, models.PayloadSchemaType.KEYWORD)
 
     @override
     def collections(self) -> list[str]:
+        every = self._all_collections()
+        ours = {name.removesuffix(self._suffix) for name in every if name.endswith(self._suffix)}
+        return sorted(ours | {name for name, at in self._claims().items() if at in every})
+
+    def others(self) -> list[str]:
+        """Names of photo collections that are not this home's, as the server has them."""
+        ours = {self._name(collection) for collection in self.collections()}
+        return [name for name in self._all_collections() if name.startswith(_OURS) and name not in ours]
+
+    def of_home(self, home: str) -> list[str]:
+        """Names of the collections of the home with this id, as the server has them."""
+        claimed = {at for alias, at in self._all_aliases().items() if alias.endswith(f"{_HOME}{home}{_CLAIM}")}
+        return [name for name in self._all_collections() if name.endswith(f"{_HOME}{home}") or name in claimed]
+
+    @override
+    def unclaimed(self) -> list[str]:
+        if not self._suffix:
+            return []
+        claimed = {at for alias, at in self._all_aliases().items() if alias.endswith(_CLAIM)}
+        ours = set(self.collections())
+        return [
+            name
+            for name in self._all_collections()
+            if name.startswith(_OURS) and _HOME not in name and name not in claimed and name not in ours
+        ]
+
+    @override
+    def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
+        for _, payload in self._scan(collection, None):
+            yield payload
+
+    @override
+    def adopt(self, collection: str, alias: str) -> None:
+        published = self._all_aliases().get(alias) == collection
+        self._claims()[collection] = collection
+        with contextlib.suppress(StoreUnavailableError):  # with a key that may only read, for this process alone
+            self._point(f"{collection}{self._suffix}{_CLAIM}", collection)
+            if published and self.resolve(alias) is None:
+                self.publish(alias, collection)
+        if published:
+            self._read_only_aliases[alias] = collection
+
+    def _all_collections(self) -> list[str]:
         with self._server_errors():
             return sorted(found.name for found in self._client.get_collections().collections)
 
+    def _all_aliases(self) -> dict[str, str]:
+        with self._server_errors():
+            known = self._client.get_aliases().aliases
+        return {found.alias_name: found.collection_name for found in known}
+
+    def _claims(self) -> dict[str, str]:
+        """Collections that this home adopted, with their names on the server."""
+        if self._adopted is None:
+            mark = f"{self._suffix}{_CLAIM}"
+            known = self._all_aliases().items() if self._suffix else ()
+            self._adopted = {alias.removesuffix(mark): at for alias, at in known if alias.endswith(mark)}
+        return self._adopted
+
+    def _name(self, collection: str) -> str:
+        """What a collection of this home is called on the server."""
+        return self._claims().get(collection, f"{collection}{self._suffix}")
+
     @override
     def dim(self, collection: str) -> int:
+        name = self._name(collection)
         with self._server_errors():
-            if not self._client.collection_exists(collection):
-                raise missing_collection(collection)
-            vectors: Any = self._client.get_collection(collection).config.params.vectors
+            if not self._client.collection_exists(name):
+                raise (
+                    IndexSchemaError(self.refused[collection])
+                    if collection in self.refused
+                    else missing_collection(collection)
+                )
+            vectors: Any = self._client.get_collection(name).config.params.vectors
         return int(vectors[VECTOR].size)
 
     @override
     def drop(self, collection: str) -> None:
         with self._server_errors():
-            self._client.delete_collection(collection)
+            self._client.delete_collection(self._name(collection))
+        self._claims().pop(collection, None)
+        self._read_only_aliases = {alias: at for alias, at in self._read_only_aliases.items() if at != collection}
 
     @override
     def count(self, collection: str) -> int:
         self.dim(collection)
         with self._server_errors():
-            return self._client.count(collection, exact=True).count
+            return self._client.count(self._name(collection), exact=True).count
 
     @override
     def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
+        self.dim(collection)
+        yield from self._scan(self._name(collection), document_ids)
+
+    def _scan(self, name: str, document_ids: Sequence[str] | None) -> Iterator[tuple[str, PhotoPayload]]:
         from qdrant_client import models
 
-        self.dim(collection)
         only = None
         if document_ids is not None:
             match = models.MatchAny(any=list(document_ids))
@@ -125,7 +207,7 @@ class ServerStore(VectorStore):
         while True:
             with self._server_errors():
                 records, offset = self._client.scroll(
-                    collection, scroll_filter=only, limit=_SCROLL, offset=offset, with_payload=True
+                    name, scroll_filter=only, limit=_SCROLL, offset=offset, with_payload=True
                 )
             for record in records:
                 yield str(record.id), payload_from_row(record.payload or {})
@@ -137,7 +219,7 @@ class ServerStore(VectorStore):
         from qdrant_client import models
 
         with self._server_errors():
-            self._client.delete(collection, models.PointIdsList(points=list(point_ids)), wait=True)
+            self._client.delete(self._name(collection), models.PointIdsList(points=list(point_ids)), wait=True)
 
     @override
     def points(self, collection: str) -> Iterator[IndexedPhoto]:
@@ -146,18 +228,19 @@ class ServerStore(VectorStore):
         while True:
             with self._server_errors():
                 records, offset = self._client.scroll(
-                    collection, limit=_BATCH, offset=offset, with_payload=True, with_vectors=True
+                    self._name(collection), limit=_BATCH, offset=offset, with_payload=True, with_vectors=True
                 )
-            for record in records:
-                vectors: Any = record.vector
-                yield IndexedPhoto(
-                    uuid.UUID(str(record.id)),
-                    np.asarray(vectors[VECTOR], np.float32),
-                    bag_of(vectors.get(WORDS)),
-                    payload_from_row(record.payload or {}),
-                )
+            yield from (_point_of(record) for record in records)
             if offset is None:
                 return
+
+    @override
+    def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
+        ids: list[Any] = [str(point_id) for point_id in point_ids]
+        with self._server_errors():
+            records = self._client.retrieve(self._name(collection), ids, with_payload=True, with_vectors=True)
+        found = [_point_of(record) for record in records]
+        return {point.point_id: point for point in found}
 
     @override
     def rewrite(self, collection: str) -> None:
@@ -203,13 +286,16 @@ class ServerStore(VectorStore):
 
     @override
     def publish(self, alias: str, collection: str) -> None:
+        self.dim(collection)
+        self._point(f"{alias}{self._suffix}", self._name(collection))
+
+    def _point(self, alias: str, name: str) -> None:
         from qdrant_client import models
 
-        self.dim(collection)
         operations: list[Any] = []
-        if self.resolve(alias) is not None:
+        if alias in self._all_aliases():
             operations.append(models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)))
-        create = models.CreateAlias(collection_name=collection, alias_name=alias)
+        create = models.CreateAlias(collection_name=name, alias_name=alias)
         operations.append(models.CreateAliasOperation(create_alias=create))
         with self._server_errors():
             self._client.update_collection_aliases(operations)
@@ -220,9 +306,13 @@ class ServerStore(VectorStore):
 
     @override
     def aliases(self) -> dict[str, str]:
-        with self._server_errors():
-            known = self._client.get_aliases().aliases
-        return {found.alias_name: found.collection_name for found in known}
+        back = {at: collection for collection, at in self._claims().items()}
+        ours = {
+            alias.removesuffix(self._suffix): back.get(at, at.removesuffix(self._suffix))
+            for alias, at in self._all_aliases().items()
+            if alias.endswith(self._suffix) and not alias.endswith(_CLAIM)
+        }
+        return {**self._read_only_aliases, **ours}
 
     @override
     def close(self) -> None:
@@ -242,7 +332,7 @@ class ServerStore(VectorStore):
                 for point in points[start : start + _BATCH]
             ]
             with self._server_errors():
-                self._client.upsert(collection, batch, wait=True)
+                self._client.upsert(self._name(collection), batch, wait=True)
 
     @override
     def _search(
@@ -281,7 +371,7 @@ class ServerStore(VectorStore):
     def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
         ids: list[Any] = [str(point_id) for point_id in point_ids]
         with self._server_errors():
-            records = self._client.retrieve(collection, ids, with_payload=False, with_vectors=[VECTOR])
+            records = self._client.retrieve(self._name(collection), ids, with_payload=False, with_vectors=[VECTOR])
         found: dict[uuid.UUID, NDArray[np.float32]] = {}
         for record in records:
             vectors: Any = record.vector
@@ -290,7 +380,7 @@ class ServerStore(VectorStore):
 
     def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
         with self._server_errors():
-            answers = self._client.query_batch_points(collection, list(requests))
+            answers = self._client.query_batch_points(self._name(collection), list(requests))
         return [
             [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(p.payload or {})) for p in answer.points]
             for answer in answers
@@ -310,6 +400,16 @@ class ServerStore(VectorStore):
                 f"The Qdrant server at {self._address} failed: {type(error).__name__}: {str(error)[:300]}. "
                 "Check DOC_ASSETS_QDRANT_URL, DOC_ASSETS_QDRANT_GRPC_PORT, the API key and that it is running."
             ) from error
+
+
+def _point_of(record: Any) -> IndexedPhoto:  # noqa: ANN401 - the client's own record
+    vectors: Any = record.vector
+    return IndexedPhoto(
+        uuid.UUID(str(record.id)),
+        np.asarray(vectors[VECTOR], np.float32),
+        bag_of(vectors.get(WORDS)),
+        payload_from_row(record.payload or {}),
+    )
 
 
 def _vectors_of(point: IndexedPhoto) -> dict[str, Any]:

@@ -131,14 +131,14 @@ class Versions:
         return collection_name(self.embedder_id, self.features_id)
 
 
-def require_photos(archive: Archive, chunk: Chunk, photos_version: str) -> None:
+def require_photos(archive: Archive, chunk: Chunk, documents: list[Document], photos_version: str) -> None:
     """Refuses to go on from photos that are missing or stale.
 
     Raises:
         SetupError: if they are.
     """
     found = read_stamp(archive.photo_shard(chunk))
-    if found != stamp(photos_version, archive.current(chunk)):
+    if found != stamp(photos_version, documents):
         raise SetupError(
             f"The photos of drop {chunk.drop_key} (chunk {chunk.positions.start}) are missing or were cut with "
             "other settings or from other versions of its documents. Materialize photos of this drop first."

@@ -8,13 +8,16 @@ from pathlib import Path
 from upath import UPath
 
 from doc_assets.documents.staging import sha256_of, staged_path
+from doc_assets.embedding.base import Embedder
 from doc_assets.errors import IndexSchemaError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions
+from doc_assets.ingest.integrity import check_bytes, check_points
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 from doc_assets.progress import track
 from doc_assets.storage import LEFTOVER_PATTERN, is_local
+from doc_assets.tables import DAMAGED
 
 _MAX_LISTED = 1000
 
@@ -38,7 +41,13 @@ class Findings:
 
 
 def check_archive(
-    archive: Archive, store: VectorStore, alias: str, versions: Versions, *, read_data: bool = False
+    archive: Archive,
+    store: VectorStore,
+    alias: str,
+    versions: Versions,
+    *,
+    read_data: bool = False,
+    embedder: Embedder | None = None,
 ) -> Findings:
     """Compares everything the ledger says of current documents with what is kept of them.
 
@@ -47,7 +56,8 @@ def check_archive(
         store: an open vector store.
         alias: the alias that searches use.
         versions: whose vectors and features should be complete.
-        read_data: whether every staged document is read and its digest compared, which finds flipped bits.
+        read_data: whether every byte is read and compared, which finds flipped bits.
+        embedder: embeds photos of tables without a digest again; None leaves that out.
     """
     findings = Findings()
     expected = {document.document_id: document for document in archive.ledger.documents.current()}
@@ -58,6 +68,10 @@ def check_archive(
     _check_staged(archive, expected, findings, read_data=read_data)
     _check_tables(archive, expected, versions, findings)
     _check_collection(store, alias, expected, findings)
+    if read_data:
+        check_bytes(archive, embedder, versions, findings)
+        if (collection := store.resolve(alias)) in store.collections():
+            check_points(archive, store, str(collection), versions, findings)
     _check_leftovers(archive.bulk, findings)
     return findings
 
@@ -102,11 +116,15 @@ def _owners(path: UPath, what: str, expected: dict[str, Document], findings: Fin
     """The document of every row of a table, if it is one that should be there."""
     if not path.exists():
         return
-    for payload in read_payloads(path):
-        if _is_current(payload.document_id, payload.sha256, expected):
-            yield payload.document_id
-        else:
-            findings.add(f"{path}: {what} of {payload.file_name} that is no longer current; run the re-index.")
+    try:
+        for payload in read_payloads(path):
+            if _is_current(payload.document_id, payload.sha256, expected):
+                yield payload.document_id
+            else:
+                findings.add(f"{path}: {what} of {payload.file_name} that is no longer current; run the re-index.")
+    except DAMAGED as error:
+        says = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        findings.add(f"{path}: cannot be read: {says}; delete it and run ingest_drop_job for drop {path.parent.name}.")
 
 
 def _is_current(document_id: str, sha256: str, expected: dict[str, Document]) -> bool:

@@ -11,6 +11,7 @@ from doc_assets.documents.page_text.shards import write_page_texts
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
+from doc_assets.ingest.superseding import with_current
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
@@ -58,13 +59,17 @@ def cut_drop(
     counts: Counter[int] = Counter()
     made = unread = 0
     for chunk in track(chunks, "photos", len(chunks)):
-        documents = archive.current(chunk)
-        unread_now = _cut_chunk(archive, reader, cutter, chunk, documents)
+
+        def cut(documents: list[Document], chunk: Chunk = chunk) -> tuple[int | None, dict[int, int]]:
+            unread_now = _cut_chunk(archive, reader, cutter, chunk, documents)
+            found = Counter(payload.document_id for payload in _payloads(archive, chunk))
+            return unread_now, {document.id: found[document.document_id] for document in documents}
+
+        unread_now, found = with_current(archive, chunk, cut)
         if unread_now is not None:
             made, unread = made + 1, unread + unread_now
-        found = Counter(payload.document_id for payload in _payloads(archive, chunk))
-        archive.ledger.documents.record_photos({document.id: found[document.document_id] for document in documents})
-        counts.update(found[document.document_id] for document in documents)
+        archive.ledger.documents.record_photos(found)
+        counts.update(found.values())
     archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", cutter.version), now)
     return PhotosReport(counts.total(), sum(n * times for n, times in counts.items()), counts, made, unread)
 

@@ -9,7 +9,9 @@ from doc_assets.datatypes import PhotoPayload, RgbImage
 from doc_assets.embedding.base import Embedder
 from doc_assets.embedding.shards import write_embeddings
 from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
+from doc_assets.ingest.superseding import with_current
 from doc_assets.ledger.documents import Stage
+from doc_assets.ledger.rows import Document
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.photos.shards import read_photos
 from doc_assets.progress import track
@@ -47,17 +49,22 @@ def embed_drop(
     photos = vectors = embedded = 0
     began = time.monotonic()
     for chunk in track(chunks, "embeddings", len(chunks)):
-        embedded += _embed_chunk(archive, embedder, photos_version, chunk)
+
+        def embed(documents: list[Document], chunk: Chunk = chunk) -> int:
+            return _embed_chunk(archive, embedder, photos_version, chunk, documents)
+
+        embedded += with_current(archive, chunk, embed)
         photos += count_rows(archive.photo_shard(chunk))
         vectors += count_rows(archive.embedding_shard(chunk, embedder.embedder_id))
     archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, embedder.embedder_id, version), now)
     return EmbeddingsReport(photos, vectors, embedded, time.monotonic() - began)
 
 
-def _embed_chunk(archive: Archive, embedder: Embedder, photos_version: str, chunk: Chunk) -> int:
+def _embed_chunk(
+    archive: Archive, embedder: Embedder, photos_version: str, chunk: Chunk, documents: list[Document]
+) -> int:
     """Writes the chunk's vectors unless they are up to date; returns how many were made."""
-    documents = archive.current(chunk)
-    require_photos(archive, chunk, photos_version)
+    require_photos(archive, chunk, documents, photos_version)
     path = archive.embedding_shard(chunk, embedder.embedder_id)
     wanted = stamp(made_with(embedder.embedder_id, photos_version), documents)
     if read_stamp(path) == wanted:

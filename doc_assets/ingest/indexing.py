@@ -1,5 +1,6 @@
 """Stages ``indexed_photos`` and ``photo_collection``: vectors and words -> the collection that searches use."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +10,8 @@ from doc_assets.embedding.base import Embedder, EmbedderSpec
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive, Chunk, Versions, stamp
+from doc_assets.ingest.archive import Archive, Chunk, Versions, chunk_of, stamp
+from doc_assets.ingest.superseding import with_current
 from doc_assets.ledger.collections import Collection
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
@@ -89,16 +91,68 @@ def index_drop(
     chunks = archive.chunks(drop_key)
     points = removed = 0
     for chunk in track(chunks, "index", len(chunks)):
-        documents = archive.current(chunk)
-        require_made_with(archive, chunk, documents, versions)
-        fresh = list(_points(archive, chunk, versions, documents))
-        ids = [document.document_id for document in documents]
-        removed += store.replace_documents(collection, ids, fresh)
-        archive.ledger.collections.record_indexed([document.id for document in documents], collection)
-        points += len(fresh)
+
+        def index(documents: list[Document], chunk: Chunk = chunk) -> tuple[int, int]:
+            return _index_documents(archive, store, versions, chunk, documents)
+
+        written, gone = with_current(archive, chunk, index)
+        points, removed = points + written, removed + gone
+        _mend_overtaken(archive, store, versions, chunk)
     store.finish(collection)
     archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, collection, versions.points), now)
     return IndexReport(collection, points, removed, store.count(collection))
+
+
+def _index_documents(
+    archive: Archive, store: VectorStore, versions: Versions, chunk: Chunk, documents: list[Document]
+) -> tuple[int, int]:
+    """Makes the points of documents of a chunk all that the collection holds of them; how many came and went."""
+    require_made_with(archive, chunk, archive.current(chunk), versions)
+    wanted = {document.document_id for document in documents}
+    of_chunk = points_of(archive, chunk, versions, archive.current(chunk))
+    fresh = [point for point in of_chunk if point.payload.document_id in wanted]
+    gone = store.replace_documents(versions.collection, sorted(wanted), fresh)
+    archive.ledger.collections.record_indexed([document.id for document in documents], versions.collection)
+    return len(fresh), gone
+
+
+def _mend_overtaken(archive: Archive, store: VectorStore, versions: Versions, chunk: Chunk) -> None:
+    """Writes points again that another run overwrote with those of an older version, or that we did.
+
+    Two runs that write the same documents into a server's collection may overtake each other. Each looks after it filed
+    what it wrote, so that the later look sees both.
+    """
+    every = archive.ledger.documents.of_chunk(chunk.drop_key, chunk.positions)
+    names = sorted({document.document_id for document in every})
+    before: list[int] = []
+    while True:
+        current = archive.ledger.documents.current_with_ids(names)
+        indexed = archive.ledger.collections.indexed(
+            [document.id for document in current.values()], versions.collection
+        )
+        held: dict[str, Counter[str]] = defaultdict(Counter)
+        for _, payload in store.scan(versions.collection, names):
+            held[payload.document_id][payload.sha256] += 1
+        wrong = [
+            document
+            for document in current.values()
+            if document.id in indexed
+            and held[document.document_id] != Counter({str(document.sha256): document.n_photos or 0})
+            and (held[document.document_id] or document.n_photos)
+        ]
+        if not wrong:
+            return
+        for document in wrong:
+            place = chunk_of(document, archive.chunks(document.drop_key))
+
+            def index(documents: list[Document], place: Chunk = place, row: int = document.id) -> tuple[int, int]:
+                ours = [each for each in documents if each.id == row]
+                return _index_documents(archive, store, versions, place, ours) if ours else (0, 0)
+
+            with_current(archive, place, index)
+        if [document.id for document in wrong] == before:
+            return  # it is not for another run that they differ; the checks say so
+        before = [document.id for document in wrong]
 
 
 def inspect_collection(archive: Archive, store: VectorStore, collection: str, alias: str) -> CollectionReport:
@@ -169,7 +223,7 @@ def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document],
             )
 
 
-def _points(
+def points_of(
     archive: Archive, chunk: Chunk, versions: Versions, documents: Sequence[Document]
 ) -> Iterator[IndexedPhoto]:
     """The chunk's photos as points, with what the ledger knows of their documents by now."""

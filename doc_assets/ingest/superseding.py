@@ -3,11 +3,17 @@
 Points need no such step: a document's points are replaced as a whole when its new version is indexed.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from upath import UPath
 
+from doc_assets.errors import SetupError
 from doc_assets.ingest.archive import Archive, Chunk, stamp
 from doc_assets.ledger.rows import Document
 from doc_assets.tables import keep_rows, read_stamp
+
+Result = TypeVar("Result")
 
 
 def remove_superseded(archive: Archive, chunk: Chunk) -> None:
@@ -22,12 +28,38 @@ def remove_superseded(archive: Archive, chunk: Chunk) -> None:
 def prune_chunk(archive: Archive, chunk: Chunk) -> None:
     """Rewrites a chunk's tables without the documents that are no longer current; a table without any stays, empty.
 
-    Their stamps are those of the documents left, so nothing of these is made again.
+    Their stamps are those of the documents left, so nothing of these is made again. Another run may replace documents
+    of the chunk and prune it at the same time; whoever is last has seen all.
     """
-    kept = archive.current(chunk)
-    _prune(archive.photo_shard(chunk), kept)
-    for shard in archive.derived_shards(chunk):
-        _prune(shard, kept)
+    kept: list[Document] | None = None
+    while kept is None or _ids(kept) != _ids(archive.current(chunk)):
+        kept = archive.current(chunk)
+        _prune(archive.photo_shard(chunk), kept)
+        for shard in archive.derived_shards(chunk):
+            _prune(shard, kept)
+
+
+def with_current(archive: Archive, chunk: Chunk, work: Callable[[list[Document]], Result]) -> Result:
+    """Does a step's work on the documents of a chunk that are current, and again if that changed meanwhile.
+
+    Another run may read newer versions of the chunk's documents at any moment. What the work then made, or failed by,
+    is of yesterday; each document can be replaced but once by an arrival, so this ends.
+    """
+    while True:
+        prune_chunk(archive, chunk)
+        documents = archive.current(chunk)
+        try:
+            done = work(documents)
+        except (SetupError, KeyError, FileNotFoundError):
+            if _ids(archive.current(chunk)) == _ids(documents):
+                raise
+            continue
+        if _ids(archive.current(chunk)) == _ids(documents):
+            return done
+
+
+def _ids(documents: list[Document]) -> list[int]:
+    return [document.id for document in documents]
 
 
 def _prune(path: UPath, kept: list[Document]) -> None:

@@ -90,6 +90,15 @@ class CollectionLedger:
                     ],
                 )
 
+    def indexed(self, row_ids: Sequence[int], collection: str) -> set[int]:
+        """Those of these arrivals whose photos a collection holds."""
+        found: set[int] = set()
+        with self._database.reading() as connection:
+            for part in in_parts(row_ids):
+                same = (IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part))
+                found |= set(connection.execute(select(IndexedDocument.row_id).where(*same)).scalars())
+        return found
+
     def holding(self, row_id: int) -> list[str]:
         """Names of the collections that hold an arrival's photos, sorted."""
         query = select(IndexedDocument.collection).where(IndexedDocument.row_id == row_id)
@@ -100,6 +109,13 @@ class CollectionLedger:
         """How many current documents a collection holds."""
         with self._database.reading() as connection:
             return count_current(connection, IndexedDocument.collection == collection)
+
+    def all_photos(self) -> dict[str, int]:
+        """``photos`` of every collection that holds a document."""
+        query = select(IndexedDocument.collection).distinct()
+        with self._database.reading() as connection:
+            names = sorted(connection.execute(query).scalars())
+        return {name: self.photos(name) for name in names}
 
     def photos(self, collection: str) -> int:
         """How many photos a collection should hold: those of each document's arrival indexed last.

@@ -1,14 +1,15 @@
 """Connections and transactions of the ledger, and bringing its tables up to date."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from doc_assets.errors import LedgerSchemaError, ServiceError
+from doc_assets.errors import DamagedError, LedgerSchemaError, ServiceError
 
 SCHEMA_REVISION = "0009"
 """The newest migration; a test holds it equal to Alembic's head."""
@@ -63,7 +64,14 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not isinstance(error, OperationalError):
+                if type(error.orig) is sqlite3.DatabaseError:  # the file itself: malformed, or no database
+                    raise DamagedError(
+                        f"The ledger {self.url.render_as_string(hide_password=True)} is damaged: {error.orig}. Restore "
+                        "a backup (`doc-assets restore`); `doc-assets check --read-data` says what is wrong."
+                    ) from error
+                raise
             raise ServiceError(
                 f"The ledger at {self.url.render_as_string(hide_password=True)} failed: {error.orig}. "
                 "Check DOC_ASSETS_LEDGER_URL and that the database answers and has room."

@@ -40,7 +40,8 @@ def collection_matches_ledger(
         passed=report.is_complete and report.published,
         severity=dg.AssetCheckSeverity.WARN if report.is_sound else dg.AssetCheckSeverity.ERROR,
         description=f"{report.points} points, {report.expected} photos in the ledger, {report.documents_missing} "
-        f"documents not indexed yet, published: {report.published}.",
+        f"documents not indexed yet, published: {report.published}."
+        + (" `doc-assets rebuild-index` makes the collection anew from Parquet." if not report.is_sound else ""),
         metadata={
             "points": report.points,
             "photos_in_ledger": report.expected,

@@ -21,9 +21,11 @@ from doc_assets.evidence.report import PictureSources, write_reports
 from doc_assets.evidence.result_files import write_results
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ingest.pictures import ArchivePictures
+from doc_assets.ledger.incomplete import note_incomplete
 from doc_assets.parallel import Workers
 from doc_assets.screening.run import screen_drop, search_id_of
 from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.completeness import require_collection, shortfall
 
 
 @dg.asset(
@@ -33,6 +35,13 @@ from doc_assets.screening.stored import StoredQueries
     kinds={"qdrant", "opencv"},
     owners=OWNERS,
     code_version="document_matches-1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "whole_archive_was_searched",
+            asset="document_matches",
+            description="The collection held every photo that the ledger counts; otherwise a re-use may be missed.",
+        )
+    ],
 )
 def document_matches(
     context: dg.AssetExecutionContext,
@@ -51,6 +60,8 @@ def document_matches(
     with step(context), archive.open() as opened, Workers(describer.workers) as threads:
         versions = versions_in_use(photo_cutter, embedder, describer)
         queries = StoredQueries(opened, versions, embedder.load(), describer.load(), threads)
+        with vector_store.open() as store:
+            require_collection(opened.ledger, store, vector_store.alias)
         report = screen_drop(
             opened,
             vector_store.open,
@@ -62,6 +73,9 @@ def document_matches(
             context.partition_key,
         )
         results = opened.ledger.searches.results(report.search_id)
+        with vector_store.open() as store:
+            short = shortfall(opened.ledger, store, opened.ledger.searches.get(report.search_id).collection)
+        note_incomplete(opened.ledger.database, report.search_id, short)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.documents,
@@ -70,7 +84,14 @@ def document_matches(
             "screened_now": report.screened_now,
             "documents_per_second": report.screened_now / report.seconds if report.screened_now else 0.0,
             "ranking": tables.ranking(results),
-        }
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="whole_archive_was_searched",
+                passed=short is None,
+                description=short or f"{report.photos_in_archive} photos, as many as the ledger counts.",
+            )
+        ],
     )
 
 

@@ -27,6 +27,8 @@ from doc_assets.evidence.result_files import write_results
 from doc_assets.ingest.identity import date_faults
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ingest.pictures import ArchivePictures
+from doc_assets.ledger.incomplete import INCOMPLETE, note_incomplete
+from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 
@@ -112,6 +114,8 @@ def match_query_documents(
         archive.open() as opened,
         reader.open() as decoder,
     ):
+        with vector_store.open() as store:
+            require_collection(opened.ledger, store, vector_store.alias)
         files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
         if faults := date_faults((file.row for file in files), sources.dates(), datetime.now(UTC)):
             context.log.warning(
@@ -138,6 +142,9 @@ def match_query_documents(
             context.run_id,
             kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
         )
+        with vector_store.open() as store:
+            short = shortfall(opened.ledger, store, opened.ledger.searches.get(context.run_id).collection)
+        note_incomplete(opened.ledger.database, context.run_id, short)
     context.add_output_metadata(
         {
             "ranking": tables.ranking(results),
@@ -173,6 +180,8 @@ def write_search_results(
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
         }
     )
+    if (short := search.settings.get(INCOMPLETE)) is not None:
+        raise dg.Failure(description=f"{short} What was found is in {files.summary.parent}.", allow_retries=False)
     unread = [result for result in results if result.state == "rejected"]
     if unread:
         names = ", ".join(result.query_document for result in unread[:10])

@@ -1,1 +1,0 @@
-"""The installation step of torch, whose public wheel for Linux is the CUDA build."""
