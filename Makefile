@@ -1,4 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Containers: `make test-stack`, docs/operations.md.
+# TORCH=cuda takes the CUDA build of torch, TORCH=cpu nothing but a CPU build; see deploy/torch/install.py.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP = $(PYTHON) -m pip --python $(BIN)/python --no-input --disable-pip-version-check
@@ -6,7 +7,13 @@ PIP = $(PYTHON) -m pip --python $(BIN)/python --no-input --disable-pip-version-c
 # Every command and every run is a process of its own: what it imports is compiled once and kept, whoever asks otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check dev format lock clean test-stack test-stack-more
+# What lies in a folder of torch's other build than TORCH asks for.
+other_torch = $(if $(filter cuda,$(TORCH)),$(wildcard $(1)/torch-*+cpu*),$(if $(filter cpu,$(TORCH)),$(if $(wildcard \
+	$(1)/torch-*+cpu*),,$(wildcard $(1)/torch-*))))
+OTHER_INSTALLED := $(call other_torch,.venv/lib/python3*/site-packages)
+OTHER_WHEEL := $(call other_torch,wheelhouse)
+
+.PHONY: demo test test-all test-install check dev format lock clean test-stack test-stack-more other-torch
 
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
 	@$(BIN)/doc-assets demo
@@ -21,6 +28,12 @@ test: .venv/.installed ## everything that must hold: style, types, layers, tests
 
 check: test
 
+test-all: test-install test ## make test, and an installation as on a machine that nobody prepared
+
+# Up to 6 minutes and 15 GB of disk for a while: elsewhere a wheel or an index at hand hides what the lock files lack.
+test-install: ## `make demo` in a copy of the tree, with nothing but the public index
+	deploy/tests/fresh_install
+
 # Takes a Docker engine that answers, or installs one (Debian, root). About ten minutes of it are the images.
 test-stack: .venv/.installed wheelhouse/.filled ## the container stack on a real engine: build, start, ingest, search, access, faults
 	deploy/tests/engine up
@@ -32,11 +45,10 @@ test-stack-more: .venv/.installed wheelhouse/.filled wheelhouse/.debs ## further
 	deploy/tests/engine up
 	$(BIN)/pytest deploy/tests -m more
 
-# Without a network, or on a machine whose own index has CPU wheels of torch, images are built from these. Elsewhere:
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make wheelhouse/.filled
-wheelhouse/.filled: requirements.lock
-	rm -f wheelhouse/*.whl
-	$(PYTHON) -m pip wheel --no-input -qq --no-deps --requirement requirements.lock --wheel-dir wheelhouse
+# Images are built from these without a network. torch comes by the same rule as into .venv.
+wheelhouse/.filled: requirements.lock deploy/torch/cuda.lock $(if $(OTHER_WHEEL),other-torch)
+	$(PYTHON) deploy/torch/install.py --wheels wheelhouse --image "$${PYTHON_IMAGE:-python:3.11-slim-bookworm}"
+	grep -v '^torch==' requirements.lock | $(PYTHON) -m pip wheel --no-input -qq --no-deps --requirement /dev/stdin --wheel-dir wheelhouse
 	@touch $@
 
 # What the image needs of Debian, for builds without a network; fetched inside the base image, so that it is for its release.
@@ -55,19 +67,24 @@ format: .venv/.installed
 	$(BIN)/ruff format .
 
 # Debian splits pip out of venv; the pip of the machine serves the environment as well.
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: requirements.lock deploy/torch/cuda.lock pyproject.toml $(if $(OTHER_INSTALLED),other-torch)
 	@echo "Installing $$(grep -c == requirements.lock) packages of requirements.lock into .venv; the first time takes some minutes."
-	@$(PYTHON) -m venv --without-pip .venv
+	@$(PYTHON) -m venv $(if $(OTHER_INSTALLED),--clear) --without-pip .venv
+	@$(PYTHON) deploy/torch/install.py --python $(BIN)/python -- --no-compile
 	@$(PIP) install --quiet --no-deps --no-compile -r requirements.lock
 	@$(PIP) check
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: ## write requirements.lock from what pyproject.toml allows today
+lock: TORCH_VERSION = $(shell sed -n 's/^ *"torch==\([^"]*\)".*/\1/p' pyproject.toml)
+lock: ## write both lock files from what pyproject.toml allows today; needs a CPU build of torch at hand
 	$(PYTHON) -m venv --clear --without-pip .venv-lock
+	TORCH=cpu $(PYTHON) deploy/torch/install.py --python .venv-lock/bin/python --version $(TORCH_VERSION)
 	$(PYTHON) -m pip --python .venv-lock/bin/python install --no-input '.[dev]'
 	$(PYTHON) -m pip --python .venv-lock/bin/python freeze --all --exclude pip --exclude doc_assets \
 		| sed -e 's/+cpu$$//' -e 's/ @ .*//' > requirements.lock
+	$(PYTHON) deploy/torch/lock.py $(TORCH_VERSION) > .venv-lock/cuda.lock
+	mv .venv-lock/cuda.lock deploy/torch/cuda.lock
 	rm -rf .venv-lock
 
 clean: ## remove the environment; homes and logs stay

@@ -271,6 +271,7 @@ def test_with_the_gpu_file_runs_get_the_cards_and_services_none(tmp_path):
     assert services["user-code"]["image"].startswith("doc-assets:")
     assert services["configure"]["build"]["target"] == "gpu"
     assert "cu1" in services["configure"]["build"]["args"]["TORCH_INDEX_URL"]
+    assert services["configure"]["build"]["args"]["TORCH"] == "cuda"
     for name in ("configure", "migrate", "user-code"):
         assert services[name]["environment"]["DOC_ASSETS_DEVICE"] == "cuda"
     for name, service in services.items():
