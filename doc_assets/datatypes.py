@@ -97,10 +97,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One decoded page: ``page_index`` from 0, pixels (H, W, 3) uint8 RGB, upright."""
+    """One decoded page.
+
+    Attributes:
+        page_index: from 0.
+        pixels: (H, W, 3) uint8 RGB, upright.
+        is_picture: whether it is a picture file, or one picture from edge to edge, and so may be a bare photo.
+    """
 
     page_index: int
     pixels: RgbImage
+    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

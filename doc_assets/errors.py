@@ -34,7 +34,7 @@ class InputError(DocAssetsError):
 
 
 class UnreadableDocumentError(InputError):
-    """A file that is not a TIF we can read, or that breaks a limit.
+    """A file that is no document we can read, or that breaks a limit.
 
     Args:
         code: stable short name of the reason, e.g. ``E_NOT_TIFF``; see ``documents/faults.py``.

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from doc_assets.log_files import SharedFileHandler
 from doc_assets.settings import Settings, load_settings
+from doc_assets.visible import visible, visible_json
 
 LOG_NAME = "doc_assets.log"
 ACCESS_LOG_NAME = "image_api_access.log"
@@ -41,7 +42,7 @@ class JsonLines(logging.Formatter):
             line |= {ours: metadata[name] for name, ours in wanted.items() if metadata.get(name)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return visible_json(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class TextLines(logging.Formatter):
@@ -52,7 +53,7 @@ class TextLines(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace("\n", "\n    ")
+        return visible(super().format(record), lines=True).replace("\n", "\n    ")
 
 
 def formatter(kind: Format) -> logging.Formatter:

@@ -6,6 +6,7 @@ complete; what goes there is spooled first, so that an error half way uploads no
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -87,6 +88,18 @@ def _room(place: Path) -> tuple[str, bool] | None:
     return says, free < _EXHAUSTED_BYTES or (found.f_files > 0 and found.f_favail < _EXHAUSTED_FILES)
 
 
+_NAME_BYTES = 255
+"""Longest name that common file systems take; a Hangul syllable needs three bytes."""
+
+
+def fitting_name(before: str, name: str, after: str) -> str:
+    """``before + name + after``, or with a digest in place of a name that is too long for a file system."""
+    whole = before + name + after
+    if len(os.fsencode(whole)) <= _NAME_BYTES:
+        return whole
+    return f"{before}{hashlib.sha256(os.fsencode(name)).hexdigest()}{after}"
+
+
 def is_local(path: UPath) -> bool:
     """Whether ``path`` lies in this machine's file system."""
     return path.protocol in {"", "file", "local"}
@@ -104,7 +117,7 @@ def atomic_writer(path: UPath) -> Iterator[IO[bytes]]:
         return
     final = Path(str(path))
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".{final.name}.tmp")
+    temporary = final.with_name(fitting_name(".", final.name, ".tmp"))
     with _claimed(temporary) as target:
         try:
             yield target

@@ -12,7 +12,7 @@ from upath import UPath
 from doc_assets.documents.file_index import FileIndex
 from doc_assets.documents.key_names import NameRule
 from doc_assets.documents.keys import KeyTable
-from doc_assets.documents.names import real_path
+from doc_assets.documents.names import display_name, real_path
 from doc_assets.documents.resolving import Resolver
 from doc_assets.documents.sources import FolderSource, KeyedFolders
 from doc_assets.evidence.report import PictureSources, write_reports
@@ -48,7 +48,8 @@ def test_files_of_every_name_are_taken_in_and_nothing_else_is_touched(archive, r
     visible = [name for name in names if not name.startswith((".", "~$"))]
     assert len(visible) > 20  # the file system refuses the others
     documents = archive.ledger.documents.of_chunk(key, range(100))
-    assert sorted(document.file_name for document in documents) == sorted(visible)
+    assert sorted(document.file_name for document in documents) == sorted(map(display_name, visible))
+    assert "\\u202egnp.fit.tif" in {document.file_name for document in documents}
     assert report.states["rejected"] == len(visible)
     below = {str(path.relative_to(tmp_path)).split("/")[0] for path in tmp_path.rglob("*")}
     assert below <= {"in", "bulk", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"}

@@ -24,7 +24,8 @@ def build_image_index(
         bool, typer.Option("--allow-missing", help="Keys without a document are reported, but are no failure.")
     ] = False,
     force_rebuild: Annotated[
-        bool, typer.Option("--force-rebuild", help="Cut, embed and index again what is up to date.")
+        bool,
+        typer.Option("--force-rebuild", help="Read, cut, embed and index again what is up to date."),
     ] = False,
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command
+from doc_assets.visible import visible_json
 
 
 @app.command(rich_help_panel="Documents")
@@ -45,7 +46,7 @@ def forget(
             if not as_json:
                 commands.print_reports(reports)
         if as_json:
-            typer.echo(json.dumps(commands.as_data(requests, reports), ensure_ascii=False, indent=1))
+            typer.echo(visible_json(json.dumps(commands.as_data(requests, reports), ensure_ascii=False, indent=1)))
         if any(report.traces for report in reports):
             raise typer.Exit(FAILED)
 

@@ -19,6 +19,7 @@ from doc_assets.home import prepare_home, require_whole
 from doc_assets.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
 from doc_assets.storage import no_room
+from doc_assets.visible import visible, visible_json
 
 FAILED, WRONG_USE = 1, 2
 
@@ -69,7 +70,11 @@ def _folders(values: list[str]) -> list[str]:
 
 Folder = Annotated[
     str | None,
-    typer.Option(callback=_folder, metavar="DIRECTORY|URL", help="Folder with .tif or .tiff documents, or s3://..."),
+    typer.Option(
+        callback=_folder,
+        metavar="DIRECTORY|URL",
+        help="Folder with documents (TIFF, JPEG, PNG, WebP, BMP, PDF), or s3://...",
+    ),
 ]
 SearchRoots = Annotated[
     list[str],
@@ -90,7 +95,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def say(data: object, in_words: Callable[[], None], *, as_json: bool) -> None:
     """Prints ``data`` as JSON if that was asked for, else what ``in_words`` prints."""
     if as_json:
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=1))
+        typer.echo(visible_json(json.dumps(data, ensure_ascii=False, indent=1)))
     else:
         in_words()
 
@@ -178,4 +183,4 @@ def _noted() -> Iterator[None]:
 
 
 def _say_error(error: object) -> None:
-    typer.secho(f"doc-assets: {error}", fg=typer.colors.RED, err=True)
+    typer.secho(f"doc-assets: {visible(str(error), lines=True)}", fg=typer.colors.RED, err=True)

@@ -10,7 +10,7 @@ from upath import UPath
 
 from doc_assets.commands.console import console
 from doc_assets.dates import DateSource
-from doc_assets.documents.names import document_id
+from doc_assets.documents.names import called
 from doc_assets.errors import InputError
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.tracing import StoredFile, TracedPhoto, files_of, photos_of
@@ -118,11 +118,7 @@ def document_story(settings: Settings, name: str) -> DocumentStory:
 
 def _arrivals(ledger: Ledger, name: str) -> list[Document]:
     """By the name as it is, which may hold a dot, then by what a file of that name would be called."""
-    last = name.rsplit("/", 1)[-1]
-    for candidate in dict.fromkeys((name, document_id(name), document_id(last))):
-        if found := ledger.browsing.arrivals(candidate):
-            return found
-    return []
+    return ledger.browsing.arrivals(called(name, lambda candidate: bool(ledger.browsing.arrivals(candidate))))
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 - a tree of data classes

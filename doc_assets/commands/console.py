@@ -4,19 +4,31 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from typing_extensions import override
 
 from doc_assets.progress import watched_by
+from doc_assets.visible import visible
 
 _WIDTH_OF_FILES = 200
 
 
 def console() -> Console:
-    """Standard output; never reads file names as markup, and cuts nothing when it is not a terminal."""
+    """Standard output; runs no code and reads no markup of file names, and cuts nothing when it is no terminal."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    return Console(markup=False, highlight=False, soft_wrap=True, width=width)
+    return _SafeConsole(markup=False, highlight=False, soft_wrap=True, width=width)
+
+
+class _SafeConsole(Console):
+    """Writes hidden characters of any text and any cell of a table as their codes."""
+
+    @override
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text, lines=True), **options)
 
 
 class _Bars:

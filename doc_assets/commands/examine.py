@@ -13,7 +13,7 @@ from doc_assets.commands.console import console, progress_bars
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.defs.resources import resources_from, versions_in_use
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.names import document_id
+from doc_assets.documents.names import called
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.documents.sources import single_file
 from doc_assets.errors import UnknownDocumentError
@@ -126,11 +126,12 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
 
 
 def _archived(archive: Archive, name: str) -> Document:
-    called = document_id(name)
-    found = archive.ledger.documents.current_with_ids([called]).get(called)
+    current = archive.ledger.documents.current_with_ids
+    wanted = called(name, lambda candidate: candidate in current([candidate]))
+    found = current([wanted]).get(wanted)
     if found is None:
         raise UnknownDocumentError(
-            f"{name!r} is neither a file nor a document of the archive. A document's id is its file name without .tif."
+            f"{name!r} is neither a file nor a document of the archive. Its id is its file name without ending."
         )
     return found
 

@@ -15,9 +15,9 @@ from doc_assets.defs.resources import resources_from
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.documents.page_text.finder import PageFinder, PageFinding, TextMemory, make_finder
 from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.sources import SourceFile, unreadable_file
+from doc_assets.documents.sources import SourceFile, nothing_in, unreadable_file
 from doc_assets.documents.staging import sha256_of
-from doc_assets.errors import UnreadableDocumentError
+from doc_assets.errors import SettingsError, UnreadableDocumentError
 from doc_assets.evidence.result_files import Cell, as_csv
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.progress import track
@@ -111,6 +111,8 @@ def find_pages(settings: Settings, source: SourceRequest, *, report: Path | None
     ):
         look = partial(_rows_of, reader, finder, ledger.page_texts)
         files = [f if isinstance(f, SourceFile) else unreadable_file(f) for f in opened.source.files()]
+        if not files:
+            raise SettingsError(nothing_in(opened.source))
         rows = [row for part in track(reader.threads.map(look, files), "documents", len(files)) for row in part]
     if report is not None:
         write_atomic(UPath(report), as_csv([_cells(row) for row in rows], COLUMNS))

@@ -13,7 +13,7 @@ from doc_assets.defs.resources import resources_from
 from doc_assets.defs.sources import sources_from
 from doc_assets.documents.names import document_id
 from doc_assets.errors import UnknownDocumentError
-from doc_assets.forgetting.request import ForgetRequest, plan_request
+from doc_assets.forgetting.request import ForgetRequest, meant, plan_request
 from doc_assets.forgetting.run import ForgetReport, Home, forget
 from doc_assets.settings import Settings
 
@@ -29,7 +29,7 @@ def plan(settings: Settings, names: Sequence[str]) -> list[ForgetRequest]:
     with _home(settings) as home:
         unfinished = ForgetRequest.open_requests(home.folder)
         covered = {name for request in unfinished for name in request.document_ids}
-        fresh = sorted({document_id(name) for name in names} - covered)
+        fresh = sorted(set(meant(home.archive, names)) - covered)
         requests = [
             *unfinished,
             *([plan_request(home.archive, fresh, sources_from(settings).rules().naming)] if fresh else []),
@@ -65,7 +65,8 @@ def allow(settings: Settings, names: Sequence[str]) -> None:
         UnknownDocumentError: if one was not forgotten.
     """
     with _home(settings) as home:
-        unknown = [name for name in names if not home.archive.ledger.tombstones.allow(document_id(name))]
+        allow_again = home.archive.ledger.tombstones.allow
+        unknown = [name for name in names if not (allow_again(name) or allow_again(document_id(name)))]
     if unknown:
         raise UnknownDocumentError(f"These were not forgotten: {', '.join(unknown)}.")
 

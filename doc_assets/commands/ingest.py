@@ -1,6 +1,7 @@
 """``doc-assets build-image-index``."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.table import Table
@@ -18,6 +19,7 @@ from doc_assets.progress import track
 from doc_assets.settings import Settings
 
 _MAX_LISTED = 50
+_MAX_IGNORED = 10
 
 
 def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bool, allow_missing: bool) -> bool:
@@ -36,7 +38,8 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
     archive: ArchiveResource = resources["archive"]
     sources: SourcesResource = resources["sources"]
     with archive.open() as opened:
-        intake = seal_request(opened, sources.rules(), asked, datetime.now(UTC), sealing_rules(settings))
+        rules = replace(sealing_rules(settings), read_all=force_rebuild)
+        intake = seal_request(opened, sources.rules(), asked, datetime.now(UTC), rules)
         if force_rebuild:
             discard_results(opened.ledger, opened.bulk, intake.drops)
     with progress_bars():
@@ -54,6 +57,11 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
             f"{len(intake.forgotten)} documents were forgotten and are not taken again: "
             f"{', '.join(intake.forgotten[:10])}. `doc-assets forget --allow DOCUMENT` lets them in."
         )
+    if intake.ignored.n:
+        console().print(f"{intake.ignored.named(_MAX_IGNORED, asked.folder)}.")
+    if intake.nothing and asked.folder:
+        console().print(f"{intake.nothing} Nothing was ingested.")
+        return False
     missing = [problem for problem in intake.problems if not (allow_missing and problem.is_of_table)]
     accounted = len(arrivals) == len(set(intake.origins)) and not missing
     accounted = accounted and not intake.forgotten

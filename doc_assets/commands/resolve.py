@@ -24,6 +24,7 @@ from doc_assets.documents.sources import KeyProblem
 from doc_assets.ingest.identity import date_faults
 from doc_assets.settings import Settings
 from doc_assets.storage import atomic_writer
+from doc_assets.visible import visible_json
 
 _MAX_LISTED = 50
 
@@ -128,7 +129,7 @@ class _Manifest:
         self._write('\n], "summary": ' + json.dumps(rest, ensure_ascii=False) + "}\n")
 
     def _write(self, text: str) -> None:
-        self._target.write(text.encode("utf-8", "backslashreplace"))
+        self._target.write(visible_json(text).encode())
 
 
 def _entry(found: Resolution) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """``doc-assets status`` and ``doc-assets check``."""
 
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +12,27 @@ from sqlalchemy import make_url
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from, versions_in_use
+from doc_assets.documents.names import display_name, real_path
+from doc_assets.errors import FolderUnreachableError
 from doc_assets.ingest.archive import Versions
 from doc_assets.ingest.consistency import Findings, check_archive
+from doc_assets.ingest.intake import preview
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.ledger.database import is_absent
 from doc_assets.ledger.integrity import sqlite_faults
+from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.rows import ArchiveCounts
 from doc_assets.model_folders import differences, model_names
 from doc_assets.settings import Settings
+
+_MAX_NAMED = 20
 
 if TYPE_CHECKING:
     from doc_assets.defs.resources import (
         ArchiveResource,
         DescriberResource,
         EmbedderResource,
+        IntakeResource,
         PhotoCutterResource,
         VectorStoreResource,
     )
@@ -47,6 +57,31 @@ class CollectionStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxStatus:
+    """What lies in the drop folder.
+
+    Attributes:
+        documents: files that are documents, ingested or not.
+        n_waiting: those that are not ingested yet.
+        waiting: the first of them: file, what it waits for, until when (RFC 3339).
+        n_ignored: files and folders that are not taken.
+        ignored: the first of them: file, reason.
+        unreadable: paths that cannot be looked into.
+        forgotten: documents that were forgotten and are not taken.
+        error: why the folder cannot be listed; empty if it can.
+    """
+
+    documents: int = 0
+    n_waiting: int = 0
+    waiting: list[dict[str, str]] = field(default_factory=list)
+    n_ignored: int = 0
+    ignored: list[dict[str, str]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    forgotten: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveStatus:
     """What ``status`` shows.
 
@@ -59,6 +94,7 @@ class ArchiveStatus:
         collections: all on record, the one in use too.
         photos_indexed: photos that the ledger counts in the collection that searches use, or in the largest if there
             is none; more than ``points`` means that it is incomplete.
+        inbox: what lies in the drop folder.
     """
 
     counts: ArchiveCounts
@@ -68,6 +104,7 @@ class ArchiveStatus:
     points: int
     collections: list[CollectionStatus]
     photos_indexed: int = 0
+    inbox: InboxStatus = field(default_factory=InboxStatus)
 
 
 class _Tools:
@@ -76,6 +113,7 @@ class _Tools:
     def __init__(self, settings: Settings) -> None:
         resources = resources_from(settings)
         self.archive: ArchiveResource = resources["archive"]
+        self.intake: IntakeResource = resources["intake"]
         self.cutter: PhotoCutterResource = resources["photo_cutter"]
         self.embedder: EmbedderResource = resources["embedder"]
         self.describer: DescriberResource = resources["describer"]
@@ -95,6 +133,7 @@ def archive_status(settings: Settings) -> ArchiveStatus:
         stale = stale_drops(archive.ledger, versions)
         recorded = archive.ledger.collections.all()
         photos = archive.ledger.collections.all_photos()
+        inbox = _inbox_status(archive.ledger, tools.intake)
         held = {each.name: archive.ledger.collections.current_documents(each.name) for each in recorded}
     with tools.store.open() as store:
         collection = store.resolve(tools.store.alias)
@@ -113,7 +152,34 @@ def archive_status(settings: Settings) -> ArchiveStatus:
     ]
     indexed = photos.get(collection, 0) if collection else max(photos.values(), default=0)
     held_now = points.get(collection or "", 0)
-    return ArchiveStatus(counts, stale, versions.embedder_id, collection, held_now, collections, indexed)
+    return ArchiveStatus(counts, stale, versions.embedder_id, collection, held_now, collections, indexed, inbox)
+
+
+def _inbox_status(ledger: Ledger, intake: "IntakeResource") -> InboxStatus:
+    folder = Path(intake.inbox)
+    try:
+        report = preview(ledger, folder, intake.rules(), datetime.now(UTC))
+    except FolderUnreachableError as error:
+        return InboxStatus(error=str(error))
+
+    def below(path: str) -> str:
+        return display_name(str(real_path(path)).removeprefix(f"{folder}{os.sep}"))
+
+    return InboxStatus(
+        documents=report.files,
+        n_waiting=len(report.waits),
+        waiting=[
+            {"file": below(w.path), "state": str(w.state), "until": w.until.isoformat(timespec="seconds")}
+            for w in report.waits[:_MAX_NAMED]
+        ],
+        n_ignored=report.ignored.n,
+        ignored=[
+            {"file": below(path), "reason": reason}
+            for path, reason in sorted(report.ignored.reasons.items())[:_MAX_NAMED]
+        ],
+        unreadable=[below(path) for path in report.unreadable],
+        forgotten=report.forgotten,
+    )
 
 
 def print_status(settings: Settings, status: ArchiveStatus) -> None:
@@ -122,6 +188,8 @@ def print_status(settings: Settings, status: ArchiveStatus) -> None:
     states = ", ".join(f"{n} {state}" for state, n in sorted(counts.arrivals_by_state.items())) or "none"
     out.print(f"home        {settings.home}")
     out.print(f"inbox       {settings.inbox_dir}")
+    for line in _inbox_lines(status.inbox):
+        out.print(f"            {line}")
     out.print(f"arrivals    {sum(counts.arrivals_by_state.values())}: {states}")
     out.print(f"archive     {counts.current} documents, {counts.photos} photos, {counts.superseded} older versions")
     out.print(f"drops       {counts.drops}, {len(status.stale_drops)} incomplete or outdated")
@@ -138,6 +206,25 @@ def print_status(settings: Settings, status: ArchiveStatus) -> None:
                 f"            {other.state}: {other.name} ({other.embedder} {json.dumps(other.options)}), "
                 f"{other.points} photos, {other.documents_missing} documents missing"
             )
+
+
+def _inbox_lines(inbox: InboxStatus) -> Iterator[str]:
+    if inbox.error:
+        yield inbox.error
+        return
+    yield f"{inbox.documents} documents, {inbox.n_waiting} of them wait, {inbox.n_ignored} entries ignored"
+    for wait in inbox.waiting:
+        yield f"waits: {wait['file']} {wait['state']}, until {wait['until']}"
+    if inbox.n_waiting > len(inbox.waiting):
+        yield f"... and {inbox.n_waiting - len(inbox.waiting)} more wait"
+    for passed in inbox.ignored:
+        yield f"ignored: {passed['file']}: {passed['reason']}"
+    if inbox.n_ignored > len(inbox.ignored):
+        yield f"... and {inbox.n_ignored - len(inbox.ignored)} more are ignored"
+    for path in inbox.unreadable[:_MAX_NAMED]:
+        yield f"cannot be looked into: {path}"
+    if inbox.forgotten:
+        yield f"{inbox.forgotten} were forgotten and are not taken"
 
 
 def check_home(settings: Settings, *, read_data: bool) -> Findings:

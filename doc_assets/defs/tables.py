@@ -1,4 +1,4 @@
-"""Metadata tables. Their cells are shown as plain text: file names must never become markdown."""
+"""Metadata tables. Their cells are shown as plain text: file names must never become markdown or hide what they are."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import dagster as dg
 
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ResultRecord
+from doc_assets.visible import visible, visible_value
 
 _MAX_RANKED = 200
 
@@ -16,10 +17,10 @@ def faulty_documents(documents: Sequence[Document]) -> dg.MetadataValue:
         [
             dg.TableRecord(
                 {
-                    "document": document.file_name,
+                    "document": visible(document.file_name),
                     "state": document.state,
                     "code": document.reason_code or "",
-                    "reason": document.reason or "",
+                    "reason": visible(document.reason or ""),
                 }
             )
             for document in documents
@@ -42,7 +43,7 @@ def ranking(results: Sequence[ResultRecord]) -> dg.MetadataValue:
 
 def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
     best = result.top_docs[0] if result.top_docs else None
-    return {
+    cells: dict[str, str | float | int | bool] = {
         "query": result.query_document,
         "risk": "" if result.risk_score is None else f"{result.risk_score:.3f}",
         "best_document": result.best_document or "",
@@ -51,6 +52,7 @@ def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
         "identical_file": "yes" if best and best["exact_duplicate"] else "",
         "note": result.error or "",
     }
+    return {name: visible_value(value) for name, value in cells.items()}
 
 
 def _schema(*names: str) -> dg.TableSchema:

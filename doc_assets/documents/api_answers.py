@@ -149,8 +149,10 @@ def file_name(given: object, otherwise: str) -> str:
     """The last part of a name that a server gave; ``otherwise`` if no file can be called so."""
     if not isinstance(given, str):
         return otherwise
-    name = display_name(given[: 4 * MAX_KEY_SIGNS].replace("\\", "/").rpartition("/")[2])
-    return name if name.isprintable() and 0 < len(name) <= MAX_KEY_SIGNS else otherwise
+    last = given[: 4 * MAX_KEY_SIGNS].replace("\\", "/").rpartition("/")[2]
+    name = display_name(last)
+    hides = not last.encode("utf-8", "backslashreplace").decode().isprintable()
+    return name if not hides and 0 < len(name) <= MAX_KEY_SIGNS else otherwise
 
 
 def other_names(fields: dict[str, Any]) -> Iterator[str]:

@@ -29,6 +29,8 @@ class FaultCode(StrEnum):
     AMBIGUOUS_KEY = "E_AMBIGUOUS_KEY"
     FETCH_FAILED = "E_FETCH_FAILED"
     FORGOTTEN = "E_FORGOTTEN"
+    SAME_ID = "E_SAME_ID"
+    ENCRYPTED = "E_ENCRYPTED"
 
     @property
     def is_passing(self) -> bool:

@@ -21,7 +21,7 @@ from doc_assets.documents.objects import list_objects, root_url
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.storage import exclusive, is_local
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _RACY_NS = 2_000_000_000
 """A folder that was listed this soon after it changed may have changed once more within the same tick of its clock."""
 _NEVER = -1
@@ -253,7 +253,7 @@ def _list_remote(database: sqlite3.Connection, root: UPath, done: Refresh) -> No
     """Lists a folder in object storage anew."""
     name = root_name(root)
     by_folder: dict[str, list[str]] = {name: []}
-    for address in list_objects(root):
+    for address in list_objects(root).files:
         folder, _, file_name = address.rpartition("/")
         by_folder.setdefault(folder, []).append(file_name)
     database.execute("DELETE FROM files WHERE folder IN (SELECT id FROM folders WHERE root = ?)", (name,))

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from doc_assets.documents.names import is_document_name, is_ignored_folder, stored_path
+from doc_assets.documents.names import display_name, is_ignored_folder, stored_path, why_ignored
 from doc_assets.errors import FolderUnreachableError
+
+_MAX_IGNORED_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,46 @@ class FileStat:
 
 
 @dataclass(slots=True)
+class Ignored:
+    """What lies in a folder and is not taken.
+
+    Attributes:
+        reasons: path, as stored -> why; the first thousand that were met.
+        n: how many there are in all.
+    """
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    n: int = 0
+
+    def add(self, path: str, reason: str) -> None:
+        """Notes a file or folder."""
+        self.n += 1
+        if len(self.reasons) < _MAX_IGNORED_KEPT:
+            self.reasons[path] = reason
+
+    def named(self, most: int, below: str) -> str:
+        """How many there are, and the names and reasons of the first ones.
+
+        Args:
+            most: named at most.
+            below: folder that is left out of their names.
+        """
+        folder = f"{below.rstrip('/')}/"
+        shown = [
+            f"{display_name(path.removeprefix(folder))} ({reason})"
+            for path, reason in sorted(self.reasons.items())[:most]
+        ]
+        more = f" and {self.n - len(shown)} more" if self.n > len(shown) else ""
+        return f"{self.n} ignored: {', '.join(shown)}{more}"
+
+
+@dataclass(slots=True)
 class FolderListing:
-    """Documents by path (as stored), and what could not be looked into."""
+    """Documents by path (as stored), what could not be looked into, and what is no document."""
 
     files: dict[str, FileStat] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    ignored: Ignored = field(default_factory=Ignored)
 
     def may_hide(self, path: str) -> bool:
         """Whether ``path`` may exist although it is not listed: its folder could not be read."""
@@ -64,8 +101,18 @@ def _take(
     ignore: Sequence[str],
 ) -> None:
     if entry.is_dir(follow_symlinks=False):
-        if recursive and not is_ignored_folder(entry.name, ignore):
+        if is_ignored_folder(entry.name, ignore):
+            listing.ignored.add(stored_path(entry.path), "a hidden or system folder, not looked into")
+        elif recursive:
             waiting.append(os.scandir(entry.path))
-    elif is_document_name(entry.name, ignore) and entry.is_file(follow_symlinks=False):
-        stat = entry.stat(follow_symlinks=False)
-        listing.files[stored_path(entry.path)] = FileStat(stat.st_size, stat.st_mtime_ns)
+        else:
+            listing.ignored.add(stored_path(entry.path), "a subfolder; --recursive looks into it")
+        return
+    reason = why_ignored(entry.name, ignore)
+    if reason is None and not entry.is_file(follow_symlinks=False):
+        reason = "a link, which is not followed" if entry.is_symlink() else "no regular file"
+    if reason is not None:
+        listing.ignored.add(stored_path(entry.path), reason)
+        return
+    stat = entry.stat(follow_symlinks=False)
+    listing.files[stored_path(entry.path)] = FileStat(stat.st_size, stat.st_mtime_ns)

@@ -7,6 +7,7 @@ from doc_assets.documents.folder import FileStat
 from doc_assets.documents.key_formats import SUFFIXES
 from doc_assets.documents.names import display_name
 from doc_assets.errors import FolderUnreachableError
+from doc_assets.storage import fitting_name
 
 DONE_SUFFIX = ".done"
 
@@ -49,9 +50,9 @@ def waiting_tables(folder: Path) -> list[WaitingTable]:
 
 def retire(table: WaitingTable) -> Path:
     """Renames a table that was worked off; an earlier one of the same name stays."""
-    target = table.path.with_name(f"{table.path.name}{DONE_SUFFIX}")
+    target = table.path.with_name(fitting_name("", table.path.name, DONE_SUFFIX))
     number = 1
     while target.exists():
         number += 1
-        target = table.path.with_name(f"{table.path.name}.{number}{DONE_SUFFIX}")
+        target = table.path.with_name(fitting_name("", table.path.name, f".{number}{DONE_SUFFIX}"))
     return table.path.rename(target)

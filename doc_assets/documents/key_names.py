@@ -88,8 +88,12 @@ class NameRule:
     glob_suffix: str = "_*.tif"
 
     def tries(self, key: str) -> Iterator[NameTry]:
-        """Names to look for, in this order; the first that any file has counts, with all its files."""
-        stem = document_id(key)
+        """Names to look for, in this order; the first that any file has counts, with all its files.
+
+        Args:
+            key: without a file's ending; one that is left belongs to the name, as in the file ``a.tif.tif``.
+        """
+        stem = key
         mapped = self._mapped(stem)
         suffix = document_id(self.glob_suffix)
         yield NameTry(stem, normalised(stem), None)

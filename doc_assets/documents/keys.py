@@ -181,9 +181,10 @@ class KeyTable:
 
     def _take(self, record: Record) -> None:
         self.n_rows += 1
-        key = document_id(record.cells.get(self._key_column, ""))
+        given = record.cells.get(self._key_column, "")
+        key = document_id(given)
         merchant = record.cells.get(self._merchant_column)
-        fault = record.fault or _fault(key) or self._keep(record, key, merchant)
+        fault = record.fault or _fault(given, key) or self._keep(record, key, merchant)
         if fault is not None:
             self.n_faults += 1
             self._database.execute("INSERT INTO faults VALUES (?, ?)", (record.line, fault))
@@ -206,13 +207,13 @@ class KeyTable:
         return None
 
 
-def _fault(key: str) -> str | None:
+def _fault(given: str, key: str) -> str | None:
     if not key:
         return "it names no document"
     if len(key) > MAX_KEY_SIGNS:
         return f"its key has {len(key)} signs, a file name has at most {MAX_KEY_SIGNS}"
-    if not key.isprintable():
-        return f"its key holds control characters: {key!r}"
+    if not given.encode("utf-8", "backslashreplace").decode().isprintable():
+        return f"its key holds control characters: {key}"
     return None
 
 

@@ -7,13 +7,20 @@ markup.
 import fnmatch
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-DOCUMENT_SUFFIXES = (".tif", ".tiff")
+from doc_assets.visible import visible
+
+DOCUMENT_SUFFIXES = (
+    ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".pdf",
+)  # fmt: skip
+"""By them files of a folder are chosen, which is not opened for it; what a file is, its content tells."""
 
 IGNORED_NAMES = (".*", "~$*", "Thumbs.db", "desktop.ini", "*.part", "*.partial", "*.tmp", "*.crdownload", "*.filepart")
 """Unfinished and system files: hidden (also macOS ``._*``), Office locks, downloads under way."""
+
+_SYSTEM_NAMES = frozenset({"~$*", "Thumbs.db", "desktop.ini"})
 
 IGNORED_FOLDERS = (".*", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 """System folders of NAS boxes and Windows shares, trash, and hidden ones (Syncthing's versions)."""
@@ -23,9 +30,21 @@ _UNDECODABLE = "bytes:"
 
 def is_document_name(name: str, ignore: Sequence[str] = ()) -> bool:
     """Whether a file of this name counts as a document, in any case of its suffix."""
-    if not name.lower().endswith(DOCUMENT_SUFFIXES):
-        return False
-    return not any(fnmatch.fnmatchcase(name, pattern) for pattern in (*IGNORED_NAMES, *ignore))
+    return why_ignored(name, ignore) is None
+
+
+def why_ignored(name: str, ignore: Sequence[str] = ()) -> str | None:
+    """Why a file of this name is not taken as a document; None if it is."""
+    for pattern in ignore:
+        if fnmatch.fnmatchcase(name, pattern):
+            return f"the pattern {pattern} of DOC_ASSETS_INTAKE_IGNORE"
+    for pattern in IGNORED_NAMES:
+        if fnmatch.fnmatchcase(name, pattern):
+            return "hidden" if pattern == ".*" else "a system file" if pattern in _SYSTEM_NAMES else "unfinished"
+    if name.lower().endswith(DOCUMENT_SUFFIXES):
+        return None
+    _, dot, ending = display_name(name).rpartition(".")
+    return f"no document by its ending .{ending}" if dot and ending else "no document: it has no ending"
 
 
 def is_ignored_folder(name: str, ignore: Sequence[str] = ()) -> bool:
@@ -34,12 +53,15 @@ def is_ignored_folder(name: str, ignore: Sequence[str] = ()) -> bool:
 
 
 def display_name(name: str) -> str:
-    r"""``name`` as text: composed Hangul (NFC), undecodable bytes as ``\xNN``."""
+    r"""``name`` as text that is safe to show: composed Hangul (NFC), undecodable bytes and hidden characters as codes.
+
+    The ledger, every message and every output show a file's name as this, and documents are called after it.
+    """
     try:
         raw = os.fsencode(name)
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold; no file name can
         raw = name.encode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", raw.decode("utf-8", "backslashreplace"))
+    return visible(unicodedata.normalize("NFC", raw.decode("utf-8", "backslashreplace")))
 
 
 def document_id(name: str) -> str:
@@ -49,6 +71,16 @@ def document_id(name: str) -> str:
         if shown.lower().endswith(suffix):
             return shown[: -len(suffix)]
     return shown
+
+
+def called(name: str, is_known: Callable[[str], bool]) -> str:
+    """The id of the document that a person means, who may write its id or its file name.
+
+    An id may end like a file name: the file ``a.tif.tif`` holds the document ``a.tif``.
+    """
+    last = name.rsplit("/", 1)[-1]
+    candidates = dict.fromkeys((display_name(name), document_id(name), document_id(last)))
+    return next((candidate for candidate in candidates if is_known(candidate)), document_id(name))
 
 
 def stored_path(path: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from upath import UPath
 
-from doc_assets.documents.folder import FileStat
-from doc_assets.documents.names import is_document_name, is_ignored_folder
+from doc_assets.documents.folder import FileStat, FolderListing
+from doc_assets.documents.names import is_ignored_folder, why_ignored
 from doc_assets.errors import FolderUnreachableError, SettingsError
 
 
@@ -32,7 +32,7 @@ def root_url(folder: UPath) -> str:
     return str(folder).rstrip("/")
 
 
-def list_objects(folder: UPath, *, recursive: bool = True, ignore: Sequence[str] = ()) -> dict[str, FileStat]:
+def list_objects(folder: UPath, *, recursive: bool = True, ignore: Sequence[str] = ()) -> FolderListing:
     """The documents below a folder in object storage, by address.
 
     Raises:
@@ -50,12 +50,17 @@ def list_objects(folder: UPath, *, recursive: bool = True, ignore: Sequence[str]
         raise FolderUnreachableError(
             f"The folder {root} cannot be listed: {error}. Nothing was concluded about the files in it."
         ) from error
-    listing = {}
+    listing = FolderListing()
     for path, entry in found.items():
         address = f"{scheme}://{str(path).lstrip('/')}"
         *folders, name = address.removeprefix(f"{root}/").split("/")
-        if is_document_name(name, ignore) and not any(is_ignored_folder(part, ignore) for part in folders):
-            listing[address] = FileStat(int(entry["size"]), mtime_ns(entry))
+        reason = why_ignored(name, ignore)
+        if any(is_ignored_folder(part, ignore) for part in folders):
+            reason = "in a hidden or system folder"
+        if reason is None:
+            listing.files[address] = FileStat(int(entry["size"]), mtime_ns(entry))
+        elif name:  # some stores keep an empty object for a folder
+            listing.ignored.add(address, reason)
     return listing
 
 

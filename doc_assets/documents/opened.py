@@ -35,6 +35,9 @@ class OpenedDocument(Protocol):
     def __len__(self) -> int:
         """Number of pages, unusable ones among them."""
 
+    def is_picture(self, index: int) -> bool:
+        """Whether the page, once decoded, is one picture from edge to edge, and so may be a bare photo."""
+
     def page(self, index: int) -> RgbImage:
         """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
 

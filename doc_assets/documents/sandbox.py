@@ -228,7 +228,8 @@ class _Answer:
                 return False
             self._pages.append(header["page_index"])
             if self._on_page is not None:
-                self._on_page(Page(header["page_index"], np.frombuffer(pixels, np.uint8).reshape(shape)))
+                array = np.frombuffer(pixels, np.uint8).reshape(shape)
+                self._on_page(Page(header["page_index"], array, header["is_picture"]))
         else:
             self._pages.append(header["page_index"])
         return True

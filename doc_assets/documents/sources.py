@@ -5,16 +5,16 @@ is not.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from upath import UPath
 
 from doc_assets.documents.faults import FaultCode
-from doc_assets.documents.folder import FileStat, FolderListing, list_documents
+from doc_assets.documents.folder import FileStat, FolderListing, Ignored, list_documents
 from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, no_keys
-from doc_assets.documents.names import display_name, document_id, real_path, stored_path
+from doc_assets.documents.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path, stored_path
 from doc_assets.documents.objects import list_objects, store_errors
 from doc_assets.documents.origin import is_remote, read_origin, stat_origin
 from doc_assets.documents.resolving import KeyState, Resolution, Resolver
@@ -22,6 +22,7 @@ from doc_assets.errors import UnreadableDocumentError
 from doc_assets.storage import is_local
 
 _NO_BULK = UPath("/nonexistent")
+_MOST_NAMED = 10
 _HIDDEN = "this user cannot look into it, and what lies in it is not known"
 
 
@@ -126,12 +127,14 @@ class FolderSource:
         recursive: whether subfolders are looked into.
         ignore: further name patterns to ignore.
         key_of: document id -> key table row.
+        ignored: what lies in the folder and is no document, once ``files`` was asked for.
     """
 
     folder: UPath
     recursive: bool = True
     ignore: tuple[str, ...] = ()
     key_of: KeyOf = no_keys
+    ignored: Ignored = field(default_factory=Ignored, compare=False)
 
     @property
     def name(self) -> str:
@@ -141,6 +144,7 @@ class FolderSource:
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """The documents of the folder, and what cannot be looked into."""
         listing = self._listing()
+        self.ignored.n, self.ignored.reasons = listing.ignored.n, listing.ignored.reasons
         for path in sorted(listing.unreadable):
             yield KeyProblem(KeyRow(0, self._label(path)), KeyState.FAILED, _HIDDEN)
         for origin in sorted(listing.files):
@@ -149,7 +153,7 @@ class FolderSource:
     def _listing(self) -> FolderListing:
         if is_local(self.folder):
             return list_documents(Path(str(self.folder)).absolute(), recursive=self.recursive, ignore=self.ignore)
-        return FolderListing(list_objects(self.folder, recursive=self.recursive, ignore=self.ignore))
+        return list_objects(self.folder, recursive=self.recursive, ignore=self.ignore)
 
     def _label(self, origin: str) -> str:
         if is_remote(origin):
@@ -191,6 +195,23 @@ class KeyedFolders:
                 yield KeyProblem(found.row, KeyState.FAILED, f"{display_name(origin)} cannot be looked at: {error}")
                 continue
             yield local_or_remote(origin, display_name(file_name(origin)), stat, found.row)
+
+
+def ignored_in(source: DocumentSource) -> Ignored:
+    """What a source passed over, once its files were asked for; of a key table nothing, every row is accounted for."""
+    return source.ignored if isinstance(source, FolderSource) else Ignored()
+
+
+def nothing_in(source: DocumentSource) -> str:
+    """Why a source that was asked for its files gave none, in words."""
+    found = ignored_in(source)
+    if not found.n:
+        return f"There is no document in {source.name}: it is empty."
+    below = str(source.folder) if isinstance(source, FolderSource) else ""
+    return (
+        f"There is no document in {source.name}: {found.named(_MOST_NAMED, below)}. Documents end in "
+        f"{', '.join(DOCUMENT_SUFFIXES)}."
+    )
 
 
 def unreadable_file(problem: KeyProblem) -> SourceFile:

@@ -69,7 +69,7 @@ def sha256_of(content: bytes) -> str:
 
 
 def staged_path(root: UPath, sha256: str) -> UPath:
-    """Where a document of this content is staged."""
+    """Where a document of this content is staged; the ending says nothing of its format."""
     return root / "documents" / sha256[:2] / f"{sha256}.tif"
 
 

@@ -48,6 +48,10 @@ class TiffDocument:
     def __len__(self) -> int:
         return len(self._structure.pages)
 
+    def is_picture(self, index: int) -> bool:
+        """False: a TIFF is a scan of pages."""
+        return False
+
     def page(self, index: int) -> RgbImage:
         """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
 

@@ -26,13 +26,17 @@ import numpy as np
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.documents.faults import Fault, FaultCode
+from doc_assets.documents.kinds import HEAD_BYTES, Kind, kind_of
 from doc_assets.documents.noise import Noise
 from doc_assets.documents.opened import FileContent, OpenedDocument
+from doc_assets.documents.pdf import PdfPages
+from doc_assets.documents.picture import PictureDocument
 from doc_assets.documents.preflight import Limits
 from doc_assets.documents.tiff import TiffDocument
 from doc_assets.errors import UnreadableDocumentError
 
 _WRITTEN_BYTES = 1 << 20
+_MESSAGE_CHARS = 300
 
 
 def main() -> None:
@@ -51,6 +55,7 @@ def main() -> None:
         if not message:
             return
         document, answer = descriptors
+        _load_reader(document)
         ending = _serve(json.loads(message), document, answer)
         control.sendall(json.dumps(ending).encode() + b"\n")
 
@@ -94,6 +99,10 @@ def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
         out.fault(Fault(FaultCode(error.code), str(error)))
     except MemoryError:
         out.fault(Fault(FaultCode.MEMORY, _memory_message(job)))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a file that breaks its reader is a damaged file
+        out.fault(Fault(FaultCode.DAMAGED, _broken_reader(error)))
     out.send({"end": True})
 
 
@@ -102,7 +111,24 @@ def _opened(document: int, size: int, limits: Limits, noise: Noise) -> OpenedDoc
     if size == 0:
         raise UnreadableDocumentError(FaultCode.EMPTY, "The file is empty.")
     content = FileContent(document, mmap.mmap(document, size))
+    kind = kind_of(content.view[:HEAD_BYTES])
+    if kind is Kind.PDF:
+        return PdfPages(content, limits, noise)
+    if kind.is_picture:
+        return PictureDocument(content, kind, limits, noise)
     return TiffDocument(content, limits, noise)
+
+
+def _load_reader(document: int) -> None:
+    """Imports what the format needs beside a TIFF, once, so that no child pays for it again."""
+    try:
+        kind = kind_of(os.pread(document, HEAD_BYTES, 0))
+    except UnreadableDocumentError:
+        return  # the child says so
+    if kind.is_picture:
+        from PIL import BmpImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415
+    if kind is Kind.PDF:
+        import pypdfium2  # noqa: F401
 
 
 def _limit(job: dict[str, Any]) -> None:
@@ -135,8 +161,15 @@ def _send_page(out: "_Frames", opened: OpenedDocument, index: int, job: dict[str
         out.fault(Fault(FaultCode.MEMORY, _memory_message(job), index))
     except UnreadableDocumentError as error:
         out.fault(Fault(FaultCode(error.code), str(error), index))
+    except Exception as error:  # noqa: BLE001 - as above
+        out.fault(Fault(FaultCode.DAMAGED, _broken_reader(error), index))
     else:
-        out.page(index, pixels, with_pixels=job["with_pixels"])
+        out.page(index, pixels, is_picture=opened.is_picture(index), with_pixels=job["with_pixels"])
+
+
+def _broken_reader(error: Exception) -> str:
+    """What to say of an error that no reader foresaw."""
+    return f"The reader broke on it: {type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_CHARS]}"
 
 
 def _memory_message(job: dict[str, Any]) -> str:
@@ -158,10 +191,11 @@ class _Frames:
     def fault(self, fault: Fault) -> None:
         self.send({"fault": str(fault.code), "message": fault.message, "page_index": fault.page_index})
 
-    def page(self, index: int, pixels: RgbImage, *, with_pixels: bool) -> None:
+    def page(self, index: int, pixels: RgbImage, *, is_picture: bool, with_pixels: bool) -> None:
         height, width = pixels.shape[:2]
         payload = np.ascontiguousarray(pixels).data.cast("B") if with_pixels else None
-        self.send({"page_index": index, "height": height, "width": width, "with_pixels": with_pixels}, payload)
+        header = {"page_index": index, "height": height, "width": width, "is_picture": is_picture}
+        self.send({**header, "with_pixels": with_pixels}, payload)
 
     def _write(self, content: memoryview) -> None:
         while content:

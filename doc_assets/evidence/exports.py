@@ -16,6 +16,7 @@ from upath import UPath
 from doc_assets.errors import SettingsError
 from doc_assets.evidence.result_files import MAX_XLSX_ROWS, harmless, write_cell
 from doc_assets.storage import atomic_writer
+from doc_assets.visible import visible_json
 
 Row = dict[str, Any]
 _ROWS_AT_ONCE = 500
@@ -60,7 +61,7 @@ def _json(rows: Iterable[Row], _columns: Sequence[str], target: IO[bytes]) -> in
     target.write(b"[")
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, default=_time)
-        target.write((",\n" if n else "\n").encode() + line.encode("utf-8", "backslashreplace"))
+        target.write((",\n" if n else "\n").encode() + visible_json(line).encode())
         n += 1
     target.write(b"\n]\n")
     return n

@@ -16,6 +16,7 @@ from doc_assets.evidence.safe_names import safe_stem
 from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.progress import track
 from doc_assets.storage import write_atomic
+from doc_assets.visible import visible_json
 
 LIST_NAME = "photos.json"
 
@@ -66,7 +67,7 @@ def extract_photos(
     folder.mkdir(parents=True, exist_ok=True)
     found = [_extract(reader, cutter, file, folder) for file in track(files, "documents", len(files))]
     content = json.dumps([asdict(document) for document in found], ensure_ascii=False, indent=1)
-    write_atomic(UPath(folder / LIST_NAME), content.encode("utf-8", "backslashreplace"))
+    write_atomic(UPath(folder / LIST_NAME), visible_json(content).encode())
     return found
 
 

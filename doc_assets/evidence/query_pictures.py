@@ -6,8 +6,7 @@ from pathlib import Path
 from upath import UPath
 
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
-from doc_assets.documents.names import document_id
-from doc_assets.evidence.safe_names import safe_stem
+from doc_assets.evidence.safe_names import result_stem
 from doc_assets.ingest.pictures import PageView, page_view
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.storage import write_atomic
@@ -65,4 +64,4 @@ class KeptQuery:
 
 
 def _stem(label: str) -> str:
-    return safe_stem(document_id(label))
+    return result_stem(label)

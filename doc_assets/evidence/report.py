@@ -14,15 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from upath import UPath
 
 from doc_assets.datatypes import RgbImage
-from doc_assets.documents.names import document_id
 from doc_assets.evidence.pair_picture import PairPictures, draw_archive_side, draw_pair
-from doc_assets.evidence.safe_names import safe_stem
+from doc_assets.evidence.safe_names import result_stem
 from doc_assets.evidence.wording import Text, changes, reasons, source_of
 from doc_assets.ingest.pictures import PageView
 from doc_assets.ledger.searches import ResultRecord, SearchRecord
 from doc_assets.photos.cutting import encode_jpeg
 from doc_assets.progress import track
 from doc_assets.storage import write_atomic
+from doc_assets.visible import visible_value
 
 INDEX_NAME = "report.html"
 _MAX_PAIRS = 12
@@ -70,7 +70,7 @@ def write_reports(
     for result in track(ordered, "evidence", len(ordered)):
         link = None
         if _matched(result):
-            link = f"evidence/{safe_stem(document_id(result.query_document))}.html"
+            link = f"evidence/{result_stem(result.query_document)}.html"
             write_atomic(UPath(folder / link), document_page(search, result, sources).encode())
         rows.append({"result": result, "reasons": reasons(result), "link": link})
     path = folder / INDEX_NAME
@@ -159,5 +159,10 @@ def _other(match: Mapping[str, Any]) -> dict[str, Any]:
 def _templates() -> Environment:
     loader = PackageLoader("doc_assets.evidence", "templates")
     return Environment(
-        loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=visible_value,  # every value that a page shows
     )

@@ -14,6 +14,7 @@ from doc_assets.evidence.wording import reasons
 from doc_assets.ledger.incomplete import INCOMPLETE
 from doc_assets.ledger.searches import ResultRecord, SearchRecord, global_top_docs
 from doc_assets.storage import write_atomic
+from doc_assets.visible import visible_json, visible_value
 
 SUMMARY_NAME = "search_results_summary.json"
 CSV_NAME = "results.csv"
@@ -74,7 +75,7 @@ def write_results(
     content = summary_of(search, results)
     content["per_query"] = without(content["per_query"], left_out)
     summary = json.dumps(content, ensure_ascii=False, indent=2)
-    write_atomic(UPath(files.summary), summary.encode())
+    write_atomic(UPath(files.summary), visible_json(summary).encode())
     rows = list(table_rows(results))
     columns = [name for name in table_columns(results) if name not in left_out]
     write_atomic(UPath(files.table_csv), as_csv(rows, columns))
@@ -222,10 +223,11 @@ def as_csv(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) ->
 
 
 def harmless(value: Cell) -> Cell:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """Text without hidden characters; what a spreadsheet would run as a formula gets an apostrophe in front."""
+    shown: Cell = visible_value(value)
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return "" if value is None else value
+        return f"'{shown}"
+    return "" if shown is None else shown
 
 
 def as_xlsx(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) -> bytes:
@@ -257,6 +259,6 @@ def write_cell(sheet: Any, line: int, column: int, value: Cell) -> None:  # noqa
     if isinstance(value, bool):
         sheet.write_boolean(line, column, value)
     elif isinstance(value, str):
-        sheet.write_string(line, column, value)
+        sheet.write_string(line, column, visible_value(value))
     else:
         sheet.write_number(line, column, value)

@@ -13,11 +13,11 @@ from typing import Self
 from upath import UPath
 
 from doc_assets.documents.key_names import NameRule, normalised
-from doc_assets.documents.names import display_name, document_id, real_path
+from doc_assets.documents.names import called, display_name, document_id, real_path
 from doc_assets.documents.origin import is_remote
 from doc_assets.documents.staging import staged_path
 from doc_assets.errors import UnknownDocumentError
-from doc_assets.evidence.safe_names import safe_stem
+from doc_assets.evidence.safe_names import result_stem, safe_stem
 from doc_assets.forgetting.needles import Needles, pieces_of
 from doc_assets.ingest.archive import Archive, Chunk, chunk_of
 from doc_assets.ledger.removal import DocumentRemoval
@@ -99,18 +99,43 @@ class ForgetRequest:
         return cls(**{**stored, "chunks": [tuple(chunk) for chunk in stored["chunks"]]})
 
 
+def meant(archive: Archive, names: Iterable[str]) -> list[str]:
+    """The ids of the documents that these names, each an id or a file name, stand for.
+
+    Raises:
+        UnknownDocumentError: if a name is the id of one document and the file name of another: what is forgotten does
+            not come back.
+    """
+    removal = DocumentRemoval(archive.ledger.database)
+    waiting = {document_id(real_path(path).name) for path in removal.inbox_paths()}
+
+    def is_known(name: str) -> bool:
+        return name in waiting or bool(removal.arrivals([name])) or bool(archive.ledger.searches.naming([name]))
+
+    ids = set()
+    for name in names:
+        stem = document_id(name)
+        if stem != name and is_known(name) and is_known(stem):
+            raise UnknownDocumentError(
+                f"{name} is the id of one document and the file name of another, whose id is {stem}. Name the first by "
+                f"its file name, the second by its id; nothing was forgotten."
+            )
+        ids.add(called(name, is_known))
+    return sorted(ids)
+
+
 def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None = None) -> ForgetRequest:
-    """A request to forget documents, by id or file name; changes nothing.
+    """A request to forget documents; changes nothing.
 
     Args:
         archive: where they are.
-        names: of the documents.
+        names: ids of the documents; see ``meant``.
         naming: how keys of key tables name files; default: the archive's rule.
 
     Raises:
         UnknownDocumentError: if nothing is known of one of them.
     """
-    ids = sorted({document_id(name) for name in names})
+    ids = sorted(set(names))
     removal = DocumentRemoval(archive.ledger.database)
     arrivals = removal.arrivals(ids)
     inbox = [path for path in removal.inbox_paths() if document_id(real_path(path).name) in ids]
@@ -120,7 +145,7 @@ def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None
     if unknown:
         raise UnknownDocumentError(
             f"Nothing is known of {', '.join(unknown)}: no file of that name arrived and no search names it. "
-            "A document's id is its file name without .tif; nothing was forgotten."
+            "A document's id is its file name without its ending; nothing was forgotten."
         )
     digests: dict[str, set[str]] = {name: set() for name in ids}
     for document in arrivals:
@@ -155,7 +180,8 @@ def _words(ids: Sequence[str], arrivals: Sequence[Document], inbox: Sequence[str
     names = {document.file_name for document in arrivals}
     names |= {display_name(real_path(path).name) for path in inbox}
     paths = {document.source_path for document in arrivals} | set(inbox)
-    return sorted({*ids, *names, *paths, *digests, *map(safe_stem, ids), *map(normalised, ids)})
+    files = {*map(safe_stem, ids), *map(result_stem, names)}
+    return sorted({*ids, *names, *paths, *digests, *files, *map(normalised, ids)})
 
 
 def _pieces(archive: Archive, ids: Sequence[str], digests: set[str], chunks: Sequence[Chunk]) -> tuple[int, set[bytes]]:

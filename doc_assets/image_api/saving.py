@@ -8,7 +8,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from doc_assets.documents.names import document_id
+from doc_assets.documents.names import DOCUMENT_SUFFIXES, document_id
 from doc_assets.evidence.safe_names import safe_stem
 from doc_assets.storage import write_atomic
 
@@ -29,7 +29,9 @@ class SaveFolder:
             Whether the copy is there; why not stands in the log.
         """
         digest = hashlib.sha256(content).hexdigest()[:_DIGEST_SIGNS]
-        target = self.path / f"{safe_stem(document_id(name))}_{digest}.tif"
+        ending = Path(name).suffix.lower()
+        kept = ending if ending in DOCUMENT_SUFFIXES else ".tif"
+        target = self.path / f"{safe_stem(document_id(name))}_{digest}{kept}"
         if os.path.lexists(target):
             return target.is_file() and not target.is_symlink() and target.read_bytes() == content
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doc_assets.documents.faults import DocumentState, FaultCode, ReadReport
+from doc_assets.documents.names import display_name, real_path
 from doc_assets.documents.origin import read_origin
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged, sha256_of, stage, staged_path
@@ -22,6 +23,11 @@ _WORST_SHOWN = 50
 _FORGOTTEN = (
     "A document of this content was forgotten on request, perhaps under another name. It is not taken again; "
     "`doc-assets forget --allow DOCUMENT`, with the name it was forgotten under, lets it in."
+)
+
+_SAME_ID = (
+    "{own} would be the document {id}, and so would {other}, which came with it and has other content. That one is in "
+    "the archive; give this one another name and drop it again."
 )
 
 
@@ -78,12 +84,14 @@ def _read_chunk(archive: Archive, reader: DocumentReader, chunk: Chunk) -> None:
         [document.document_id for document in todo], min(document.id for document in documents)
     )
     digests = {name: document.sha256 for name, document in known.items()}
+    rivals = archive.ledger.documents.rivals(chunk.drop_key, sorted({document.document_id for document in todo}))
 
     def read(document: Document) -> ReadOutcome:
         return _read(archive, reader, document, digests.get(document.document_id))
 
     outcomes = list(reader.threads.map(read, todo))
-    archive.ledger.documents.record_read(_without_repeats(todo, outcomes, digests))
+    settled = _without_rivals(todo, outcomes, rivals)
+    archive.ledger.documents.record_read(_without_repeats(todo, settled, digests))
 
 
 def _is_due(document: Document) -> bool:
@@ -123,6 +131,35 @@ def _outcome(document: Document, sha256: str, report: ReadReport) -> ReadOutcome
     return ReadOutcome(
         document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
     )
+
+
+def _without_rivals(
+    documents: Sequence[Document], outcomes: Sequence[ReadOutcome], rivals: dict[str, Document]
+) -> list[ReadOutcome]:
+    """The outcomes, with files rejected whose id another file of the same ingestion has, with other content.
+
+    The first that could be read keeps the id. A newer version that comes in a later ingestion replaces it as ever.
+    """
+    holders = {name: (document.source_path, document.sha256) for name, document in rivals.items()}
+    settled = []
+    for document, outcome in zip(documents, outcomes, strict=True):
+        if outcome.state == DocumentState.REJECTED:
+            settled.append(outcome)
+            continue
+        path, sha256 = holders.setdefault(document.document_id, (document.source_path, outcome.sha256))
+        is_rival = sha256 != outcome.sha256 and path != document.source_path
+        settled.append(_as_rival(document, outcome, path) if is_rival else outcome)
+    return settled
+
+
+def _as_rival(document: Document, outcome: ReadOutcome, other_path: str) -> ReadOutcome:
+    own, other = _shown(document.source_path), _shown(other_path)
+    reason = _SAME_ID.format(own=own, id=document.document_id, other=other)
+    return ReadOutcome(document.id, outcome.sha256, DocumentState.REJECTED, FaultCode.SAME_ID, reason, None)
+
+
+def _shown(path: str) -> str:
+    return display_name(str(real_path(path)))
 
 
 def _without_repeats(

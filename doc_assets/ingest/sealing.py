@@ -8,12 +8,21 @@ from datetime import datetime
 from itertools import islice
 
 from doc_assets.dates import DateRule
-from doc_assets.documents.folder import FileStat
+from doc_assets.documents.faults import DocumentState
+from doc_assets.documents.folder import FileStat, Ignored
 from doc_assets.documents.keys import KeyOf, KeyRow
 from doc_assets.documents.opening import SourceRequest, SourceRules, open_sources
-from doc_assets.documents.origin import fetched_digest, fetched_origin
+from doc_assets.documents.origin import fetched_digest, fetched_origin, read_origin
 from doc_assets.documents.resolving import KeyState
-from doc_assets.documents.sources import DocumentSource, KeyFailedError, KeyProblem, SourceFile, file_name
+from doc_assets.documents.sources import (
+    DocumentSource,
+    KeyFailedError,
+    KeyProblem,
+    SourceFile,
+    file_name,
+    ignored_in,
+    nothing_in,
+)
 from doc_assets.documents.staging import sha256_of, stage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive
@@ -21,9 +30,12 @@ from doc_assets.ingest.identity import date_faults, describe_again
 from doc_assets.ingest.intake import arrived_file
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.keys import KeyOutcome
+from doc_assets.ledger.rows import Document
 
 _FETCHED_TOGETHER = 32
 """Documents of an API that may lie in memory at once."""
+
+_READ_AGAIN = frozenset({DocumentState.PENDING, DocumentState.REJECTED})
 
 Arrival = tuple[ArrivedFile, KeyRow | None]
 
@@ -38,6 +50,7 @@ class SealingRules:
         max_file_bytes: what is fetched is cut off there.
         fetch_workers: documents of an API fetched side by side.
         dates: where their dates stand.
+        read_all: whether files are compared with what was read of them, byte by byte, and not by size and time.
     """
 
     drop_max_documents: int = 10_000
@@ -45,6 +58,7 @@ class SealingRules:
     max_file_bytes: int = 1 << 30
     fetch_workers: int = 4
     dates: DateRule = field(default_factory=DateRule)
+    read_all: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +74,8 @@ class SourceIntake:
         forgotten: names of documents that were forgotten; they are not taken, and nothing is noted of them.
         described: names of documents of earlier drops whose merchant, key table fields or date are others now.
         date_faults: rows of key tables whose date cannot be used; the documents' names or arrivals count instead.
+        ignored: what lies in a folder and is no document.
+        nothing: why the source has no document at all; empty if it has one or a problem.
     """
 
     source: str = ""
@@ -70,6 +86,8 @@ class SourceIntake:
     forgotten: list[str] = field(default_factory=list)
     described: list[str] = field(default_factory=list)
     date_faults: list[str] = field(default_factory=list)
+    ignored: Ignored = field(default_factory=Ignored)
+    nothing: str = ""
 
 
 def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: SealingRules) -> SourceIntake:
@@ -98,6 +116,9 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         failed |= {problem.row.key for problem in problems}
         archive.ledger.keys.record(source.name, _outcomes(files, problems, failed), now)
     done.drops = [key for key in archive.ledger.intake.drop_keys() if key in concerned]
+    done.ignored = ignored_in(source)
+    if not (done.origins or done.problems or done.forgotten):
+        done.nothing = nothing_in(source)
     return done
 
 
@@ -151,14 +172,10 @@ def _seal(
     """Seals those files that are new or changed; returns the drops that hold any of them."""
     by_path = {file.path: file for file, _ in arrivals}  # one file may be named by several keys
     earlier = archive.ledger.documents.arrivals_at(list(by_path))
-    new = [
-        file
-        for path, file in by_path.items()
-        if path not in earlier or (earlier[path].size_bytes, earlier[path].mtime_ns) != (file.size_bytes, file.mtime_ns)
-    ]
     done.described += describe_again(
         archive.ledger, [earlier[path] for path in by_path if path in earlier], dict(_rows(arrivals)), rules.dates
     )
+    new = [file for path, file in by_path.items() if _is_new(archive, file, earlier.get(path), rules)]
     done.origins += by_path
     drops = {document.drop_key for document in earlier.values()}
     if new:
@@ -175,6 +192,22 @@ def _rows(arrivals: Sequence[Arrival]) -> Iterator[tuple[str, KeyRow]]:
     for file, row in arrivals:
         if row is not None:
             yield file.path, row
+
+
+def _is_new(archive: Archive, file: ArrivedFile, earlier: Document | None, rules: SealingRules) -> bool:
+    """Whether a file was not read before as it is now.
+
+    A file that is written anew within one tick of its clock, or whose time is set back, keeps size and time; only its
+    bytes tell. One that was rejected is read again by the run in any case.
+    """
+    if earlier is None or (earlier.size_bytes, earlier.mtime_ns) != (file.size_bytes, file.mtime_ns):
+        return True
+    if not rules.read_all or earlier.sha256 is None or earlier.state in _READ_AGAIN:
+        return False
+    try:
+        return sha256_of(read_origin(file.path, archive.bulk, rules.max_file_bytes)) != earlier.sha256
+    except UnreadableDocumentError:
+        return True  # the run rejects it with its reason
 
 
 def _forgotten(archive: Archive, files: Sequence[ArrivedFile]) -> set[str]:

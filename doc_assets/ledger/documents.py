@@ -93,6 +93,30 @@ class DocumentLedger:
                 newest |= {document.document_id: document for document in read_documents(connection, query)}
         return newest
 
+    def rivals(self, drop_key: str, document_ids: Sequence[str]) -> dict[str, Document]:
+        """The first usable arrival of each of these ids in the same ingestion as a drop.
+
+        An ingestion is all that was sealed from one source at one time, in however many drops.
+        """
+        found: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            query = select(Drop.source, Drop.sealed_at).where(Drop.drop_key == drop_key)
+            source, sealed_at = connection.execute(query).one()
+            for part in in_parts(document_ids):
+                together = (
+                    select(*COLUMNS)
+                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+                    .where(
+                        DocumentRow.document_id.in_(part),
+                        DocumentRow.state.in_((*READABLE, "duplicate")),
+                        Drop.source == source,
+                        Drop.sealed_at == sealed_at,
+                    )
+                )
+                for document in read_documents(connection, together.order_by(DocumentRow.id)):
+                    found.setdefault(document.document_id, document)
+        return found
+
     def current_with_ids(self, document_ids: Collection[str]) -> dict[str, Document]:
         """Current documents by their ids; unknown ids are left out."""
         found: dict[str, Document] = {}

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
-from doc_assets.photos.base import PhotoExtractor
+from doc_assets.photos import bare
+from doc_assets.photos.base import PhotoArea, PhotoExtractor
 from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
 
 
@@ -88,12 +89,22 @@ class DocumentCutter:
 
     def photos(self, page: Page) -> list[PhotoCrop]:
         """The page's photos in reading order, numbered through the document."""
-        if self.pages is not None and not self.pages.may_show_photos(page):
-            return []
-        areas = self._cutter.extractor.find(page.pixels)
+        areas = self._areas(page)
         crops = cut_photos(page, areas, first_index=self._n_photos, max_side_px=self._cutter.max_side_px)
         self._n_photos += len(crops)
         return crops
+
+    def _areas(self, page: Page) -> list[PhotoArea]:
+        """Where its photos lie; of a bare photo all of it, whatever rectangles it shows and whatever pages carry."""
+        paper = bare.paper_of(page.pixels) if page.is_picture else None
+        if page.is_picture and paper is None:
+            return bare.whole(page.pixels)
+        if self.pages is not None and not self.pages.may_show_photos(page):
+            return []
+        areas = self._cutter.extractor.find(page.pixels)
+        if not areas and paper is not None and bare.shows_a_thing(page.pixels, paper):
+            return bare.whole(page.pixels)
+        return areas
 
     def keep(self) -> None:
         """Remembers what was learnt of the pages."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from doc_assets.documents.keys import KeyOf, no_keys
 from doc_assets.documents.names import display_name
-from doc_assets.documents.sources import DocumentSource, Fetched, SourceFile, single_file, unreadable_file
+from doc_assets.documents.sources import DocumentSource, Fetched, SourceFile, nothing_in, single_file, unreadable_file
 from doc_assets.errors import IndexSchemaError, SettingsError
 from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
@@ -57,8 +57,7 @@ def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of
             label = display_name(str(path.absolute()))
         found[label] = single_file(path, label, key_of)
     if not found:
-        where = ", ".join(source.name for source in sources) or "the list of files"
-        raise SettingsError(f"There is no .tif or .tiff file to search for in {where}.")
+        raise SettingsError(" ".join(map(nothing_in, sources)) or "There is no document in the list of files.")
     return list(found.values())
 
 

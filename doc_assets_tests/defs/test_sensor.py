@@ -95,3 +95,18 @@ def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
 
         assert [(r.partition_key, r.run_key) for r in requests] == [(key, f"{key}:20261122")]
         assert instance.get_dynamic_partitions("drops") == [key]
+
+
+def test_the_tick_names_what_is_ignored_and_what_waits(tick):
+    for name in ("a.tif", "note.docx", ".hidden.tif", "b.tif.part", "x\x1b\u202e.txt"):
+        (tick.inbox / name).write_bytes(b"II*")
+    (tick.inbox / "link.tif").symlink_to("/etc/passwd")
+
+    message = tick().skip_reason.skip_message
+
+    assert "a.tif still being written or just arrived, until" in message
+    assert (
+        "5 ignored: .hidden.tif (hidden), b.tif.part (unfinished), link.tif (a link, which is not followed)" in message
+    )
+    assert "note.docx (no document by its ending .docx)" in message
+    assert "x\\x1b\\u202e.txt" in message

@@ -15,7 +15,7 @@ def _touch(folder: Path, *names: str) -> None:
 
 
 def test_documents_are_listed_at_every_depth_with_size_and_time(tmp_path):
-    _touch(tmp_path, "a.tif", "하위/b.TIFF", "하위/deep/c.tif", "d.jpg", "@eaDir/e.tif", ".trash/f.tif")
+    _touch(tmp_path, "a.tif", "하위/b.TIFF", "하위/deep/c.tif", "d.txt", "@eaDir/e.tif", ".trash/f.tif")
 
     found = list_documents(tmp_path).files
 
@@ -57,3 +57,25 @@ def test_a_forbidden_subfolder_hides_its_files_only(tmp_path, monkeypatch):
     assert [Path(path).name for path in listing.files] == ["a.tif"]
     assert listing.may_hide(str(tmp_path / "closed" / "b.tif"))
     assert not listing.may_hide(str(tmp_path / "b.tif"))
+
+
+def test_what_is_ignored_is_named_with_its_reason(tmp_path):
+    _touch(tmp_path, "a.tif", "b.PDF", "c.docx", "d", "e.tif.part", "~$f.tif", "@eaDir/g.tif", "sub/h.tif")
+    _touch(tmp_path, "draft_i.tif")
+    (tmp_path / "link.tif").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe.tif")
+
+    found = list_documents(tmp_path, recursive=False, ignore=["draft_*"])
+
+    assert sorted(Path(path).name for path in found.files) == ["a.tif", "b.PDF"]
+    assert {Path(path).name: reason for path, reason in found.ignored.reasons.items()} == {
+        "c.docx": "no document by its ending .docx",
+        "d": "no document: it has no ending",
+        "e.tif.part": "unfinished",
+        "~$f.tif": "a system file",
+        "@eaDir": "a hidden or system folder, not looked into",
+        "sub": "a subfolder; --recursive looks into it",
+        "draft_i.tif": "the pattern draft_* of DOC_ASSETS_INTAKE_IGNORE",
+        "link.tif": "a link, which is not followed",
+        "pipe.tif": "no regular file",
+    }

@@ -7,7 +7,7 @@ import pytest
 from doc_assets.documents.folder import FileStat, FolderListing
 from doc_assets.documents.keys import KeyRow
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.ingest.intake import IntakeRules, decide, look
+from doc_assets.ingest.intake import IntakeRules, WaitState, decide, look, preview
 from doc_assets.ledger.intake import InboxEntry
 from doc_assets_tests.conftest import NOW
 
@@ -151,3 +151,18 @@ def test_dropped_files_are_dated_by_key_table_name_and_arrival(ledger, tmp_path)
         "N2024012000066THA00100001_8": ("2024-01-20", "name"),
     }
     assert report.date_faults == ("b.tif: its 수신일자 '미상' is no date; wanted is a day such as 2024-01-20",)
+
+
+def test_what_waits_says_until_when(ledger, tmp_path):
+    folder = tmp_path / "in"
+    _put(folder, *(f"{i}.tif" for i in range(4)))
+    assert {wait.until for wait in look(ledger, folder, RULES, NOW).waits} == {_after(10)}
+
+    before = preview(ledger, folder, RULES, _after(20))
+    after = look(ledger, folder, RULES, _after(20))
+    late = preview(ledger, folder, RULES, _after(61))
+
+    assert [wait.state for wait in before.waits] == [WaitState.READY] * 3 + [WaitState.FILLING]
+    assert [(Path(wait.path).name, wait.until) for wait in after.waits] == [("3.tif", _after(60))]
+    assert [(wait.state, wait.until) for wait in late.waits] == [(WaitState.READY, _after(61))]
+    assert len(after.sealed) == 1

@@ -28,7 +28,7 @@ from doc_assets.ingest.reading import VERSION, DocumentsReport, read_drop
 def documents(
     context: dg.AssetExecutionContext, archive: ArchiveResource, reader: ReaderResource, quality: QualityResource
 ) -> Materialized:
-    """One row a TIF of the drop: copied, hashed, checked and read page by page, or rejected with its reason.
+    """One row per file of the drop: copied, hashed, checked and read page by page, or rejected with its reason.
 
     Rows live in the ledger (table ``documents``), copies in ``documents/`` of the archive, named by SHA-256.
     A partition is a drop: files that arrived together and were sealed.

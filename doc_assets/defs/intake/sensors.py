@@ -11,7 +11,7 @@ from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import ArchiveResource, IntakeResource
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.names import display_name
+from doc_assets.documents.names import display_name, real_path
 from doc_assets.ingest.intake import IntakeReport, look
 from doc_assets.settings import load_settings
 
@@ -46,6 +46,8 @@ def sensors() -> dg.Definitions:
         if report.date_faults:
             named = "; ".join(report.date_faults[:_MAX_NAMED])
             context.log.warning(f"{len(report.date_faults)} dates of the key table cannot be used: {named}.")
+        if requests and (report.ignored.n or report.waits):
+            context.log.info(_passed_over(inbox, report))
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
             dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],
@@ -73,7 +75,23 @@ def _reason(inbox: Path, report: IntakeReport) -> str:
     )
     if report.forgotten:
         reason += f" {report.forgotten} were forgotten and are not taken."
+    reason = f"{reason} {_passed_over(inbox, report)}".strip()
     return f"{reason} {_unreadable(report)}" if report.unreadable else reason
+
+
+def _passed_over(inbox: Path, report: IntakeReport) -> str:
+    """What the inbox ignores and what waits, the first ones by name."""
+    sentences = []
+    if report.waits:
+        named = [
+            f"{display_name(real_path(wait.path).name)} {wait.state}, until {wait.until:%H:%M:%S} UTC"
+            for wait in report.waits[:_MAX_NAMED]
+        ]
+        more = len(report.waits) - len(named)
+        sentences.append(f"Not taken yet: {'; '.join(named)}{f'; and {more} more' if more else ''}.")
+    if report.ignored.n:
+        sentences.append(f"{report.ignored.named(_MAX_NAMED, str(inbox))}.")
+    return " ".join(sentences)
 
 
 def _unreadable(report: IntakeReport) -> str:

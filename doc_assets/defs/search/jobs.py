@@ -38,7 +38,7 @@ _MAX_NAMED = 20
 class SearchConfig(dg.Config):
     """What to search for, and how."""
 
-    folder: str = Field(default="", description="Folder of query documents (.tif, .tiff).")
+    folder: str = Field(default="", description="Folder of query documents: TIFF, JPEG, PNG, WebP, BMP, PDF.")
     recursive: bool = Field(default=False, description="Whether subfolders are searched for queries too.")
     files: list[str] = Field(default=[], description="Query documents by path, in addition to the folder.")
     key_table: str = Field(

@@ -1,0 +1,61 @@
+"""Text from outside, made harmless to look at: what acts on a screen or hides is written as its code.
+
+A file name may hold the codes that colour, clear or rename a terminal, marks that turn the direction of reading (so
+that ``gpj.exe`` reads as ``exe.jpg``), line breaks that forge a line of a log, and letters that nobody sees. Letters of
+any script stay as they are.
+"""
+
+import re
+import unicodedata
+from typing import Any
+
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+"""Hangul fillers and the empty Braille pattern: letters by category, blank on every screen."""
+_LAYOUT = "\n\t"
+_ASCII_LINE = re.compile(r"[\x20-\x7e]*")
+_BYTE, _PLANE = 0xFF, 0xFFFF
+
+
+def is_hidden(sign: str) -> bool:
+    """Whether a character acts on what shows it, or cannot be seen."""
+    return sign in _BLANK_LETTERS or unicodedata.category(sign) in _HIDDEN_CATEGORIES
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""``text`` with hidden characters as ``\x1b``, ``\u202e`` or ``\U000e0041``.
+
+    Args:
+        text: from anywhere.
+        lines: whether line breaks and tabs stay, for text of several lines.
+    """
+    if _ASCII_LINE.fullmatch(text):
+        return text
+    kept = _LAYOUT if lines else ""
+    return "".join(_code(sign) if sign not in kept and is_hidden(sign) else sign for sign in text)
+
+
+def visible_json(document: str) -> str:
+    r"""A JSON document with hidden characters as ``\u202e``: the same values for a program, harmless on a screen."""
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return "".join(_json_code(sign) if sign != "\n" and is_hidden(sign) else sign for sign in document)
+
+
+def visible_value(value: Any) -> Any:  # noqa: ANN401 - any cell or template value
+    """``visible`` of text, everything else as it is."""
+    return visible(value, lines=True) if type(value) is str else value
+
+
+def _code(sign: str) -> str:
+    number = ord(sign)
+    if number <= _BYTE:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= _PLANE else f"\\U{number:08x}"
+
+
+def _json_code(sign: str) -> str:
+    return "".join(
+        f"\\u{int.from_bytes(unit, 'big'):04x}"
+        for unit in zip(*[iter(sign.encode("utf-16-be", "surrogatepass"))] * 2, strict=True)
+    )
