@@ -115,6 +115,11 @@ class VectorStore(ABC):
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
         """Deletes points by id; unknown ids are no error."""
 
+    def broken(self, collection: str) -> str | None:
+        """Why the collection cannot be read, where that can be tried without harm; None if it can."""
+        del collection
+        return None
+
     @abstractmethod
     def finish(self, collection: str) -> None:
         """Makes all writes durable and brings the search index up to date."""

@@ -31,7 +31,7 @@ from doc_assets.index.base import (
     missing_collection,
     schema_error,
 )
-from doc_assets.index.engine_values import BATCH, engine_errors, excluding, optimize, point_of, sparse, write
+from doc_assets.index.engine_values import BATCH, engine_errors, excluding, optimize, point_of, probe, sparse, write
 from doc_assets.payloads import payload_from_row
 from doc_assets.storage import write_atomic
 
@@ -246,6 +246,11 @@ class EmbeddedStore(VectorStore):
             self._shard(collection).update(edge.UpdateOperation.delete_points(ids))
 
     @override
+    def broken(self, collection: str) -> str | None:
+        self._close(collection)
+        return probe(self._folder(collection))
+
+    @override
     def finish(self, collection: str) -> None:
         with engine_errors(collection):
             self._shard(collection).flush()
@@ -374,6 +379,6 @@ def published_in(root: Path, alias: str) -> str | None:
 def _aliases_in(root: Path) -> dict[str, str]:
     try:
         known: dict[str, str] = json.loads((root / "aliases.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # damaged is as good as lost: rebuild-index writes it anew
         return {}
     return known

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doc_assets.datatypes import IndexedPhoto, SparseVector
-from doc_assets.errors import StoreUnavailableError
+from doc_assets.errors import DocAssetsError, StoreUnavailableError
 from doc_assets.index.base import VECTOR, WORDS, Exclusion, bag_of
 from doc_assets.payloads import payload_from_row, point_row
 
@@ -42,6 +42,17 @@ def optimize(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StoreUnavailableError(f"The search index in {folder} could not be built: {done.stderr.strip()[-500:]}")
+
+
+def probe(folder: Path) -> str | None:
+    """What is wrong with the collection in a folder, read by a process of its own; None if it can be read."""
+    command = [sys.executable, "-m", "doc_assets.index.probe", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode == 0:
+        return None
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    engine = next((line for line in said if "panicked" in line or "rror" in line), said[-1] if said else "")
+    return f"its files are damaged (reading them ended with {done.returncode}: {engine.strip()[:300]})"
 
 
 def point_of(record: Any) -> IndexedPhoto:  # noqa: ANN401 - the engine's own record
@@ -86,8 +97,13 @@ def engine_errors(collection: str) -> Iterator[None]:
     """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
     try:
         yield
-    except (RuntimeError, ValueError, OSError) as error:
-        raise StoreUnavailableError(f"The embedded collection {collection!r} failed: {error}") from error
+    except DocAssetsError:
+        raise
+    except Exception as error:  # the engine raises plain ones
+        raise StoreUnavailableError(
+            f"The embedded collection {collection!r} failed: {error}. Should it stay so, `doc-assets rebuild-index` "
+            "makes it anew from Parquet."
+        ) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # the engine's own, which is no Exception
             raise

@@ -9,7 +9,7 @@ from upath import UPath
 
 from doc_assets.documents.staging import sha256_of, staged_path
 from doc_assets.embedding.base import Embedder
-from doc_assets.errors import IndexSchemaError
+from doc_assets.errors import IndexSchemaError, StoreUnavailableError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions
 from doc_assets.ingest.integrity import check_bytes, check_points
@@ -67,11 +67,15 @@ def check_archive(
         findings.add(f"{pending} documents are sealed but not read; run ingest_drop_job for their drops.")
     _check_staged(archive, expected, findings, read_data=read_data)
     _check_tables(archive, expected, versions, findings)
-    _check_collection(store, alias, expected, findings)
+    readable = _check_collection(store, alias, expected, findings)
     if read_data:
         check_bytes(archive, embedder, versions, findings)
-        if (collection := store.resolve(alias)) in store.collections():
-            check_points(archive, store, str(collection), versions, findings)
+        collection = store.resolve(alias)
+        if readable and collection in store.collections():
+            try:
+                check_points(archive, store, str(collection), versions, findings)
+            except StoreUnavailableError as error:
+                findings.add(str(error))
     _check_leftovers(archive.bulk, findings)
     return findings
 
@@ -132,12 +136,16 @@ def _is_current(document_id: str, sha256: str, expected: dict[str, Document]) ->
     return document is not None and document.sha256 == sha256
 
 
-def _check_collection(store: VectorStore, alias: str, expected: dict[str, Document], findings: Findings) -> None:
+def _check_collection(store: VectorStore, alias: str, expected: dict[str, Document], findings: Findings) -> bool:
+    """Whether it could be read."""
     collection = store.resolve(alias)
     if collection is None:
         if expected:
             findings.add(f"No collection is published as {alias!r}; run `doc-assets rebuild-index`.")
-        return
+        return False
+    if collection in store.collections() and (says := store.broken(collection)) is not None:
+        findings.add(f"Collection {collection}: {says}; run `doc-assets rebuild-index`.")
+        return False
     points: Counter[str] = Counter()
     try:
         for _, payload in store.scan(collection):
@@ -145,9 +153,9 @@ def _check_collection(store: VectorStore, alias: str, expected: dict[str, Docume
                 points[payload.document_id] += 1
             else:
                 findings.add(f"Collection {collection}: a point of {payload.file_name} that is not in the ledger.")
-    except IndexSchemaError as error:
+    except (IndexSchemaError, StoreUnavailableError) as error:
         findings.add(str(error))
-        return
+        return False
     findings.points = points.total()
     for document_id, document in expected.items():
         if points[document_id] != (document.n_photos or 0):
@@ -155,6 +163,7 @@ def _check_collection(store: VectorStore, alias: str, expected: dict[str, Docume
                 f"{document.file_name}: {document.n_photos} photos, {points[document_id]} points in {collection}; "
                 f"run ingest_drop_job for drop {document.drop_key}."
             )
+    return True
 
 
 def _check_leftovers(bulk: UPath, findings: Findings) -> None:

@@ -114,6 +114,21 @@ def test_a_changed_point_is_found(made):
             store.upsert(collection, [point])
 
 
+def test_a_damaged_collection_is_told_without_ending_the_check(made, tmp_path, monkeypatch):
+    shutil.copytree(made.qdrant, tmp_path / "qdrant")
+    monkeypatch.setattr(made, "qdrant", tmp_path / "qdrant")
+    (segment,) = {path.parent for path in (tmp_path / "qdrant").glob("photos__*/segments/*/segment.json")} or {None}
+    assert segment is not None
+    for path in sorted(path for path in segment.rglob("*") if path.is_file() and path.stat().st_size)[:40:8]:
+        whole = path.read_bytes()
+        path.write_bytes(b"\xff" * min(64, len(whole)) + whole[64:])
+        for fault in _faults(made):
+            assert "rebuild-index" in fault, (path, fault)
+        path.write_bytes(whole)
+    (segment / "segment.json").write_bytes(b"{")
+    assert ["rebuild-index" in fault for fault in _faults(made)] == [True]
+
+
 def test_a_malformed_ledger_is_told(made, tmp_path):
     ledger = tmp_path / "ledger.sqlite"
     with made.archive.ledger.database.reading() as connection:
