@@ -69,7 +69,7 @@ def check_archive(
     _check_tables(archive, expected, versions, findings)
     readable = _check_collection(store, alias, expected, findings)
     if read_data:
-        check_bytes(archive, embedder, versions, findings)
+        check_bytes(archive, embedder, versions, findings, {str(document.sha256) for document in expected.values()})
         collection = store.resolve(alias)
         if readable and collection in store.collections():
             try:

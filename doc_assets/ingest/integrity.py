@@ -4,7 +4,7 @@ Staged copies are named by their digest and tables carry one. Tables that were w
 last row, their photos are decoded and embedded again, and what comes out is compared with the stored vectors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
@@ -39,9 +39,11 @@ class Report(Protocol):
         """Notes one, in words that say what to do."""
 
 
-def check_bytes(archive: Archive, embedder: Embedder | None, versions: Versions, report: Report) -> None:
-    """Reads every staged copy and every table."""
-    _check_copies(archive.bulk, report)
+def check_bytes(
+    archive: Archive, embedder: Embedder | None, versions: Versions, report: Report, seen: Collection[str]
+) -> None:
+    """Reads every staged copy but those of the digests that were ``seen`` already, and every table."""
+    _check_copies(archive.bulk, report, seen)
     for folder in TABLE_FOLDERS:
         root = archive.bulk / folder
         paths = sorted(root.rglob("*.parquet"), key=str) if root.exists() else []
@@ -49,9 +51,10 @@ def check_bytes(archive: Archive, embedder: Embedder | None, versions: Versions,
             _check_table(archive, path, folder, embedder, versions, report)
 
 
-def _check_copies(bulk: UPath, report: Report) -> None:
+def _check_copies(bulk: UPath, report: Report, seen: Collection[str]) -> None:
     root = bulk / "documents"
     paths = sorted(root.glob(STAGED_PATTERN), key=str) if root.exists() else []
+    paths = [path for path in paths if path.stem not in seen]
     for path in track(paths, "bytes of staged documents", len(paths)):
         try:
             found = sha256_of(path.read_bytes())
