@@ -148,7 +148,7 @@ class PhotoCrop:
     Attributes:
         page_index: from 0.
         photo_index: from 0 within the document, in reading order.
-        box: where it lies, in pixels of the page as stored (upright); of a skewed photo, its bounding box.
+        box: where it lies, in pixels of the upright page with square pixels; of a skewed photo, its bounding box.
         skew_deg: counter-clockwise angle that the crop was straightened by, in degrees.
         pixels: the straightened crop.
     """

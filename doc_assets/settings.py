@@ -173,7 +173,9 @@ class Settings(BaseSettings):
     max_page_px: int = Field(default=150_000_000, ge=1, description="Larger pages are rejected (A0 at 300 dpi).")
     max_document_px: int = Field(default=20_000_000_000, ge=1, description="Pixel budget of a whole document.")
     decode_memory_bytes: int = Field(
-        default=1 << 30, ge=1 << 26, description="Memory a decoder child may take beyond its start."
+        default=3 << 29,
+        ge=1 << 26,
+        description="Memory a decoder child may take beyond its start; a colour page of the largest size needs 1.1 GB.",
     )
     decode_timeout_s: float = Field(default=5.0, gt=0, description="Time limit of a document ...")
     decode_timeout_per_page_s: float = Field(default=1.0, gt=0, description="... plus this for every page.")

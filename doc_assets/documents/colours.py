@@ -54,6 +54,7 @@ def to_rgb(samples: NDArray[Any], layout: PageLayout) -> RgbImage:
     planes = samples[:, :, None] if samples.ndim == 2 else samples  # noqa: PLR2004
     if planes.ndim != 3:  # noqa: PLR2004
         raise ValueError(f"the page has {samples.ndim} dimensions")
+    planes = _unwrapped(planes, layout)
     n_colours = _n_colours(planes.shape[2], layout)
     is_rgb = n_colours == _RGB and layout.photometric in _SHOWN_AS_IT_IS
     if planes.dtype == np.uint8 and layout.bits == _BYTE_BITS and planes.shape[2] == n_colours:
@@ -69,6 +70,22 @@ def to_rgb(samples: NDArray[Any], layout: PageLayout) -> RgbImage:
 
 _SHOWN_AS_IT_IS = {Photometric.RGB, Photometric.BLACK_IS_ZERO, 34892}
 """34892: linear raw data of a camera that was demosaiced."""
+
+
+def _unwrapped(planes: NDArray[Any], layout: PageLayout) -> NDArray[Any]:
+    """Signed samples that are meant unsigned as such.
+
+    Some programs, ImageMagick among them, call a page signed and leave its bits as they were: white becomes -1.
+    Others move black to the smallest value. No tag tells them apart; paper does, which is white.
+    """
+    is_signed = planes.dtype.kind == "i" and layout.bits == 8 * planes.dtype.itemsize
+    if not is_signed or layout.photometric in _LABS or int(planes.min()) >= 0:
+        return planes
+    unsigned = planes.view(f"u{planes.dtype.itemsize}")
+    half = float(1 << (layout.bits - 1))
+    is_inverted = layout.photometric in {Photometric.WHITE_IS_ZERO, Photometric.INKS}
+    is_brighter = float(unsigned.mean()) > float(planes.mean()) + half
+    return unsigned if is_brighter != is_inverted else planes
 
 
 def _grey_as_rgb(grey: NDArray[np.uint8]) -> RgbImage:

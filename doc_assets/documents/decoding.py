@@ -19,6 +19,7 @@ from doc_assets.documents.colours import to_rgb, upright
 from doc_assets.documents.opened import FileContent
 from doc_assets.documents.subsampled import full_samples
 from doc_assets.documents.tiff_layout import (
+    DEFLATE,
     FAX,
     INTERLEAVED,
     PLAIN,
@@ -62,11 +63,17 @@ def decode_with_opencv(content: FileContent, layout: PageLayout) -> RgbImage:
     return np.asarray(cv2.cvtColor(found, cv2.COLOR_GRAY2RGB) if found.ndim == 2 else found, np.uint8)  # noqa: PLR2004
 
 
-def suits_libtiff(layout: PageLayout) -> bool:
-    """Whether imagecodecs hands out raw samples of this page; it converts ink and YCbCr itself, not well."""
-    is_colour = layout.photometric in {Photometric.INKS, Photometric.YCBCR}
-    is_known = layout.is_even and not (layout.bits == _THREE_BYTES and layout.kind != SampleKind.UNSIGNED)
-    return is_known and not (is_colour and layout.compression in PLAIN) and layout.compression != Compression.JPEG
+def suits_tifffile(layout: PageLayout) -> bool:
+    """Whether tifffile is asked before libtiff.
+
+    Ink and YCbCr are converted by imagecodecs' libtiff, not well. Checksums of deflate data are compared by tifffile
+    only. Samples of three bytes come wrong from it.
+    """
+    if layout.bits == _THREE_BYTES and layout.kind == SampleKind.UNSIGNED and layout.is_even:
+        return False
+    is_converted = layout.photometric in {Photometric.INKS, Photometric.YCBCR} and layout.compression in PLAIN
+    is_strict = layout.compression in DEFLATE
+    return is_converted or is_strict or not layout.is_even or layout.compression == Compression.JPEG
 
 
 def decode_with_libtiff(content: FileContent, layout: PageLayout) -> RgbImage:

@@ -26,7 +26,7 @@ _NO_DAMAGE = (
     "warning:",
     "Warning,",
 )
-_FAX_ROW = re.compile(r"^Fax\w*: .* at line (?P<row>\d+) of (?:strip|tile) (?P<strip>\d+)")
+_FAX_ROW = re.compile(r"^Fax\w*: (?!Premature EOF).* at line (?P<row>\d+) of (?:strip|tile) (?P<strip>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Complaints:
 
     @property
     def fax_rows(self) -> int | None:
-        """Number of fax rows that were damaged; None if the damage is not only that."""
+        """Number of fax rows that were damaged; None if the data ends early or something else is wrong too."""
         found = [_FAX_ROW.match(line) for line in self.lines if line in self.errors or _DAMAGE.search(line)]
         rows = {(match["strip"], match["row"]) for match in found if match is not None}
         return len(rows) if all(found) else None

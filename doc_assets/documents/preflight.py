@@ -133,8 +133,8 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
     return structure
 
 
-def jpeg_streams(content: bytes | bytearray | mmap.mmap, structure: Structure, page: Directory) -> "JpegStreams":
-    """Where the JPEG streams of a page lie; none if the page's tags do not say it."""
+def streams_of(content: bytes | bytearray | mmap.mmap, structure: Structure, page: Directory) -> "Streams":
+    """Where the strips or tiles of a page lie; of JPEG of the old style its one stream, if it has one."""
     walk = _Walk(content, structure.big, structure.order)
     tags, _ = walk.directory(page.offset)
     pairs = ((_JPEG_STREAM, _JPEG_STREAM_BYTES), (_TILE_OFFSETS, _TILE_COUNTS), (_STRIP_OFFSETS, _STRIP_COUNTS))
@@ -146,16 +146,16 @@ def jpeg_streams(content: bytes | bytearray | mmap.mmap, structure: Structure, p
     offsets, counts = next(((o, c) for o, c in values if o is not None and c is not None), ((), ()))
     shared = tags.get(_JPEG_TABLES)
     tables = b"" if shared is None else bytes(content[shared.value_at : shared.value_at + shared.count])
-    return JpegStreams([(int(at), int(size)) for at, size in zip(offsets, counts, strict=False)], tables)
+    return Streams([(int(at), int(size)) for at, size in zip(offsets, counts, strict=False)], tables)
 
 
 @dataclass(frozen=True, slots=True)
-class JpegStreams:
-    """The JPEG streams of a page.
+class Streams:
+    """The compressed strips or tiles of a page.
 
     Attributes:
         places: offset and length of each.
-        tables: a stream of tables that they share, b"" if each has its own.
+        tables: a JPEG stream of tables that they share, b"" if each has its own.
     """
 
     places: list[tuple[int, int]]

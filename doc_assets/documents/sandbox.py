@@ -48,7 +48,7 @@ class ReaderLimits:
 
     structure: Limits = field(default_factory=Limits)
     max_file_bytes: int = 1 << 30
-    memory_bytes: int = 1 << 30
+    memory_bytes: int = 3 << 29
     timeout_s: float = 5.0
     timeout_per_page_s: float = 1.0
 

@@ -8,17 +8,16 @@ from functools import partial
 from doc_assets.datatypes import RgbImage
 from doc_assets.documents import decoding
 from doc_assets.documents.faults import Fault, FaultCode
-from doc_assets.documents.jpeg_strips import jpeg_damage
 from doc_assets.documents.noise import Complaints, Noise
 from doc_assets.documents.opened import FileContent
-from doc_assets.documents.preflight import Directory, JpegStreams, Limits, jpeg_streams, preflight, shown_alone
+from doc_assets.documents.preflight import Directory, Limits, Streams, preflight, shown_alone, streams_of
 from doc_assets.documents.squaring import squared, upright_ratio
-from doc_assets.documents.tiff_layout import FAX, Compression, PageLayout
+from doc_assets.documents.stream_damage import all_have_ends, deflate_damage, jpeg_damage
+from doc_assets.documents.tiff_layout import DEFLATE, FAX, Compression, PageLayout
 from doc_assets.errors import UnreadableDocumentError
 
 _MESSAGE_CHARS = 300
 _OPENCV = "OpenCV"
-_JPEG_END = re.compile("Premature end of JPEG file")
 _JPEG_DAMAGED = "Premature end of JPEG file, or bytes in it were changed"
 _FAX_ROWS_TOLERATED = 0.01
 """Share of rows that a noisy line may have spoilt; libtiff repairs them from the row above."""
@@ -77,6 +76,7 @@ class TiffDocument:
                 raise
             except Exception as error:  # noqa: BLE001 - damaged files make readers raise anything
                 self._judge(page, index, self._noise.take(), has_picture=False)
+                self._refuse_damaged_deflate(page)
                 refusals.append(f"{name}: {_short(error)}")
             else:
                 self._judge(page, index, self._noise.take(), has_picture=True)
@@ -91,9 +91,9 @@ class TiffDocument:
             yield _OPENCV, partial(decoding.decode_with_opencv, self._content, layout)
         if layout.compression == Compression.OLD_JPEG:
             yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
-        if decoding.suits_libtiff(layout):
-            yield "libtiff", partial(decoding.decode_with_libtiff, self._content, layout)
-        yield "tifffile", partial(self._on_file, decoding.decode_with_tifffile, layout)
+        libtiff = "libtiff", partial(decoding.decode_with_libtiff, self._content, layout)
+        tifffile = "tifffile", partial(self._on_file, decoding.decode_with_tifffile, layout)
+        yield from [tifffile, libtiff] if decoding.suits_tifffile(layout) else [libtiff, tifffile]
         if layout.compression != Compression.OLD_JPEG:
             yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
 
@@ -108,8 +108,9 @@ class TiffDocument:
         if not damage:
             return
         if page.layout.compression == Compression.JPEG:
-            # Without the end mark libjpeg says no more than that; whether data is missing too is looked at.
-            if not _JPEG_END.search(damage) or jpeg_damage(self._content, self._streams(page), self._noise):
+            # libjpeg says the same whether data is missing or only the mark that it ends; this is looked at.
+            streams = self._streams(page)
+            if all_have_ends(self._content, streams) or jpeg_damage(self._content, streams, self._noise):
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
             return
         rows = complaints.fax_rows
@@ -127,8 +128,15 @@ class TiffDocument:
             if damage:
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
 
-    def _streams(self, page: Directory) -> JpegStreams:
-        return jpeg_streams(self._content.view, self._structure, page)
+    def _refuse_damaged_deflate(self, page: Directory) -> None:
+        """Before a reader is tried that is not as strict."""
+        if page.layout.compression in DEFLATE:
+            damage = deflate_damage(self._content, self._streams(page))
+            if damage:
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"The deflate data is damaged: {damage}")
+
+    def _streams(self, page: Directory) -> Streams:
+        return streams_of(self._content.view, self._structure, page)
 
 
 def _short(error: Exception) -> str:

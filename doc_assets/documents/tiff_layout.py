@@ -58,6 +58,7 @@ ASSOCIATED_ALPHA, ALPHA = 1, 2
 CMYK_INKS = 1
 
 FAX = frozenset({Compression.RLE, Compression.G3, Compression.G4, Compression.RLE_WORDS})
+DEFLATE = frozenset({Compression.DEFLATE, Compression.ADOBE_DEFLATE})
 PLAIN = frozenset(
     {
         Compression.NONE,
