@@ -83,6 +83,13 @@ def read_merchant(text: str) -> Merchant:
     return Merchant(identity, doubt=_doubt(identity))
 
 
+def spellings(identity: str) -> tuple[str, ...]:
+    """An identity and how it may stand where it was stored before identities were normalised."""
+    if len(identity) == DIGITS and identity.isdigit():
+        return (identity, f"{identity[:3]}-{identity[3:5]}-{identity[5:]}")
+    return (identity,)
+
+
 def has_check_digit(number: str) -> bool:
     """Whether ten digits end in the check digit of a Korean business number."""
     digits = [int(sign) for sign in number]

@@ -8,6 +8,7 @@ from upath import UPath
 
 from doc_assets.datatypes import Box, PhotoKey, PhotoPayload
 from doc_assets.dates import DocumentDate
+from doc_assets.merchants import merchant_id
 from doc_assets.tables import read_rows
 
 PAYLOAD_FIELDS = [
@@ -59,7 +60,7 @@ def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
         page_index=row["page_index"],
         photo_index=row["photo_index"],
         box=Box(*row["box"]),
-        merchant_id=row["merchant_id"],
+        merchant_id=merchant_id(row["merchant_id"]),  # written before numbers were normalised
         date=DocumentDate.stored(row.get("document_date"), row.get("date_source")),
     )
 

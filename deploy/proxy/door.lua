@@ -47,11 +47,23 @@ local function has_mark(credentials)
     return ends ~= nil and ends > ngx.time() and given == mark(credentials, ends)
 end
 
+local function too_many(key)
+    ngx.header["Retry-After"] = math.max(1, math.ceil(ngx.shared.failed_logins:ttl(key) or 1))
+    return ngx.exit(429)
+end
+
+-- Wrong keys of the document API are counted when it has answered: clients ask side by side with the right one.
+local function check_key()
+    local key = "k" .. address()
+    if (ngx.shared.failed_logins:get(key) or 0) >= MAX_OF_ADDRESS then return too_many(key) end
+end
+
 -- A try is counted before the password is looked at and taken off when it was right, so that tries side by side count too.
 function M.arrive()
     if ngx.is_subrequest then return end
     -- The question to the login service sets the variables of the server anew, for this request too.
     ngx.ctx.needs, ngx.ctx.is_graphql, ngx.ctx.what = ngx.var.needs, ngx.var.is_graphql == "1", ngx.var.what
+    if ngx.ctx.needs == "key" then return check_key() end
     local credentials = ngx.var.http_authorization
     if not credentials or has_mark(credentials) then return end
     local failed, key = ngx.shared.failed_logins, address()
@@ -60,9 +72,7 @@ function M.arrive()
     ngx.ctx.counted = key
     if of_address <= MAX_OF_ADDRESS and of_all <= MAX_OF_ALL then return end
     M.forget_try()
-    local pause = of_address > MAX_OF_ADDRESS and failed:ttl(key) or failed:ttl "all"
-    ngx.header["Retry-After"] = math.max(1, math.ceil(pause or 1))
-    return ngx.exit(429)
+    return too_many(of_address > MAX_OF_ADDRESS and key or "all")
 end
 
 function M.forget_try()
@@ -73,9 +83,13 @@ function M.forget_try()
     ngx.shared.failed_logins:incr("all", -1)
 end
 
--- At the end of a request that was answered before its password was looked at.
+-- At the end of a request: one may have been answered before its password was looked at.
 function M.settle_try()
-    if ngx.status ~= 401 then M.forget_try() end
+    if ngx.status ~= 401 then
+        M.forget_try()
+    elseif ngx.ctx.needs == "key" and ngx.var.http_x_api_key then
+        ngx.shared.failed_logins:incr("k" .. address(), 1, 0, ADDRESS_WINDOW_S)
+    end
 end
 
 -- --- what a GraphQL request changes
@@ -173,7 +187,7 @@ function M.enter_forward()
     M.forget_try()
     local needs = ngx.ctx.needs
     ngx.var.what = ngx.ctx.what
-    if needs == "none" then return end
+    if needs == "none" or needs == "key" then return end
     local user, groups = ngx.var.auth_user or "", ngx.var.auth_groups or ""
     ngx.var.who = user
     local is_operator = user ~= "" and is_one(user, groups, operators, operator_groups)

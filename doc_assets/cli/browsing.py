@@ -6,6 +6,7 @@ import typer
 
 from doc_assets.cli.shell import AsJson, app, command, say
 from doc_assets.documents.faults import DocumentState
+from doc_assets.merchants import merchant_id
 
 
 @app.command(rich_help_panel="Documents")
@@ -22,7 +23,7 @@ def list_documents(
     from doc_assets.commands import browse
     from doc_assets.ledger.browsing import DocumentFilter
 
-    wanted = DocumentFilter(state.value if state else None, drop, merchant, current)
+    wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:
         page = browse.list_documents(settings, wanted, limit, offset)
         say(browse.as_json(page), lambda: browse.print_documents(page), as_json=as_json)

@@ -8,10 +8,11 @@ from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
-from doc_assets.commands.resolve import print_date_faults, print_key_problems
+from doc_assets.commands.resolve import print_date_faults, print_key_problems, print_lines
 from doc_assets.defs.resources import ArchiveResource, resources_from
 from doc_assets.defs.sources import SourcesResource, sources_from
 from doc_assets.documents.opening import SourceRequest
+from doc_assets.documents.resolving import KeyState
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
 from doc_assets.ledger.rows import Document
@@ -62,7 +63,9 @@ def ingest_source(settings: Settings, asked: SourceRequest, *, force_rebuild: bo
     if intake.nothing and asked.folder:
         console().print(f"{intake.nothing} Nothing was ingested.")
         return False
-    missing = [problem for problem in intake.problems if not (allow_missing and problem.is_of_table)]
+    # A row that cannot be used is no key without a document: nobody knows what it names.
+    excused = [p for p in intake.problems if allow_missing and p.is_of_table and p.state is not KeyState.UNUSABLE]
+    missing = [problem for problem in intake.problems if problem not in excused]
     accounted = len(arrivals) == len(set(intake.origins)) and not missing
     accounted = accounted and not intake.forgotten
     clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
@@ -89,6 +92,7 @@ def _print(intake: SourceIntake, documents: list[Document]) -> None:
         + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         + f"; {photos} photos."
     )
+    print_lines(intake.notes)
     print_key_problems(intake.problems)
     print_date_faults(intake.date_faults)
     if intake.described:

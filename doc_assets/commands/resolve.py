@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rich.table import Table
+from rich.text import Text
 from upath import UPath
 
 from doc_assets.commands.console import console
@@ -35,8 +36,12 @@ class ResolveReport:
 
     Attributes:
         rows, keys, repeated: rows that are not empty, different keys, rows that repeat one.
-        faults: rows that cannot be used, the first fifty, by line.
-        n_faults: how many there are.
+        n_faults: rows that cannot be used; keys, repeated and these add up to the rows.
+        faults: the first fifty of them, by line.
+        n_suspicious: keys whose merchant number is suspicious.
+        suspicious: the first fifty of them, by line.
+        notes: what else is to be said of the table.
+        summary: the counts in words.
         states: keys by state.
         files: files found.
         problems: keys without a file, the first fifty.
@@ -49,6 +54,10 @@ class ResolveReport:
     repeated: int
     n_faults: int
     faults: list[str]
+    n_suspicious: int
+    suspicious: list[str]
+    notes: list[str]
+    summary: str
     states: dict[str, int]
     files: int
     problems: list[dict[str, Any]]
@@ -57,7 +66,7 @@ class ResolveReport:
 
     @property
     def clean(self) -> bool:
-        """Whether every row names at least one file."""
+        """Whether every row names at least one file, and no table of rows was read as an empty one."""
         return not self.n_faults and set(self.states) <= {KeyState.FOUND}
 
 
@@ -102,6 +111,10 @@ def resolve_keys(
             table.n_repeated,
             table.n_faults,
             [f"line {line}: {reason}" for line, reason in table.faults(_MAX_LISTED)],
+            table.n_suspicious,
+            [f"line {line}: {reason}" for line, reason in table.suspicious(_MAX_LISTED)],
+            [*table.notes, *(f"line {line}: {text}" for line, text in table.remarks(_MAX_LISTED))],
+            table.summary,
             dict(sorted(states.items())),
             n_files,
             problems,
@@ -152,8 +165,14 @@ def print_resolved(report: ResolveReport, key_table: Path) -> None:
         f"{key_table}: {report.rows} rows, {report.keys} keys ({report.repeated} repeated): {states}; "
         f"{report.files} files, {report.n_faults} rows cannot be used."
     )
-    for fault in report.faults:
-        out.print(f"  {fault}")
+    print_lines([f"{report.summary}.", *(f"Note: {note}" for note in report.notes)])
+    for what, listed, total in (
+        ("unusable", report.faults, report.n_faults),
+        ("suspicious", report.suspicious, report.n_suspicious),
+    ):
+        print_lines([f"  {what}, {line}" for line in listed])
+        if total > len(listed):
+            print_lines([f"  ... and {total - len(listed)} more; --manifest lists all that cannot be used."])
     print_date_faults(report.date_faults, report.n_date_faults)
     if report.problems:
         table = Table("key", "line", "state", "reason")
@@ -172,6 +191,12 @@ def print_date_faults(faults: Sequence[str], total: int | None = None) -> None:
         console().print(f"  {fault}")
     if n_faults > _MAX_LISTED:
         console().print(f"  ... and {n_faults - _MAX_LISTED} more.")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Lines as they are, whatever a file has put into them."""
+    for line in lines:
+        console().print(Text(line))
 
 
 def print_key_problems(problems: Sequence[KeyProblem]) -> None:

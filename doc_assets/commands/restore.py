@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from doc_assets.commands.launch import open_instance
 from doc_assets.defs.backup.estate import estate_of
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
-from doc_assets.errors import BackupError, DamagedError, ServiceError
+from doc_assets.errors import BackupError, DamagedError, DocAssetsError, ServiceError
 from doc_assets.home import prepare_home, restoring
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.ledger import Ledger
@@ -88,6 +89,9 @@ def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -
         with open_instance() as instance:
             require_nothing_runs(instance)
             estate = estate_of(settings, instance)
+
+        with suppress(DocAssetsError, OSError), estate.open_store():
+            pass  # what is this home's own is known by the ledger that is about to go; a store that is lost is replaced
 
         def finish(names: Sequence[str]) -> int:
             prepare_home(settings)

@@ -1,11 +1,16 @@
 """``doc-assets search-doc``."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import RunOutcome, search
+from doc_assets.commands.resolve import print_lines
+from doc_assets.defs.sources import sources_from
+from doc_assets.documents.keys import KeyTable
+from doc_assets.errors import SettingsError
 from doc_assets.evidence.report import INDEX_NAME
 from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
 from doc_assets.ledger.ledger import Ledger
@@ -17,12 +22,24 @@ def search_folder(settings: Settings, config: dict[str, Any]) -> bool:
     """Searches and prints the best document of every query; returns whether all queries could be read."""
     outcome, results = run_search(settings, config)
     out = console()
+    if config.get("key_table"):
+        print_lines(_table_report(settings, Path(config["key_table"])))
     if results:
         out.print(ranking_table(results))
         out.print(f"Results: {config['output_folder']} ({INDEX_NAME}, {SUMMARY_NAME}, {CSV_NAME}, {XLSX_NAME})")
     if outcome.error:
         out.print(f"Run {outcome.run_id} failed: {outcome.error}")
     return outcome.succeeded
+
+
+def _table_report(settings: Settings, table: Path) -> list[str]:
+    """What is to be said of the key table of a search; nothing if it cannot be read, which failed the run."""
+    rules = sources_from(settings).rules()
+    try:
+        with KeyTable.read(table, rules.layout, rules.naming) as read:
+            return read.report
+    except SettingsError:
+        return []
 
 
 def run_search(settings: Settings, config: dict[str, Any]) -> tuple[RunOutcome, list[ResultRecord]]:

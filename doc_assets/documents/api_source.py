@@ -34,6 +34,11 @@ class ApiSource:
         """The table and the address."""
         return f"key table {self.table.path.name} over {self.url}"
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the key table."""
+        return self.table.report
+
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """One file a key; nothing is asked before its bytes are wanted, and the answer names the key's other files."""
         for row in self.table.rows():

@@ -9,10 +9,10 @@ from doc_assets.documents.api_source import ApiSource, FailedRequestLog
 from doc_assets.documents.file_index import FileIndex
 from doc_assets.documents.image_api import ApiOptions, ImageApiClient
 from doc_assets.documents.key_names import NameRule
-from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, TableLayout, keys_in
+from doc_assets.documents.keys import KeyOf, KeyRow, KeyTable, TableLayout, keys_in, table_in
 from doc_assets.documents.objects import opened_folder
 from doc_assets.documents.resolving import Resolver
-from doc_assets.documents.sources import DocumentSource, FolderSource, KeyedFolders
+from doc_assets.documents.sources import DocumentSource, FolderSource, KeyedFolders, UnusableRows
 from doc_assets.errors import SettingsError
 
 
@@ -109,8 +109,11 @@ def open_sources(
                 "A folder, and archive folders or an API to look keys up in, exclude each other; name one of them."
             )
         key_of = keys_in(asked.key_table or rules.key_table, rules.layout, rules.naming)
+        table = table_in(asked.key_table, rules.layout, rules.naming)
         folder = [opened_folder(asked.folder)] if asked.folder else []
-        yield OpenSources(tuple(FolderSource(path, asked.recursive, rules.ignore, key_of) for path in folder), key_of)
+        sources = (FolderSource(path, asked.recursive, rules.ignore, key_of, table=table) for path in folder)
+        alone = (UnusableRows(table),) if table is not None and not folder else ()
+        yield OpenSources((*sources, *alone), key_of)
         return
     if asked.key_table is None:
         raise SettingsError("Name a folder, files, or a key table (--folder, --file, --key-table).")

@@ -110,6 +110,10 @@ class DocumentSource(Protocol):
     def name(self) -> str:
         """For people and the ledger."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What people must know of where the documents come from, a line each."""
+
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """Every document, every key without one, and every path that cannot be looked into.
 
@@ -128,6 +132,7 @@ class FolderSource:
         ignore: further name patterns to ignore.
         key_of: document id -> key table row.
         ignored: what lies in the folder and is no document, once ``files`` was asked for.
+        table: the key table that was asked for; its unusable rows are problems of this source.
     """
 
     folder: UPath
@@ -135,11 +140,17 @@ class FolderSource:
     ignore: tuple[str, ...] = ()
     key_of: KeyOf = no_keys
     ignored: Ignored = field(default_factory=Ignored, compare=False)
+    table: KeyTable | None = None
 
     @property
     def name(self) -> str:
         """The folder."""
         return f"folder {self.folder}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the key table."""
+        return self.table.report if self.table else []
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """The documents of the folder, and what cannot be looked into."""
@@ -149,6 +160,8 @@ class FolderSource:
             yield KeyProblem(KeyRow(0, self._label(path)), KeyState.FAILED, _HIDDEN)
         for origin in sorted(listing.files):
             yield local_or_remote(origin, self._label(origin), listing.files[origin], self.key_of(_id(origin)))
+        if self.table is not None:
+            yield from unusable_rows(self.table)
 
     def _listing(self) -> FolderListing:
         if is_local(self.folder):
@@ -177,6 +190,11 @@ class KeyedFolders:
     def name(self) -> str:
         """The table and the roots."""
         return f"key table {self.table.path.name} over {', '.join(str(root) for root in self.resolver.roots)}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the key table."""
+        return self.table.report
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """Every file of every key, in the order of the table."""
@@ -227,6 +245,27 @@ def unusable_rows(table: KeyTable) -> Iterator[KeyProblem]:
     """Rows of a key table that name no document, so that nothing of it is passed over."""
     for line, reason in table.faults():
         yield KeyProblem(KeyRow(line, f"line {line}"), KeyState.UNUSABLE, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableRows:
+    """The rows of a key table that cannot be used, where documents are named one by one."""
+
+    table: KeyTable
+
+    @property
+    def name(self) -> str:
+        """The table."""
+        return f"key table {self.table.path.name}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the key table."""
+        return self.table.report
+
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """The problems."""
+        return unusable_rows(self.table)
 
 
 def local_or_remote(origin: str, label: str, stat: FileStat, row: KeyRow | None) -> SourceFile:

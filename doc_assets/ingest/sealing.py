@@ -67,6 +67,7 @@ class SourceIntake:
 
     Attributes:
         source: the source, for people.
+        notes: what people must know of it, a line each.
         origins: all its documents, as stored.
         sealed: keys of the drops sealed now.
         drops: every drop that holds one of the documents, oldest first.
@@ -79,6 +80,7 @@ class SourceIntake:
     """
 
     source: str = ""
+    notes: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
     drops: list[str] = field(default_factory=list)
@@ -100,7 +102,7 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         ServiceError: if the disk is full.
         SettingsError: if a key table or an API cannot be used.
     """
-    done = SourceIntake(source.name)
+    done = SourceIntake(source.name, source.notes)
     concerned: set[str] = set()
     failed: set[str] = set()
     arrivals = _arrivals(archive, source.files(), rules, now)

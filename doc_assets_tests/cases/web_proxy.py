@@ -20,6 +20,7 @@ from doc_assets_tests.shared import PROJECT
 SOURCE = PROJECT / "deploy" / "proxy"
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
 IS_HERE = shutil.which("nginx") is not None and MODULE.is_file()
+KEY = "of the document API, long"
 PASSWORDS = {"operator": "of the operator, long", "viewer": "of the viewer, long"}
 
 
@@ -44,6 +45,8 @@ class _Answers(BaseHTTPRequestHandler):
         status, headers = 200, {}
         if self.path == "/oauth2/auth":
             status, headers = self._login()
+        if self.path.startswith("/images") and self.headers.get("X-API-Key") != KEY:
+            status = 401
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -71,6 +71,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "photos_per_document_in_range",
         "planted_copy_is_found",
         "rejected_share_is_low",
+        "whole_archive_was_searched",
     ]
     jobs = {job.name for job in loaded.resolve_all_job_defs() if not job.name.startswith("__")}
     assert jobs == JOBS

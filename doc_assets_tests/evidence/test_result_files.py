@@ -49,7 +49,7 @@ def test_the_summary_has_the_shape_that_other_programs_read(files):
     assert set(summary) == {"global", "per_query"}
     expected = {
         "aggregation_strategy_used": "max", "top_k_used": 5, "top_doc_used": 7, "indexed_image_count": 42,
-        "index_path": "photos__gist-1__v1", "fallback_to_bruteforce_message": None,
+        "index_path": "photos__gist-1__v1", "incomplete": None, "fallback_to_bruteforce_message": None,
         "global_top_docs": ["가맹점_12.tif"], "n_failed": 1,
     }  # fmt: skip
     assert expected.items() <= summary["global"].items()

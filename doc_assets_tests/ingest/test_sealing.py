@@ -129,6 +129,7 @@ class _Answers:
     """A source whose key has two documents, the second of which may fail."""
 
     name = "answers"
+    notes: tuple[str, ...] = ()
 
     def __init__(self, *, second_fails):
         self.second_fails = second_fails

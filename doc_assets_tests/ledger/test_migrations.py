@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import bindparam, inspect, select, text
@@ -8,6 +10,7 @@ from doc_assets.ledger.database import SCHEMA_REVISION, Database, alembic_config
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.rows import COLUMNS, read_documents
 from doc_assets.ledger.schema import Base, DocumentRow, Json
+from doc_assets_tests.shared import PROJECT
 
 
 @pytest.fixture
@@ -166,3 +169,30 @@ def test_documents_of_before_get_their_dates(database):
     ]
     database.migrate_to("0007")
     database.migrate()
+
+
+def test_merchants_of_before_are_written_as_they_are_compared(ledger_url):
+    from alembic import command
+
+    from doc_assets.ledger.intake import ArrivedFile
+    from doc_assets_tests.conftest import NOW
+    from doc_assets_tests.ledger.test_searches import RESULT, SEARCH
+
+    (migration,) = (PROJECT / "doc_assets" / "ledger" / "migrations" / "versions").glob("*_merchants.py")
+    before = re.search('down_revision = "([0-9]+)"', migration.read_text(encoding="utf-8"))[1]
+    written = {"a": "120-81-47521", "b": "1208147521", "c": "120 81 47521", "d": "1.20815E+09", "e": "M-17", "f": None}
+    files = [ArrivedFile(f"/in/{name}.tif", f"{name}.tif", name, 1, 1, merchant) for name, merchant in written.items()]
+    with Ledger.open(ledger_url) as ledger:
+        ledger.intake.seal(files, source="x", now=NOW, chunk_documents=9)
+        ledger.searches.start(SEARCH)
+        results = [replace(RESULT, query_document=name, merchant_id=merchant) for name, merchant in written.items()]
+        ledger.searches.record(SEARCH.search_id, results)
+        with ledger.database.writing() as connection:
+            command.downgrade(alembic_config(connection), before)
+        ledger.database.migrate()
+
+        drop = ledger.intake.drop_keys()[0]
+        stored = [document.merchant_id for document in ledger.documents.of_chunk(drop, range(9))]
+        found = sorted(ledger.searches.results(SEARCH.search_id), key=lambda result: result.query_document)
+    assert stored == ["1208147521"] * 3 + [None, "M-17", None]
+    assert [result.merchant_id for result in found] == stored
