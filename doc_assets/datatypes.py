@@ -239,3 +239,28 @@ _POINT_NAMESPACE = uuid.UUID("6f0f5f3a-2f0e-5d9e-9a0f-8f5b1d3f7c11")
 def point_id(key: PhotoKey, embedder_id: str) -> uuid.UUID:
     """The same id for the same photo and embedder, always, so that a second upsert overwrites the first."""
     return uuid.uuid5(_POINT_NAMESPACE, f"{key.document_id}|{key.page_index}|{key.photo_index}|{embedder_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The query photo against the archive photo.
+
+    Attributes:
+        mirrored: left-right.
+        quarter_turns: 0-3, counter-clockwise, that turn the (mirrored) query photo back.
+        tilt_deg: what is left of the turn, in degrees in [-45, 45], counter-clockwise.
+        scale: size of what both show, on the query's page as a multiple of that on the archive page, in pixels.
+        kept_share: share of the archive photo that the query photo shows, in [0, 1].
+        own_share: share of the query photo that shows it, in [0, 1]; the rest was put around or over it.
+        contrast: a multiple of the archive photo's.
+        brightness: added to the archive photo's, in 8-bit levels.
+    """
+
+    mirrored: bool
+    quarter_turns: int
+    tilt_deg: float
+    scale: float
+    kept_share: float
+    own_share: float
+    contrast: float
+    brightness: float

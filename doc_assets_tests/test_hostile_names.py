@@ -94,7 +94,8 @@ def hostile_results():
             error=name,
             risk_score=0.9,
             flagged=True,
-            top_docs=[FOUND | {"document": name, "merchant_id": name, "matches": []}],
+            top_docs=(replace(FOUND, document=name, merchant_id=name, matches=()),),
+            searched=True,
             legacy=LEGACY,
             fields={"업종명": name, "=1+1": name, "score": name},
         )

@@ -40,3 +40,23 @@ def show(
     with command() as settings:
         story = browse.document_story(settings, document)
         say(browse.as_json(story), lambda: browse.print_story(story), as_json=as_json)
+
+
+@app.command(rich_help_panel="Documents")
+def groups(
+    group: Annotated[int | None, typer.Argument(help="Number of one group: list its photos.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List photos that several documents show, those of most merchants first; or the documents of one group."""
+    from doc_assets.commands import browse
+    from doc_assets.commands import groups as commands
+
+    with command() as settings:
+        if group is not None:
+            members = commands.group_members(settings, group)
+            say(browse.as_json(members), lambda: commands.print_members(members), as_json=as_json)
+            return
+        page = commands.list_groups(settings, limit, offset)
+        say(browse.as_json(page), lambda: commands.print_groups(page), as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, AsJson, app, command
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 
 @app.command(rich_help_panel="Operation")
@@ -47,3 +47,18 @@ def export_results(
         begun = since.replace(tzinfo=UTC) if since else None
         n = run(settings, search or [], drop or [], begun, output_format, output)
         typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
+
+
+@app.command(rich_help_panel="Results")
+def relabel(
+    search: Annotated[list[str] | None, typer.Option(help="Id of a search; may be repeated. Default: all.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Key of a screened drop; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
+    from doc_assets.commands import relabel as commands
+    from doc_assets.commands.ledger import known_searches
+
+    with command() as settings:
+        changed = commands.relabel(settings, known_searches(settings, search or [], drop or []))
+        say(changed, lambda: commands.print_relabelled(settings, changed), as_json=as_json)

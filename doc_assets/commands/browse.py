@@ -15,6 +15,7 @@ from doc_assets.errors import InputError
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.tracing import StoredFile, TracedPhoto, files_of, photos_of
 from doc_assets.ledger.browsing import DocumentFilter, DropRecord, Mention
+from doc_assets.ledger.groups import GroupMember
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.rows import Document
 from doc_assets.settings import Settings
@@ -50,6 +51,7 @@ class DocumentStory:
         document_id: what it is called.
         arrivals: oldest first.
         photos: of the version that is in the archive.
+        groups: photo groups of these photos, with every document that shows the same.
         as_query: results about it, newest first, the first hundred.
         as_match: results that rank it, newest first, the first hundred.
     """
@@ -57,6 +59,7 @@ class DocumentStory:
     document_id: str
     arrivals: list[Arrival]
     photos: list[TracedPhoto]
+    groups: list[GroupMember]
     as_query: list[Mention]
     as_match: list[Mention]
 
@@ -111,9 +114,15 @@ def document_story(settings: Settings, name: str) -> DocumentStory:
                 for each in arrivals
             ],
             [photo for document in current for photo in photos_of(archive, document)],
+            _groups(ledger, current),
             ledger.browsing.as_query(names, _MAX_MENTIONS),
             [mention for each in names for mention in ledger.browsing.as_match(each, _MAX_MENTIONS)],
         )
+
+
+def _groups(ledger: Ledger, current: Sequence[Document]) -> list[GroupMember]:
+    groups = ledger.groups.of_rows([document.id for document in current])
+    return ledger.groups.members(set(groups.values()))
 
 
 def _arrivals(ledger: Ledger, name: str) -> list[Document]:
@@ -143,6 +152,7 @@ def print_story(story: DocumentStory) -> None:
         for photo in story.photos:
             table.add_row(str(photo.photo + 1), str(photo.page), str(photo.box))
         out.print(table)
+    _print_groups(story.groups)
     _print_mentions("as query", story.as_query)
     _print_mentions("as match", story.as_match)
 
@@ -164,6 +174,23 @@ def _print_arrival(arrival: Arrival) -> None:
         out.print(f"  indexed   {collection}")
     for file in arrival.files:
         out.print(f"  {file.what:<9} {file.path}{'' if file.exists else '  GONE'}")
+
+
+def _print_groups(members: Sequence[GroupMember]) -> None:
+    if not members:
+        console().print("No other document of the archive was found to show one of its photos.")
+        return
+    table = Table("group", "date", "known by", "document", "merchant", "photo", title="Photos that others show too")
+    for member in members:
+        table.add_row(
+            str(member.group_id),
+            member.document_date.isoformat(),
+            member.date_source,
+            member.document,
+            member.merchant_id or "",
+            "the file" if member.photo is None else str(member.photo + 1),
+        )
+    console().print(table)
 
 
 def _print_mentions(title: str, mentions: Sequence[Mention]) -> None:

@@ -19,7 +19,7 @@ from doc_assets.index.server import ServerStore
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.sealing import seal_source
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.searches import ResultRecord
+from doc_assets.ledger.results import FoundDocument, ResultRecord
 from doc_assets.progress import track
 from doc_assets.settings import Settings
 from doc_assets.synthesis.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
@@ -129,15 +129,15 @@ def _print_answers(results: list[ResultRecord], plans: dict[str, DocumentPlan]) 
     for result in results:
         reuse = plans[result.query_document].reuse
         best = result.top_docs[0]
-        is_right = best["n_matched_photos"] == 0
+        is_right = best.n_matched_photos == 0
         if reuse is not None:
-            is_right = best["document"] == reuse.source_document
+            is_right = best.document == reuse.source_document
             right += is_right
         table.add_row(
             result.query_document,
-            best["document"],
-            f"{best['n_matched_photos']} of {result.n_photos}",
-            f"{best['score']:.3f}",
+            best.document,
+            f"{best.n_matched_photos} of {result.n_photos}",
+            f"{best.score:.3f}",
             f"{result.best_probability or 0:.3f}",
             reuse.attack if reuse else "nothing, new photos",
             _seen_as(best),
@@ -147,12 +147,11 @@ def _print_answers(results: list[ResultRecord], plans: dict[str, DocumentPlan]) 
     return right
 
 
-def _seen_as(best: dict[str, object]) -> str:
-    if best["exact_duplicate"]:
+def _seen_as(best: FoundDocument) -> str:
+    if best.exact_duplicate:
         return "identical file"
-    matches = best["matches"]
-    if best["n_matched_photos"] == 0 or not isinstance(matches, list):
+    if best.n_matched_photos == 0:
         return "no re-use"
-    view = View(matches[0]["quarter_turns"], matches[0]["mirrored"])
+    view = View(best.matches[0].quarter_turns, best.matches[0].mirrored)
     turned = f"turned by {90 * view.quarter_turns}°" if view.quarter_turns else ""
     return ", ".join(filter(None, ["mirrored" if view.mirrored else "", turned])) or "same view"

@@ -10,6 +10,7 @@ from rich.table import Table
 from upath import UPath
 
 from doc_assets.commands.console import console, progress_bars
+from doc_assets.commands.relabel import labeller_of
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.defs.resources import resources_from, versions_in_use
 from doc_assets.defs.sources import SourcesResource
@@ -20,16 +21,16 @@ from doc_assets.errors import UnknownDocumentError
 from doc_assets.evidence.extraction import LIST_NAME, ExtractedDocument
 from doc_assets.evidence.extraction import extract_photos as extract
 from doc_assets.evidence.pair_picture import PairPictures, draw_pair
-from doc_assets.evidence.wording import changes
+from doc_assets.evidence.wording import changes, reasons
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ingest.pictures import ArchivePictures, PageView, page_view
 from doc_assets.ledger.rows import Document
-from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs
+from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs, found_by_explaining
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.completeness import require_collection
+from doc_assets.search.findings import same_merchant
 from doc_assets.search.query import QueryDocument, QueryReader
-from doc_assets.search.risk import same_merchant
 from doc_assets.search.run import published_collection, query_files
 from doc_assets.settings import Settings
 from doc_assets.storage import write_atomic
@@ -66,12 +67,16 @@ class Explanation:
     Attributes:
         query, candidate: their names.
         notes: what holds whatever their photos show.
+        dates: of the two, with their source.
+        reasons: what their matched photos come to, as a search would say it.
         pairs: the most probable first.
     """
 
     query: str
     candidate: str
     notes: list[str]
+    dates: list[str]
+    reasons: list[str]
     pairs: list[PairExplanation]
 
 
@@ -119,10 +124,13 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
                 asked,
                 other,
             )
-        if picture is not None and pairs and pairs[0].entry is not None:
+        result = found_by_explaining(labeller_of(settings, archive.ledger), asked, other, pairs)
+        if picture is not None and pairs and pairs[0].pair is not None:
             archived = ArchivePictures(archive, reader)
             _draw(picture, pairs[0], asked, other, kept if path.is_file() else archived, archived)
-    return Explanation(asked.file_name, other.file_name, _notes(asked, other), pairs)
+    dates = [f"{each.date.day} ({each.date.source})" if each.date else "unknown" for each in (asked, other)]
+    said = [reason.text.en for reason in reasons(result)]
+    return Explanation(asked.file_name, other.file_name, _notes(asked, other), dates, said, pairs)
 
 
 def _archived(archive: Archive, name: str) -> Document:
@@ -143,7 +151,7 @@ def _notes(asked: QueryDocument, other: Document) -> list[str]:
     if asked.sha256 is not None and asked.sha256 == other.sha256:
         notes.append("The files are identical byte for byte; this stands first whatever the photos say.")
     if same_merchant(asked.merchant_id, other.merchant_id):
-        notes.append("Both are of the same merchant: matches are shown and not counted.")
+        notes.append("Both are of the same merchant.")
     if not asked.photos:
         notes.append("No photo was found on the query's pages.")
     if other.n_photos == 0:
@@ -159,16 +167,18 @@ def _draw(
     queries: "_Kept | ArchivePictures",
     archived: ArchivePictures,
 ) -> None:
-    entry = pair.entry or {}
+    if pair.pair is None:
+        return
+    entry = pair.pair
     if isinstance(queries, _Kept):
-        photo, page = queries.photos.get(pair.query_photo), queries.pages.get(entry["query_page"] - 1)
+        photo, page = queries.photos.get(pair.query_photo), queries.pages.get(entry.query_page - 1)
     else:
         photo = queries.photo(asked.file_name, pair.query_photo)
-        page = queries.page(asked.file_name, entry["query_page"] - 1)
+        page = queries.page(asked.file_name, entry.query_page - 1)
     found = archived.photo(other.file_name, pair.photo)
     if photo is None or found is None:
         return
-    pictures = PairPictures(photo, found, page, archived.page(other.file_name, entry["page"] - 1))
+    pictures = PairPictures(photo, found, page, archived.page(other.file_name, entry.page - 1))
     content = io.BytesIO()
     Image.fromarray(draw_pair(pictures, entry, (asked.file_name, other.file_name))).save(content, "PNG")
     write_atomic(UPath(path), content.getvalue())
@@ -178,7 +188,8 @@ def print_explanation(found: Explanation) -> None:
     """The explanation in words."""
     out = console()
     out.print(f"{found.query} against {found.candidate}: {len(found.pairs)} photo pairs.")
-    for note in found.notes:
+    out.print(f"  dated {found.dates[0]} and {found.dates[1]}")
+    for note in (*found.notes, *found.reasons):
         out.print(f"  {note}")
     table = Table(
         "query photo", "photo", "similarity", "rank", "inliers", "agreement", "probability", "done", "verdict"
@@ -191,15 +202,15 @@ def print_explanation(found: Explanation) -> None:
 
 
 def _row(pair: PairExplanation) -> Iterator[str]:
-    entry = pair.entry or {}
+    seen = pair.pair
     yield str(pair.query_photo + 1)
     yield str(pair.photo + 1)
-    yield f"{entry['similarity']:.3f}" if entry else "-"
+    yield f"{seen.similarity:.3f}" if seen else "-"
     yield f"{pair.vector_rank or '-'} / {pair.words_rank or '-'}"
-    yield str(entry["inliers"]) if entry else "-"
-    yield f"{entry['overlap']['agreement']:.2f}" if "overlap" in entry else "-"
-    yield f"{entry['probability']:.3f}" if entry else "-"
-    yield ", ".join(text.en for text in changes(entry)) if entry and entry["matched"] else ""
+    yield str(seen.inliers) if seen else "-"
+    yield f"{seen.overlap.agreement:.2f}" if seen and seen.overlap else "-"
+    yield f"{seen.probability:.3f}" if seen and seen.probability is not None else "-"
+    yield ", ".join(text.en for text in changes(seen)) if seen and seen.matched else ""
     yield _REASONS[pair.reason]
 
 

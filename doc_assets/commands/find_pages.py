@@ -18,7 +18,8 @@ from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.sources import SourceFile, nothing_in, unreadable_file
 from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import SettingsError, UnreadableDocumentError
-from doc_assets.evidence.result_files import Cell, as_csv
+from doc_assets.evidence.headline import Cell
+from doc_assets.evidence.result_files import as_csv
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.progress import track
 from doc_assets.settings import Settings

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from doc_assets.commands.relabel import labeller_of
 from doc_assets.errors import SettingsError
-from doc_assets.evidence.exports import export_rows
+from doc_assets.evidence.export_rows import EXPORTED, export_rows
+from doc_assets.evidence.exports import write_rows
 from doc_assets.ledger.database import SCHEMA_REVISION, Database
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.result_view import EXPORTED, read_results
-from doc_assets.screening.run import search_id_of
+from doc_assets.screening.relabel import relabel, search_id_of
 from doc_assets.settings import Settings
 
 
@@ -54,7 +55,7 @@ def migrate(settings: Settings, revision: str | None) -> SchemaStatus:
 def export_results(
     settings: Settings, searches: Sequence[str], drops: Sequence[str], since: datetime | None, kind: str, output: Path
 ) -> int:
-    """Writes results of searches as a file; returns how many rows.
+    """Writes results of searches as a file; returns how many rows. Labels of other thresholds are made anew before.
 
     Args:
         settings: of the home.
@@ -67,13 +68,26 @@ def export_results(
     Raises:
         SettingsError: if the ledger knows no such search, or the format does not exist or does not hold the rows.
     """
-    wanted = [*searches, *(search_id_of(drop) for drop in drops)]
+    wanted = known_searches(settings, searches, drops)
     columns = [name for name in EXPORTED if name not in settings.remove_columns_from_results]
+    with Ledger.open(settings.ledger_address) as ledger:
+        begun = ledger.searches.ids(since)
+        chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
+        relabel(labeller_of(settings, ledger), chosen, only_outdated=True)
+        return write_rows(export_rows(ledger.searches, chosen), columns, kind, output)
+
+
+def known_searches(settings: Settings, searches: Sequence[str], drops: Sequence[str]) -> list[str]:
+    """Ids of these searches and of the screening of these drops.
+
+    Raises:
+        SettingsError: if the ledger does not know one.
+    """
+    wanted = [*searches, *(search_id_of(drop) for drop in drops)]
     with Ledger.open(settings.ledger_address) as ledger:
         for search_id in wanted:
             _require_known(ledger, search_id)
-        rows = read_results(ledger.database, search_ids=wanted or None, since=since)
-        return export_rows(rows, columns, kind, output)
+    return wanted
 
 
 def _require_known(ledger: Ledger, search_id: str) -> None:

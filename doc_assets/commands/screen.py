@@ -11,7 +11,7 @@ from doc_assets.errors import SettingsError
 from doc_assets.evidence.report import INDEX_NAME
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.progress import track
-from doc_assets.screening.run import search_id_of
+from doc_assets.screening.relabel import search_id_of
 from doc_assets.settings import Settings
 
 

@@ -13,8 +13,9 @@ from doc_assets.documents.keys import KeyTable
 from doc_assets.errors import SettingsError
 from doc_assets.evidence.report import INDEX_NAME
 from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
+from doc_assets.evidence.wording import FINDINGS
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.searches import ResultRecord
+from doc_assets.ledger.results import ResultRecord
 from doc_assets.settings import Settings
 
 
@@ -52,17 +53,18 @@ def run_search(settings: Settings, config: dict[str, Any]) -> tuple[RunOutcome, 
 
 def ranking_table(results: list[ResultRecord]) -> Table:
     """One line a query document with its best archive document."""
-    table = Table("query", "risk", "best document", "photos matched", "score", "note")
+    table = Table("query", "risk", "finding", "best document", "photos matched", "score", "note")
     for result in results:
         best = result.top_docs[0] if result.top_docs else None
-        notes = ["identical file"] if best and best["exact_duplicate"] else []
+        notes = ["identical file"] if best and best.exact_duplicate else []
         notes += [result.error] if result.error else []
         table.add_row(
             result.query_document,
             _risk(result),
-            best["document"] if best else "-",
-            f"{best['n_matched_photos']} of {result.n_photos}" if best else "-",
-            f"{best['score']:.3f}" if best else "-",
+            FINDINGS[result.finding.kind].en if result.finding else "-",
+            best.document if best else "-",
+            f"{best.n_matched_photos} of {result.n_photos}" if best else "-",
+            f"{best.score:.3f}" if best else "-",
             "; ".join(notes),
         )
     return table

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from doc_assets.evidence.headline import HEADLINE, headline
+from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.rows import Document
-from doc_assets.ledger.searches import ResultRecord
+from doc_assets.ledger.searches import ChangedFinding
 from doc_assets.visible import visible, visible_value
 
 _MAX_RANKED = 200
@@ -37,22 +39,34 @@ def ranking(results: Sequence[ResultRecord]) -> dg.MetadataValue:
     )
     return dg.MetadataValue.table(
         [dg.TableRecord(_ranked(result)) for result in ordered[:_MAX_RANKED]],
-        schema=_schema("query", "risk", "best_document", "score", "photos_matched", "identical_file", "note"),
+        schema=_schema("query", *HEADLINE, "best_document", "score", "photos_matched", "identical_file", "note"),
     )
 
 
 def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
     best = result.top_docs[0] if result.top_docs else None
+    said = {name: "" if value is None else str(value) for name, value in headline(result).items()}
     cells: dict[str, str | float | int | bool] = {
         "query": result.query_document,
-        "risk": "" if result.risk_score is None else f"{result.risk_score:.3f}",
+        **said,
         "best_document": result.best_document or "",
         "score": "" if result.best_score is None else f"{result.best_score:.3f}",
-        "photos_matched": f"{best['n_matched_photos']} of {result.n_photos}" if best else "",
-        "identical_file": "yes" if best and best["exact_duplicate"] else "",
+        "photos_matched": f"{best.n_matched_photos} of {result.n_photos}" if best else "",
+        "identical_file": "yes" if best and best.exact_duplicate else "",
         "note": result.error or "",
     }
     return {name: visible_value(value) for name, value in cells.items()}
+
+
+def changed_findings(changed: Sequence[ChangedFinding]) -> dg.MetadataValue:
+    """Documents of other drops whose finding changed."""
+    columns = ("document", "drop", "was", "now", "risk_was", "risk", "flagged")
+    rows = [{name: _shown(getattr(each, name)) for name in columns} for each in changed[:_MAX_RANKED]]
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=_schema(*columns))
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(visible_value(str(value)))
 
 
 def _schema(*names: str) -> dg.TableSchema:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from doc_assets.errors import SettingsError
+from doc_assets.evidence.export_rows import EXPORTED
 from doc_assets.evidence.result_files import COLUMNS
-from doc_assets.ledger.result_view import EXPORTED
 
 SUMMARY_FIELDS = (
     "query_document",
@@ -12,8 +12,8 @@ SUMMARY_FIELDS = (
     "state",
     "num_query_photos",
     "merchant_id",
-    "risk_score",
-    "flagged",
+    "findings",
+    "faults",
     "reasons",
     "fraud_doc_probability",
     "threshold_match_count",

@@ -1,4 +1,4 @@
-"""Rows of the ledger's result view as CSV, XLSX, JSON or Parquet, a few in memory at a time."""
+"""Rows of results as CSV, XLSX, JSON or Parquet, a few in memory at a time."""
 
 import csv
 import io
@@ -21,14 +21,21 @@ from doc_assets.visible import visible_json
 Row = dict[str, Any]
 _ROWS_AT_ONCE = 500
 _MAX_CELL = 32_767
-_PARQUET_TYPES = {"search_time_stamp": pa.timestamp("us", tz="UTC"), "threshold_match_count": pa.int64()}
+_PARQUET_TYPES = {
+    "search_time_stamp": pa.timestamp("us", tz="UTC"),
+    "threshold_match_count": pa.int64(),
+    "risk_score": pa.float64(),
+    "flagged": pa.bool_(),
+    "probability": pa.float64(),
+    "doubt": pa.float64(),
+}
 
 
-def export_rows(rows: Iterable[Row], columns: Sequence[str], kind: str, path: Path) -> int:
+def write_rows(rows: Iterable[Row], columns: Sequence[str], kind: str, path: Path) -> int:
     """Writes rows to ``path``, complete or not at all; returns how many.
 
     Args:
-        rows: of the result view.
+        rows: see ``export_rows``.
         columns: to write, in this order.
         kind: csv, xlsx, json or parquet.
         path: the file; one that is there is replaced.

@@ -5,9 +5,8 @@ page; the overlap is outlined, the rest dimmed, the most telling keypoint pairs 
 query photo laid over the archive photo, the archive photo, and the two in alternating squares.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw
 from doc_assets.datatypes import RgbImage, View
 from doc_assets.fonts import font
 from doc_assets.ingest.pictures import PageView
+from doc_assets.ledger.results import PhotoPair
 from doc_assets.verification.frames import shares_to_pixels
 
 Points = NDArray[np.float64]
@@ -48,7 +48,7 @@ class PairPictures:
     archive_page: PageView | None = None
 
 
-def draw_pair(pictures: PairPictures, pair: Mapping[str, Any], names: tuple[str, str]) -> RgbImage:
+def draw_pair(pictures: PairPictures, pair: PhotoPair, names: tuple[str, str]) -> RgbImage:
     """(H, 1320, 3) the picture of a pair; of one that was not matched by its keypoints without the lower row.
 
     Args:
@@ -56,36 +56,36 @@ def draw_pair(pictures: PairPictures, pair: Mapping[str, Any], names: tuple[str,
         pair: its entry in a result's ``matches``.
         names: of the query document and the archive document.
     """
-    view = View(pair["quarter_turns"], pair["mirrored"])
+    view = View(pair.quarter_turns, pair.mirrored)
     query = view.apply(pictures.query_photo)
-    is_aligned = "transform" in pair
-    overlap = pair.get("overlap", {"query_area": [], "area": []})
+    is_aligned = pair.transform is not None
+    query_area = pair.overlap.query_area if pair.overlap is not None else ()
     height = _BAND + _PHOTO[1] + _GAP + (_ALIGNED[1] + _GAP if is_aligned else 0)
     sheet = Image.new("RGB", (WIDTH_PX, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     left = _GAP
-    _page(sheet, (left, _BAND), pictures.query_page, pair["query_box"])
+    _page(sheet, (left, _BAND), pictures.query_page, pair.query_box)
     left += _PAGE_W + _GAP
-    query_frame = _photo(sheet, (left, _BAND), query, _seen_by(view, overlap["query_area"]))
-    _label(draw, (left, 4), f"{names[0]}  p.{pair['query_page']}  #{pair['query_photo'] + 1}")
+    query_frame = _photo(sheet, (left, _BAND), query, _seen_by(view, query_area))
+    _label(draw, (left, 4), f"{names[0]}  p.{pair.query_page}  #{pair.query_photo + 1}")
     left += _PHOTO[0] + _GAP
-    archive_frame = _photo(sheet, (left, _BAND), pictures.archive_photo, np.array(overlap["area"]))
-    _label(draw, (left, 4), f"{names[1]}  p.{pair['page']}  #{pair['photo'] + 1}")
+    archive_frame = _photo(sheet, (left, _BAND), pictures.archive_photo, _found_area(pair))
+    _label(draw, (left, 4), f"{names[1]}  p.{pair.page}  #{pair.photo + 1}")
     left += _PHOTO[0] + _GAP
-    _page(sheet, (left, _BAND), pictures.archive_page, pair["box"])
+    _page(sheet, (left, _BAND), pictures.archive_page, pair.box)
     if is_aligned:
-        _join(draw, pair["lines"], view, query_frame, archive_frame)
+        _join(draw, pair.lines or (), view, query_frame, archive_frame)
         _aligned_row(sheet, pictures, pair, _BAND + _PHOTO[1] + _GAP)
     return np.asarray(sheet)
 
 
-def draw_archive_side(photo: RgbImage, page: PageView | None, pair: Mapping[str, Any], name: str) -> RgbImage:
+def draw_archive_side(photo: RgbImage, page: PageView | None, pair: PhotoPair, name: str) -> RgbImage:
     """(H, 658, 3) the archive's half of the picture alone, for searches of which no pixel may be kept."""
     sheet = Image.new("RGB", (_GAP * 3 + _PHOTO[0] + _PAGE_W, _BAND + _PHOTO[1] + _GAP), _PAPER)
-    area = np.array(pair["overlap"]["area"] if "overlap" in pair else [])
+    area = _found_area(pair)
     _photo(sheet, (_GAP, _BAND), photo, area)
-    _page(sheet, (2 * _GAP + _PHOTO[0], _BAND), page, pair["box"])
-    _label(ImageDraw.Draw(sheet), (_GAP, 4), f"{name}  p.{pair['page']}  #{pair['photo'] + 1}")
+    _page(sheet, (2 * _GAP + _PHOTO[0], _BAND), page, pair.box)
+    _label(ImageDraw.Draw(sheet), (_GAP, 4), f"{name}  p.{pair.page}  #{pair.photo + 1}")
     return np.asarray(sheet)
 
 
@@ -132,12 +132,17 @@ def _join(
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=colour, width=2)
 
 
-def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: Mapping[str, Any], top: int) -> None:
+def _found_area(pair: PhotoPair) -> NDArray[np.float64]:
+    """(N, 2) corners of the overlap in the found photo; (0,) without one."""
+    return np.array(pair.overlap.area if pair.overlap is not None else [], np.float64)
+
+
+def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: PhotoPair, top: int) -> None:
     """The overlap in both photos, upright as the archive photo lies, and both in alternating squares."""
     archive = pictures.archive_photo
     height, width = archive.shape[:2]
-    laid = laid_over(pictures.query_photo, archive.shape[:2], np.array(pair["transform"]), mirrored=pair["mirrored"])
-    area = np.clip(np.array(pair["overlap"]["area"]).reshape(-1, 2), 0, 1) * [width, height]
+    laid = laid_over(pictures.query_photo, archive.shape[:2], np.array(pair.transform), mirrored=pair.mirrored)
+    area = np.clip(_found_area(pair).reshape(-1, 2), 0, 1) * [width, height]
     if len(area) == 0:
         return
     (x0, y0), (x1, y1) = area.min(axis=0).astype(int), np.ceil(area.max(axis=0)).astype(int)

@@ -4,7 +4,7 @@ Each page stands alone: no script, no link outside, pictures inside; Korean firs
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +16,10 @@ from upath import UPath
 from doc_assets.datatypes import RgbImage
 from doc_assets.evidence.pair_picture import PairPictures, draw_archive_side, draw_pair
 from doc_assets.evidence.safe_names import result_stem
-from doc_assets.evidence.wording import Text, changes, reasons, source_of
+from doc_assets.evidence.wording import DATE_SOURCES, FINDINGS, Text, changes, reasons, source_of
 from doc_assets.ingest.pictures import PageView
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord
+from doc_assets.ledger.searches import ChangedFinding, SearchRecord
 from doc_assets.photos.cutting import encode_jpeg
 from doc_assets.progress import track
 from doc_assets.storage import write_atomic
@@ -61,9 +62,25 @@ class PictureSources:
 
 
 def write_reports(
-    search: SearchRecord, results: Sequence[ResultRecord], folder: Path, title: str, sources: PictureSources
+    search: SearchRecord,
+    results: Sequence[ResultRecord],
+    folder: Path,
+    title: str,
+    sources: PictureSources,
+    changed: Sequence[ChangedFinding] = (),
+    only: Collection[str] | None = None,
 ) -> Path:
-    """Writes a page for every document with a match and the page that ranks them all; returns the latter's path."""
+    """Writes a page for every document with a match and the page that ranks them all; returns the latter's path.
+
+    Args:
+        search: whose results they are.
+        results: of its query documents.
+        folder: for the pages.
+        title: of the page that ranks them.
+        sources: of pictures.
+        changed: documents of other drops whose finding changed with this one; the ranking page names them.
+        only: query documents whose pages are written, the others' stay as they are; all by default.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(results, key=lambda r: (-(-1.0 if r.risk_score is None else r.risk_score), r.position))
     rows = []
@@ -71,7 +88,8 @@ def write_reports(
         link = None
         if _matched(result):
             link = f"evidence/{result_stem(result.query_document)}.html"
-            write_atomic(UPath(folder / link), document_page(search, result, sources).encode())
+            if only is None or result.query_document in only:
+                write_atomic(UPath(folder / link), document_page(search, result, sources).encode())
         rows.append({"result": result, "reasons": reasons(result), "link": link})
     path = folder / INDEX_NAME
     page = _templates().get_template("index.html")
@@ -81,6 +99,8 @@ def write_reports(
         rows=rows,
         n_flagged=sum(result.flagged for result in results),
         n_unsearched=sum(result.risk_score is None for result in results),
+        changed=changed,
+        findings=FINDINGS,
     )
     write_atomic(UPath(path), content.encode())
     return path
@@ -98,26 +118,24 @@ def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSo
             reasons=reasons(result),
             pairs=[_shown(result, match, pair, sources) for match, pair in matched[:_MAX_PAIRS]],
             more=max(0, len(matched) - _MAX_PAIRS),
-            others=[_other(match) for match in result.top_docs if not match["n_matched_photos"]],
+            date_sources=DATE_SOURCES,
+            others=[found for found in result.top_docs if not found.speaks],
         )
     )
 
 
-def _matched(result: ResultRecord) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    return [(match, pair) for match in result.top_docs for pair in match["matches"] if pair["matched"]]
+def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
+    """Matched pairs, those of documents that count first."""
+    pairs = [(found, pair) for found in result.top_docs for pair in found.matches if pair.matched]
+    return sorted(pairs, key=lambda each: not each[0].counts)
 
 
-def _shown(
-    result: ResultRecord, match: Mapping[str, Any], pair: Mapping[str, Any], sources: PictureSources
-) -> dict[str, Any]:
+def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> dict[str, Any]:
     image, why_not = _image(result, match, pair, sources)
     return {
-        **pair,
-        "overlap": pair.get("overlap"),  # there is none where keypoints do not agree
-        "document": match["document"],
+        "pair": pair,
+        "document": match.document,
         "source": source_of(match),
-        "query_photo": pair["query_photo"] + 1,
-        "photo": pair["photo"] + 1,
         "changes": changes(pair),
         "image": image,
         "why_no_image": why_not,
@@ -125,34 +143,29 @@ def _shown(
 
 
 def _image(
-    result: ResultRecord, match: Mapping[str, Any], pair: Mapping[str, Any], sources: PictureSources
+    result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources
 ) -> tuple[str | None, Text | None]:
     """The pair's picture as base64, or why there is none."""
-    known = sources.queries if match["same_batch"] else sources.archive
+    known = sources.queries if match.same_batch else sources.archive
     if known is None:
         return None, _PRIVATE
-    archive = known.photo(match["document"], pair["photo"])
+    archive = known.photo(match.document, pair.photo)
     if archive is None:
         return None, _GONE
-    page = known.page(match["document"], pair["page"] - 1)
+    page = known.page(match.document, pair.page - 1)
     if sources.queries is None:
-        return _encoded(draw_archive_side(archive, page, pair, match["document"])), _PRIVATE
-    query = sources.queries.photo(result.query_document, pair["query_photo"])
+        return _encoded(draw_archive_side(archive, page, pair, match.document)), _PRIVATE
+    query = sources.queries.photo(result.query_document, pair.query_photo)
     if query is None:
-        return _encoded(draw_archive_side(archive, page, pair, match["document"])), _GONE
-    query_page = sources.queries.page(result.query_document, pair["query_page"] - 1)
+        return _encoded(draw_archive_side(archive, page, pair, match.document)), _GONE
+    query_page = sources.queries.page(result.query_document, pair.query_page - 1)
     pictures = PairPictures(query, archive, query_page, page)
-    drawn = draw_pair(pictures, pair, (result.query_document, match["document"]))
-    return _encoded(drawn), None if "transform" in pair else _NO_TRANSFORM
+    drawn = draw_pair(pictures, pair, (result.query_document, match.document))
+    return _encoded(drawn), None if pair.transform is not None else _NO_TRANSFORM
 
 
 def _encoded(picture: RgbImage) -> str:
     return base64.b64encode(encode_jpeg(picture, _QUALITY)).decode("ascii")
-
-
-def _other(match: Mapping[str, Any]) -> dict[str, Any]:
-    known = [pair["probability"] for pair in match["matches"] if pair["probability"] is not None]
-    return {"document": match["document"], "score": match["score"], "probability": max(known, default=None)}
 
 
 @lru_cache(maxsize=1)

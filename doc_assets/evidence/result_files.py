@@ -4,15 +4,24 @@ import csv
 import io
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from upath import UPath
 
+from doc_assets.evidence.headline import HEADLINE, Cell, headline
 from doc_assets.evidence.wording import reasons
 from doc_assets.ledger.incomplete import INCOMPLETE
-from doc_assets.ledger.searches import ResultRecord, SearchRecord, global_top_docs
+from doc_assets.ledger.results import (
+    FoundDocument,
+    ResultRecord,
+    finding_as_json,
+    found_as_json,
+    global_top_docs,
+    pair_as_json,
+)
+from doc_assets.ledger.searches import ChangedFinding, SearchRecord
 from doc_assets.storage import write_atomic
 from doc_assets.visible import visible_json, visible_value
 
@@ -23,22 +32,23 @@ XLSX_NAME = "results.xlsx"
 COLUMNS = (
     "query_document",
     "merchant_id",
-    "risk_score",
-    "flagged",
-    "why",
+    *HEADLINE,
     "state",
     "n_photos",
     "rank",
     "document",
     "document_merchant_id",
+    "found_date",
+    "found_date_source",
     "same_merchant",
+    "counts",
     "relation",
     "score",
     "n_matched_photos",
     "exact_duplicate",
     "same_batch",
     "best_similarity",
-    "probability",
+    "pair_probability",
     "inliers",
     "query_page",
     "query_photo",
@@ -54,8 +64,6 @@ _WIDE = ("query_document", "why")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MAX_XLSX_ROWS = 1_048_575
 
-Cell = str | int | float | bool | None
-
 
 @dataclass(frozen=True, slots=True)
 class ResultFiles:
@@ -67,12 +75,24 @@ class ResultFiles:
 
 
 def write_results(
-    search: SearchRecord, results: Sequence[ResultRecord], folder: Path, left_out: Collection[str] = ()
+    search: SearchRecord,
+    results: Sequence[ResultRecord],
+    folder: Path,
+    left_out: Collection[str] = (),
+    changed: Sequence[ChangedFinding] = (),
 ) -> ResultFiles:
-    """Writes the three files into ``folder`` without the columns ``left_out``; each is replaced in one step."""
+    """Writes the three files into ``folder`` without the columns ``left_out``; each is replaced in one step.
+
+    Args:
+        search: whose results they are.
+        results: of its query documents.
+        folder: for the files.
+        left_out: columns and fields that must not be seen.
+        changed: documents of other drops whose finding changed with this one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = ResultFiles(folder / SUMMARY_NAME, folder / CSV_NAME, folder / XLSX_NAME)
-    content = summary_of(search, results)
+    content = summary_of(search, results, changed)
     content["per_query"] = without(content["per_query"], left_out)
     summary = json.dumps(content, ensure_ascii=False, indent=2)
     write_atomic(UPath(files.summary), visible_json(summary).encode())
@@ -83,7 +103,9 @@ def write_results(
     return files
 
 
-def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[str, Any]:
+def summary_of(
+    search: SearchRecord, results: Sequence[ResultRecord], changed: Sequence[ChangedFinding] = ()
+) -> dict[str, Any]:
     """``{"global": {...}, "per_query": [...]}``; pages are counted from 1, photos from 0."""
     settings = search.settings
     used = {
@@ -110,8 +132,10 @@ def summary_of(search: SearchRecord, results: Sequence[ResultRecord]) -> dict[st
             "incomplete": search.settings.get(INCOMPLETE),
             "n_queries": len(results),
             "n_failed": sum(result.state == "rejected" for result in results),
+            "n_faults": sum(len(result.faults) for result in results),
             "n_flagged": sum(result.flagged for result in results),
             "global_top_docs": global_top_docs(results, settings["top_doc"]),
+            "changed_findings": [asdict(each) for each in changed],
         },
         "per_query": [_per_query(result, used) for result in results],
     }
@@ -134,14 +158,15 @@ def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
         "num_query_photos": result.n_photos,
         "merchant_id": result.merchant_id,
         "key_metadata": result.fields or None,
-        "risk_score": result.risk_score,
-        "flagged": result.flagged,
+        **{name: value for name, value in headline(result).items() if name != "why"},
+        "findings": [finding_as_json(finding) for finding in result.findings],
         "reasons": [
             {"code": reason.code, "counts": reason.counts, "ko": reason.text.ko, "en": reason.text.en}
             for reason in reasons(result)
         ],
         **result.legacy,
-        "top_docs": [_without_lines(found) for found in result.top_docs],
+        "faults": list(result.faults),
+        "top_docs": [_shown(found) for found in result.top_docs],
         "elapsed_seconds": result.elapsed_s,
         **used,
     }
@@ -150,10 +175,15 @@ def _per_query(result: ResultRecord, used: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _without_lines(found: dict[str, Any]) -> dict[str, Any]:
-    """A matched document without the keypoints that only its picture needs."""
-    pairs = [{name: value for name, value in pair.items() if name != "lines"} for pair in found["matches"]]
-    return {**found, "matches": pairs}
+def _shown(found: FoundDocument) -> dict[str, Any]:
+    """A found document without what only its picture needs; what was done is said of matched pairs alone."""
+    pairs = [
+        pair_as_json(
+            replace(pair, lines=None) if pair.matched else replace(pair, lines=None, changes=None, transform=None)
+        )
+        for pair in found.matches
+    ]
+    return {**found_as_json(found), "matches": pairs}
 
 
 def table_columns(results: Sequence[ResultRecord]) -> tuple[str, ...]:
@@ -172,9 +202,7 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
         row |= {
             "query_document": result.query_document,
             "merchant_id": result.merchant_id,
-            "risk_score": result.risk_score,
-            "flagged": result.flagged,
-            "why": " / ".join(reason.text.ko for reason in reasons(result)),
+            **headline(result),
             "state": result.state,
             "n_photos": result.n_photos,
             "elapsed_seconds": result.elapsed_s,
@@ -184,32 +212,38 @@ def table_rows(results: Sequence[ResultRecord]) -> Iterator[dict[str, Cell]]:
         if not result.top_docs:
             yield row
         for rank, found in enumerate(result.top_docs, start=1):
-            best = found["matches"][0] if found["matches"] else {}
-            yield row | {
-                "rank": rank,
-                "document": found["document"],
-                "document_merchant_id": found["merchant_id"],
-                "same_merchant": found["same_merchant"],
-                "relation": found["relation"],
-                "score": found["score"],
-                "n_matched_photos": found["n_matched_photos"],
-                "exact_duplicate": found["exact_duplicate"],
-                "same_batch": found["same_batch"],
-                "best_similarity": best.get("similarity"),
-                **{
-                    name: best.get(name)
-                    for name in (
-                        "probability",
-                        "inliers",
-                        "query_page",
-                        "query_photo",
-                        "page",
-                        "photo",
-                        "quarter_turns",
-                        "mirrored",
-                    )
-                },
-            }
+            yield row | _found_cells(rank, found)
+
+
+def _found_cells(rank: int, found: FoundDocument) -> dict[str, Cell]:
+    best = found.matches[0] if found.matches else None
+    cells: dict[str, Cell] = {
+        "rank": rank,
+        "document": found.document,
+        "document_merchant_id": found.merchant_id,
+        "found_date": found.document_date.isoformat() if found.document_date else None,
+        "found_date_source": found.date_source,
+        "same_merchant": found.same_merchant,
+        "counts": found.counts,
+        "relation": found.relation,
+        "score": found.score,
+        "n_matched_photos": found.n_matched_photos,
+        "exact_duplicate": found.exact_duplicate,
+        "same_batch": found.same_batch,
+    }
+    if best is None:
+        return cells
+    return cells | {
+        "best_similarity": best.similarity,
+        "pair_probability": best.probability,
+        "inliers": best.inliers,
+        "query_page": best.query_page,
+        "query_photo": best.query_photo,
+        "page": best.page,
+        "photo": best.photo,
+        "quarter_turns": best.quarter_turns,
+        "mirrored": best.mirrored,
+    }
 
 
 def as_csv(rows: Sequence[dict[str, Cell]], columns: Sequence[str] = COLUMNS) -> bytes:

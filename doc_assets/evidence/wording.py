@@ -1,26 +1,23 @@
 """What a result means, in Korean and English."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from doc_assets.ledger.searches import ResultRecord
+from doc_assets.datatypes import Changes, View
+from doc_assets.ledger.results import Finding, FindingKind, FoundDocument, PhotoPair, ResultRecord, Use
+from doc_assets.search.faults import describe
 
-Code = Literal[
-    "identical_file",
-    "photos_reused",
-    "same_merchant",
-    "own_photo_reused",
-    "nothing_found",
-    "not_searched",
-    "partly_read",
-]
+Code = FindingKind | Literal["identical_file", "doubt", "nothing_found", "not_searched", "partly_read", "not_compared"]
 
 _KEPT_NEARLY_ALL = 0.93
 _TILTED_DEG = 1.5
 _CONTRAST = 1.33
 _BRIGHTNESS = 20.0
 _SCALE = 1.6
+_FAULTS_SAID = 5
+_DOUBT = 0.2
+"""A doubt of less is what photographs that have nothing in common reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Reason:
     Attributes:
         code: for programs.
         text: for people.
-        counts: whether it raises the risk.
+        counts: whether it is why the document is flagged.
     """
 
     code: Code
@@ -46,115 +43,240 @@ class Reason:
     counts: bool
 
 
+FINDINGS: dict[FindingKind, Text] = {
+    "reuse": Text("다른 가맹점 사진 재사용", "re-use"),
+    "same_day": Text("같은 날 사용(선후 불명)", "same day, order unknown"),
+    "merchant_unknown": Text("가맹점 불명", "merchant unknown"),
+    "own_photo_again": Text("자기 사진 다시 사용", "own photo again"),
+    "first_use": Text("최초 사용", "first use"),
+}
+DATE_SOURCES = {
+    "key_table": Text("키 목록 기준", "by its key table"),
+    "name": Text("파일명 기준", "by its name"),
+    "arrival": Text("입고일 기준", "by its arrival"),
+}
+
+
 def reasons(result: ResultRecord) -> list[Reason]:
-    """Why the document has its risk, the strongest reason first."""
+    """Why the document has its risk, the gravest reason first; one that counts stands there only if it is flagged."""
     if result.risk_score is None:
         why = result.error or ""
-        return [Reason("not_searched", Text(f"검색하지 못함: {why}", f"Not searched: {why}"), counts=False)]
-    found = [_reason(match, result.n_photos) for match in result.top_docs if _speaks(match)]
-    found.sort(key=lambda reason: not reason.counts)
+        unknown = Reason("not_searched", Text(f"검색하지 못함: {why}", f"Not searched: {why}"), counts=False)
+        return [unknown, _not_compared(result)] if result.faults else [unknown]
+    found = [_reason(result, alike) for alike in _alike(result.findings)]
+    if result.doubt >= _DOUBT:
+        found.append(_doubt(result))
+    if not found:
+        found.append(Reason("nothing_found", Text("다시 쓰인 사진 없음", "No re-used photo found"), counts=False))
     if result.error:
         text = Text(f"일부만 읽음: {result.error}", f"Read in part: {result.error}")
         found.append(Reason("partly_read", text, counts=False))
-    if not any(reason.code != "partly_read" for reason in found):
-        found.insert(0, Reason("nothing_found", Text("다시 쓰인 사진 없음", "No re-used photo found"), counts=False))
+    if result.faults:
+        found.append(_not_compared(result))
     return found
 
 
-def _speaks(match: Mapping[str, Any]) -> bool:
-    return bool(match["exact_duplicate"] or match["n_matched_photos"])
+def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of one kind with one first use together; photos of an identical file are said with the file."""
+    files = {(finding.kind, finding.first_use.document) for finding in findings if finding.photo is None}
+    groups: dict[tuple[bool, FindingKind, str], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.kind, finding.first_use.document)
+        if finding.photo is None or key not in files:
+            groups.setdefault((finding.photo is None, *key), []).append(finding)
+    return list(groups.values())
 
 
-def _reason(match: Mapping[str, Any], n_photos: int) -> Reason:
-    source = source_of(match)
-    n = match["n_matched_photos"]
-    if match["same_merchant"]:
-        text = Text(
-            f"같은 가맹점의 문서 {source.ko}에 같은 사진 {n or n_photos}장이 있음 (위험도에 넣지 않음)",
-            f"{n or n_photos} of its photos stand in {source.en} of the same merchant (not counted)",
-        )
-        return Reason("same_merchant", text, counts=False)
-    if not match["counts"]:
-        text = Text(
-            f"이 가맹점의 이전 사진 {n or n_photos}장을 {source.ko}가 다시 씀 (이 문서의 위험도에 넣지 않음)",
-            f"{n or n_photos} earlier photos of this merchant are re-used by {source.en} (not counted here)",
-        )
-        return Reason("own_photo_reused", text, counts=False)
-    if match["exact_duplicate"]:
-        text = Text(f"{source.ko} 문서와 파일이 완전히 같음", f"The file is identical to {source.en}")
-        return Reason("identical_file", text, counts=True)
-    details = [_photo_line(pair) for pair in match["matches"] if pair["matched"]]
-    text = Text(
-        f"사진 {n_photos}장 중 {n}장이 {source.ko}에 이미 쓰임: " + "; ".join(detail.ko for detail in details),
-        f"{n} of {n_photos} photo{'s' * (n_photos != 1)} already served in {source.en}: "
-        + "; ".join(detail.en for detail in details),
+def _not_compared(result: ResultRecord) -> Reason:
+    said = "; ".join(describe(fault) for fault in result.faults[:_FAULTS_SAID])
+    n, more = len(result.faults), " ..." * (len(result.faults) > _FAULTS_SAID)
+    return Reason(
+        "not_compared",
+        Text(f"비교하지 못한 것 {n}건: {said}{more}", f"{n} comparison{'s' * (n != 1)} failed: {said}{more}"),
+        counts=False,
     )
-    return Reason("photos_reused", text, counts=True)
 
 
-def source_of(match: Mapping[str, Any]) -> Text:
-    """The matched document with its merchant and where it came from."""
-    merchant = match["merchant_id"]
+def _doubt(result: ResultRecord) -> Reason:
+    best = f"{result.doubt:.2f}"
+    return Reason(
+        "doubt",
+        Text(
+            f"비슷한 사진이 있으나 같은 사진이라고 하기에는 부족함 (확률 {best}, 위험도에 넣지 않음)",
+            f"A photo looks alike, not enough to be called the same (probability {best}, not counted)",
+        ),
+        counts=False,
+    )
+
+
+def _reason(result: ResultRecord, alike: Sequence[Finding]) -> Reason:
+    first = alike[0]
+    text = _file_says(result, first) if first.photo is None else _photos_say(result, alike)
+    if first.counts and not result.flagged:
+        text = Text(f"{text.ko} (확인 기준 미만)", f"{text.en} (below the threshold of a flag)")
+    elif not first.counts:
+        text = Text(f"{text.ko} (위험도에 넣지 않음)", f"{text.en} (not counted)")
+    code: Code = "identical_file" if first.photo is None and first.counts else first.kind
+    return Reason(code, text, counts=first.counts and result.flagged)
+
+
+def _file_says(result: ResultRecord, finding: Finding) -> Text:
+    other = result.found(finding.found_in)
+    name = source_of(other) if other is not None else use_of(finding.first_use)
+    first = use_of(finding.first_use)
+    texts: dict[FindingKind, Text] = {
+        "reuse": Text(
+            f"파일이 {name.ko}와(과) 완전히 같음, 최초 사용 {first.ko}",
+            f"The file is identical to {name.en}, first used in {first.en}",
+        ),
+        "same_day": Text(
+            f"파일이 같은 날의 {name.ko}와(과) 완전히 같음, 선후를 알 수 없음",
+            f"The file is identical to {name.en} of the same day; which was first is not known",
+        ),
+        "merchant_unknown": Text(
+            f"파일이 {name.ko}와(과) 완전히 같음, 가맹점을 알 수 없음",
+            f"The file is identical to {name.en}; whether it is another merchant's is not known",
+        ),
+        "own_photo_again": Text(
+            f"파일이 같은 가맹점의 {name.ko}와(과) 완전히 같음",
+            f"The file is identical to {name.en} of the same merchant",
+        ),
+        "first_use": Text(
+            f"이 파일이 최초이며 이후 {name.ko}와(과) 완전히 같음",
+            f"This file was first; {name.en} is identical to it",
+        ),
+    }
+    return texts[finding.kind]
+
+
+def _photos_say(result: ResultRecord, alike: Sequence[Finding]) -> Text:
+    first, n, total = alike[0], len(alike), result.n_photos
+    use = use_of(first.first_use)
+    others = _others(max(alike, key=lambda finding: finding.n_documents))
+    details = [_photo_line(result, finding) for finding in alike]
+    where = Text("; ".join(text.ko for text in details), "; ".join(text.en for text in details))
+    photos = f"{n} of {total} photo{'s' * (total != 1)}"
+    texts: dict[FindingKind, Text] = {
+        "reuse": Text(
+            f"사진 {total}장 중 {n}장을 다른 가맹점이 먼저 씀: 최초 사용 {use.ko}, {others.ko}. {where.ko}",
+            f"{photos} served another merchant before: first used in {use.en}, {others.en}. {where.en}",
+        ),
+        "same_day": Text(
+            f"사진 {total}장 중 {n}장을 다른 가맹점도 같은 날 씀, 선후를 알 수 없음: {use.ko}, {others.ko}. {where.ko}",
+            f"{photos} served another merchant on the same day, which was first is not known: {use.en}, {others.en}. "
+            f"{where.en}",
+        ),
+        "merchant_unknown": Text(
+            f"사진 {total}장 중 {n}장이 이미 쓰임, 다른 가맹점인지 알 수 없음: {use.ko}, {others.ko}. {where.ko}",
+            f"{photos} served before, whether another merchant is not known: {use.en}, {others.en}. {where.en}",
+        ),
+        "own_photo_again": Text(
+            f"사진 {total}장 중 {n}장은 이 가맹점이 처음 쓴 사진: 최초 사용 {use.ko}, {others.ko}. {where.ko}",
+            f"{photos} this merchant used first itself: {use.en}, {others.en}. {where.en}",
+        ),
+        "first_use": Text(
+            f"사진 {total}장 중 {n}장은 이 문서가 최초 사용, 이후 {others.ko}. {where.ko}",
+            f"{photos} were first used here, since then {others.en}. {where.en}",
+        ),
+    }
+    return texts[first.kind]
+
+
+def _others(finding: Finding) -> Text:
+    n, m = finding.n_documents, finding.n_merchants
+    documents, merchants = f"{n} other document{'s' * (n != 1)}", f"{m} other merchant{'s' * (m != 1)}"
+    return Text(
+        f"다른 문서 {n}건(다른 가맹점 {m}곳)에 있음" if m else f"다른 문서 {n}건에 있음",
+        f"shown in {documents}" + (f" of {merchants}" if m else ""),
+    )
+
+
+def use_of(use: Use) -> Text:
+    """A document with its merchant and date."""
+    merchant, source = use.merchant_id, DATE_SOURCES[use.date_source]
+    ko = ", ".join(filter(None, [f"가맹점 {merchant}" if merchant else "", f"{use.document_date} {source.ko}"]))
+    en = ", ".join(filter(None, [f"merchant {merchant}" if merchant else "", f"{use.document_date} {source.en}"]))
+    return Text(f"{use.document} ({ko})", f"{use.document} ({en})")
+
+
+def source_of(found: FoundDocument) -> Text:
+    """A found document with its merchant, its date and where it came from."""
+    merchant = found.merchant_id
     where = {
         "archive": Text("", ""),
         "same_drop": Text("같은 입고분", "same drop"),
         "same_batch": Text("함께 검색한 문서", "searched together"),
-    }[match["relation"]]
-    ko = ", ".join(filter(None, [f"가맹점 {merchant}" if merchant else "", where.ko]))
-    en = ", ".join(filter(None, [f"merchant {merchant}" if merchant else "", where.en]))
-    name = match["document"]
-    return Text(f"{name} ({ko})" if ko else name, f"{name} ({en})" if en else name)
+    }[found.relation]
+    day = "" if found.document_date is None else found.document_date.isoformat()
+    ko = ", ".join(filter(None, [f"가맹점 {merchant}" if merchant else "", day, where.ko]))
+    en = ", ".join(filter(None, [f"merchant {merchant}" if merchant else "", day, where.en]))
+    return Text(
+        f"{found.document} ({ko})" if ko else found.document, f"{found.document} ({en})" if en else found.document
+    )
 
 
-def _photo_line(pair: Mapping[str, Any]) -> Text:
+def best_pair(result: ResultRecord, finding: Finding) -> tuple[FoundDocument, PhotoPair] | None:
+    """The pair that shows a finding; None for one between files, or over other documents alone."""
+    found = result.found(finding.found_in)
+    if found is None or finding.photo is None:
+        return None
+    pairs = [pair for pair in found.matches if pair.query_photo == finding.photo and pair.matched]
+    return (found, pairs[0]) if pairs else None
+
+
+def _photo_line(result: ResultRecord, finding: Finding) -> Text:
+    shown = best_pair(result, finding)
+    photo = (finding.photo or 0) + 1
+    if shown is None:
+        return Text(f"사진 {photo}", f"photo {photo}")
+    found, pair = shown
     done = changes(pair)
     return Text(
-        f"{pair['query_page']}쪽 사진 {pair['query_photo'] + 1} = 원본 {pair['page']}쪽 사진 {pair['photo'] + 1}"
+        f"{pair.query_page}쪽 사진 {photo} = {found.document} {pair.page}쪽 사진 {pair.photo + 1}"
         f" ({', '.join(text.ko for text in done)})",
-        f"page {pair['query_page']} photo {pair['query_photo'] + 1} = its page {pair['page']} photo {pair['photo'] + 1}"
+        f"page {pair.query_page} photo {photo} = {found.document} page {pair.page} photo {pair.photo + 1}"
         f" ({', '.join(text.en for text in done)})",
     )
 
 
-def changes(pair: Mapping[str, Any]) -> list[Text]:
+def changes(pair: PhotoPair) -> list[Text]:
     """What was done to the archive photo, as far as it can be told; never empty."""
-    found = pair.get("changes")
+    found = pair.changes
     if found is None:
-        view = {"mirrored": pair["mirrored"], "quarter_turns": pair["quarter_turns"]}
-        return [*_turned(view)] or [Text("변경 내용 알 수 없음", "changes unknown")]
+        return [*_turned(View(pair.quarter_turns, pair.mirrored))] or [Text("변경 내용 알 수 없음", "changes unknown")]
     done = [*_turned(found), *_cut(found), *_toned(found)]
     return done or [Text("자르기·회전·밝기 변경 없음", "not cut, turned or toned")]
 
 
-def _turned(change: Mapping[str, Any]) -> Iterator[Text]:
-    if change["mirrored"]:
+def _turned(change: Changes | View) -> Iterator[Text]:
+    if change.mirrored:
         yield Text("좌우 반전", "mirrored")
     # Turning the query back counter-clockwise means that it was turned clockwise.
     turn = {1: Text("시계 방향 90° 회전", "turned 90° clockwise"), 2: Text("180° 회전", "turned 180°")}
     turn[3] = Text("반시계 방향 90° 회전", "turned 90° counter-clockwise")
-    if change["quarter_turns"]:
-        yield turn[change["quarter_turns"]]
+    if change.quarter_turns:
+        yield turn[change.quarter_turns]
 
 
-def _cut(change: Mapping[str, Any]) -> Iterator[Text]:
-    if abs(change["tilt_deg"]) >= _TILTED_DEG:
-        yield Text(f"{abs(change['tilt_deg']):.0f}° 기울어짐", f"tilted by {abs(change['tilt_deg']):.0f}°")
-    if change["kept_share"] < _KEPT_NEARLY_ALL:
-        share = f"{100 * change['kept_share']:.0f}"
+def _cut(change: Changes) -> Iterator[Text]:
+    if abs(change.tilt_deg) >= _TILTED_DEG:
+        yield Text(f"{abs(change.tilt_deg):.0f}° 기울어짐", f"tilted by {abs(change.tilt_deg):.0f}°")
+    if change.kept_share < _KEPT_NEARLY_ALL:
+        share = f"{100 * change.kept_share:.0f}"
         yield Text(f"원본의 {share} %만 남기고 자름", f"cropped to {share} % of the photo")
-    if change["own_share"] < _KEPT_NEARLY_ALL:
-        share = f"{100 * (1 - change['own_share']):.0f}"
+    if change.own_share < _KEPT_NEARLY_ALL:
+        share = f"{100 * (1 - change.own_share):.0f}"
         yield Text(f"둘레에 다른 내용 {share} %", f"{share} % of it is something else around the photo")
-    if not 1 / _SCALE <= change["scale"] <= _SCALE:
-        yield Text(f"{change['scale']:.1f}배 크기", f"{change['scale']:.1f} times the size")
+    if not 1 / _SCALE <= change.scale <= _SCALE:
+        yield Text(f"{change.scale:.1f}배 크기", f"{change.scale:.1f} times the size")
 
 
-def _toned(change: Mapping[str, Any]) -> Iterator[Text]:
-    if change["contrast"] > _CONTRAST:
+def _toned(change: Changes) -> Iterator[Text]:
+    if change.contrast > _CONTRAST:
         yield Text("대비 높아짐", "more contrast")
-    elif change["contrast"] < 1 / _CONTRAST:
+    elif change.contrast < 1 / _CONTRAST:
         yield Text("대비 낮아짐", "less contrast")
-    if change["brightness"] > _BRIGHTNESS:
+    if change.brightness > _BRIGHTNESS:
         yield Text("밝아짐", "brighter")
-    elif change["brightness"] < -_BRIGHTNESS:
+    elif change.brightness < -_BRIGHTNESS:
         yield Text("어두워짐", "darker")

@@ -14,16 +14,20 @@ from upath import UPath
 
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import staged_path
+from doc_assets.evidence.stored_results import ResultFolders, write_anew
 from doc_assets.forgetting import databases, files
 from doc_assets.forgetting.needles import A_PIECE, Needles, Trace
-from doc_assets.forgetting.redaction import is_about, redacted
-from doc_assets.forgetting.reports import ReportFolders, remove_traces, write_anew
+from doc_assets.forgetting.redaction import is_about, notes_without, redacted
+from doc_assets.forgetting.reports import remove_traces
 from doc_assets.forgetting.request import FOLDER_NAME, ForgetRequest
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import prune_chunk
 from doc_assets.ledger.removal import DocumentRemoval
 from doc_assets.progress import track
+from doc_assets.screening.relabel import label_documents, label_search
+from doc_assets.search.findings import Thresholds, thresholds_of
+from doc_assets.search.labels import Labeller
 from doc_assets.storage import is_local
 from doc_assets.verification.probability import PairModel
 
@@ -39,6 +43,7 @@ class Home:
         open_store: opens the vector store.
         open_reader: opens a reader of documents, for evidence pictures.
         model: judges photo pairs.
+        thresholds: that make labels of results.
         folder, log_dir: searched for traces; logs are overwritten.
         results: reports below it are written anew.
         orchestration: folder whose text files are overwritten like logs.
@@ -51,6 +56,7 @@ class Home:
     open_store: Callable[[], AbstractContextManager[VectorStore]]
     open_reader: Callable[[], AbstractContextManager[DocumentReader]]
     model: PairModel
+    thresholds: Thresholds
     folder: Path
     log_dir: Path
     results: Path
@@ -94,15 +100,17 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     report = ForgetReport()
     ledger, needles = home.archive.ledger, request.needles
     ledger.tombstones.add(request.digests, now)
-    DocumentRemoval(ledger.database).remove(
-        request.document_ids, request.all_digests, request.inbox_paths, request.keys
-    )
+    removal = DocumentRemoval(ledger.database)
+    rows = [document.id for document in removal.arrivals(request.document_ids)]
+    touched = ledger.groups.forget(rows, home.thresholds.match_probability)
+    removal.remove(request.document_ids, request.all_digests, request.inbox_paths, request.keys)
     report.points = _remove_points(home, request)
     for drop, start, stop in track(request.chunks, "tables", len(request.chunks)):
         prune_chunk(home.archive, Chunk(drop, range(start, stop)))
     for digest in request.all_digests:
         staged_path(home.archive.bulk, digest).unlink(missing_ok=True)
     report.searches = _redact(home, request)
+    label_documents(Labeller(ledger, home.thresholds, home.model), touched)
     _rewrite_reports(home, request, report)
     report.removed_files = [str(path) for path in remove_traces(home.results, needles)]
     report.replaced = _replace_names(home, needles)
@@ -130,22 +138,24 @@ def _remove_points(home: Home, request: ForgetRequest) -> int:
 
 
 def _redact(home: Home, request: ForgetRequest) -> list[str]:
-    searches = home.archive.ledger.searches
+    """Takes the documents out of every result that names them, and labels what is left of these searches again."""
+    ledger = home.archive.ledger
+    searches = ledger.searches
     for search_id in track(request.searches, "results", len(request.searches)):
-        settings = searches.get(search_id).settings
-        results = searches.results(search_id)
+        search, results = searches.get(search_id), searches.results(search_id)
         own = [result.query_document for result in results if is_about(result, request.document_ids)]
         searches.remove(search_id, own)
         others = [result for result in results if result.query_document not in own]
-        changed = [(result, redacted(result, request.document_ids, settings, home.model)) for result in others]
-        searches.record(search_id, [after for before, after in changed if after is not before])
-        if (finished_at := searches.get(search_id).finished_at) is not None:
-            searches.finish(search_id, finished_at)  # the documents that stand out are others now
+        searches.record(search_id, [redacted(result, request.document_ids) for result in others])
+        label_search(Labeller(ledger, thresholds_of(search.settings), home.model), search_id)
+        searches.note_changes(search_id, notes_without(searches.changes(search_id), request.document_ids))
+        if search.finished_at is not None:
+            searches.finish(search_id, search.finished_at)  # the documents that stand out are others now
     return request.searches
 
 
 def _rewrite_reports(home: Home, request: ForgetRequest, report: ForgetReport) -> None:
-    folders = ReportFolders(home.results)
+    folders = ResultFolders(home.results)
     with home.open_reader() as reader:
         for search_id in track(request.searches, "reports", len(request.searches)):
             search = home.archive.ledger.searches.get(search_id)

@@ -8,6 +8,7 @@ from doc_assets.ledger.browsing import DocumentBrowser
 from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.documents import DocumentLedger
+from doc_assets.ledger.groups import GroupLedger
 from doc_assets.ledger.intake import IntakeLedger
 from doc_assets.ledger.keys import KeyLedger
 from doc_assets.ledger.page_texts import PageTextLedger
@@ -23,6 +24,7 @@ class Ledger:
         documents: what became of every document.
         collections: which collections there are and what they hold.
         searches: what searches found.
+        groups: which photos show the same photograph.
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
         browsing: single documents and their traces, for people.
@@ -36,6 +38,7 @@ class Ledger:
         self.documents = DocumentLedger(database)
         self.collections = CollectionLedger(database)
         self.searches = SearchLedger(database)
+        self.groups = GroupLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.browsing = DocumentBrowser(database)

@@ -186,12 +186,14 @@ class Search(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
     requested_by: Mapped[str | None] = mapped_column(Text)
     global_top_docs: Mapped[list[str] | None] = mapped_column(Json)
+    changed_findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
 
 
 class SearchResult(Base):
     """What a search found for one query document."""
 
     __tablename__ = "search_results"
+    __table_args__ = (Index("ix_search_results_document_id", "document_id"),)
 
     search_id: Mapped[str] = mapped_column(ForeignKey("searches.search_id"), primary_key=True)
     query_document: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -202,6 +204,12 @@ class SearchResult(Base):
     n_photos: Mapped[int] = mapped_column(Integer)
     best_document: Mapped[str | None] = mapped_column(Text)
     best_score: Mapped[float | None] = mapped_column(Float)
+    document_id: Mapped[str | None] = mapped_column(Text)
+    document_date: Mapped[date | None] = mapped_column(Date)
+    date_source: Mapped[str | None] = mapped_column(Text)
+    searched: Mapped[bool] = mapped_column(Boolean)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    doubt: Mapped[float] = mapped_column(Float)
     risk_score: Mapped[float | None] = mapped_column(Float)
     flagged: Mapped[bool] = mapped_column(Boolean)
     elapsed_s: Mapped[float] = mapped_column(Float)
@@ -209,6 +217,49 @@ class SearchResult(Base):
     legacy: Mapped[dict[str, Any]] = mapped_column(Json)
     fields: Mapped[dict[str, str]] = mapped_column(Json)
     faults: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+
+
+class PhotoLink(Base):
+    """That a photo of an arrival shows what a photo of another shows, as found when the first was searched for.
+
+    A place of -1 is the file as a whole; see ``groups.StoredLink``.
+    """
+
+    __tablename__ = "photo_links"
+    __table_args__ = (Index("ix_photo_links_row_id", "row_id"),)
+
+    query_row: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    query_photo: Mapped[int] = mapped_column(Integer, primary_key=True)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
+    probability: Mapped[float] = mapped_column(Float)
+    query_area: Mapped[list[float]] = mapped_column(Json)
+    area: Mapped[list[float]] = mapped_column(Json)
+    pair: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class PhotoGroup(Base):
+    """Photos that show the same photograph, in numbers; see ``groups.GroupSummary``."""
+
+    __tablename__ = "photo_groups"
+    __table_args__ = (Index("ix_photo_groups_n_merchants", "n_merchants", "n_documents"),)
+
+    group_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    n_photos: Mapped[int] = mapped_column(Integer)
+    n_documents: Mapped[int] = mapped_column(Integer)
+    n_merchants: Mapped[int] = mapped_column(Integer)
+    first_date: Mapped[date | None] = mapped_column(Date)
+
+
+class PhotoGroupMember(Base):
+    """The group of a photo; a place of -1 is the file as a whole."""
+
+    __tablename__ = "photo_group_members"
+    __table_args__ = (Index("ix_photo_group_members_group_id", "group_id"),)
+
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("photo_groups.group_id"))
 
 
 class PageTextRow(Base):

@@ -2,14 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, insert, or_, select, update
+from sqlalchemy import Row, Text, and_, cast, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.results import (
+    FindingKind,
+    ResultRecord,
+    finding_as_json,
+    finding_from_json,
+    found_as_json,
+    found_from_json,
+    global_top_docs,
+)
 from doc_assets.ledger.rows import in_parts
 from doc_assets.ledger.schema import Search, SearchResult
 
@@ -28,62 +37,24 @@ class SearchRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultRecord:
-    """One query document's result.
+class ChangedFinding:
+    """A document of another drop whose finding changed because of documents that arrived later.
 
     Attributes:
-        query_document: names it within the search.
-        position: its place within the search.
-        merchant_id: whose it is; None if unknown.
-        state, error: of reading it.
-        n_photos: photos found on it.
-        best_document, best_score: of the first of ``top_docs``.
-        risk_score: in [0, 1]; None if it could not be read.
-        flagged: whether the risk reached the threshold of the search.
-        elapsed_s: seconds spent on it.
-        top_docs: as the JSON report shows them.
-        legacy: fields of the earlier system's report.
-        fields: of the key table's row that names the document, by column.
-        faults: what could not be looked for or compared; see ``search.faults.SearchFault``.
+        document: its name in the results of its drop.
+        drop: that it came with.
+        was, now: its gravest finding before and since; None for none.
+        risk_was, risk: before and since; None if it was not searched for.
+        flagged: since.
     """
 
-    query_document: str
-    position: int
-    merchant_id: str | None
-    state: str
-    error: str | None
-    n_photos: int
-    best_document: str | None
-    best_score: float | None
-    risk_score: float | None
+    document: str
+    drop: str
+    was: FindingKind | None
+    now: FindingKind | None
+    risk_was: float | None
+    risk: float | None
     flagged: bool
-    elapsed_s: float
-    top_docs: list[dict[str, Any]]
-    legacy: dict[str, Any]
-    fields: dict[str, str] = field(default_factory=dict)
-    faults: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def best_probability(self) -> float | None:
-        """That the best document shows the same shot: 1 for an identical file; None without one, or unverified."""
-        if not self.top_docs:
-            return None
-        best = self.top_docs[0]
-        if best["exact_duplicate"]:
-            return 1.0
-        probability = best["matches"][0]["probability"] if best["matches"] else None
-        return None if probability is None else float(probability)
-
-
-def global_top_docs(results: Sequence[ResultRecord], top_doc: int | None) -> list[str]:
-    """Documents by their best photo pair over all queries: the most probable, if pairs were verified, then similar."""
-    best: dict[str, tuple[float, float]] = {}
-    for result in results:
-        for found in result.top_docs:
-            pairs = [(pair["probability"] or 0.0, pair["similarity"]) for pair in found["matches"]]
-            score = (1.0, 1.0) if found["exact_duplicate"] else max(pairs, default=(0.0, 0.0))
-            best[found["document"]] = max(score, best.get(found["document"], (-1.0, -1.0)))
-    return sorted(best, key=lambda document: (*(-value for value in best[document]), document))[:top_doc]
 
 
 class SearchLedger:
@@ -102,6 +73,7 @@ class SearchLedger:
             "n_indexed_photos": record.n_indexed_photos,
             "settings": record.settings,
             "requested_by": record.requested_by,
+            "changed_findings": [],
         }
         with self._database.writing() as connection:
             known = connection.execute(
@@ -133,27 +105,7 @@ class SearchLedger:
 
     def record(self, search_id: str, results: Sequence[ResultRecord]) -> None:
         """Files results; a document's earlier result of the same search is replaced."""
-        rows = [
-            {
-                "search_id": search_id,
-                "query_document": result.query_document,
-                "position": result.position,
-                "merchant_id": result.merchant_id,
-                "state": result.state,
-                "error": result.error,
-                "n_photos": result.n_photos,
-                "best_document": result.best_document,
-                "best_score": result.best_score,
-                "risk_score": result.risk_score,
-                "flagged": result.flagged,
-                "elapsed_s": result.elapsed_s,
-                "top_docs": result.top_docs,
-                "legacy": result.legacy,
-                "fields": result.fields,
-                "faults": result.faults,
-            }
-            for result in results
-        ]
+        rows = [{"search_id": search_id, **_values(result)} for result in results]
         if not rows:
             return
         with self._database.writing() as connection:
@@ -168,6 +120,7 @@ class SearchLedger:
         columns = (
             SearchResult.query_document,
             cast(SearchResult.top_docs, Text),
+            cast(SearchResult.findings, Text),
             cast(SearchResult.legacy, Text),
             cast(SearchResult.faults, Text),
             SearchResult.error,
@@ -175,9 +128,11 @@ class SearchLedger:
         # JSON escapes what is not ASCII on one database and not on the other.
         spelt = {spelling for word in words for spelling in (word, json.dumps(word)[1:-1])}
         holds = or_(*(column.contains(word, autoescape=True) for column in columns for word in sorted(spelt)))
+        changed = cast(Search.changed_findings, Text)
+        noted = or_(*(changed.contains(word, autoescape=True) for word in sorted(spelt)))
         query = (
             select(Search.search_id)
-            .where(Search.search_id.in_(select(SearchResult.search_id).where(holds)))
+            .where(or_(Search.search_id.in_(select(SearchResult.search_id).where(holds)), noted))
             .order_by(Search.started_at, Search.search_id)
         )
         with self._database.reading() as connection:
@@ -224,24 +179,103 @@ class SearchLedger:
         """A search's results in the order of its query documents."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(
-                    SearchResult.query_document,
-                    SearchResult.position,
-                    SearchResult.merchant_id,
-                    SearchResult.state,
-                    SearchResult.error,
-                    SearchResult.n_photos,
-                    SearchResult.best_document,
-                    SearchResult.best_score,
-                    SearchResult.risk_score,
-                    SearchResult.flagged,
-                    SearchResult.elapsed_s,
-                    SearchResult.top_docs,
-                    SearchResult.legacy,
-                    SearchResult.fields,
-                    SearchResult.faults,
-                )
-                .where(SearchResult.search_id == search_id)
-                .order_by(SearchResult.position)
+                _RESULTS.where(SearchResult.search_id == search_id).order_by(SearchResult.position)
             )
-            return [ResultRecord(*row) for row in rows]
+            return [_result(row) for row in rows]
+
+    def of_documents(self, search_ids: Sequence[str], document_ids: Sequence[str]) -> dict[str, list[ResultRecord]]:
+        """Results about these documents in these searches, by search."""
+        found: dict[str, list[ResultRecord]] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(document_ids):
+                query = _RESULTS.add_columns(SearchResult.search_id).where(
+                    SearchResult.search_id.in_(search_ids), SearchResult.document_id.in_(part)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.search_id, []).append(_result(row))
+        return found
+
+    def ids(self, since: datetime | None = None) -> list[str]:
+        """Every search in the order they began, or those that began at a time or later."""
+        query = select(Search.search_id).order_by(Search.started_at, Search.search_id)
+        if since is not None:
+            query = query.where(Search.started_at >= since)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def global_top_docs(self, search_id: str) -> list[str] | None:
+        """The documents that stand out over all queries of a finished search; None before."""
+        with self._database.reading() as connection:
+            query = select(Search.global_top_docs).where(Search.search_id == search_id)
+            found: list[str] | None = connection.execute(query).scalar_one_or_none()
+            return found
+
+    def relabel(self, search_id: str, settings: dict[str, Any]) -> None:
+        """Files the settings with which a search's labels are made now."""
+        with self._database.writing() as connection:
+            connection.execute(update(Search).where(Search.search_id == search_id).values(settings=settings))
+
+    def note_changes(self, search_id: str, changed: Sequence[ChangedFinding]) -> None:
+        """Files which findings of other drops a drop's screening changed."""
+        with self._database.writing() as connection:
+            values = [asdict(each) for each in changed]
+            connection.execute(update(Search).where(Search.search_id == search_id).values(changed_findings=values))
+
+    def changes(self, search_id: str) -> list[ChangedFinding]:
+        """Which findings of other drops a drop's screening changed."""
+        with self._database.reading() as connection:
+            query = select(Search.changed_findings).where(Search.search_id == search_id)
+            return [ChangedFinding(**each) for each in connection.execute(query).scalar_one_or_none() or []]
+
+
+_RESULTS = select(
+    SearchResult.query_document,
+    SearchResult.document_id,
+    SearchResult.position,
+    SearchResult.merchant_id,
+    SearchResult.document_date,
+    SearchResult.date_source,
+    SearchResult.state,
+    SearchResult.error,
+    SearchResult.n_photos,
+    SearchResult.elapsed_s,
+    SearchResult.top_docs,
+    SearchResult.legacy,
+    SearchResult.fields,
+    SearchResult.faults,
+    SearchResult.searched,
+    SearchResult.findings,
+    SearchResult.risk_score,
+    SearchResult.doubt,
+    SearchResult.flagged,
+)
+
+
+def _values(result: ResultRecord) -> dict[str, Any]:
+    """A row of ``search_results`` without its search."""
+    plain = {each.name: getattr(result, each.name) for each in fields(result)}
+    return plain | {
+        "best_document": result.best_document,
+        "best_score": result.best_score,
+        "top_docs": [found_as_json(found) for found in result.top_docs],
+        "findings": [finding_as_json(finding) for finding in result.findings],
+    }
+
+
+def _result(row: Row[Any]) -> ResultRecord:
+    values = {each.name: getattr(row, each.name) for each in fields(ResultRecord)}
+    return ResultRecord(
+        **values
+        | {
+            "document_id": row.document_id or _stem(row.query_document),
+            "faults": tuple(row.faults),
+            "top_docs": tuple(found_from_json(found, _stem(found["document"])) for found in row.top_docs),
+            "findings": tuple(finding_from_json(finding) for finding in row.findings),
+        }
+    )
+
+
+def _stem(name: str) -> str:
+    """The id of a document in results of earlier versions, which knew TIFs alone."""
+    last = name.rsplit("/", 1)[-1]
+    return last[: last.rindex(".")] if last.lower().endswith((".tif", ".tiff")) else last

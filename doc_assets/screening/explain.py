@@ -1,18 +1,20 @@
 """Why a document was matched with another, or was not: every photo pair of the two."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from doc_assets.datatypes import PhotoKey
 from doc_assets.embedding.shards import read_embeddings
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Versions, chunk_of
+from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.search.faults import SearchFault
+from doc_assets.search.labels import Labeller
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import PhotoMatch
-from doc_assets.search.record import pair_entry
+from doc_assets.search.record import photo_pair
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import retrieve_from_archive, seen_best
 from doc_assets.search.verifying import LoadFeatures, look_at
@@ -31,14 +33,14 @@ class PairExplanation:
     """What is known of one photo pair.
 
     Attributes:
-        entry: as in a result's ``matches``; None if the archive's photo was replaced meanwhile.
+        pair: as in a result; None if the archive's photo was replaced meanwhile.
         query_photo, photo: places in their documents, from 0.
         vector_rank, words_rank: place among the query photo's neighbours in the archive, from 1; None beyond a hundred.
         would_be_looked_at: whether a search with the request's ``top_k`` gets to see the pair.
         reason: why it was matched or not; the first of the ways in which it fails.
     """
 
-    entry: dict[str, Any] | None
+    pair: PhotoPair | None
     query_photo: int
     photo: int
     vector_rank: int | None
@@ -49,7 +51,7 @@ class PairExplanation:
     @property
     def probability(self) -> float:
         """That both show the same shot; 0 if it is not known."""
-        return float(self.entry["probability"]) if self.entry is not None else 0.0
+        return (self.pair.probability or 0.0) if self.pair is not None else 0.0
 
 
 def explain_pairs(
@@ -127,7 +129,7 @@ def _explained(
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
         reason = "no_alignment" if few else "not_alike"
     return PairExplanation(
-        entry=None if seen is None else pair_entry(seen, query, is_matched=is_matched),
+        pair=None if seen is None else replace(photo_pair(seen, query), matched=is_matched),
         query_photo=match.query_photo,
         photo=match.payload.photo_index,
         vector_rank=places[0],
@@ -135,3 +137,42 @@ def _explained(
         would_be_looked_at=is_near,
         reason=reason,
     )
+
+
+def found_by_explaining(
+    labeller: Labeller, query: QueryDocument, candidate: Document, pairs: Sequence[PairExplanation]
+) -> ResultRecord:
+    """What the pairs of two documents come to by the rules of a search, the archive's photo groups beside them."""
+    best: dict[int, PhotoPair] = {}
+    for explained in pairs:
+        if explained.pair is not None and explained.reason == "matched":
+            best.setdefault(explained.query_photo, explained.pair)
+    is_exact = query.sha256 is not None and query.sha256 == candidate.sha256
+    found = FoundDocument(
+        document=candidate.file_name,
+        document_id=candidate.document_id,
+        merchant_id=candidate.merchant_id,
+        document_date=candidate.document_date,
+        date_source=candidate.date_source,
+        drop=candidate.drop_key,
+        relation="archive",
+        score=max((pair.similarity for pair in best.values()), default=0.0),
+        exact_duplicate=is_exact,
+        same_batch=False,
+        matches=tuple(best.values()),
+    )
+    result = ResultRecord(
+        query_document=query.file_name,
+        document_id=query.document_id,
+        position=0,
+        merchant_id=query.merchant_id,
+        document_date=query.date.day if query.date else None,
+        date_source=query.date.source if query.date else None,
+        state=query.state,
+        error=query.error,
+        n_photos=len(query.photos),
+        elapsed_s=0.0,
+        top_docs=(found,) if best or is_exact else (),
+        searched=query.state.is_readable,
+    )
+    return labeller.label([result])[0]

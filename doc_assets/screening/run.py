@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from threadpoolctl import threadpool_limits
@@ -11,21 +11,23 @@ from doc_assets.documents.faults import DocumentState
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.indexing import require_made_with
 from doc_assets.ledger.documents import Stage
+from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.rows import Document
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.searches import SearchRecord
 from doc_assets.progress import track
+from doc_assets.screening.relabel import keep_links, label_drop, label_others, search_id_of
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.faults import SearchFault
+from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest, requesting_user
-from doc_assets.search.run import OpenStore, find_twins, published_collection
+from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
+from doc_assets.search.run import OpenStore, dates_of, find_twins, published_collection
 from doc_assets.search.verifying import LoadFeatures
 from doc_assets.verification.probability import PairModel
 
 STAGE = "document_matches"
-_DROP = "drop:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class ScreeningReport:
         search_id: of its results in the ledger.
         documents: of the drop, rejected ones included.
         flagged: those whose risk reached the threshold.
+        changed: of other drops whose finding changed with what this drop brought.
         screened_now: screened in this run; the others were done before it was killed.
         photos_in_archive: that they were compared with.
         seconds: time spent.
@@ -44,19 +47,10 @@ class ScreeningReport:
     search_id: str
     documents: int
     flagged: int
+    changed: int
     screened_now: int
     photos_in_archive: int
     seconds: float
-
-
-def search_id_of(drop_key: str) -> str:
-    """Under which search the ledger holds a drop's matches; screening again replaces them."""
-    return f"{_DROP}{drop_key}"
-
-
-def drop_of(search_id: str) -> str | None:
-    """The drop whose matches a search holds; None for a search of other documents."""
-    return search_id.removeprefix(_DROP) if search_id.startswith(_DROP) else None
 
 
 def screen_drop(
@@ -94,11 +88,12 @@ def screen_drop(
     search_id = search_id_of(drop_key)
     ledger = archive.ledger
     done = ledger.searches.resume(
-        SearchRecord(search_id, began, None, collection, n_indexed, asdict(request), requesting_user())
+        SearchRecord(search_id, began, None, collection, n_indexed, recorded_settings(request), requesting_user())
     )
     chunks = archive.chunks(drop_key)
     shared = ledger.documents.shared_names(drop_key)
     screened = 0
+    touched: set[int] = set()
     for chunk in track(chunks, "screening", len(chunks)):
         documents = ledger.documents.of_chunk(chunk.drop_key, chunk.positions)
         if all(_label(document, shared) in done for document in documents):
@@ -107,8 +102,13 @@ def screen_drop(
         with open_store() as store, threadpool_limits(1, "blas"):
             matcher = Matcher(store, collection, load_features, queries.threads, model, request)
             results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
+        touched |= keep_links(ledger, documents, results, request.match_probability)
         ledger.searches.record(search_id, results)
         screened += len(results)
+    labeller = Labeller(ledger, request.thresholds, model)
+    label_drop(labeller, drop_key)
+    changed = label_others(labeller, drop_key, touched)
+    ledger.searches.note_changes(search_id, changed)
     now = datetime.now(UTC)
     ledger.searches.finish(search_id, now)
     ledger.documents.complete_stage(drop_key, Stage(STAGE, "", f"{queries.versions.points}|{n_indexed}"), now)
@@ -117,6 +117,7 @@ def screen_drop(
         search_id=search_id,
         documents=len(everything),
         flagged=sum(result.flagged for result in everything),
+        changed=len(changed),
         screened_now=screened,
         photos_in_archive=n_indexed,
         seconds=time.monotonic() - started,
@@ -146,9 +147,9 @@ def _screen_chunk(
             query,
             ranking,
             matcher.request,
-            matcher.model,
             elapsed,
             chunk.drop_key,
+            dates=dates_of(archive.ledger, ranking, {}),
             faults=faults,
         )
     for document in documents:
@@ -180,4 +181,4 @@ def _not_searched(label: str, document: Document, matcher: Matcher) -> ResultRec
         fields=document.fields,
         date=document.date,
     )
-    return result_record(label, document.position, nothing, [], matcher.request, matcher.model, 0.0, searched=False)
+    return result_record(label, document.position, nothing, [], matcher.request, 0.0, dates={}, searched=False)

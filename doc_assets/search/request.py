@@ -2,9 +2,11 @@
 
 import getpass
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from doc_assets.errors import SettingsError
+from doc_assets.search.findings import LABELS_VERSION, Thresholds
 from doc_assets.search.ranking import Aggregation, MatchRule
 
 
@@ -20,7 +22,7 @@ class SearchRequest:
         match_probability: a verified photo pair at least this probable counts as matched.
         match_similarity: one of a search that does not verify counts as matched from this similarity on.
         flag_risk: a document is flagged from this risk score on.
-        similar_doc_flag_threshold, non_authentic_image_classes: of ``risk.fraud_doc_probability``.
+        similar_doc_flag_threshold, non_authentic_image_classes: of ``legacy.fraud_doc_probability``.
         use_words: whether photos are looked for by their visual words too.
         exclude_own_merchant: whether documents of the query's own merchant are left out before ranking.
         verify: whether the keypoints of candidates are compared.
@@ -48,9 +50,25 @@ class SearchRequest:
         """When a photo pair counts as matched."""
         return MatchRule(self.match_probability, self.match_similarity)
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """What turns the facts of its results into labels."""
+        return Thresholds(
+            self.match_probability,
+            self.match_similarity,
+            self.flag_risk,
+            self.similar_doc_flag_threshold,
+            self.non_authentic_image_classes,
+        )
+
     def __post_init__(self) -> None:
         if self.top_k < 1 or self.top_doc < 1:
             raise SettingsError(f"top_k and top_doc must be at least 1, got {self.top_k} and {self.top_doc}")
+
+
+def recorded_settings(request: SearchRequest) -> dict[str, Any]:
+    """The request as a search keeps it, with the version of its labels."""
+    return {**asdict(request), "labels": LABELS_VERSION}
 
 
 def requesting_user() -> str:

@@ -1,27 +1,30 @@
 """One search: query files in, one recorded result a file out."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from doc_assets.dates import DocumentDate
 from doc_assets.documents.keys import KeyOf, no_keys
 from doc_assets.documents.names import display_name
 from doc_assets.documents.sources import DocumentSource, Fetched, SourceFile, nothing_in, single_file, unreadable_file
 from doc_assets.errors import IndexSchemaError, SettingsError
 from doc_assets.index.base import VectorStore, collection_name
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.results import ResultRecord
+from doc_assets.ledger.searches import SearchRecord
 from doc_assets.progress import track
 from doc_assets.search.faults import SearchFault
+from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import PictureSink, QueryDocument, QueryReader
-from doc_assets.search.ranking import Twin
+from doc_assets.search.ranking import DocumentMatch, Twin
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest, requesting_user
+from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
 from doc_assets.search.retrieval import Batch
 from doc_assets.search.verifying import LoadFeatures
 from doc_assets.verification.probability import PairModel
@@ -101,11 +104,12 @@ def search_documents(
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
     ledger.searches.start(
-        SearchRecord(search_id, began, None, collection, n_indexed, asdict(request), requesting_user())
+        SearchRecord(search_id, began, None, collection, n_indexed, recorded_settings(request), requesting_user())
     )
     read = _read_all(queries, files, kept_by)
     documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None
+    together = {document.document_id: document.date for document in documents if document.date is not None}
     twins = find_twins(ledger, documents, search_id, include_batch=request.include_batch)
     results = []
     with open_store() as store:
@@ -115,12 +119,25 @@ def search_documents(
             faults: list[SearchFault] = []
             ranking = matcher.match(found.document, twins[position], faults)
             elapsed = found.seconds + time.monotonic() - started
+            dates = dates_of(ledger, ranking, together)
             results.append(
-                result_record(found.label, position, found.document, ranking, request, model, elapsed, faults=faults)
+                result_record(
+                    found.label, position, found.document, ranking, request, elapsed, dates=dates, faults=faults
+                )
             )
+    results = Labeller(ledger, request.thresholds, model).label(results)
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
     return results
+
+
+def dates_of(
+    ledger: Ledger, ranking: Sequence[DocumentMatch], together: Mapping[str, DocumentDate]
+) -> dict[str, DocumentDate]:
+    """Dates of ranked documents by id; ``together`` are those of the documents that are searched together."""
+    archived = ledger.documents.current_with_ids({match.document_id for match in ranking if not match.same_batch})
+    batch = {match.document_id for match in ranking if match.same_batch} & set(together)
+    return {name: document.date for name, document in archived.items()} | {name: together[name] for name in batch}
 
 
 def published_collection(store: VectorStore, alias: str, wanted: str) -> str:

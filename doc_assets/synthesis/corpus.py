@@ -16,7 +16,7 @@ from doc_assets.synthesis.attacks import attack
 from doc_assets.synthesis.forms import Style, form_page, photo_page, write_tif
 from doc_assets.synthesis.pictures import draw_picture
 
-VERSION = 1
+VERSION = 2
 TRUTH_NAME = "truth.json"
 IDENTICAL = "whole file"
 """Re-use by copying the file under another name."""
@@ -92,7 +92,7 @@ def plan_corpus(n_archive: int, incoming: list[str | None], seed: int) -> list[D
             reuse = Reuse(source.name, int(rng.integers(len(source.pictures))), what)
         plans.append(
             DocumentPlan(
-                name=_name(number, rng),
+                name=_name(number, rng, folder),
                 folder=folder,
                 style=style,
                 pictures=pictures,
@@ -167,7 +167,8 @@ def draw_document(plan: DocumentPlan, source: DocumentPlan | None) -> tuple[list
     return [*pages, drawn.pixels], truth
 
 
-def _name(number: int, rng: np.random.Generator) -> str:
+def _name(number: int, rng: np.random.Generator, folder: str) -> str:
     """As the archive names files: key ``N<yyyymmdd><seq>THA00001`` is stored as ``N...THA00100001_<n>.tif``."""
-    date = f"2024{rng.integers(1, 13):02d}{rng.integers(1, 29):02d}"
+    year = 2023 if folder == "archive" else 2024  # what is re-used was there first
+    date = f"{year}{rng.integers(1, 13):02d}{rng.integers(1, 29):02d}"
     return f"N{date}{number:05d}THA00100001_{rng.integers(1, 20)}.tif"

@@ -1,37 +1,11 @@
 """What was done to an archive photo to make the query photo of it."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from doc_assets.datatypes import Box
+from doc_assets.datatypes import Box, Changes
 from doc_assets.verification.geometry import Alignment
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The query photo against the archive photo.
-
-    Attributes:
-        mirrored: left-right.
-        quarter_turns: 0-3, counter-clockwise, that turn the (mirrored) query photo back.
-        tilt_deg: what is left of the turn, in degrees in [-45, 45], counter-clockwise.
-        scale: size of what both show, on the query's page as a multiple of that on the archive page, in pixels.
-        kept_share: share of the archive photo that the query photo shows, in [0, 1].
-        own_share: share of the query photo that shows it, in [0, 1]; the rest was put around or over it.
-        contrast: a multiple of the archive photo's.
-        brightness: added to the archive photo's, in 8-bit levels.
-    """
-
-    mirrored: bool
-    quarter_turns: int
-    tilt_deg: float
-    scale: float
-    kept_share: float
-    own_share: float
-    contrast: float
-    brightness: float
 
 
 def changes_of(alignment: Alignment, query_box: Box, archive_box: Box) -> Changes:

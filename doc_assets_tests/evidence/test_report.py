@@ -1,5 +1,5 @@
 import re
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from doc_assets.evidence.pair_picture import PairPictures, draw_pair, laid_over
 from doc_assets.evidence.report import PictureSources, document_page, write_reports
 from doc_assets.evidence.wording import changes, reasons
 from doc_assets.ingest.pictures import page_view
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.results import Overlap, PhotoPair
+from doc_assets.ledger.searches import SearchRecord
 from doc_assets.local_features.sift import SiftExtractor, mirrored
 from doc_assets.synthesis.attacks import ATTACKS, attack
 from doc_assets.synthesis.forms import Style, photo_page
@@ -18,6 +19,7 @@ from doc_assets.verification.changes import changes_of
 from doc_assets.verification.geometry import align
 from doc_assets_tests.browser import screenshot, text_of
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_finding, a_found, a_pair, a_result, a_reuse
 
 PICTURE = draw_picture(31)
 SETTINGS = {"privacy_mode": False}
@@ -35,26 +37,21 @@ def _pair(query, archive, **changed):
     found = align(features, mirrored(features), extractor.extract(archive))
     box = Box(100, 200, 100 + archive.shape[1], 200 + archive.shape[0])
     view = View(found.quarter_turns, found.mirrored)
-    return {
-        "query_page": 1, "query_photo": 0, "query_box": [10, 20, 400, 300], "page": 2, "photo": 1,
-        "box": box.as_list(), "matched": True, "similarity": 0.9, "probability": 0.98, "inliers": found.inliers,
-        "quarter_turns": view.quarter_turns, "mirrored": view.mirrored,
-        "overlap": {
-            "query_share": found.query_share, "share": found.archive_share, "query_area": found.query_area,
-            "area": found.archive_area, "agreement": found.appearance.agreement,
-        },
-        "changes": asdict(changes_of(found, box, box)), "transform": found.transform.tolist(),
-        "lines": found.lines[:24].tolist(), **changed,
-    }  # fmt: skip
+    found_pair = PhotoPair(
+        query_page=1, query_photo=0, query_box=(10, 20, 400, 300), page=2, photo=1, box=tuple(box.as_list()),
+        matched=True, similarity=0.9, probability=0.98, inliers=found.inliers, quarter_turns=view.quarter_turns,
+        mirrored=view.mirrored,
+        overlap=Overlap(
+            found.query_share, found.archive_share, found.query_area, found.archive_area, found.appearance.agreement
+        ),
+        changes=changes_of(found, box, box), transform=tuple(map(tuple, found.transform.tolist())),
+        lines=tuple(map(tuple, found.lines[:24].tolist())),
+    )  # fmt: skip
+    return replace(found_pair, **changed)
 
 
 def _result(pair, name="q.tif", **found):
-    document = {
-        "document": "earlier.tif", "merchant_id": None, "same_merchant": False, "counts": True, "drop": "bulk-000001",
-        "relation": "archive", "score": 0.9, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
-        "matches": [pair], **found,
-    }  # fmt: skip
-    return ResultRecord(name, 0, "m1", "ok", None, 2, "earlier.tif", 0.9, 0.98, True, 0.1, [document], {})
+    return a_reuse(a_found(pair, **{"merchant_id": None, **found}), name=name)
 
 
 class Pictures:
@@ -93,9 +90,9 @@ def test_the_drawn_overlap_lies_where_the_attack_put_it(name):
     errors = []
     for seed in range(3):
         pair = _pair(attack(name, PICTURE, seed), PICTURE)
-        corners = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 1], [1, 1, 1]] if pair["mirrored"] else
+        corners = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 1], [1, 1, 1]] if pair.mirrored else
                            [[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], float)  # fmt: skip
-        found = corners @ np.array(pair["transform"]).T
+        found = corners @ np.array(pair.transform).T
         errors.append(np.linalg.norm(found[:, :2] / found[:, 2:] - _truth(name, seed), axis=1).mean() / 2**0.5)
 
     assert np.mean(errors) < 0.03
@@ -107,7 +104,7 @@ def test_a_photo_laid_over_its_original_is_the_original(index):
     query = np.ascontiguousarray(view.apply(PICTURE))
 
     pair = _pair(query, PICTURE)
-    laid = laid_over(query, PICTURE.shape, np.array(pair["transform"]), mirrored=pair["mirrored"])
+    laid = laid_over(query, PICTURE.shape, np.array(pair.transform), mirrored=pair.mirrored)
 
     assert np.abs(laid.astype(int) - PICTURE).mean() < 6
 
@@ -117,7 +114,7 @@ def test_the_picture_shows_both_photos_and_their_overlap(tmp_path):
     pages = Pictures(PICTURE).page("", 0)
 
     full = draw_pair(PairPictures(attack("cropped", PICTURE, 2), PICTURE, pages, pages), pair, ("q.tif", "a.tif"))
-    without = {name: value for name, value in pair.items() if name not in {"transform", "lines", "overlap"}}
+    without = replace(pair, transform=None, lines=None, overlap=None)
     plain = draw_pair(PairPictures(PICTURE, PICTURE), without, ("q.tif", "a" * 300 + ".tif"))
 
     assert full.shape[1] == plain.shape[1] == 1320
@@ -148,22 +145,32 @@ def test_what_was_done_is_said_in_words(name, words):
     assert all(text.ko and text.en for text in texts)
 
 
-def test_reasons_name_merchant_and_drop_and_what_does_not_count():
+def test_reasons_name_merchant_date_and_drop_and_what_does_not_count():
     pair = _pair(PICTURE, PICTURE)
-    same = _result(pair, merchant_id="m1", same_merchant=True)
-    exact = _result(pair, exact_duplicate=True, merchant_id="m2", relation="same_drop")
-    nothing = _result(pair | {"matched": False}, n_matched_photos=0)
+    own = a_found(pair, merchant_id="m1", same_merchant=True, counts=False)
+    exact = a_found(pair, exact_duplicate=True, merchant_id="m2", relation="same_drop")
 
-    (first,) = reasons(same)
-    assert (first.code, first.counts) == ("same_merchant", False)
-    victim = _result(pair, merchant_id="m3", relation="same_batch", counts=False)
-    (third,) = reasons(victim)
-    assert (third.code, third.counts) == ("own_photo_reused", False)
-    (second,) = reasons(exact)
-    assert second.code == "identical_file"
-    assert "merchant m2, same drop" in second.text.en
-    assert "가맹점 m2, 같은 입고분" in second.text.ko
-    assert [reason.code for reason in reasons(nothing)] == ["nothing_found"]
+    (own_again,) = reasons(a_result(own, findings=(a_finding(own, kind="own_photo_again", counts=False),)))
+    assert (own_again.code, own_again.counts) == ("own_photo_again", False)
+    (reuse,) = reasons(a_reuse(a_found(pair)))
+    assert (reuse.code, reuse.counts) == ("reuse", True)
+    assert "earlier.tif (merchant 1234567890, 2023-03-01 by its name)" in reuse.text.en
+    assert "earlier.tif (가맹점 1234567890, 2023-03-01 파일명 기준)" in reuse.text.ko
+    (identical,) = reasons(a_reuse(exact))
+    assert identical.code == "identical_file"
+    assert "merchant m2, 2023-03-01, same drop" in identical.text.en
+    assert "가맹점 m2, 2023-03-01, 같은 입고분" in identical.text.ko
+    assert [reason.code for reason in reasons(a_result(a_found(replace(pair, matched=False))))] == ["nothing_found"]
+
+
+def test_what_is_not_certain_is_said_and_does_not_count():
+    (doubt,) = reasons(a_result(doubt=0.42))
+    (below,) = reasons(replace(a_reuse(a_found(a_pair())), risk_score=0.6, flagged=False))
+
+    assert (doubt.code, doubt.counts) == ("doubt", False)
+    assert "0.42" in doubt.text.en
+    assert (below.code, below.counts) == ("reuse", False)
+    assert "below the threshold" in below.text.en
 
 
 def test_a_page_stands_alone_and_hostile_names_stay_text(tmp_path):
@@ -217,7 +224,7 @@ def test_a_private_search_shows_the_archives_side_only():
 def test_a_match_by_similarity_alone_has_a_page_too(keypoints):
     """A search that does not verify, and a photo whose keypoints are lost."""
     pair = _pair(PICTURE, PICTURE, inliers=keypoints, probability=None if keypoints is None else 0.7)
-    bare = {name: value for name, value in pair.items() if name not in {"overlap", "changes", "transform", "lines"}}
+    bare = replace(pair, overlap=None, changes=None, transform=None, lines=None)
 
     for queries in (None, Pictures(PICTURE)):
         page = document_page(SEARCH, _result(bare), PictureSources(queries, Pictures(PICTURE)))

@@ -9,8 +9,10 @@ import pytest
 
 from doc_assets.evidence.result_files import COLUMNS, CSV_NAME, SUMMARY_NAME, XLSX_NAME, write_results
 from doc_assets.evidence.safe_names import safe_stem
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.results import found_as_json, pair_as_json
+from doc_assets.ledger.searches import SearchRecord
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_found, a_pair, a_result, a_reuse
 
 HOSTILE = '=HYPERLINK("http://evil","click").tif'
 SETTINGS = {
@@ -18,24 +20,14 @@ SETTINGS = {
     "match_similarity": 0.7, "match_probability": 0.5, "use_words": True, "verify": True, "flag_risk": 0.5,
 }  # fmt: skip
 SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SETTINGS)
-PAIR = {
-    "query_page": 1, "query_photo": 0, "query_box": [1, 2, 3, 4], "page": 2, "photo": 1, "box": [5, 6, 7, 8],
-    "similarity": 0.91, "quarter_turns": 1, "mirrored": False, "probability": 0.97, "inliers": 44,
-    "matched": True, "lines": [[0.1, 0.2, 0.3, 0.4]],
-}  # fmt: skip
-FOUND = {
-    "document": "가맹점_12.tif", "score": 0.91, "n_matched_photos": 1, "exact_duplicate": False, "same_batch": False,
-    "merchant_id": "123-45-67890", "same_merchant": False, "counts": True, "drop": "bulk-000001", "relation": "archive",
-    "matches": [PAIR],
-}  # fmt: skip
+PAIR = a_pair(lines=((0.1, 0.2, 0.3, 0.4),))
+FOUND = a_found(PAIR, document="가맹점_12.tif", merchant_id="1234567890")
 LEGACY = {"fraud_doc_probability": "High", "threshold_match_count": 1, "image_authenticity": {"q_q_0.jpg": "unknown"}}
-NOT_READ = ResultRecord(
-    "bad.tif", 1, None, "rejected", "This is a PDF, not a TIFF.", 0, None, None, None, False, 0.01, [], LEGACY
-)
-RESULTS = [
-    ResultRecord(HOSTILE, 0, None, "ok", None, 2, "가맹점_12.tif", 0.91, 0.97, True, 0.25, [FOUND], LEGACY),
-    NOT_READ,
-]
+NOT_READ = a_result(
+    name="bad.tif", position=1, merchant_id=None, state="rejected", error="This is a PDF, not a TIFF.", n_photos=0,
+    legacy=LEGACY, risk_score=None, searched=False,
+)  # fmt: skip
+RESULTS = [a_reuse(FOUND, name=HOSTILE, legacy=LEGACY), NOT_READ]
 
 
 @pytest.fixture
@@ -58,12 +50,14 @@ def test_the_summary_has_the_shape_that_other_programs_read(files):
     assert first["num_query_photos"] == 2
     (document,) = first["top_docs"]
     (pair,) = document["matches"]
-    assert document | {"matches": []} == FOUND | {"matches": []}
-    assert pair == {name: value for name, value in PAIR.items() if name != "lines"}  # only its picture needs them
+    as_read = json.loads(json.dumps(found_as_json(FOUND)))
+    assert document | {"matches": []} == as_read | {"matches": []}
+    without_lines = replace(PAIR, lines=None)  # only its picture needs them
+    assert pair == json.loads(json.dumps(pair_as_json(without_lines)))
     assert (first["risk_score"], first["flagged"], first["fraud_doc_probability"]) == (0.97, True, "High")
     (reason,) = first["reasons"]
-    assert (reason["code"], reason["counts"]) == ("photos_reused", True)
-    assert "가맹점 123-45-67890" in reason["ko"]
+    assert (reason["code"], reason["counts"]) == ("reuse", True)
+    assert "가맹점 1234567890" in reason["ko"]
     assert "turned 90° clockwise" in reason["en"]
     assert (second["risk_score"], second["flagged"]) == (None, False)
     assert "error" not in first
@@ -82,7 +76,7 @@ def test_the_csv_opens_in_excel_with_hangul_and_without_formulas(files):
     assert rows[0]["query_document"] == f"'{HOSTILE}"
     assert rows[0]["document"] == "가맹점_12.tif"
     assert float(rows[0]["best_similarity"]) == 0.91
-    assert (float(rows[0]["probability"]), rows[0]["inliers"]) == (0.97, "44")
+    assert (float(rows[0]["pair_probability"]), rows[0]["inliers"]) == (0.97, "44")
     assert rows[1]["error"] == "This is a PDF, not a TIFF."
 
 

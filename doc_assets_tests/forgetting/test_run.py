@@ -22,6 +22,7 @@ from doc_assets.ledger.ledger import Ledger
 from doc_assets.parallel import Workers
 from doc_assets.screening.run import screen_drop
 from doc_assets.screening.stored import StoredQueries
+from doc_assets.search.findings import Thresholds
 from doc_assets.search.request import SearchRequest
 from doc_assets.synthesis.corpus import IDENTICAL
 from doc_assets.verification.probability import PairModel
@@ -77,8 +78,8 @@ class World:
         self._report(drop)
 
     def _report(self, drop):
-        from doc_assets.forgetting.reports import write_anew
-        from doc_assets.screening.run import search_id_of
+        from doc_assets.evidence.stored_results import write_anew
+        from doc_assets.screening.relabel import search_id_of
 
         search = self.ledger.searches.get(search_id_of(drop))
         write_anew(self.archive, self.reader, search, self.root / "results" / "drops" / drop)
@@ -88,7 +89,8 @@ class World:
 
         return Home(
             archive=self.archive, open_store=self.pipeline.store, open_reader=lambda: nullcontext(self.reader),
-            model=PairModel(), folder=self.root, log_dir=self.root / "log", results=self.root / "results",
+            model=PairModel(), thresholds=Thresholds(), folder=self.root, log_dir=self.root / "log",
+            results=self.root / "results",
             orchestration=self.root / "dagster", orchestration_databases=lambda: [self.events],
         )  # fmt: skip
 

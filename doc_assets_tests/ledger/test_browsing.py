@@ -3,8 +3,9 @@ import pytest
 from doc_assets.ledger.browsing import DocumentFilter
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.rows import ReadOutcome
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.searches import SearchRecord
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_found, a_pair, a_result
 
 
 @pytest.fixture
@@ -25,9 +26,8 @@ def filled(ledger):
 
 
 def result(query, *matches):
-    top = [{"document": name, "score": 0.5, "n_matched_photos": 1} for name in matches]
-    best = matches[0] if matches else None
-    return ResultRecord(query, 0, None, "ok", None, 1, best, 0.5, 0.9, True, 0.1, top, {})
+    top = [a_found(a_pair(), document=name, score=0.5) for name in matches]
+    return a_result(*top, name=query, risk_score=0.9, flagged=True)
 
 
 def record(ledger, search_id, *results):

@@ -3,33 +3,29 @@ from datetime import timedelta
 
 import pytest
 
-from doc_assets.ledger.result_view import EXPORTED, read_results
-from doc_assets.ledger.searches import ResultRecord, SearchRecord
+from doc_assets.ledger.result_view import read_view
+from doc_assets.ledger.searches import ChangedFinding, SearchRecord
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_found, a_pair, a_reuse
 
 SEARCH = SearchRecord("run-1", NOW, None, "photos__x__v1", 12, {"top_k": 5})
 
 
 def _result(name, position, score):
-    return ResultRecord(
-        query_document=name,
+    pairs = [
+        a_pair(page=2, photo=1, similarity=score, probability=0.75),
+        a_pair(query_photo=1, page=2, photo=1, similarity=score - 0.1, probability=0.6),
+    ]
+    best = a_found(*pairs, document="best.tif", score=score)
+    same = a_found(document="가맹점.tif", score=0.25, exact_duplicate=True)
+    return a_reuse(
+        best,
+        same,
+        name=name,
         position=position,
         merchant_id="123-45",
-        state="ok",
-        error=None,
-        n_photos=2,
-        best_document="best.tif",
-        best_score=score,
         risk_score=0.25,
         flagged=False,
-        elapsed_s=0.5,
-        top_docs=[
-            {
-                "document": "best.tif", "score": score, "exact_duplicate": False,
-                "matches": [{"page": 2, "photo": 1, "similarity": score, "probability": 0.75}],
-            },
-            {"document": "가맹점.tif", "score": 0.25, "exact_duplicate": True, "matches": []},
-        ],
         legacy={
             "threshold_match_count": 1, "fraud_doc_probability": "No", "image_authenticity": {"a_q_0.jpg": "unknown"}
         },
@@ -90,9 +86,8 @@ def test_the_view_shows_the_earlier_systems_columns_in_true_types(ledger):
     ledger.searches.record("run-1", [_result("b.tif", 1, 0.5), RESULT])
     ledger.searches.finish("run-1", NOW)
 
-    first, second = read_results(ledger.database)
+    first, second = read_view(ledger.database)
 
-    assert tuple(first) == EXPORTED
     assert first == {
         "run_identifier": "run-1",
         "requesting_username": "kim",
@@ -113,25 +108,53 @@ def test_the_view_shows_the_earlier_systems_columns_in_true_types(ledger):
         "업종명": None,
         "가맹점상호명": None,
         "구분": None,
+        "risk_score": 0.25,
+        "flagged": False,
+        "finding": "reuse",
+        "source_document": "best.tif",
+        "source_merchant_id": "1234567890",
+        "document_date": "2024-03-01",
+        "date_source": "name",
+        "source_date": "2023-03-01",
+        "probability": 0.97,
+        "doubt": 0.0,
     }
     assert second["query_document"] == "b.tif"
 
 
-def test_the_view_can_be_asked_for_searches_and_for_a_time(ledger):
+def test_searches_are_listed_in_the_order_they_began(ledger):
     for search_id, day in (("run-1", 1), ("run-2", 2)):
         ledger.searches.start(replace(SEARCH, search_id=search_id, started_at=NOW + timedelta(days=day)))
         ledger.searches.record(search_id, [RESULT])
 
-    assert [row["run_identifier"] for row in read_results(ledger.database, search_ids=["run-2"])] == ["run-2"]
-    since = NOW + timedelta(days=1, hours=1)
-    assert [row["run_identifier"] for row in read_results(ledger.database, since=since)] == ["run-2"]
-    assert [row["global_top_docs"] for row in read_results(ledger.database)] == [None, None]
+    assert ledger.searches.ids() == ["run-1", "run-2"]
+    assert ledger.searches.ids(NOW + timedelta(days=1, hours=1)) == ["run-2"]
+    assert [row["global_top_docs"] for row in read_view(ledger.database)] == [None, None]
+
+
+def test_a_result_comes_back_as_it_was(ledger):
+    ledger.searches.start(SEARCH)
+    ledger.searches.record("run-1", [RESULT])
+
+    assert ledger.searches.results("run-1") == [RESULT]
+    assert ledger.searches.of_documents(["run-1", "run-2"], ["a", "b"]) == {"run-1": [RESULT]}
+
+
+def test_changed_findings_of_other_drops_are_kept_with_the_search(ledger):
+    changed = ChangedFinding("b.tif", "bulk-000001", None, "reuse", 0.0, 0.9, flagged=True)
+    ledger.searches.start(SEARCH)
+    assert ledger.searches.changes("run-1") == []
+
+    ledger.searches.note_changes("run-1", [changed])
+
+    assert ledger.searches.changes("run-1") == [changed]
+    assert ledger.searches.naming(["b.tif"]) == ["run-1"]
 
 
 def test_a_search_without_any_match_has_empty_objects(ledger):
     ledger.searches.start(SEARCH)
-    ledger.searches.record("run-1", [replace(RESULT, top_docs=[], legacy={})])
+    ledger.searches.record("run-1", [replace(RESULT, top_docs=(), findings=(), legacy={})])
 
-    (row,) = read_results(ledger.database)
+    (row,) = read_view(ledger.database)
 
     assert (row["top_similar_docs"], row["sim_img_check"], row["image_authenticity"]) == ({}, {}, None)

@@ -3,7 +3,8 @@ import pytest
 from doc_assets.errors import SetupError
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.parallel import Workers
-from doc_assets.screening.run import screen_drop, search_id_of
+from doc_assets.screening.relabel import search_id_of
+from doc_assets.screening.run import screen_drop
 from doc_assets.screening.self_test import PlantedCopies, graph_recall
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.matching import Matcher
@@ -53,8 +54,8 @@ def test_a_drop_is_screened_against_the_archive_and_every_document_is_accounted_
         assert results[name].flagged == (plan.reuse is not None), name
         if plan.reuse is not None:
             best = results[name].top_docs[0]
-            assert (best["document"], best["relation"]) == (plan.reuse.source_document, "archive")
-            assert best["exact_duplicate"] == (plan.reuse.attack == IDENTICAL)
+            assert (best.document, best.relation) == (plan.reuse.source_document, "archive")
+            assert best.exact_duplicate == (plan.reuse.attack == IDENTICAL)
     assert report.flagged == sum(plan.reuse is not None for plan in incoming.values())
 
 
@@ -63,13 +64,17 @@ def test_screening_again_sees_what_has_arrived_since(filled, plans, threads, cor
     _screen(filled, threads)
     (tmp_path / "late").mkdir()
     (tmp_path / "late" / "late.tif").write_bytes((corpus / "incoming" / honest).read_bytes())
-    filled.ingest(tmp_path / "late")
+    (late_drop,) = filled.ingest(tmp_path / "late")
 
     report = _screen(filled, threads)
+    _screen(filled, threads, drop=late_drop)
 
     results = {r.query_document: r for r in filled.archive.ledger.searches.results(report.search_id)}
-    assert results[honest].top_docs[0]["document"] == "late.tif"
-    assert results[honest].risk_score == 1
+    assert results[honest].top_docs[0].document == "late.tif"
+    assert {finding.kind for finding in results[honest].findings} == {"first_use"}
+    assert (results[honest].risk_score, results[honest].flagged) == (0, False)
+    late = {r.query_document: r for r in filled.archive.ledger.searches.results(search_id_of(late_drop))}
+    assert late["late.tif"].risk_score == 1
 
 
 def test_documents_of_one_drop_are_compared_with_each_other(filled, plans, threads, corpus, tmp_path):
@@ -83,7 +88,7 @@ def test_documents_of_one_drop_are_compared_with_each_other(filled, plans, threa
     _screen(filled, threads, drop=drop)
 
     for result in filled.archive.ledger.searches.results(search_id_of(drop)):
-        relations = {found["document"]: found["relation"] for found in result.top_docs if found["exact_duplicate"]}
+        relations = {found.document: found.relation for found in result.top_docs if found.exact_duplicate}
         assert relations == {
             {"a.tif": "b.tif", "b.tif": "a.tif"}[result.query_document]: "same_drop",
             honest: "archive",
@@ -94,11 +99,11 @@ def test_a_killed_screening_goes_on_where_it_stopped(filled, threads, monkeypatc
     calls = []
     whole = Matcher.match
 
-    def dying(self, query, twins):
+    def dying(self, query, twins, faults):
         calls.append(query.document_id)
         if len(calls) == 5:  # in the second chunk of three documents
             raise KeyboardInterrupt
-        return whole(self, query, twins)
+        return whole(self, query, twins, faults)
 
     monkeypatch.setattr(Matcher, "match", dying)
     with pytest.raises(KeyboardInterrupt):

@@ -108,10 +108,10 @@ def test_a_bare_photo_finds_the_document_that_shows_it_whatever_was_done_to_it(w
 
     results = search(root / "bare")
 
-    assert {asked: results[asked].top_docs[0]["document"] for asked in wanted} == wanted
-    assert all(results[asked].top_docs[0]["n_matched_photos"] == 1 for asked in wanted)
+    assert {asked: results[asked].top_docs[0].document for asked in wanted} == wanted
+    assert all(results[asked].top_docs[0].n_matched_photos == 1 for asked in wanted)
     assert results["stranger.jpg"].risk_score < 0.5
-    assert [found["n_matched_photos"] for found in results["stranger.jpg"].top_docs[:1]] in ([], [0])
+    assert [found.n_matched_photos for found in results["stranger.jpg"].top_docs[:1]] in ([], [0])
 
 
 def test_a_document_in_another_format_finds_itself_under_another_name(world, search):
@@ -128,6 +128,6 @@ def test_a_document_in_another_format_finds_itself_under_another_name(world, sea
 
     results = search(root / "again")
 
-    assert {asked: found.top_docs[0]["document"] for asked, found in results.items()} == {
+    assert {asked: found.top_docs[0].document for asked, found in results.items()} == {
         "copy_of_0.pdf": "0.tif", "copy_of_3.jpg": "3.png",
     }  # fmt: skip

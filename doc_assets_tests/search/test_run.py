@@ -67,10 +67,10 @@ def test_every_planted_reuse_comes_first_and_honest_documents_match_nothing(sear
             continue
         best = results[plan.name].top_docs[0]
         if plan.reuse is None:
-            assert best["n_matched_photos"] == 0
+            assert best.n_matched_photos == 0
         else:
-            assert best["document"] == plan.reuse.source_document
-            assert best["exact_duplicate"] == (plan.reuse.attack == IDENTICAL)
+            assert best.document == plan.reuse.source_document
+            assert best.exact_duplicate == (plan.reuse.attack == IDENTICAL)
 
 
 def test_evidence_says_which_photo_where_and_how_it_was_turned(search, corpus, plans):
@@ -79,22 +79,22 @@ def test_evidence_says_which_photo_where_and_how_it_was_turned(search, corpus, p
 
     results = search(query_files([], [corpus / "incoming" / plan.name]))
 
-    pair = results[plan.name].top_docs[0]["matches"][0]
-    assert pair["query_photo"] == plan.reused_photo
-    assert pair["photo"] == plan.reuse.source_photo
-    assert pair["query_page"] == 1 + plan.form_page
-    assert pair["page"] == 1 + source.form_page
-    assert pair["similarity"] > 0.7
-    assert View(pair["quarter_turns"], pair["mirrored"]).mirrored or pair["quarter_turns"] % 2 == 1
+    pair = results[plan.name].top_docs[0].matches[0]
+    assert pair.query_photo == plan.reused_photo
+    assert pair.photo == plan.reuse.source_photo
+    assert pair.query_page == 1 + plan.form_page
+    assert pair.page == 1 + source.form_page
+    assert pair.similarity > 0.7
+    assert View(pair.quarter_turns, pair.mirrored).mirrored or pair.quarter_turns % 2 == 1
     truth = json.loads((corpus / "truth.json").read_text(encoding="utf-8"))["photos"]
-    assert np.abs(np.array(pair["query_box"]) - truth[plan.name][plan.reused_photo]["box"]).max() < 12
+    assert np.abs(np.array(pair.query_box) - truth[plan.name][plan.reused_photo]["box"]).max() < 12
 
 
 def test_a_document_never_finds_itself(search, corpus):
     results = search(query_files([FolderSource(UPath(corpus / "archive"), recursive=False)], []), top_doc=50)
 
     for name, result in results.items():
-        assert name not in {found["document"] for found in result.top_docs}
+        assert name not in {found.document for found in result.top_docs}
 
 
 def test_documents_of_one_batch_are_compared_and_nothing_of_it_is_kept(search, filled, corpus, plans, tmp_path):
@@ -109,8 +109,8 @@ def test_documents_of_one_batch_are_compared_and_nothing_of_it_is_kept(search, f
     alone = search(query_files([FolderSource(UPath(batch), recursive=False)], []), include_batch=False)
 
     best = together["one.tif"].top_docs[0]
-    assert (best["document"], best["exact_duplicate"], best["same_batch"]) == ("two.tif", True, True)
-    assert all(not found["same_batch"] for found in alone["one.tif"].top_docs)
+    assert (best.document, best.exact_duplicate, best.same_batch) == ("two.tif", True, True)
+    assert all(not found.same_batch for found in alone["one.tif"].top_docs)
     assert filled.points() == points
     assert not any(d.file_name == "one.tif" for d in filled.archive.ledger.documents.current())
 
@@ -120,7 +120,7 @@ def test_an_unreadable_query_is_a_result_with_its_reason(search, tmp_path):
 
     result = search(query_files([FolderSource(UPath(tmp_path), recursive=False)], []))["bad.tif"]
 
-    assert (result.state, result.top_docs) == ("rejected", [])
+    assert (result.state, result.top_docs) == ("rejected", ())
     assert "a PDF" in result.error
 
 
@@ -131,7 +131,7 @@ def test_top_k_and_top_doc_limit_what_is_looked_at_and_reported(search, corpus):
 
     for result in results.values():
         assert len(result.top_docs) <= 2
-        photos = [pair["query_photo"] for found in result.top_docs for pair in found["matches"]]
+        photos = [pair.query_photo for found in result.top_docs for pair in found.matches]
         assert len(photos) == len(set(photos))
     with pytest.raises(SettingsError, match="top_k"):
         SearchRequest(top_k=0)
@@ -189,12 +189,12 @@ def test_every_planted_pair_is_verified_and_no_other_one(search, corpus, plans):
     assert reused
     for name, plan in reused.items():
         for found in results[name].top_docs:
-            for pair in found["matches"]:
-                is_true = found["document"] == plan.reuse.source_document and pair["photo"] == plan.reuse.source_photo
-                assert (pair["probability"] >= 0.5) == (is_true and pair["query_photo"] == plan.reused_photo)
-                if is_true and pair["query_photo"] == plan.reused_photo:
-                    assert pair["inliers"] >= 15
-                    assert pair["overlap"]["query_share"] > 0.8
+            for pair in found.matches:
+                is_true = found.document == plan.reuse.source_document and pair.photo == plan.reuse.source_photo
+                assert (pair.probability >= 0.5) == (is_true and pair.query_photo == plan.reused_photo)
+                if is_true and pair.query_photo == plan.reused_photo:
+                    assert pair.inliers >= 15
+                    assert pair.overlap.query_share > 0.8
 
 
 def test_without_words_and_verification_only_vectors_speak(search, corpus, plans):
@@ -202,8 +202,8 @@ def test_without_words_and_verification_only_vectors_speak(search, corpus, plans
 
     results = search(files, use_words=False, verify=False)
 
-    pairs = [pair for result in results.values() for found in result.top_docs for pair in found["matches"]]
-    assert {(pair["probability"], pair["inliers"]) for pair in pairs} == {(None, None)}
+    pairs = [pair for result in results.values() for found in result.top_docs for pair in found.matches]
+    assert {(pair.probability, pair.inliers) for pair in pairs} == {(None, None)}
 
 
 def test_words_find_what_was_cut_to_a_quarter_and_vectors_do_not(search, filled, corpus, plans, tmp_path):
@@ -219,11 +219,11 @@ def test_words_find_what_was_cut_to_a_quarter_and_vectors_do_not(search, filled,
     by_both = search(files)["cut.tif"].top_docs[0]
     by_vector = search(files, use_words=False, verify=False)["cut.tif"].top_docs
 
-    assert (by_both["document"], by_both["n_matched_photos"]) == (plan.name, 1)
-    overlap = by_both["matches"][0]["overlap"]
-    assert overlap["query_share"] > 0.95
-    assert overlap["share"] == pytest.approx(0.25, abs=0.03)
-    assert not any(found["document"] == plan.name and found["n_matched_photos"] for found in by_vector)
+    assert (by_both.document, by_both.n_matched_photos) == (plan.name, 1)
+    overlap = by_both.matches[0].overlap
+    assert overlap.query_share > 0.95
+    assert overlap.share == pytest.approx(0.25, abs=0.03)
+    assert not any(found.document == plan.name and found.n_matched_photos for found in by_vector)
 
 
 def test_query_files_have_labels_of_their_own(tmp_path):

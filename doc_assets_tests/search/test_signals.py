@@ -2,16 +2,18 @@
 
 import errno
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from doc_assets.datatypes import Box, IndexedPhoto, PhotoCrop, PhotoPayload
+from doc_assets.dates import DocumentDate
 from doc_assets.documents.faults import DocumentState
 from doc_assets.errors import ServiceError, StoreUnavailableError
 from doc_assets.index.embedded import EmbeddedStore
 from doc_assets.parallel import Workers
+from doc_assets.search.findings import PhotoGraph, facts_of, judged
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.record import result_record
@@ -20,6 +22,7 @@ from doc_assets.search.verifying import HANDFUL
 from doc_assets.synthesis.attacks import another_shot, attack, crop, tone
 from doc_assets.synthesis.pictures import draw_picture
 from doc_assets.verification.probability import PairModel
+from doc_assets_tests.conftest import NOW
 
 FIRST, N = 880_000, 60
 COPIES = 12
@@ -202,9 +205,14 @@ def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, quer
     asked, faults = query(draw_picture(FIRST)), []
     request = SearchRequest()
     ranking = Matcher(Broken(), "c", features.get, threads, PairModel(), request).match(asked, [], faults)
-    record = result_record("q.tif", 0, asked, ranking, request, PairModel(), 0.1, faults=faults)
+    asked = replace(asked, date=DocumentDate(NOW.date(), "arrival"))
+    made = result_record("q.tif", 0, asked, ranking, request, 0.1, dates={}, faults=faults)
+    record, whole = (
+        judged(result, facts_of(made), PhotoGraph([], {}), request.thresholds, PairModel())
+        for result in (made, replace(made, faults=()))
+    )
 
     assert ranking == []
-    assert record.risk_score is None
+    assert (record.risk_score, whole.risk_score) == (None, 0)
     assert [(fault["stage"], fault["query_photo"]) for fault in record.faults] == [("retrieval", None)]
     assert "no such vector" in record.faults[0]["reason"]

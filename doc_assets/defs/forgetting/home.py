@@ -35,6 +35,7 @@ def open_home(
             open_store=vector_store.open,
             open_reader=reader.open,
             model=search_defaults.model(embedder_of(used.name) if used else None),
+            thresholds=search_defaults.request().thresholds,
             folder=settings.home,
             log_dir=settings.log_dir,
             results=Path(search_defaults.results_folder),

@@ -17,13 +17,12 @@ from doc_assets.defs.resources import (
     versions_in_use,
 )
 from doc_assets.defs.step import Materialized, step
-from doc_assets.evidence.report import PictureSources, write_reports
-from doc_assets.evidence.result_files import write_results
+from doc_assets.evidence.stored_results import write_result_files
 from doc_assets.ingest.lookup import FeatureLookup
-from doc_assets.ingest.pictures import ArchivePictures
 from doc_assets.ledger.incomplete import note_incomplete
 from doc_assets.parallel import Workers
-from doc_assets.screening.run import screen_drop, search_id_of
+from doc_assets.screening.relabel import by_drop, search_id_of
+from doc_assets.screening.run import screen_drop
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.completeness import require_collection, shortfall
 
@@ -73,6 +72,7 @@ def document_matches(
             context.partition_key,
         )
         results = opened.ledger.searches.results(report.search_id)
+        changed = opened.ledger.searches.changes(report.search_id)
         with vector_store.open() as store:
             short = shortfall(opened.ledger, store, opened.ledger.searches.get(report.search_id).collection)
         note_incomplete(opened.ledger.database, report.search_id, short)
@@ -80,10 +80,12 @@ def document_matches(
         metadata={
             "dagster/partition_row_count": report.documents,
             "flagged": report.flagged,
+            "changed_in_other_drops": report.changed,
             "photos_in_archive": report.photos_in_archive,
             "screened_now": report.screened_now,
             "documents_per_second": report.screened_now / report.seconds if report.screened_now else 0.0,
             "ranking": tables.ranking(results),
+            "changed_findings": tables.changed_findings(changed),
         },
         check_results=[
             dg.AssetCheckResult(
@@ -114,18 +116,25 @@ def drop_report(
     Files live in ``results/drops/<key>/``; ``report.html`` comes first.
     """
     key = context.partition_key
-    folder = Path(search_defaults.results_folder) / "drops" / key
+    folders_of_drops = Path(search_defaults.results_folder) / "drops"
+    folder = folders_of_drops / key
     with step(context), archive.open() as opened, reader.open() as decoder:
-        search = opened.ledger.searches.get(search_id_of(key))
-        results = opened.ledger.searches.results(search.search_id)
-        pictures = ArchivePictures(opened, decoder)
-        files = write_results(search, results, folder, search_defaults.remove_columns)
-        page = write_reports(search, results, folder, key, PictureSources(pictures, pictures))
+        searches = opened.ledger.searches
+        search = searches.get(search_id_of(key))
+        results, changed = searches.results(search.search_id), searches.changes(search.search_id)
+        files, page = write_result_files(opened, decoder, search, folder, search_defaults.remove_columns)
+        for drop, documents in sorted(by_drop(changed).items()):
+            other = searches.get(search_id_of(drop))
+            if (folders_of_drops / drop).is_dir():
+                write_result_files(
+                    opened, decoder, other, folders_of_drops / drop, search_defaults.remove_columns, documents
+                )
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(results),
             "flagged": sum(result.flagged for result in results),
             "report": dg.MetadataValue.path(str(page)),
+            "changed_in_other_drops": len(changed),
             "summary": dg.MetadataValue.path(str(files.summary)),
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
         }

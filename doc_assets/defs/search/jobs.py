@@ -22,11 +22,9 @@ from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
 from doc_assets.documents.opening import SourceRequest
 from doc_assets.evidence.query_pictures import QueryPictures
-from doc_assets.evidence.report import PictureSources, write_reports
-from doc_assets.evidence.result_files import write_results
+from doc_assets.evidence.stored_results import ResultFolders, write_result_files
 from doc_assets.ingest.identity import date_faults
 from doc_assets.ingest.lookup import FeatureLookup
-from doc_assets.ingest.pictures import ArchivePictures
 from doc_assets.ledger.incomplete import INCOMPLETE, note_incomplete
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.query import QueryReader
@@ -167,11 +165,8 @@ def write_search_results(
     with step(context), archive.open() as opened, reader.open() as decoder:
         search = opened.ledger.searches.get(search_id)
         results = opened.ledger.searches.results(search_id)
-        folder = Path(search.settings["output_folder"])
-        files = write_results(search, results, folder, search_defaults.remove_columns)
-        kept = None if search.settings["privacy_mode"] else QueryPictures(folder)
-        title = f"{search.started_at:%Y-%m-%d %H:%M} UTC"
-        page = write_reports(search, results, folder, title, PictureSources(kept, ArchivePictures(opened, decoder)))
+        folder = ResultFolders(Path(search_defaults.results_folder)).of(search)
+        files, page = write_result_files(opened, decoder, search, folder, search_defaults.remove_columns)
     context.add_output_metadata(
         {
             "report": dg.MetadataValue.path(str(page)),

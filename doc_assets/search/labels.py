@@ -1,0 +1,226 @@
+"""Labels of stored results: made when they are filed, and again when thresholds, dates or the archive change."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from doc_assets.ledger.groups import Photo, StoredLink
+from doc_assets.ledger.ledger import Ledger
+from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
+from doc_assets.ledger.rows import Document
+from doc_assets.ledger.searches import ChangedFinding
+from doc_assets.search.findings import (
+    FILE,
+    WHOLE,
+    DocumentFacts,
+    Link,
+    Node,
+    PhotoGraph,
+    Thresholds,
+    areas_of,
+    facts_of,
+    found_facts,
+    judged,
+    links_of,
+)
+from doc_assets.search.record import KEPT_FROM
+from doc_assets.verification.probability import PairModel
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """Makes labels of results with the archive's links beside their own.
+
+    Attributes:
+        ledger: where documents and links are.
+        thresholds: in use.
+        model: judges pairs of searches that did not verify.
+    """
+
+    ledger: Ledger
+    thresholds: Thresholds
+    model: PairModel
+
+    def label(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
+        """Results of one search with their labels; they are each other's batch."""
+        surroundings = self._surroundings(results)
+        graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
+        return [self._judged(result, graph, surroundings) for result in results]
+
+    def label_archived(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
+        """Results of documents of the archive, with what later documents found of them, and their labels."""
+        surroundings = self._surroundings(results)
+        merged = [_with_links(result, surroundings) for result in results]
+        graph = PhotoGraph([*surroundings.links, *self._own_links(merged)], surroundings.facts)
+        return [self._judged(result, graph, surroundings) for result in merged]
+
+    def _own_links(self, results: Iterable[ResultRecord]) -> Iterator[Link]:
+        for result in results:
+            yield from links_of(result, self.thresholds, self.model)
+
+    def _judged(self, result: ResultRecord, graph: PhotoGraph, surroundings: "_Surroundings") -> ResultRecord:
+        own = facts_of(result) or surroundings.facts.get(result.document_id)
+        if own is None:  # of an earlier version, about a document that was never in the archive
+            return result
+        known = replace(result, document_date=own.day, date_source=own.source, merchant_id=own.merchant_id)
+        dated = [_dated(found, surroundings.facts.get(found.document_id)) for found in known.top_docs]
+        return judged(replace(known, top_docs=tuple(dated)), own, graph, self.thresholds, self.model)
+
+    def _surroundings(self, results: Sequence[ResultRecord]) -> "_Surroundings":
+        """The archive's links around what these results show, and the documents at their ends."""
+        names = {result.document_id for result in results}
+        names |= {found.document_id for result in results for found in result.top_docs}
+        documents = self.ledger.documents.current_with_ids(names)
+        rows = {document.id: document for document in documents.values()}
+        groups = set(self.ledger.groups.of_rows(rows).values())
+        stored = self.ledger.groups.links(groups, self.thresholds.match_probability)
+        missing = {row for link in stored for row in (link.query[0], link.found[0])} - set(rows)
+        rows |= {document.id: document for document in self.ledger.documents.with_row_ids(sorted(missing))}
+        facts = {document.document_id: document_facts(document) for document in rows.values()}
+        for result in results:
+            for found in result.top_docs:
+                if found.document_id not in facts and (fact := found_facts(found)) is not None:
+                    facts[found.document_id] = fact
+        for result in results:
+            if (fact := facts_of(result)) is not None:
+                facts[result.document_id] = fact
+        return _Surroundings(rows, facts, stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """Documents by row, what is known of them by id, and stored links between them."""
+
+    rows: Mapping[int, Document]
+    facts: Mapping[str, DocumentFacts]
+    stored: Sequence[StoredLink]
+    links: Sequence[Link] = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = [
+            Link(self._node(link.query), self._node(link.found), link.probability, link.query_area, link.area)
+            for link in self.stored
+        ]
+        object.__setattr__(self, "links", made)
+
+    def _node(self, photo: Photo) -> Node:
+        return self.rows[photo[0]].document_id, photo[1]
+
+
+def document_facts(document: Document) -> DocumentFacts:
+    """What the rules ask of an archived document."""
+    return DocumentFacts(
+        document.document_id,
+        document.file_name,
+        document.merchant_id,
+        document.document_date,
+        document.date_source,
+    )
+
+
+def _dated(found: FoundDocument, facts: DocumentFacts | None) -> FoundDocument:
+    """With today's date and merchant of the document, which a key table may have told since."""
+    if facts is None or found.same_batch:
+        return found
+    return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
+
+
+def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultRecord:
+    """The result with documents that were found to show its photos when they were searched for themselves."""
+    known = {found.document_id for found in result.top_docs if found.exact_duplicate}
+    shown = {(found.document_id, pair.query_photo) for found in result.top_docs for pair in found.matches}
+    pairs: dict[str, list[PhotoPair]] = {}
+    exact: set[str] = set()
+    documents = {}
+    for link in surroundings.stored:
+        here = surroundings.rows[link.found[0]]
+        if here.document_id != result.document_id:
+            continue
+        other = surroundings.rows[link.query[0]]
+        documents[other.document_id] = other
+        if link.pair is None and other.document_id not in known:
+            exact.add(other.document_id)
+        elif link.pair is not None and (other.document_id, link.found[1]) not in shown:
+            pairs.setdefault(other.document_id, []).append(pair_from_json(link.pair).reversed())
+    if not pairs and not exact:
+        return result
+    ranked = {found.document_id: found for found in result.top_docs}
+    for name in {*pairs, *exact}:
+        ranked[name] = _merged(ranked.get(name), documents[name], pairs.get(name, []), is_exact=name in exact)
+    return replace(result, top_docs=tuple(ranked.values()))
+
+
+def _merged(
+    found: FoundDocument | None, document: Document, pairs: Sequence[PhotoPair], *, is_exact: bool
+) -> FoundDocument:
+    best: dict[int, PhotoPair] = {}
+    for pair in (*(found.matches if found else ()), *pairs):
+        known = best.get(pair.query_photo)
+        if known is None or (known.probability or 0.0) < (pair.probability or 0.0):
+            best[pair.query_photo] = pair
+    matches = tuple(sorted(best.values(), key=lambda pair: (-(pair.probability or 0.0), pair.query_photo)))
+    if found is not None:
+        return replace(found, matches=matches, exact_duplicate=found.exact_duplicate or is_exact)
+    return FoundDocument(
+        document=document.file_name,
+        document_id=document.document_id,
+        merchant_id=document.merchant_id,
+        document_date=document.document_date,
+        date_source=document.date_source,
+        drop=document.drop_key,
+        relation="archive",
+        score=1.0 if is_exact else max(pair.similarity for pair in matches),
+        exact_duplicate=is_exact,
+        same_batch=False,
+        matches=matches,
+    )
+
+
+def stored_links(
+    results: Sequence[ResultRecord], rows: Mapping[str, Document], found: Mapping[str, Document]
+) -> Iterator[StoredLink]:
+    """What results of archived documents say of photos that show the same, to be kept.
+
+    Args:
+        results: of documents of the archive.
+        rows: these documents, by id.
+        found: current documents that they name, by id.
+    """
+    for result in results:
+        query = rows.get(result.document_id)
+        if query is None:
+            continue
+        for each in result.top_docs:
+            other = found.get(each.document_id)
+            if other is None or each.same_batch:
+                continue
+            if each.exact_duplicate:
+                for photo in (FILE, *range(result.n_photos)):
+                    yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
+            for pair in each.matches:
+                if pair.probability is not None and pair.probability >= KEPT_FROM:
+                    one, another = areas_of(pair)
+                    yield StoredLink(
+                        (query.id, pair.query_photo),
+                        (other.id, pair.photo),
+                        pair.probability,
+                        one,
+                        another,
+                        pair_as_json(pair),
+                    )
+
+
+def change_of(drop: str, before: ResultRecord, after: ResultRecord) -> ChangedFinding | None:
+    """How a document's finding changed; None if it did not."""
+    was, now = before.finding, after.finding
+    same_findings = [(f.photo, f.kind) for f in before.findings] == [(f.photo, f.kind) for f in after.findings]
+    if same_findings and (before.risk_score, before.flagged) == (after.risk_score, after.flagged):
+        return None
+    return ChangedFinding(
+        document=after.query_document,
+        drop=drop,
+        was=was.kind if was else None,
+        now=now.kind if now else None,
+        risk_was=before.risk_score,
+        risk=after.risk_score,
+        flagged=after.flagged,
+    )

@@ -1,0 +1,55 @@
+"""The earlier system's fields of a result, for programs that read them; they follow from what counts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from doc_assets.ledger.results import ResultRecord
+
+FraudProbability = Literal["Very_High", "High", "No"]
+_SIMILAR_BY_SCORE = 0.8
+"""From this score on a document was similar to the earlier system; here only where pairs were not verified."""
+
+
+def legacy_fields(result: ResultRecord, flag_threshold: float, non_authentic: Sequence[str]) -> dict[str, Any]:
+    """``fraud_doc_probability``, ``threshold_match_count`` and ``image_authenticity`` of a labelled result.
+
+    A document speaks for fraud if it counts: a verified match of another merchant's earlier photo, or an identical
+    file. Where pairs were not verified it must be similar too.
+
+    Args:
+        result: with its labels.
+        flag_threshold: score of a similar document, where pairs were not verified.
+        non_authentic: classes of photos that speak for fraud.
+    """
+    classes = result.legacy.get("image_authenticity", {})
+    return {
+        "fraud_doc_probability": fraud_doc_probability(
+            _similar(result, flag_threshold) > 0, classes.values(), non_authentic
+        ),
+        "threshold_match_count": _similar(result, _SIMILAR_BY_SCORE),
+        "image_authenticity": classes,
+    }
+
+
+def _similar(result: ResultRecord, threshold: float) -> int:
+    return sum(
+        found.counts and (found.probability is not None or found.score >= threshold) for found in result.top_docs
+    )
+
+
+def fraud_doc_probability(
+    has_similar: bool,
+    classes: Iterable[str],
+    non_authentic: Sequence[str],
+) -> FraudProbability:
+    """The rule of the earlier system: a similar document and an altered photo, one of them, or none.
+
+    Args:
+        has_similar: whether a document speaks for fraud.
+        classes: authenticity class of every query photo; "unknown" speaks for nothing.
+        non_authentic: classes that speak for fraud.
+    """
+    altered = any(found in non_authentic for found in classes if found != "unknown")
+    if has_similar and altered:
+        return "Very_High"
+    return "High" if has_similar or altered else "No"
