@@ -23,6 +23,8 @@ REFUSED = [
     ["backup", "--to", "out"],
     ["export-stack", "out.tar"],
     ["forget", "x"],
+    ["groups"],
+    ["relabel"],
     ["list-documents"],
     ["show", "x"],
     ["explain", "x", "y"],
