@@ -86,6 +86,17 @@ class LedgerSchemaError(SetupError):
     """The ledger's tables are newer than this program."""
 
 
+class InconsistentResultError(DocAssetsError):
+    """A result contradicts itself: a fault of this program, which nobody must be shown."""
+
+    def __init__(self, query_document: str, *, is_flagged: bool) -> None:
+        said = "is flagged and no reason counts" if is_flagged else "is not flagged and a reason counts"
+        super().__init__(
+            f"The result of {query_document} contradicts itself: it {said}. `doc-assets relabel` makes the labels of "
+            "stored results anew; if that does not help, report this with the result."
+        )
+
+
 class DamagedError(DocAssetsError):
     """A database or file of the home is no longer what was written."""
 

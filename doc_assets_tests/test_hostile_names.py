@@ -22,6 +22,7 @@ from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.evidence.test_result_files import FOUND, LEGACY, NOT_READ, SEARCH
 from doc_assets_tests.hostile import NAMES
+from doc_assets_tests.results import a_finding
 
 FORMULA = re.compile(r"^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
 
@@ -94,7 +95,8 @@ def hostile_results():
             error=name,
             risk_score=0.9,
             flagged=True,
-            top_docs=(replace(FOUND, document=name, merchant_id=name, matches=()),),
+            top_docs=(hostile := replace(FOUND, document=name, merchant_id=name, matches=()),),
+            findings=(a_finding(hostile),),
             searched=True,
             legacy=LEGACY,
             fields={"업종명": name, "=1+1": name, "score": name},

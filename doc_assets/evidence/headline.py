@@ -1,7 +1,8 @@
 """A result in one row: what every table, export and list says of a query document, from one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from doc_assets.errors import InconsistentResultError
 from doc_assets.evidence.wording import best_pair, changes, reasons
 from doc_assets.ledger.results import Finding, ResultRecord
 
@@ -42,6 +43,20 @@ def headline(result: ResultRecord) -> dict[str, Cell]:
         "doubt": result.doubt,
         "why": " / ".join(reason.text.ko for reason in reasons(result)),
     }
+
+
+def require_consistent(results: Iterable[ResultRecord]) -> None:
+    """Refuses to show results that contradict themselves: a flag without a reason that counts, or the reverse.
+
+    Results of earlier versions, which have neither dates nor findings, are left out until they are labelled anew.
+
+    Raises:
+        InconsistentResultError: names the first one.
+    """
+    for result in results:
+        is_said = any(reason.counts for reason in reasons(result))
+        if result.document_date is not None and result.flagged != is_said:
+            raise InconsistentResultError(result.query_document, is_flagged=result.flagged)
 
 
 def done_to_photo(result: ResultRecord, finding: Finding) -> Iterator[str]:

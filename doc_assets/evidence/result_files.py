@@ -10,7 +10,7 @@ from typing import Any
 
 from upath import UPath
 
-from doc_assets.evidence.headline import HEADLINE, Cell, headline
+from doc_assets.evidence.headline import HEADLINE, Cell, headline, require_consistent
 from doc_assets.evidence.wording import reasons
 from doc_assets.ledger.incomplete import INCOMPLETE
 from doc_assets.ledger.results import (
@@ -89,7 +89,11 @@ def write_results(
         folder: for the files.
         left_out: columns and fields that must not be seen.
         changed: documents of other drops whose finding changed with this one.
+
+    Raises:
+        InconsistentResultError: if a document is flagged without a reason that counts, or the reverse.
     """
+    require_consistent(results)
     folder.mkdir(parents=True, exist_ok=True)
     files = ResultFiles(folder / SUMMARY_NAME, folder / CSV_NAME, folder / XLSX_NAME)
     content = summary_of(search, results, changed)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
+from doc_assets.errors import InconsistentResultError
 from doc_assets.evidence.result_files import COLUMNS, CSV_NAME, SUMMARY_NAME, XLSX_NAME, write_results
 from doc_assets.evidence.safe_names import safe_stem
 from doc_assets.ledger.results import found_as_json, pair_as_json
@@ -129,3 +130,12 @@ def test_columns_left_out_are_in_none_of_the_files(tmp_path):
     sheet = openpyxl.load_workbook(files.table_xlsx).active
     wanted = [name for name in COLUMNS if name not in {"merchant_id", "risk_score", "elapsed_seconds"}]
     assert header.replace('"', "").split(",") == [cell.value for cell in sheet[1]] == wanted
+
+
+def test_a_result_that_contradicts_itself_is_shown_to_nobody(tmp_path):
+    wrong = replace(RESULTS[0], findings=())
+
+    with pytest.raises(InconsistentResultError, match="contradicts itself"):
+        write_results(SEARCH, [wrong], tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
