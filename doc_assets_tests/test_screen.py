@@ -20,7 +20,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def key_table(home, plans):
     """Merchants by key: one each, but the mirrored photo's document belongs to its source's merchant."""
-    merchants = {plan.name: f"100-00-{number:05d}" for number, plan in enumerate(plans)}
+    merchants = {plan.name: f"10000{number:05d}" for number, plan in enumerate(plans)}
     mirrored = next(plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored")
     merchants[mirrored.name] = merchants[mirrored.reuse.source_document]
     lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN},업종명"]
@@ -100,7 +100,7 @@ def test_the_same_merchants_photo_is_shown_with_its_reason_and_not_counted(scree
 
     answer = answers[key_table[2].name]
     (reason,) = answer["reasons"]
-    assert (reason["code"], reason["counts"]) == ("same_merchant", False)
+    assert (reason["code"], reason["counts"]) == ("own_photo_again", False)
     assert answer["top_docs"][0]["n_matched_photos"] == 1
     assert answer["risk_score"] < 0.5
 

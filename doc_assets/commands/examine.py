@@ -125,7 +125,7 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
                 other,
             )
         result = found_by_explaining(labeller_of(settings, archive.ledger), asked, other, pairs)
-        if picture is not None and pairs and pairs[0].pair is not None:
+        if picture is not None and pairs and pairs[0].entry is not None:
             archived = ArchivePictures(archive, reader)
             _draw(picture, pairs[0], asked, other, kept if path.is_file() else archived, archived)
     dates = [f"{each.date.day} ({each.date.source})" if each.date else "unknown" for each in (asked, other)]
@@ -167,9 +167,9 @@ def _draw(
     queries: "_Kept | ArchivePictures",
     archived: ArchivePictures,
 ) -> None:
-    if pair.pair is None:
+    if pair.entry is None:
         return
-    entry = pair.pair
+    entry = pair.entry
     if isinstance(queries, _Kept):
         photo, page = queries.photos.get(pair.query_photo), queries.pages.get(entry.query_page - 1)
     else:
@@ -202,7 +202,7 @@ def print_explanation(found: Explanation) -> None:
 
 
 def _row(pair: PairExplanation) -> Iterator[str]:
-    seen = pair.pair
+    seen = pair.entry
     yield str(pair.query_photo + 1)
     yield str(pair.photo + 1)
     yield f"{seen.similarity:.3f}" if seen else "-"

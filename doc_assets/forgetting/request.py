@@ -110,7 +110,7 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
     waiting = {document_id(real_path(path).name) for path in removal.inbox_paths()}
 
     def is_known(name: str) -> bool:
-        return name in waiting or bool(removal.arrivals([name])) or bool(archive.ledger.searches.naming([name]))
+        return name in waiting or bool(removal.arrivals([name])) or archive.ledger.searches.knows(name)
 
     ids = set()
     for name in names:

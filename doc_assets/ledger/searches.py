@@ -138,6 +138,12 @@ class SearchLedger:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def knows(self, document_id: str) -> bool:
+        """Whether there is a result about a document of this id."""
+        query = select(SearchResult.search_id).where(SearchResult.document_id == document_id).limit(1)
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
+
     def remove(self, search_id: str, query_documents: Sequence[str]) -> None:
         """Removes results of a search."""
         with self._database.writing() as connection:

@@ -33,14 +33,14 @@ class PairExplanation:
     """What is known of one photo pair.
 
     Attributes:
-        pair: as in a result; None if the archive's photo was replaced meanwhile.
+        entry: as in a result; None if the archive's photo was replaced meanwhile.
         query_photo, photo: places in their documents, from 0.
         vector_rank, words_rank: place among the query photo's neighbours in the archive, from 1; None beyond a hundred.
         would_be_looked_at: whether a search with the request's ``top_k`` gets to see the pair.
         reason: why it was matched or not; the first of the ways in which it fails.
     """
 
-    pair: PhotoPair | None
+    entry: PhotoPair | None
     query_photo: int
     photo: int
     vector_rank: int | None
@@ -51,7 +51,7 @@ class PairExplanation:
     @property
     def probability(self) -> float:
         """That both show the same shot; 0 if it is not known."""
-        return (self.pair.probability or 0.0) if self.pair is not None else 0.0
+        return (self.entry.probability or 0.0) if self.entry is not None else 0.0
 
 
 def explain_pairs(
@@ -129,7 +129,7 @@ def _explained(
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
         reason = "no_alignment" if few else "not_alike"
     return PairExplanation(
-        pair=None if seen is None else replace(photo_pair(seen, query), matched=is_matched),
+        entry=None if seen is None else replace(photo_pair(seen, query), matched=is_matched),
         query_photo=match.query_photo,
         photo=match.payload.photo_index,
         vector_rank=places[0],
@@ -145,8 +145,8 @@ def found_by_explaining(
     """What the pairs of two documents come to by the rules of a search, the archive's photo groups beside them."""
     best: dict[int, PhotoPair] = {}
     for explained in pairs:
-        if explained.pair is not None and explained.reason == "matched":
-            best.setdefault(explained.query_photo, explained.pair)
+        if explained.entry is not None and explained.reason == "matched":
+            best.setdefault(explained.query_photo, explained.entry)
     is_exact = query.sha256 is not None and query.sha256 == candidate.sha256
     found = FoundDocument(
         document=candidate.file_name,
