@@ -9,7 +9,7 @@ build. Sources, in this order; the first one that has a CPU build of the pinned 
 
 1. the index that TORCH_INDEX_URL names. A named index is a decision, so a CUDA build there is taken as well;
 2. whatever pip looks at on this machine (index, extra indexes, find-links), and the folder wheelhouse/;
-3. the CPU index of torch's makers, asked once, for a few seconds;
+3. the CPU index of torch's makers, asked once: 5 s for a connection, 30 in all;
 4. the public wheel with its dependencies, pinned in cuda.lock, after a sentence that says how much that is.
 
 TORCH=cpu never takes a CUDA build, TORCH=cuda takes one even where a CPU build lies at hand. pip is asked for versions
@@ -22,6 +22,8 @@ such build can be had or pip failed, 2 wrong use.
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import os
 import platform
 import re
@@ -38,7 +40,7 @@ CUDA_LOCK = Path(__file__).with_name("cuda.lock")
 MAKERS_INDEX = "https://download.pytorch.org/whl/cpu"
 ASK_SECONDS = 60
 """Limit of one question to the indexes that this machine is set up for."""
-MAKERS_SECONDS = 15
+MAKERS_SECONDS = 30
 """Limit of the one question to torch's makers: nobody shall wait where there is no network."""
 NOWHERE_ELSE = {"PIP_FIND_LINKS": " ", "PIP_EXTRA_INDEX_URL": " "}
 """For questions to one index: pip takes an empty value for none given, a blank for an empty list."""
@@ -89,11 +91,13 @@ class Pip:
         self._command = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check"]
         if python is not None:
             self._command += ["--python", str(python)]
+        self.complaints: dict[str, None] = {}
+        """What pip said when a question had no answer, in order."""
 
     def versions(self, source: Source) -> list[str]:
         """All versions of torch that fit Python and machine; none if the source does not answer in time."""
         command = [*self._command, "index", "versions", "torch", *source.options, *source.patience]
-        env = os.environ | (NOWHERE_ELSE if "--index-url" in source.options else {})
+        env = os.environ | {"PIP_QUIET": "0"} | (NOWHERE_ELSE if "--index-url" in source.options else {})
         try:
             asked = subprocess.run(
                 command, env=env, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
@@ -102,8 +106,11 @@ class Pip:
         except subprocess.TimeoutExpired:
             say(f"{source.name} gave no answer within {source.seconds:g} s")
             return []
-        listed = re.search(r"^Available versions: (.*)$", asked.stdout, re.MULTILINE)
-        return listed[1].split(", ") if listed else []
+        if listed := re.search(r"^Available versions: (.*)$", asked.stdout, re.MULTILINE):
+            return listed[1].split(", ")
+        lines = (line for line in asked.stderr.splitlines() if "experimental command" not in line)
+        self.complaints |= dict.fromkeys(line for line in lines if line.startswith(("WARNING", "ERROR")))
+        return []
 
     def run(self, *arguments: str) -> bool:
         """Whether pip did it; what it complains of is on standard error."""
@@ -192,12 +199,15 @@ def pinned_torch(lock: Path = LOCK) -> str:
 
 
 def is_there(python: Path, wanted: str, version: str) -> bool:
-    """Whether an environment already has a build that is wanted."""
-    program = "from importlib.metadata import version; print(version('torch'))"
-    asked = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
-    public, _, local = asked.stdout.strip().partition("+")
+    """Whether an environment already has a build that is wanted, the public one with everything it depends on."""
+    program = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    asked = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True)
+    there = {re.sub("[-_.]+", "-", name).lower(): found for name, found in json.loads(asked.stdout).items()}
+    public, _, local = there.get("torch", "").partition("+")
     is_cpu = local.startswith("cpu") or sys.platform != "linux"
-    return public == version and wanted in {"", "cpu" if is_cpu else "cuda"}
+    pins = re.findall(r"^([^#\s=]+)===?(\S+)", CUDA_LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    is_whole = is_cpu or bool(local) or all(there.get(name) == pin for name, pin in pins)
+    return public == version and is_whole and wanted in {"", "cpu" if is_cpu else "cuda"}
 
 
 def shown(url: str) -> str:
@@ -242,6 +252,7 @@ def take(asked: argparse.Namespace, wanted: str, version: str) -> None:
         if pip.run(*command, *choice.arguments):
             return
         say("that failed, see above; the next source is asked")
+    sys.stderr.write("".join(f"pip: {line}\n" for line in pip.complaints))
     looked = ", ".join(source.name for source in sources)
     kind = {"cpu": "CPU build", "cuda": "CUDA build"}.get(wanted, "build")
     raise StepError(
@@ -283,6 +294,9 @@ def main() -> int:
         parser.error(
             f"TORCH={wanted} is neither cpu nor cuda. Leave it out to take what is at hand, a CPU build first."
         )
+    if importlib.util.find_spec("pip") is None:
+        sys.stderr.write(f"torch: {sys.executable} has no pip, which installs everything (Debian: python3-pip)\n")
+        return 1
     try:
         if asked.image:
             check_image(asked.image)
