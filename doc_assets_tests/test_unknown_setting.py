@@ -43,7 +43,7 @@ def test_an_unknown_setting_gives_a_sentence_and_exit_code_2(names, tmp_path, mo
     done = CliRunner().invoke(app, [*names, *_needed(COMMANDS[names], tmp_path), *ALSO.get(names, [])])
 
     said = " ".join(done.output.split())
-    assert "Unknown setting DOC_ASSETS_COLOUR" in said
+    assert "Unknown setting DOC_ASSETS_COLOUR" in said, repr(done.exception)
     assert ".env.example" in said
     assert done.exit_code == 2
     assert isinstance(done.exception, SystemExit)

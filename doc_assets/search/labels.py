@@ -57,6 +57,18 @@ class Labeller:
         for result in results:
             yield from links_of(result, self.thresholds, self.model)
 
+    def _linked(self, results: Iterable[ResultRecord]) -> set[str]:
+        """The documents whose photo groups bear on these results: their own and those that match."""
+        linked: set[str] = set()
+        for result in results:
+            linked.add(result.document_id)
+            linked |= {
+                found.document_id
+                for found in result.top_docs
+                if found.exact_duplicate or any(self.thresholds.matches(pair) for pair in found.matches)
+            }
+        return linked
+
     def _judged(self, result: ResultRecord, graph: PhotoGraph, surroundings: "_Surroundings") -> ResultRecord:
         own = facts_of(result) or surroundings.facts.get(result.document_id)
         if own is None:  # of an earlier version, about a document that was never in the archive
@@ -71,7 +83,9 @@ class Labeller:
         names |= {found.document_id for result in results for found in result.top_docs}
         documents = self.ledger.documents.current_with_ids(names)
         rows = {document.id: document for document in documents.values()}
-        groups = set(self.ledger.groups.of_rows(rows).values())
+        linked = self._linked(results)
+        around = [document.id for name, document in documents.items() if name in linked]
+        groups = set(self.ledger.groups.of_rows(around).values())
         stored = self.ledger.groups.links(groups, self.thresholds.match_probability)
         missing = {row for link in stored for row in (link.query[0], link.found[0])} - set(rows)
         rows |= {document.id: document for document in self.ledger.documents.with_row_ids(sorted(missing))}

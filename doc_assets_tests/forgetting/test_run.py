@@ -11,7 +11,7 @@ from upath import UPath
 from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.forgetting import run as forgetting
-from doc_assets.forgetting.request import ForgetRequest, plan_request
+from doc_assets.forgetting.request import ForgetRequest, meant, plan_request
 from doc_assets.forgetting.run import Home, find_traces, forget
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.consistency import check_archive
@@ -95,7 +95,7 @@ class World:
         )  # fmt: skip
 
     def forget(self, name):
-        request = plan_request(self.archive, [name])
+        request = plan_request(self.archive, meant(self.archive, [name]))
         request.save(self.root)
         return request, forget(self.home(), request, NOW)
 
@@ -193,7 +193,7 @@ def test_nothing_becomes_stale_or_is_made_again(world):
 
 
 def test_a_run_that_is_killed_at_every_step_is_ended_by_the_next(world, monkeypatch):
-    request = plan_request(world.archive, [world.source])
+    request = plan_request(world.archive, meant(world.archive, [world.source]))
     request.save(world.root)
 
     def killed(*_arguments, **_more):
