@@ -14,6 +14,7 @@ DocAssetsError
 │   ├── ReindexError
 │   └── LedgerSchemaError
 ├── DamagedError             what is kept was changed by nobody: a backup must bring it back
+├── AccountingError          something was lost on the way: a defect of this program
 └── ServiceError             something outside is away or busy; the same call may work later
     ├── FolderUnreachableError
     ├── StoreUnavailableError
@@ -99,6 +100,10 @@ class InconsistentResultError(DocAssetsError):
 
 class DamagedError(DocAssetsError):
     """A database or file of the home is no longer what was written."""
+
+
+class AccountingError(DocAssetsError):
+    """Documents, rows or results do not add up: a defect of this program, and nothing may be concluded from them."""
 
 
 class ServiceError(DocAssetsError):

@@ -8,19 +8,23 @@ unit after unit lacks it: one huge photo is its own fault, a machine without mem
 import errno
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from doc_assets.errors import InputError, ServiceError, SetupError
+from doc_assets.errors import AccountingError, DamagedError, InputError, NoRoomError, ServiceError, SetupError
+from doc_assets.storage import no_room
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+_OF_THE_MACHINE = {errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
 _MOST_WITHOUT_MEMORY = 3
 _LONGEST_REASON = 500
+_LONGEST_OF_OURS = 4000  # names what was tried
 _log = logging.getLogger(__name__)
 
 
@@ -50,28 +54,49 @@ def attempt(unit: str, work: Callable[[], Result]) -> Result | Failure:
     """
     try:
         result = work()
-    except (SetupError, ServiceError, SQLAlchemyError):
+    except (SetupError, ServiceError, DamagedError, AccountingError, SQLAlchemyError):
         raise
     except InputError as error:
-        return Failure(one_line(str(error)), getattr(error, "code", None))
+        return Failure(one_line(str(error), _LONGEST_OF_OURS), getattr(error, "code", None))
     except MemoryError as error:
         _memory.lacking(unit, error)
         _log.exception("%s: not enough memory", unit)
         return Failure(f"Not enough memory: {one_line(str(error))}" if str(error) else "Not enough memory.")
-    except OSError as error:
-        if error.errno in _OF_THE_MACHINE:
-            raise ServiceError(f"{unit}: {error}. Make room or check the disk; the run resumes there.") from error
-        return _unforeseen(unit, error)
-    except Exception as error:  # noqa: BLE001 - a unit may break in any way; the reason is recorded, the rest goes on
+    except Exception as error:  # a unit may break in any way; the reason is recorded, the rest goes on
+        if (says := no_room(error)) is not None:
+            raise NoRoomError(says) from error
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise ServiceError(f"{unit}: {error}. Check the disk and the limits of this process.") from error
         return _unforeseen(unit, error)
     _memory.found()
     return result
 
 
-def one_line(text: str) -> str:
+def attempt_each(
+    units: Sequence[str], items: Sequence[Item], work: Callable[[Sequence[Item]], Sequence[Result]]
+) -> list[Result | Failure]:
+    """What ``work`` makes of each item: of all together, and if that breaks, of one after the other.
+
+    Args:
+        units: names of the items in the log.
+        items: what is worked on.
+        work: as many results as items, in their order.
+
+    Raises:
+        SetupError, ServiceError, SQLAlchemyError: as ``attempt``.
+    """
+    if len(items) > 1:
+        together = attempt(f"{units[0]} and {len(items) - 1} more", partial(work, items))
+        if not isinstance(together, Failure):
+            return list(together)
+    alone = [attempt(unit, partial(work, [item])) for unit, item in zip(units, items, strict=True)]
+    return [found if isinstance(found, Failure) else found[0] for found in alone]
+
+
+def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
     """Text that may stand in a ledger, a report and a terminal: one line, nothing unprintable, not too long."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text).strip()
-    return shown if len(shown) <= _LONGEST_REASON else f"{shown[: _LONGEST_REASON - 1]}…"
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def _unforeseen(unit: str, error: Exception) -> Failure:

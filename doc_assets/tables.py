@@ -186,6 +186,12 @@ def read_rows_at(path: UPath, positions: Iterable[int], columns: Sequence[str]) 
             first = end
 
 
+def column_names(path: UPath) -> list[str]:
+    """Names of a table's columns, from the footer alone."""
+    with path.open("rb") as source:
+        return list(pq.read_schema(source).names)
+
+
 def count_rows(path: UPath) -> int:
     """Number of rows, from the footer alone."""
     with path.open("rb") as source:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from doc_assets_tests.shared import PROJECT
+
 PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
 
 
@@ -47,6 +49,10 @@ class Program:
     def python(self, program: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in the same Python."""
         return self._run([sys.executable, "-c", program], {})
+
+    def module(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Runs a module of the tests in the same Python."""
+        return self._run([sys.executable, "-m", name, *map(str, arguments)], {"PYTHONPATH": str(PROJECT)})
 
     def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

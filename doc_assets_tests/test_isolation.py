@@ -52,7 +52,7 @@ def test_what_concerns_every_unit_is_raised_as_it_is(error):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EROFS])
 def test_a_full_disk_is_a_service_error_and_no_fault_of_the_unit(number):
-    with pytest.raises(ServiceError, match=r"a\.tif"):
+    with pytest.raises(ServiceError):
         attempt("a.tif", failing(OSError(number, "no")))
 
 

@@ -16,7 +16,10 @@ from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
 from doc_assets.evidence.wording import FINDINGS
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.results import ResultRecord
+from doc_assets.search.faults import beyond_reading
 from doc_assets.settings import Settings
+
+_MOST_FAULTS = 3
 
 
 def search_folder(settings: Settings, config: dict[str, Any]) -> bool:
@@ -58,6 +61,7 @@ def ranking_table(results: list[ResultRecord]) -> Table:
         best = result.top_docs[0] if result.top_docs else None
         notes = ["identical file"] if best and best.exact_duplicate else []
         notes += [result.error] if result.error else []
+        notes += beyond_reading(result)[:_MOST_FAULTS]
         table.add_row(
             result.query_document,
             _risk(result),

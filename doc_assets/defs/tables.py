@@ -8,6 +8,7 @@ from doc_assets.evidence.headline import HEADLINE, headline
 from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ChangedFinding
+from doc_assets.search.faults import beyond_reading
 from doc_assets.visible import visible, visible_value
 
 _MAX_RANKED = 200
@@ -53,7 +54,7 @@ def _ranked(result: ResultRecord) -> dict[str, str | float | int | bool]:
         "score": "" if result.best_score is None else f"{result.best_score:.3f}",
         "photos_matched": f"{best.n_matched_photos} of {result.n_photos}" if best else "",
         "identical_file": "yes" if best and best.exact_duplicate else "",
-        "note": result.error or "",
+        "note": "; ".join([result.error or "", *beyond_reading(result)]).strip("; "),
     }
     return {name: visible_value(value) for name, value in cells.items()}
 

@@ -31,11 +31,18 @@ class FaultCode(StrEnum):
     FORGOTTEN = "E_FORGOTTEN"
     SAME_ID = "E_SAME_ID"
     ENCRYPTED = "E_ENCRYPTED"
+    FAILED = "E_FAILED"
 
     @property
     def is_passing(self) -> bool:
         """Whether a later try may succeed with the same file."""
-        return self in {FaultCode.CHANGING, FaultCode.NOT_READABLE, FaultCode.CRASH, FaultCode.FETCH_FAILED}
+        return self in {
+            FaultCode.CHANGING,
+            FaultCode.NOT_READABLE,
+            FaultCode.CRASH,
+            FaultCode.FETCH_FAILED,
+            FaultCode.FAILED,
+        }
 
 
 class DocumentState(StrEnum):

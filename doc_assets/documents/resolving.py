@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from upath import UPath
 
@@ -12,6 +13,7 @@ from doc_assets.documents.file_index import FileIndex, IndexedFile, root_name
 from doc_assets.documents.key_names import NameRule
 from doc_assets.documents.keys import KeyRow
 from doc_assets.documents.names import display_name, real_path
+from doc_assets.isolation import Failure, attempt
 
 _MOST_NAMED = 3
 
@@ -67,14 +69,17 @@ class Resolver:
         """One answer a row, in their order."""
         names = [root_name(root) for root in self.roots]
         for row in rows:
-            yield self._one(row, names)
+            found = attempt(f"key {row.key}", partial(self._one, row, names))
+            if isinstance(found, Failure):
+                found = Resolution(row, KeyState.FAILED, reason=f"it could not be looked up: {found.reason}")
+            yield found
 
     def _one(self, row: KeyRow, roots: Sequence[str]) -> Resolution:
         tried: list[str] = []
-        for attempt in self.rule.tries(row.key):
-            tried.append(attempt.shown)
-            candidates = self.index.find(attempt.begins, roots, begins=attempt.pattern is not None)
-            found = [file for file in candidates if attempt.accepts(file.folded) and (self.any_depth or file.at_top)]
+        for name in self.rule.tries(row.key):
+            tried.append(name.shown)
+            candidates = self.index.find(name.begins, roots, begins=name.pattern is not None)
+            found = [file for file in candidates if name.accepts(file.folded) and (self.any_depth or file.at_top)]
             if found:
                 return _settled(row, found, tuple(tried))
         where = ", ".join(roots)

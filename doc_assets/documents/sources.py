@@ -6,6 +6,7 @@ is not.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from doc_assets.documents.objects import list_objects, store_errors
 from doc_assets.documents.origin import is_remote, read_origin, stat_origin
 from doc_assets.documents.resolving import KeyState, Resolution, Resolver
 from doc_assets.errors import UnreadableDocumentError
+from doc_assets.isolation import Failure, attempt
 from doc_assets.storage import is_local
 
 _NO_BULK = UPath("/nonexistent")
@@ -202,17 +204,39 @@ class KeyedFolders:
             if found.state is not KeyState.FOUND:
                 yield KeyProblem(found.row, found.state, found.reason)
                 continue
-            yield from self._files_of(found)
+            given = attempt(f"key {found.row.key}", partial(self._files_of, found))
+            yield from [KeyProblem(found.row, KeyState.FAILED, given.reason)] if isinstance(given, Failure) else given
         yield from unusable_rows(self.table)
 
-    def _files_of(self, found: Resolution) -> Iterator[SourceFile | KeyProblem]:
+    def _files_of(self, found: Resolution) -> list[SourceFile | KeyProblem]:
+        files: list[SourceFile | KeyProblem] = []
         for origin in found.files:
             try:
                 stat = stat_origin(origin)
             except store_errors() as error:
-                yield KeyProblem(found.row, KeyState.FAILED, f"{display_name(origin)} cannot be looked at: {error}")
+                reason = f"{display_name(origin)} cannot be looked at: {error}"
+                files.append(KeyProblem(found.row, KeyState.FAILED, reason))
                 continue
-            yield local_or_remote(origin, display_name(file_name(origin)), stat, found.row)
+            files.append(local_or_remote(origin, display_name(file_name(origin)), stat, found.row))
+        return files
+
+
+def files_of(source: DocumentSource) -> Iterator[SourceFile | KeyProblem]:
+    """Everything that a source has; if it breaks on the way, that is one more problem, and what came before stays.
+
+    Raises:
+        SetupError, ServiceError: as the source does.
+    """
+    files = iter(source.files())
+    while True:
+        given = attempt(f"documents of {source.name}", lambda: next(files, None))
+        if given is None:
+            return
+        if not isinstance(given, Failure):
+            yield given
+            continue
+        reason = f"the list of documents broke here; what comes after is not known: {given.reason}"
+        yield KeyProblem(KeyRow(0, source.name), KeyState.FAILED, reason)
 
 
 def ignored_in(source: DocumentSource) -> Ignored:

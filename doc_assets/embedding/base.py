@@ -86,6 +86,17 @@ def make_embedder(name: str, options: dict[str, Any], *, device: str, batch_size
         ) from error
 
 
+def require_finite(vectors: Embeddings) -> Embeddings:
+    """``vectors`` as they are.
+
+    Raises:
+        ValueError: if a number is none: it would be near to everything or to nothing.
+    """
+    if not np.isfinite(vectors).all():
+        raise ValueError("The embedder made a vector with a number that is not finite.")
+    return vectors
+
+
 def unit_rows(vectors: NDArray[np.floating[Any]]) -> Embeddings:
     """Rows scaled to unit length, float32; a zero row becomes the first unit vector."""
     rows = np.array(vectors, np.float32)

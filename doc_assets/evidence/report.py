@@ -6,7 +6,7 @@ Each page stands alone: no script, no link outside, pictures inside; Korean firs
 import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from upath import UPath
 
 from doc_assets.datatypes import RgbImage
+from doc_assets.errors import InputError
 from doc_assets.evidence.pair_picture import PairPictures, draw_archive_side, draw_pair
 from doc_assets.evidence.safe_names import result_stem
 from doc_assets.evidence.wording import DATE_SOURCES, FINDINGS, Text, changes, reasons, source_of
 from doc_assets.ingest.pictures import PageView
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord
 from doc_assets.ledger.searches import ChangedFinding, SearchRecord
 from doc_assets.photos.cutting import encode_jpeg
@@ -27,6 +29,7 @@ from doc_assets.visible import visible_value
 
 INDEX_NAME = "report.html"
 _MAX_PAIRS = 12
+_MOST_NAMED = 10
 _QUALITY = 82
 _PRIVATE = Text(
     "개인정보 보호 모드: 검색한 문서의 사진은 저장하지 않음",
@@ -80,30 +83,48 @@ def write_reports(
         sources: of pictures.
         changed: documents of other drops whose finding changed with this one; the ranking page names them.
         only: query documents whose pages are written, the others' stay as they are; all by default.
+
+    Raises:
+        InputError: if a document's page could not be made; the others and the ranking are written before.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(results, key=lambda r: (-(-1.0 if r.risk_score is None else r.risk_score), r.position))
     rows = []
+    broken: list[str] = []
     for result in track(ordered, "evidence", len(ordered)):
         link = None
         if _matched(result):
             link = f"evidence/{result_stem(result.query_document)}.html"
             if only is None or result.query_document in only:
-                write_atomic(UPath(folder / link), document_page(search, result, sources).encode())
+                page = partial(_write_page, folder / link, search, result, sources)
+                made = attempt(f"page of {result.query_document}", page)
+                if isinstance(made, Failure):
+                    link = None
+                    broken.append(f"{result.query_document}: {made.reason}")
         rows.append({"result": result, "reasons": reasons(result), "link": link})
     path = folder / INDEX_NAME
-    page = _templates().get_template("index.html")
-    content = page.render(
-        search=search,
-        title=title,
-        rows=rows,
-        n_flagged=sum(result.flagged for result in results),
-        n_unsearched=sum(result.risk_score is None for result in results),
-        changed=changed,
-        findings=FINDINGS,
+    content = (
+        _templates()
+        .get_template("index.html")
+        .render(
+            search=search,
+            title=title,
+            rows=rows,
+            n_flagged=sum(result.flagged for result in results),
+            n_unsearched=sum(result.risk_score is None for result in results),
+            changed=changed,
+            findings=FINDINGS,
+        )
     )
     write_atomic(UPath(path), content.encode())
+    if broken:
+        named = "; ".join(broken[:_MOST_NAMED])
+        raise InputError(f"{len(broken)} pages of the report could not be made: {named}. Everything else is in {path}.")
     return path
+
+
+def _write_page(path: Path, search: SearchRecord, result: ResultRecord, sources: PictureSources) -> None:
+    write_atomic(UPath(path), document_page(search, result, sources).encode())
 
 
 def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSources) -> str:
@@ -131,7 +152,11 @@ def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
 
 
 def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> dict[str, Any]:
-    image, why_not = _image(result, match, pair, sources)
+    unit = f"picture of {result.query_document} against {match.document}"
+    drawn = attempt(unit, partial(_image, result, match, pair, sources))
+    if isinstance(drawn, Failure):
+        drawn = None, Text(f"그림을 만들 수 없음: {drawn.reason}", f"The picture could not be drawn: {drawn.reason}")
+    image, why_not = drawn
     return {
         "pair": pair,
         "document": match.document,

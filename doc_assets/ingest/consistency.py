@@ -66,8 +66,9 @@ def check_archive(
     if pending:
         findings.add(f"{pending} documents are sealed but not read; run ingest_drop_job for their drops.")
     _check_staged(archive, expected, findings, read_data=read_data)
-    _check_tables(archive, expected, versions, findings)
-    readable = _check_collection(store, alias, expected, findings)
+    left_out = _left_out(archive, expected, versions)
+    _check_tables(archive, expected, versions, left_out, findings)
+    readable = _check_collection(store, alias, expected, left_out, findings)
     if read_data:
         check_bytes(archive, embedder, versions, findings, {str(document.sha256) for document in expected.values()})
         collection = store.resolve(alias)
@@ -91,7 +92,24 @@ def _check_staged(archive: Archive, expected: dict[str, Document], findings: Fin
             findings.add(f"{document.file_name}: the staged copy {path} was changed; drop the document again.")
 
 
-def _check_tables(archive: Archive, expected: dict[str, Document], versions: Versions, findings: Findings) -> None:
+LeftOut = dict[str, Counter[str]]
+"""What a table lacks of each document because a photo could not be embedded or described; a fault in the ledger."""
+
+
+def _left_out(archive: Archive, expected: dict[str, Document], versions: Versions) -> LeftOut:
+    vectors = archive.ledger.faults.photos_left_out("photo_embeddings", versions.embedder_id)
+    features = archive.ledger.faults.photos_left_out("local_features", versions.features_id)
+    found: LeftOut = {"photos": Counter(), "vectors": Counter(), "local features": Counter(), "points": Counter()}
+    for name, document in expected.items():
+        no_vector, no_features = vectors.get(document.id, set()), features.get(document.id, set())
+        found["vectors"][name], found["local features"][name] = len(no_vector), len(no_features)
+        found["points"][name] = len(no_vector | no_features)
+    return found
+
+
+def _check_tables(
+    archive: Archive, expected: dict[str, Document], versions: Versions, left_out: LeftOut, findings: Findings
+) -> None:
     drops = archive.ledger.intake.drop_keys()
     rows: dict[str, Counter[str]] = {"photos": Counter(), "vectors": Counter(), "local features": Counter()}
     for drop_key in track(drops, "tables", len(drops)):
@@ -109,7 +127,7 @@ def _check_tables(archive: Archive, expected: dict[str, Document], versions: Ver
             findings.add(f"{document.file_name}: its photos were never cut; run ingest_drop_job.")
             continue
         for what, counts in rows.items():
-            if counts[document_id] != document.n_photos:
+            if counts[document_id] != document.n_photos - left_out[what][document_id]:
                 findings.add(
                     f"{document.file_name}: the ledger counts {document.n_photos} photos, Parquet holds "
                     f"{counts[document_id]} {what}; run ingest_drop_job for drop {document.drop_key}."
@@ -136,7 +154,9 @@ def _is_current(document_id: str, sha256: str, expected: dict[str, Document]) ->
     return document is not None and document.sha256 == sha256
 
 
-def _check_collection(store: VectorStore, alias: str, expected: dict[str, Document], findings: Findings) -> bool:
+def _check_collection(
+    store: VectorStore, alias: str, expected: dict[str, Document], left_out: LeftOut, findings: Findings
+) -> bool:
     """Whether it could be read."""
     collection = store.resolve(alias)
     if collection is None:
@@ -158,7 +178,7 @@ def _check_collection(store: VectorStore, alias: str, expected: dict[str, Docume
         return False
     findings.points = points.total()
     for document_id, document in expected.items():
-        if points[document_id] != (document.n_photos or 0):
+        if points[document_id] != (document.n_photos or 0) - left_out["points"][document_id]:
             findings.add(
                 f"{document.file_name}: {document.n_photos} photos, {points[document_id]} points in {collection}; "
                 f"run ingest_drop_job for drop {document.drop_key}."

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from doc_assets.datatypes import Page, PhotoPayload
 from doc_assets.documents.page_text.finder import PageFinder
@@ -11,7 +12,9 @@ from doc_assets.documents.page_text.shards import write_page_texts
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged
 from doc_assets.ingest.archive import Archive, Chunk, stamp
+from doc_assets.ingest.faults import ChunkFaults
 from doc_assets.ingest.superseding import with_current
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
@@ -52,8 +55,7 @@ def cut_drop(
 ) -> PhotosReport:
     """Cuts the photos of every current document of a drop, chunk by chunk; chunks that are up to date stay.
 
-    Raises:
-        UnreadableDocumentError: if a staged document is gone or damaged.
+    A document, page or photo that cannot be cut is a fault in the ledger; its chunk is done again by the next run.
     """
     chunks = archive.chunks(drop_key)
     counts: Counter[int] = Counter()
@@ -80,33 +82,63 @@ def _cut_chunk(
     """Writes the chunk's shards; returns how many pages' text could not be read, None if all was up to date."""
     path = archive.photo_shard(chunk)
     wanted = stamp(cutter.version, list(documents))
+    faults = ChunkFaults(STAGE, "", documents)
     if read_stamp(path) == wanted:
-        return None
+        if not faults.are_known(archive):
+            return None
+        _remove_derived(archive, chunk)  # it has the stamps of photos that are cut again now
     unread = 0
 
     def cut(document: Document) -> tuple[list[StoredPhoto], int]:
-        return _cut_document(archive, reader, cutter, document)
+        return _cut_document(archive, reader, cutter, document, faults)
 
     def photos() -> Iterator[StoredPhoto]:
         nonlocal unread
         for found, pages_unread in reader.threads.map(cut, documents):
             unread += pages_unread
             yield from found
-        _write_texts(archive, cutter, chunk, documents)  # before the photos appear: they say that the chunk is done
+        # Before the photos appear: they say that the chunk is done.
+        _write_texts(archive, cutter, chunk, documents)
+        faults.file(archive)
 
     write_photos(path, wanted, photos())
     return unread
 
 
+def _remove_derived(archive: Archive, chunk: Chunk) -> None:
+    for path in archive.derived_shards(chunk):
+        path.unlink(missing_ok=True)
+
+
 def _cut_document(
-    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document
+    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document, faults: ChunkFaults
 ) -> tuple[list[StoredPhoto], int]:
-    """The photos of a document in reading order, and how many pages' text could not be read."""
+    """The photos of a document in reading order, and how many pages' text could not be read; what breaks is noted."""
+    name = document.document_id
+    cut = attempt(f"photos of {document.file_name}", lambda: _cut_pages(archive, reader, cutter, document, faults))
+    if not isinstance(cut, Failure):
+        return cut
+    faults.add(name, Failure(f"Its photos could not be cut: {cut.reason}", cut.code))
+    return [], 0
+
+
+def _cut_pages(
+    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document, faults: ChunkFaults
+) -> tuple[list[StoredPhoto], int]:
     pages = cutter.of_document(str(document.sha256), archive.ledger.page_texts)
     photos: list[StoredPhoto] = []
 
     def on_page(page: Page) -> None:
-        for crop in pages.photos(page):
+        unit = f"page {page.page_index + 1} of {document.file_name}"
+        crops = attempt(unit, partial(pages.photos, page))
+        if isinstance(crops, Failure):
+            faults.add(document.document_id, crops, page.page_index)
+            return
+        for crop in crops:
+            jpeg = attempt(f"{unit}, photo {crop.photo_index + 1}", partial(cutter.encoded, crop.pixels))
+            if isinstance(jpeg, Failure):
+                faults.add(document.document_id, jpeg, crop.page_index, crop.photo_index)
+                continue
             payload = PhotoPayload(
                 document_id=document.document_id,
                 file_name=document.file_name,
@@ -117,9 +149,12 @@ def _cut_document(
                 box=crop.box,
                 merchant_id=document.merchant_id,
             )
-            photos.append(StoredPhoto(payload, crop.skew_deg, cutter.encoded(crop.pixels)))
+            photos.append(StoredPhoto(payload, crop.skew_deg, jpeg))
 
-    reader.read(read_staged(archive.bulk, str(document.sha256)), on_page)
+    report = reader.read(read_staged(archive.bulk, str(document.sha256)), on_page)
+    if len(report.pages_read) < (document.n_pages or 0):  # the rest could be read before
+        reason = f"{len(report.pages_read)} of {document.n_pages} pages could be read again: {report.reason}"
+        faults.add(document.document_id, Failure(reason, report.reason_code))
     pages.keep()
     return photos, pages.pages_unread
 

@@ -4,12 +4,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
 from doc_assets.ingest.archive import Archive, Chunk, made_with, require_photos, stamp
+from doc_assets.ingest.faults import ChunkFaults, photos_left_out
 from doc_assets.ingest.superseding import with_current
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
 from doc_assets.local_features.describer import Describer
@@ -32,7 +35,8 @@ class FeaturesReport:
     """What was described in a drop.
 
     Attributes:
-        photos, described: rows of the drop's photo and feature shards; equal if all is well.
+        photos, described: rows of the drop's photo and feature shards.
+        left_out: photos that could not be described and are faults in the ledger; with the described they add up.
         described_now: photos described in this run; the others were up to date.
         seconds: time spent on them.
     """
@@ -41,6 +45,7 @@ class FeaturesReport:
     described: int
     described_now: int
     seconds: float
+    left_out: int = 0
 
 
 def describe_drop(
@@ -53,7 +58,7 @@ def describe_drop(
     """
     chunks = archive.chunks(drop_key)
     version = made_with(describer.features_id, photos_version)
-    photos = described = now_described = 0
+    photos = described = now_described = left_out = 0
     began = time.monotonic()
     # Threads of the algebra library inside ours wait for each other: measured 73 ms of CPU a photo instead of 48.
     with Workers(workers) as threads, threadpool_limits(1, "blas"):
@@ -66,8 +71,9 @@ def describe_drop(
             now_described += with_current(archive, chunk, describe)
             photos += count_rows(archive.photo_shard(chunk))
             described += count_rows(archive.feature_shard(chunk, describer.features_id))
+            left_out += photos_left_out(archive, STAGE, describer.features_id, chunk)
     archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, describer.features_id, version), now)
-    return FeaturesReport(photos, described, now_described, time.monotonic() - began)
+    return FeaturesReport(photos, described, now_described, time.monotonic() - began, left_out)
 
 
 def _describe_chunk(
@@ -76,13 +82,25 @@ def _describe_chunk(
     """Writes the chunk's features unless they are up to date; returns how many photos were described."""
     path = archive.feature_shard(chunk, describer.features_id)
     wanted = stamp(version, documents)
-    if read_stamp(path) == wanted:
+    faults = ChunkFaults(STAGE, describer.features_id, documents)
+    if read_stamp(path) == wanted and not faults.are_known(archive):
         return 0
 
-    def describe(photo: StoredPhoto) -> Described:
-        return photo.payload, *describer.describe(decode_jpeg(photo.jpeg))
+    def describe(photo: StoredPhoto) -> tuple[PhotoPayload, tuple[LocalFeatures, SparseVector] | Failure]:
+        work = partial(_describe, describer, photo)
+        return photo.payload, attempt(f"keypoints of photo {photo.payload.key}", work)
 
     def rows() -> Iterator[Described]:
-        yield from threads.map(describe, read_photos(archive.photo_shard(chunk)))
+        for payload, described in threads.map(describe, read_photos(archive.photo_shard(chunk))):
+            if isinstance(described, Failure):
+                reason = f"It could not be described: {described.reason}"
+                faults.add_photo(payload, Failure(reason, described.code))
+            else:
+                yield payload, *described
+        faults.file(archive)  # before the table appears that lacks them
 
     return write_features(path, wanted, rows(), STORED_FEATURES)
+
+
+def _describe(describer: Describer, photo: StoredPhoto) -> tuple[LocalFeatures, SparseVector]:
+    return describer.describe(decode_jpeg(photo.jpeg))

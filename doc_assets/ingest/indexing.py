@@ -1,7 +1,7 @@
 """Stages ``indexed_photos`` and ``photo_collection``: vectors and words -> the collection that searches use."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,9 @@ from doc_assets.embedding.shards import read_embeddings
 from doc_assets.errors import SetupError
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive, Chunk, Versions, chunk_of, stamp
+from doc_assets.ingest.faults import ChunkFaults
 from doc_assets.ingest.superseding import with_current
+from doc_assets.isolation import Failure, attempt_each
 from doc_assets.ledger.collections import Collection
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document
@@ -106,14 +108,35 @@ def index_drop(
 def _index_documents(
     archive: Archive, store: VectorStore, versions: Versions, chunk: Chunk, documents: list[Document]
 ) -> tuple[int, int]:
-    """Makes the points of documents of a chunk all that the collection holds of them; how many came and went."""
+    """Makes the points of documents of a chunk all that the collection holds of them; how many came and went.
+
+    One by one if not all can be had together: a document that cannot be indexed is a fault in the ledger.
+    """
     require_made_with(archive, chunk, archive.current(chunk), versions)
-    wanted = {document.document_id for document in documents}
-    of_chunk = points_of(archive, chunk, versions, archive.current(chunk))
-    fresh = [point for point in of_chunk if point.payload.document_id in wanted]
-    gone = store.replace_documents(versions.collection, sorted(wanted), fresh)
-    archive.ledger.collections.record_indexed([document.id for document in documents], versions.collection)
-    return len(fresh), gone
+    fresh: dict[str, list[IndexedPhoto]] = {document.document_id: [] for document in documents}
+    for point in points_of(archive, chunk, versions, archive.current(chunk)):
+        if point.payload.document_id in fresh:
+            fresh[point.payload.document_id].append(point)
+    faults = ChunkFaults(STAGE, versions.collection, documents)
+    gone: list[int] = []
+
+    def put(part: Sequence[Document]) -> Sequence[int]:
+        names = sorted(document.document_id for document in part)
+        points = [point for name in names for point in fresh[name]]
+        gone.append(store.replace_documents(versions.collection, names, points))
+        return [document.id for document in part]
+
+    left_out: dict[int, int] = {}
+    units = [f"points of {document.file_name}" for document in documents]
+    for document, found in zip(documents, attempt_each(units, documents, put), strict=True):
+        if isinstance(found, Failure):
+            faults.add(document.document_id, Failure(f"It could not be indexed: {found.reason}", found.code))
+            continue
+        n_points = len(fresh[document.document_id])
+        left_out[document.id] = (document.n_photos or n_points) - n_points
+    archive.ledger.collections.record_indexed(list(left_out), versions.collection, left_out)
+    faults.file(archive)
+    return sum(len(fresh[document.document_id]) for document in documents if document.id in left_out), sum(gone)
 
 
 def _mend_overtaken(archive: Archive, store: VectorStore, versions: Versions, chunk: Chunk) -> None:
@@ -133,12 +156,15 @@ def _mend_overtaken(archive: Archive, store: VectorStore, versions: Versions, ch
         held: dict[str, Counter[str]] = defaultdict(Counter)
         for _, payload in store.scan(versions.collection, names):
             held[payload.document_id][payload.sha256] += 1
+
+        def wanted(document: Document, left_out: Mapping[int, int] = indexed) -> int:
+            return (document.n_photos or 0) - left_out[document.id]
+
         wrong = [
             document
             for document in current.values()
             if document.id in indexed
-            and held[document.document_id] != Counter({str(document.sha256): document.n_photos or 0})
-            and (held[document.document_id] or document.n_photos)
+            and held[document.document_id] != +Counter({str(document.sha256): wanted(document)})
         ]
         if not wrong:
             return
@@ -226,12 +252,17 @@ def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document],
 def points_of(
     archive: Archive, chunk: Chunk, versions: Versions, documents: Sequence[Document]
 ) -> Iterator[IndexedPhoto]:
-    """The chunk's photos as points, with what the ledger knows of their documents by now."""
+    """The chunk's photos as points, with what the ledger knows of their documents by now.
+
+    A photo without a vector or without words is none; it is a fault of the stage that left it out.
+    """
     known = {document.document_id: document for document in documents}
     described = read_words(archive.feature_shard(chunk, versions.features_id))
     words = {row.payload.key: row.words for row in described}
     for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
         key = row.payload.key
+        if key not in words:
+            continue
         document = known[key.document_id]
         payload = replace(row.payload, merchant_id=document.merchant_id, date=document.date)
         yield IndexedPhoto(point_id(key, versions.embedder_id), row.vector, words[key], payload)

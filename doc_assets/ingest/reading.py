@@ -10,9 +10,11 @@ from doc_assets.documents.names import display_name, real_path
 from doc_assets.documents.origin import read_origin
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.staging import read_staged, sha256_of, stage, staged_path
-from doc_assets.errors import UnreadableDocumentError
+from doc_assets.errors import AccountingError, UnreadableDocumentError
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import remove_superseded
+from doc_assets.isolation import Failure, attempt
+from doc_assets.ledger.document_faults import READING, StageFault
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.rows import Document, ReadOutcome
 from doc_assets.progress import track
@@ -68,16 +70,34 @@ def read_drop(archive: Archive, reader: DocumentReader, drop_key: str, now: date
         remove_superseded(archive, chunk)
     archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", VERSION), now)
     faulty = (DocumentState.REJECTED, DocumentState.PARTIAL)
+    states = archive.ledger.documents.states_of_drop(drop_key)
+    _require_all_settled(states, sum(len(chunk.positions) for chunk in chunks), drop_key)
     return DocumentsReport(
-        states=archive.ledger.documents.states_of_drop(drop_key),
+        states=states,
         pages=archive.ledger.documents.pages_of_drop(drop_key),
         faulty=archive.ledger.documents.of_drop(drop_key, faulty, _WORST_SHOWN),
     )
 
 
+def _require_all_settled(states: Counter[str], n_files: int, drop_key: str) -> None:
+    """Holds that every file of a drop came to something.
+
+    Raises:
+        AccountingError: if one did not.
+    """
+    settled = sum(states[state] for state in DocumentState if state != DocumentState.PENDING)
+    if settled != n_files:
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        raise AccountingError(
+            f"Drop {drop_key} was sealed with {n_files} files, the ledger accounts for {settled}: {counts}. "
+            "This is a defect of the program; report it with the log."
+        )
+
+
 def _read_chunk(archive: Archive, reader: DocumentReader, chunk: Chunk) -> None:
     documents = archive.ledger.documents.of_chunk(chunk.drop_key, chunk.positions)
-    todo = [document for document in documents if _is_due(document)]
+    read_in_part = archive.ledger.faults.of(READING, "", [document.id for document in documents])
+    todo = [document for document in documents if _is_due(document, read_in_part.get(document.id, []))]
     if not todo:
         return
     known = archive.ledger.documents.latest_before(
@@ -94,26 +114,40 @@ def _read_chunk(archive: Archive, reader: DocumentReader, chunk: Chunk) -> None:
     archive.ledger.documents.record_read(_without_repeats(todo, settled, digests))
 
 
-def _is_due(document: Document) -> bool:
+def _is_due(document: Document, read_in_part: Sequence[StageFault]) -> bool:
+    """Whether it was not read yet, or with a fault that may pass; what later stages left out is theirs to do."""
     if document.state == DocumentState.PENDING:
         return True
-    return document.reason_code is not None and FaultCode(document.reason_code).is_passing
+    codes = [document.reason_code] if document.state == DocumentState.REJECTED else []
+    codes += [fault.code for fault in read_in_part]
+    return any(code and FaultCode(code).is_passing for code in codes)
 
 
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
-    sha256 = None
-    try:
-        content = _content(archive, reader, document)
-        sha256 = sha256_of(content)
-        if archive.ledger.tombstones.is_forgotten_content(sha256):
-            # Without the digest, which would say what was forgotten.
-            return ReadOutcome(document.id, None, DocumentState.REJECTED, FaultCode.FORGOTTEN, _FORGOTTEN, None)
-        if sha256 == known_sha256:
-            return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
-        stage(archive.bulk, sha256, content)
-        return _outcome(document, sha256, reader.read(content))
-    except UnreadableDocumentError as error:
-        return ReadOutcome(document.id, sha256, DocumentState.REJECTED, error.code, str(error), None)
+    digest: list[str] = []
+    read = attempt(
+        f"document {document.file_name}", lambda: _read_content(archive, reader, document, known_sha256, digest)
+    )
+    if not isinstance(read, Failure):
+        return read
+    code = read.code or FaultCode.FAILED
+    return ReadOutcome(document.id, next(iter(digest), None), DocumentState.REJECTED, code, read.reason, None)
+
+
+def _read_content(
+    archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None, digest: list[str]
+) -> ReadOutcome:
+    """What reading came to; ``digest`` takes that of the content as soon as it is known."""
+    content = _content(archive, reader, document)
+    sha256 = sha256_of(content)
+    if archive.ledger.tombstones.is_forgotten_content(sha256):
+        # Without the digest, which would say what was forgotten.
+        return ReadOutcome(document.id, None, DocumentState.REJECTED, FaultCode.FORGOTTEN, _FORGOTTEN, None)
+    if sha256 == known_sha256:
+        return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
+    digest.append(sha256)
+    stage(archive.bulk, sha256, content)
+    return _outcome(document, sha256, reader.read(content))
 
 
 def _content(archive: Archive, reader: DocumentReader, document: Document) -> bytes:

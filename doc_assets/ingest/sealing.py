@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from doc_assets.dates import DateRule
@@ -20,6 +21,7 @@ from doc_assets.documents.sources import (
     KeyProblem,
     SourceFile,
     file_name,
+    files_of,
     ignored_in,
     nothing_in,
 )
@@ -28,6 +30,7 @@ from doc_assets.errors import UnreadableDocumentError
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.identity import date_faults, describe_again
 from doc_assets.ingest.intake import arrived_file
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.intake import ArrivedFile
 from doc_assets.ledger.keys import KeyOutcome
 from doc_assets.ledger.rows import Document
@@ -105,7 +108,7 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
     done = SourceIntake(source.name, source.notes)
     concerned: set[str] = set()
     failed: set[str] = set()
-    arrivals = _arrivals(archive, source.files(), rules, now)
+    arrivals = _arrivals(archive, files_of(source), rules, now)
     while part := list(islice(arrivals, rules.drop_max_documents)):
         given_files = [given for given in part if not isinstance(given, KeyProblem)]
         forgotten = _forgotten(archive, [file for file, _ in given_files])
@@ -228,15 +231,22 @@ def _arrivals(
     def arrivals(file: SourceFile | KeyProblem) -> list[Arrival | KeyProblem]:
         if isinstance(file, KeyProblem):
             return [file]
-        if file.stat is not None:
-            name = file_name(file.origin)
-            return [(arrived_file(file.origin, name, file.stat, file.row, rules.dates, now), file.row)]
-        return list(_fetched(archive, file, rules, now))
+        found = attempt(f"arrival of {file.label}", partial(_arrived, archive, file, rules, now))
+        if isinstance(found, Failure):
+            return [KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, found.reason)]
+        return found
 
     with ThreadPoolExecutor(rules.fetch_workers) as threads:
         while part := list(islice(given, _FETCHED_TOGETHER)):
             for found in threads.map(arrivals, part):
                 yield from found
+
+
+def _arrived(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> list[Arrival | KeyProblem]:
+    if file.stat is not None:
+        name = file_name(file.origin)
+        return [(arrived_file(file.origin, name, file.stat, file.row, rules.dates, now), file.row)]
+    return list(_fetched(archive, file, rules, now))
 
 
 def _fetched(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> Iterator[Arrival | KeyProblem]:

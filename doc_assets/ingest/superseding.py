@@ -3,6 +3,7 @@
 Points need no such step: a document's points are replaced as a whole when its new version is indexed.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from upath import UPath
 from doc_assets.errors import SetupError
 from doc_assets.ingest.archive import Archive, Chunk, stamp
 from doc_assets.ledger.rows import Document
-from doc_assets.tables import keep_rows, read_stamp
+from doc_assets.tables import column_names, keep_rows, read_rows, read_stamp
 
 Result = TypeVar("Result")
 
@@ -34,9 +35,8 @@ def prune_chunk(archive: Archive, chunk: Chunk) -> None:
     kept: list[Document] | None = None
     while kept is None or _ids(kept) != _ids(archive.current(chunk)):
         kept = archive.current(chunk)
-        _prune(archive.photo_shard(chunk), kept)
-        for shard in archive.derived_shards(chunk):
-            _prune(shard, kept)
+        for shard in (archive.photo_shard(chunk), *archive.derived_shards(chunk)):
+            _prune(archive, shard, kept)
 
 
 def with_current(archive: Archive, chunk: Chunk, work: Callable[[list[Document]], Result]) -> Result:
@@ -62,11 +62,28 @@ def _ids(documents: list[Document]) -> list[int]:
     return [document.id for document in documents]
 
 
-def _prune(path: UPath, kept: list[Document]) -> None:
+def _holds_all(archive: Archive, path: UPath, kept: list[Document]) -> bool:
+    """Whether a table was made from all of these documents: one that was read only now is in none and must be made."""
+    if any(document.n_photos is None for document in kept):
+        return False
+    if not {"photo_index", "sha256"} <= set(column_names(path)):  # of pages, and written before that of photos
+        return True
+    rows = Counter((row["document_id"], row["sha256"]) for row in read_rows(path, ["document_id", "sha256"], 1024))
+    lacking = archive.ledger.faults.photos_lacking([document.id for document in kept])
+    return all(
+        document.n_photos - lacking.get(document.id, 0)
+        <= rows[document.document_id, str(document.sha256)]
+        <= document.n_photos
+        for document in kept
+        if document.n_photos is not None
+    )
+
+
+def _prune(archive: Archive, path: UPath, kept: list[Document]) -> None:
     found = read_stamp(path)
     if found is None:
         return
     wanted = stamp(found.made_with, kept)
-    if found == wanted:
+    if found == wanted or not _holds_all(archive, path, kept):
         return
     keep_rows(path, wanted, {(document.document_id, str(document.sha256)) for document in kept})

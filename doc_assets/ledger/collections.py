@@ -1,6 +1,6 @@
 """Which collections there are, with which embedder, and which documents they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -75,8 +75,10 @@ class CollectionLedger:
             connection.execute(delete(IndexedDocument).where(IndexedDocument.collection == name))
             connection.execute(delete(DropStage).where(DropStage.target.in_(targets)))
 
-    def record_indexed(self, row_ids: Sequence[int], collection: str) -> None:
-        """Files that a collection now holds these documents' photos."""
+    def record_indexed(
+        self, row_ids: Sequence[int], collection: str, left_out: Mapping[int, int] | None = None
+    ) -> None:
+        """Files that a collection now holds these documents' photos, but for the number ``left_out`` by row."""
         with self._database.writing() as connection:
             for part in in_parts(row_ids):
                 same = (IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part))
@@ -85,18 +87,25 @@ class CollectionLedger:
                 connection.execute(
                     insert(IndexedDocument),
                     [
-                        {"collection": collection, "row_id": row_id, "document_id": document_id}
+                        {
+                            "collection": collection,
+                            "row_id": row_id,
+                            "document_id": document_id,
+                            "photos_left_out": (left_out or {}).get(row_id, 0),
+                        }
                         for row_id, document_id in connection.execute(rows).all()
                     ],
                 )
 
-    def indexed(self, row_ids: Sequence[int], collection: str) -> set[int]:
-        """Those of these arrivals whose photos a collection holds."""
-        found: set[int] = set()
+    def indexed(self, row_ids: Sequence[int], collection: str) -> dict[int, int]:
+        """Those of these arrivals that a collection holds, each with the number of its photos that it lacks."""
+        found: dict[int, int] = {}
         with self._database.reading() as connection:
             for part in in_parts(row_ids):
-                same = (IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part))
-                found |= set(connection.execute(select(IndexedDocument.row_id).where(*same)).scalars())
+                query = select(IndexedDocument.row_id, IndexedDocument.photos_left_out).where(
+                    IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part)
+                )
+                found |= {row_id: n for row_id, n in connection.execute(query)}
         return found
 
     def holding(self, row_id: int) -> list[str]:
@@ -120,14 +129,19 @@ class CollectionLedger:
     def photos(self, collection: str) -> int:
         """How many photos a collection should hold: those of each document's arrival indexed last.
 
-        A newer arrival that is read but not indexed yet does not count; the older one's points are still there.
+        A newer arrival that is read but not indexed yet does not count; the older one's points are still there. Nor
+        does a photo that could not be embedded or described.
         """
         indexed_last = (
             select(func.max(IndexedDocument.row_id))
             .where(IndexedDocument.collection == collection)
             .group_by(IndexedDocument.document_id)
         )
-        query = select(func.sum(DocumentRow.n_photos)).where(DocumentRow.id.in_(indexed_last))
+        query = (
+            select(func.sum(DocumentRow.n_photos - IndexedDocument.photos_left_out))
+            .join(IndexedDocument, IndexedDocument.row_id == DocumentRow.id)
+            .where(IndexedDocument.collection == collection, DocumentRow.id.in_(indexed_last))
+        )
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one() or 0)
 

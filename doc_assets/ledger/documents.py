@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func
 
 from doc_assets.dates import DocumentDate
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.document_faults import settle_reading
 from doc_assets.ledger.rows import (
     COLUMNS,
     READABLE,
@@ -168,6 +169,7 @@ class DocumentLedger:
                     for outcome in outcomes
                 ],
             )
+            settle_reading(connection, outcomes)
             _choose_current(connection, [outcome.row_id for outcome in outcomes])
 
     def record_descriptions(self, descriptions: Sequence[Description]) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 from doc_assets.ledger.browsing import DocumentBrowser
 from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import Database
+from doc_assets.ledger.document_faults import FaultLedger
 from doc_assets.ledger.documents import DocumentLedger
 from doc_assets.ledger.groups import GroupLedger
 from doc_assets.ledger.intake import IntakeLedger
@@ -22,6 +23,7 @@ class Ledger:
     Attributes:
         intake: the drop folder and sealing.
         documents: what became of every document.
+        faults: what stages could not do with documents.
         collections: which collections there are and what they hold.
         searches: what searches found.
         groups: which photos show the same photograph.
@@ -36,6 +38,7 @@ class Ledger:
         self.database = database
         self.intake = IntakeLedger(database)
         self.documents = DocumentLedger(database)
+        self.faults = FaultLedger(database)
         self.collections = CollectionLedger(database)
         self.searches = SearchLedger(database)
         self.groups = GroupLedger(database)

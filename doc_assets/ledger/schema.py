@@ -135,6 +135,26 @@ class DocumentRow(Base):
     date_source: Mapped[str] = mapped_column(Text, nullable=True)
 
 
+class DocumentFault(Base):
+    """What a stage could not do with an arrival; its state and reason are the sum of these rows.
+
+    ``target`` as in ``drop_stages``. ``page_index`` and ``photo_index`` are None if the fault is about more than one.
+    """
+
+    __tablename__ = "document_faults"
+    __table_args__ = (Index("ix_document_faults_row_id", "row_id"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
+    document_id: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(Text)
+    page_index: Mapped[int | None] = mapped_column(Integer)
+    photo_index: Mapped[int | None] = mapped_column(Integer)
+    code: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+
+
 class IndexedDocument(Base):
     """That a collection holds the photos of an arrival."""
 
@@ -144,6 +164,7 @@ class IndexedDocument(Base):
     collection: Mapped[str] = mapped_column(Text, primary_key=True)
     row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), primary_key=True)
     document_id: Mapped[str] = mapped_column(Text)
+    photos_left_out: Mapped[int] = mapped_column(Integer)
 
 
 class CollectionRow(Base):

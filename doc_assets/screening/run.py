@@ -4,26 +4,34 @@ import time
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from threadpoolctl import threadpool_limits
 
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.indexing import require_made_with
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.documents import Stage
 from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import SearchRecord
 from doc_assets.progress import track
 from doc_assets.screening.relabel import keep_links, label_drop, label_others, search_id_of
-from doc_assets.screening.stored import StoredQueries
-from doc_assets.search.faults import SearchFault
+from doc_assets.screening.stored import StoredQueries, query_without_photos
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
-from doc_assets.search.run import OpenStore, dates_of, find_twins, published_collection
+from doc_assets.search.run import (
+    OpenStore,
+    dates_of,
+    find_twins,
+    not_searched,
+    published_collection,
+    require_all_accounted,
+)
 from doc_assets.search.verifying import LoadFeatures
 from doc_assets.verification.probability import PairModel
 
@@ -113,6 +121,7 @@ def screen_drop(
     ledger.searches.finish(search_id, now)
     ledger.documents.complete_stage(drop_key, Stage(STAGE, "", f"{queries.versions.points}|{n_indexed}"), now)
     everything = ledger.searches.results(search_id)
+    require_all_accounted(sum(len(chunk.positions) for chunk in chunks), len(everything), f"documents of {drop_key}")
     return ScreeningReport(
         search_id=search_id,
         documents=len(everything),
@@ -132,29 +141,47 @@ def _screen_chunk(
     documents: Sequence[Document],
     shared_names: Set[str],
 ) -> Iterator[ResultRecord]:
-    current = {document.document_id: document for document in documents if document.is_current}
-    for query in queries.of_chunk(chunk):
-        document = current[query.document_id]
-        started = time.monotonic()
-        faults: list[SearchFault] = []
+    made = attempt(f"documents of drop {chunk.drop_key} from {chunk.positions.start}", partial(queries.of_chunk, chunk))
+    if isinstance(made, Failure):
+        made = iter([(document, made) for document in documents if document.is_current])
+    for document, query in made:
+        label = _label(document, shared_names)
+        if isinstance(query, Failure):
+            nothing = query_without_photos(document)
+            yield not_searched(label, document.position, nothing, query, matcher, 0.0)
+        else:
+            yield _answer(archive, matcher, chunk, document, query, label)
+    for document in documents:
+        if not document.is_current:
+            yield _not_searched(_label(document, shared_names), document, matcher)
+
+
+def _answer(
+    archive: Archive, matcher: Matcher, chunk: Chunk, document: Document, query: QueryDocument, label: str
+) -> ResultRecord:
+    """What was found for one document; if that breaks, that it was not searched for, and why."""
+    started = time.monotonic()
+    faults = list(query.faults)
+
+    def answer() -> ResultRecord:
         (twins,) = find_twins(archive.ledger, [query], chunk.drop_key, include_batch=False)
         ranking = matcher.match(query, twins, faults)
-        elapsed = time.monotonic() - started
-        label = _label(document, shared_names)
-        yield result_record(
+        return result_record(
             label,
             document.position,
             query,
             ranking,
             matcher.request,
-            elapsed,
+            time.monotonic() - started,
             chunk.drop_key,
             dates=dates_of(archive.ledger, ranking, {}),
             faults=faults,
         )
-    for document in documents:
-        if not document.is_current:
-            yield _not_searched(_label(document, shared_names), document, matcher)
+
+    found = attempt(f"search for {label}", answer)
+    if not isinstance(found, Failure):
+        return found
+    return not_searched(label, document.position, query, found, matcher, time.monotonic() - started)
 
 
 def _label(document: Document, shared_names: Set[str]) -> str:

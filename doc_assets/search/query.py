@@ -1,27 +1,29 @@
 """A document that is searched for: its bytes' digest, its photos' vectors and keypoints, nothing on disk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, SparseVector
+from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.dates import DateRule, DocumentDate
-from doc_assets.documents.faults import DocumentState, ReadReport
+from doc_assets.documents.faults import DocumentState
 from doc_assets.documents.names import display_name, document_id
 from doc_assets.documents.page_text.finder import TextMemory
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.sources import SourceFile
 from doc_assets.documents.staging import sha256_of
-from doc_assets.embedding.base import Embedder
-from doc_assets.errors import UnreadableDocumentError
+from doc_assets.embedding.base import Embedder, require_finite
+from doc_assets.isolation import Failure, attempt, attempt_each
 from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import mirrored
 from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.search.faults import SearchFault, all_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class QueryDocument:
         fields: of the key table's row that names it, by column.
         date: the day it is from; of a query that is in no archive and has no other date, the day of the search. None
             of a photo that is searched for without a document.
+        faults: pages and photos that could not be used.
     """
 
     document_id: str
@@ -86,6 +89,7 @@ class QueryDocument:
     photos: tuple[QueryPhoto, ...]
     fields: dict[str, str] = field(default_factory=dict)
     date: DocumentDate | None = None
+    faults: tuple[SearchFault, ...] = ()
 
 
 class PictureSink(Protocol):
@@ -126,63 +130,133 @@ class QueryReader:
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
 
+        A page or a photo that breaks is a fault of the document, and the others are searched for.
+
         Args:
             file: the file.
             kept_by: takes its pages and photos; the only way pixels leave this call.
+
+        Raises:
+            SetupError, ServiceError: for what concerns every query alike.
         """
+        reading = _Reading(file.label)
+        read = attempt(f"query {file.label}", lambda: self._read(file, kept_by, reading))
+        if not isinstance(read, Failure):
+            return read
+        reading.faults.append(SearchFault("reading", read.reason))
+        return self._document(file, reading, DocumentState.REJECTED, read.reason, [])
+
+    def _read(self, file: SourceFile, kept_by: PictureSink | None, reading: "_Reading") -> QueryDocument:
+        fetched = file.fetch(self.reader.limits.max_file_bytes)
+        reading.name, reading.sha256 = fetched.name, sha256_of(fetched.content)
+        pages = self.cutter.of_document(reading.sha256, self.texts)
         crops: list[PhotoCrop] = []
 
-        name = file.label
-        try:
-            fetched = file.fetch(self.reader.limits.max_file_bytes)
-            name, sha256 = fetched.name, sha256_of(fetched.content)
-            pages = self.cutter.of_document(sha256, self.texts)
+        def on_page(page: Page) -> None:
+            found = attempt(f"page {page.page_index + 1} of query {file.label}", lambda: pages.photos(page))
+            if isinstance(found, Failure):
+                reading.lacks_page(page.page_index, found.reason)
+                return
+            crops.extend(found)
+            if kept_by is not None and found:
+                reading.keep(page.page_index, partial(kept_by.page, page))
 
-            def on_page(page: Page) -> None:
-                found = pages.photos(page)
-                crops.extend(found)
-                if kept_by is not None and found:
-                    kept_by.page(page)
-
-            report = self.reader.read(fetched.content, on_page)
-        except UnreadableDocumentError as error:
-            return self._document(file, name, ReadReport(0, (), ()).state, str(error), None, [])
+        report = self.reader.read(fetched.content, on_page)
+        for fault in report.faults:
+            reading.lacks_page(fault.page_index, fault.message)
         if kept_by is not None:
             for crop in crops:
-                kept_by.photo(crop)
-        photos = list(self._embedded(crops))
-        return self._document(file, name, report.state, report.reason or None, sha256, photos)
+                reading.keep(crop.page_index, partial(kept_by.photo, crop))
+        photos = self._photos(crops, reading)
+        state = report.state
+        if reading.faults and state == DocumentState.OK:
+            state = DocumentState.PARTIAL
+        if reading.pages_lacking >= set(report.pages_read) or (crops and not photos):  # nothing was looked at
+            state = DocumentState.REJECTED
+        return self._document(file, reading, state, all_in_words(reading.faults) or None, photos)
 
-    def _embedded(self, crops: Sequence[PhotoCrop]) -> Iterator[QueryPhoto]:
-        """The crops with what they are searched by and without their pixels."""
-        if not crops:
-            return
-        stored = [self.cutter.as_stored(crop.pixels) for crop in crops]
-        views = self.embedder.embed_views(stored)
-        for crop, pixels, vectors in zip(crops, stored, views, strict=True):
-            yield QueryPhoto.of(crop, vectors, self.describer.describe(pixels), self.describer.words)
+    def _photos(self, crops: Sequence[PhotoCrop], reading: "_Reading") -> list[QueryPhoto]:
+        """The crops with what they are searched by and without their pixels; those that break are noted."""
+        described: list[tuple[PhotoCrop, RgbImage, tuple[LocalFeatures, SparseVector]]] = []
+        for crop in crops:
+            found = attempt(reading.unit(crop), partial(self._described, crop))
+            if isinstance(found, Failure):
+                reading.lacks_photo(crop, found)
+            else:
+                described.append((crop, *found))
+        units = [reading.unit(crop) for crop, *_ in described]
+        views = attempt_each(units, [pixels for _, pixels, _ in described], self._views)
+        photos = []
+        for (crop, _, features), vectors in zip(described, views, strict=True):
+            if isinstance(vectors, Failure):
+                reading.lacks_photo(crop, vectors)
+            else:
+                photos.append(QueryPhoto.of(crop, vectors, features, self.describer.words))
+        return photos
+
+    def _described(self, crop: PhotoCrop) -> tuple[RgbImage, tuple[LocalFeatures, SparseVector]]:
+        pixels = self.cutter.as_stored(crop.pixels)
+        return pixels, self.describer.describe(pixels)
+
+    def _views(self, photos: Sequence[RgbImage]) -> Sequence[NDArray[np.float32]]:
+        return list(require_finite(self.embedder.embed_views(photos)))
 
     def _document(
         self,
         file: SourceFile,
-        name: str,
+        reading: "_Reading",
         state: DocumentState,
         error: str | None,
-        sha256: str | None,
         photos: Sequence[QueryPhoto],
     ) -> QueryDocument:
         fields = file.row.fields if file.row else {}
-        date = self.dates.date_of(document_id(name), fields, datetime.now(UTC))
+        date = self.dates.date_of(document_id(reading.name), fields, datetime.now(UTC))
         if date.source != "key_table":
-            date = self.archived(document_id(name)) or date
+            date = self.archived(document_id(reading.name)) or date
         return QueryDocument(
-            document_id=document_id(name),
-            file_name=display_name(name),
+            document_id=document_id(reading.name),
+            file_name=display_name(reading.name),
             merchant_id=file.row.merchant_id if file.row else None,
             state=state,
             error=error,
-            sha256=sha256,
+            sha256=reading.sha256,
             photos=tuple(photos),
             fields=fields,
             date=date,
+            faults=tuple(reading.faults),
         )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of a query file while it is read."""
+
+    name: str
+    sha256: str | None = None
+    faults: list[SearchFault] = field(default_factory=list)
+    pages_lacking: set[int] = field(default_factory=set)
+
+    def unit(self, crop: PhotoCrop) -> str:
+        """A photo's name in the log."""
+        return f"photo {crop.photo_index + 1} of query {self.name}"
+
+    def lacks_page(self, page_index: int | None, reason: str) -> None:
+        """Notes a page, or None for the whole document, that could not be used."""
+        if page_index is None:
+            self.faults.append(SearchFault("reading", reason))
+            return
+        self.pages_lacking.add(page_index)
+        self.faults.append(SearchFault("page", reason, query_page=page_index + 1))
+
+    def lacks_photo(self, crop: PhotoCrop, failure: Failure) -> None:
+        """Notes a photo that cannot be searched for."""
+        self.faults.append(
+            SearchFault("photo", failure.reason, query_page=crop.page_index + 1, query_photo=crop.photo_index)
+        )
+
+    def keep(self, page_index: int, keep: Callable[[], None]) -> None:
+        """Keeps a picture; the search goes on without it."""
+        kept = attempt(f"picture of page {page_index + 1} of query {self.name}", keep)
+        if isinstance(kept, Failure):
+            reason = f"Its picture could not be kept: {kept.reason}"
+            self.faults.append(SearchFault("picture", reason, query_page=page_index + 1))

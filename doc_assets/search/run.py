@@ -1,19 +1,28 @@
 """One search: query files in, one recorded result a file out."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 from doc_assets.dates import DocumentDate
 from doc_assets.documents.keys import KeyOf, no_keys
 from doc_assets.documents.names import display_name
-from doc_assets.documents.sources import DocumentSource, Fetched, SourceFile, nothing_in, single_file, unreadable_file
-from doc_assets.errors import IndexSchemaError, SettingsError
+from doc_assets.documents.sources import (
+    DocumentSource,
+    Fetched,
+    SourceFile,
+    files_of,
+    nothing_in,
+    single_file,
+    unreadable_file,
+)
+from doc_assets.errors import AccountingError, IndexSchemaError, SettingsError
 from doc_assets.index.base import VectorStore, collection_name
+from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.searches import SearchRecord
@@ -46,22 +55,26 @@ def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of
     """
     found: dict[str, SourceFile] = {}
     for source in sources:
-        for given in source.files():
+        for given in files_of(source):
             file = given if isinstance(given, SourceFile) else unreadable_file(given)
-            label = file.label
-            if label in found:
-                label = (
-                    display_name(file.origin) if isinstance(given, SourceFile) else f"{label} (line {given.row.line})"
-                )
+            other = (
+                display_name(file.origin) if isinstance(given, SourceFile) else f"{file.label} (line {given.row.line})"
+            )
+            label = _label_of_its_own(found, file.label, other)
             found[label] = replace(file, label=label)
     for path in files:
-        label = display_name(path.name)
-        if label in found:
-            label = display_name(str(path.absolute()))
+        label = _label_of_its_own(found, display_name(path.name), display_name(str(path.absolute())))
         found[label] = single_file(path, label, key_of)
     if not found:
         raise SettingsError(" ".join(map(nothing_in, sources)) or "There is no document in the list of files.")
     return list(found.values())
+
+
+def _label_of_its_own(taken: Collection[str], label: str, other: str) -> str:
+    """A label, or another, or that with a number: whatever is not taken."""
+    if label not in taken:
+        return label
+    return next(name for name in chain([other], (f"{other} ({n})" for n in count(2))) if name not in taken)
 
 
 def search_documents(
@@ -115,16 +128,8 @@ def search_documents(
     with open_store() as store:
         matcher = Matcher(store, collection, load_features, queries.reader.threads, model, request, batch)
         for position, found in enumerate(track(read, "searching", len(read))):
-            started = time.monotonic()
-            faults: list[SearchFault] = []
-            ranking = matcher.match(found.document, twins[position], faults)
-            elapsed = found.seconds + time.monotonic() - started
-            dates = dates_of(ledger, ranking, together)
-            results.append(
-                result_record(
-                    found.label, position, found.document, ranking, request, elapsed, dates=dates, faults=faults
-                )
-            )
+            results.append(_answer(ledger, matcher, found, position, twins[position], together))
+    require_all_accounted(len(read), len({result.query_document for result in results}), "query documents")
     results = Labeller(ledger, request.thresholds, model).label(results)
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
@@ -138,6 +143,56 @@ def dates_of(
     archived = ledger.documents.current_with_ids({match.document_id for match in ranking if not match.same_batch})
     batch = {match.document_id for match in ranking if match.same_batch} & set(together)
     return {name: document.date for name, document in archived.items()} | {name: together[name] for name in batch}
+
+
+def _answer(
+    ledger: Ledger,
+    matcher: Matcher,
+    read: "_Read",
+    position: int,
+    twins: Sequence[Twin],
+    together: Mapping[str, DocumentDate],
+) -> ResultRecord:
+    """What was found for one query document; if that breaks, that it was not searched for, and why."""
+    started = time.monotonic()
+    faults = list(read.document.faults)
+
+    def answer() -> ResultRecord:
+        ranking = matcher.match(read.document, twins, faults)
+        elapsed = read.seconds + time.monotonic() - started
+        dates = dates_of(ledger, ranking, together)
+        return result_record(
+            read.label, position, read.document, ranking, matcher.request, elapsed, dates=dates, faults=faults
+        )
+
+    found = attempt(f"search for {read.label}", answer)
+    if not isinstance(found, Failure):
+        return found
+    return not_searched(read.label, position, read.document, found, matcher, read.seconds)
+
+
+def not_searched(
+    label: str, position: int, query: QueryDocument, failure: Failure, matcher: Matcher, elapsed_s: float
+) -> ResultRecord:
+    """The answer to a query document whose search broke: no risk, and why."""
+    reason = f"It was not searched for: {failure.reason}"
+    nothing = replace(query, photos=(), error=f"{query.error}; {reason}" if query.error else reason)
+    faults = [*query.faults, SearchFault("result", reason)]
+    return result_record(
+        label, position, nothing, [], matcher.request, elapsed_s, dates={}, searched=False, faults=faults
+    )
+
+
+def require_all_accounted(wanted: int, found: int, what: str) -> None:
+    """Holds that nothing was lost on the way.
+
+    Raises:
+        AccountingError: if something was.
+    """
+    if wanted != found:
+        raise AccountingError(
+            f"{found} of {wanted} {what} are accounted for. This is a defect of the program; report it with the log."
+        )
 
 
 def published_collection(store: VectorStore, alias: str, wanted: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from doc_assets.documents.staging import staged_path
 from doc_assets.embedding.shards import read_embeddings
-from doc_assets.errors import SetupError, UnreadableDocumentError
+from doc_assets.errors import SetupError
 from doc_assets.ingest.consistency import check_archive
 from doc_assets.ingest.cutting import cut_drop
 from doc_assets.ingest.describing import STORED_FEATURES, describe_drop
@@ -255,8 +255,13 @@ def test_photos_of_a_document_whose_copy_was_changed_are_not_cut(pipeline, folde
     staged_path(pipeline.archive.bulk, first.sha256).write_bytes(b"II* something else")
     discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
 
-    with pytest.raises(UnreadableDocumentError, match="Drop the document again"):
-        cut_drop(pipeline.archive, pipeline.reader, pipeline.cutter, drop, NOW)
+    pipeline.run(drop)
+
+    found = {document.id: document for document in pipeline.archive.ledger.documents.current()}
+    damaged = found.pop(first.id)
+    assert (damaged.state, damaged.reason_code, damaged.n_photos) == ("partial", "E_DAMAGED", 0)
+    assert "Drop the document again" in damaged.reason
+    assert all(document.state == "ok" and document.n_photos for document in found.values())
 
 
 def test_a_second_embedder_fills_its_own_collection_and_is_published_when_complete(pipeline, folder, tmp_path):

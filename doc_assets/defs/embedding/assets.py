@@ -6,7 +6,7 @@ import dagster as dg
 
 from doc_assets.defs.partitions import GPU_POOL, OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, EmbedderResource, PhotoCutterResource
-from doc_assets.defs.step import Materialized, step
+from doc_assets.defs.step import Materialized, severity_of, step
 from doc_assets.ingest.embedding import embed_drop
 
 
@@ -23,7 +23,8 @@ from doc_assets.ingest.embedding import embed_drop
             "every_photo_has_one_embedding",
             asset="photo_embeddings",
             blocking=True,
-            description="As many vectors as photos; otherwise nothing of the drop is indexed.",
+            description="As many vectors as photos. Photos that could not be embedded are faults in the ledger; if "
+            "the two do not add up, nothing of the drop is indexed.",
         )
     ],
 )
@@ -53,8 +54,11 @@ def photo_embeddings(
             dg.AssetCheckResult(
                 check_name="every_photo_has_one_embedding",
                 passed=report.photos == report.vectors,
-                description=f"{report.vectors} vectors for {report.photos} photos.",
-                metadata={"photos": report.photos, "vectors": report.vectors},
+                # What is left out is named in the ledger and keeps nothing else from the index.
+                severity=severity_of(report.photos == report.vectors + report.left_out),
+                description=f"{report.vectors} vectors for {report.photos} photos; {report.left_out} could not be "
+                "embedded, and their documents are partial.",
+                metadata={"photos": report.photos, "vectors": report.vectors, "left_out": report.left_out},
             )
         ],
     )

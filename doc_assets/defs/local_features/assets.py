@@ -6,7 +6,7 @@ import dagster as dg
 
 from doc_assets.defs.partitions import OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, DescriberResource, PhotoCutterResource
-from doc_assets.defs.step import Materialized, step
+from doc_assets.defs.step import Materialized, severity_of, step
 from doc_assets.ingest.describing import describe_drop
 
 
@@ -22,7 +22,8 @@ from doc_assets.ingest.describing import describe_drop
             "every_photo_is_described",
             asset="local_features",
             blocking=True,
-            description="As many rows of features as photos; otherwise nothing of the drop is indexed.",
+            description="As many rows of features as photos. Photos that could not be described are faults in the "
+            "ledger; if the two do not add up, nothing of the drop is indexed.",
         )
     ],
 )
@@ -51,8 +52,10 @@ def local_features(
             dg.AssetCheckResult(
                 check_name="every_photo_is_described",
                 passed=report.photos == report.described,
-                description=f"{report.described} rows of features for {report.photos} photos.",
-                metadata={"photos": report.photos, "described": report.described},
+                severity=severity_of(report.photos == report.described + report.left_out),
+                description=f"{report.described} rows of features for {report.photos} photos; {report.left_out} could "
+                "not be described, and their documents are partial.",
+                metadata={"photos": report.photos, "described": report.described, "left_out": report.left_out},
             )
         ],
     )

@@ -25,6 +25,7 @@ from doc_assets.screening.relabel import by_drop, search_id_of
 from doc_assets.screening.run import screen_drop
 from doc_assets.screening.stored import StoredQueries
 from doc_assets.search.completeness import require_collection, shortfall
+from doc_assets.search.faults import what_is_lacking
 
 
 @dg.asset(
@@ -129,6 +130,9 @@ def drop_report(
                 write_result_files(
                     opened, decoder, other, folders_of_drops / drop, search_defaults.remove_columns, documents
                 )
+    lacking = what_is_lacking([result for result in results if result.state != "rejected"])
+    if lacking:  # the rejected ones are a check of their own
+        raise dg.Failure(description=f"{lacking} Everything else is in {page}.", allow_retries=False)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(results),

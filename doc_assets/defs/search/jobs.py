@@ -27,6 +27,7 @@ from doc_assets.ingest.identity import date_faults
 from doc_assets.ingest.lookup import FeatureLookup
 from doc_assets.ledger.incomplete import INCOMPLETE, note_incomplete
 from doc_assets.search.completeness import require_collection, shortfall
+from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 
@@ -153,7 +154,10 @@ def match_query_documents(
     return context.run_id
 
 
-@dg.op(description="Writes HTML, JSON, CSV and XLSX from the ledger; fails if a query document could not be read.")
+@dg.op(
+    description="Writes HTML, JSON, CSV and XLSX from the ledger; fails if a query document could not be read or "
+    "compared in full."
+)
 def write_search_results(
     context: dg.OpExecutionContext,
     search_id: str,
@@ -175,14 +179,11 @@ def write_search_results(
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
         }
     )
-    if (short := search.settings.get(INCOMPLETE)) is not None:
-        raise dg.Failure(description=f"{short} What was found is in {files.summary.parent}.", allow_retries=False)
-    unread = [result for result in results if result.state == "rejected"]
-    if unread:
-        names = ", ".join(result.query_document for result in unread[:10])
+    short = search.settings.get(INCOMPLETE)
+    lacking = " ".join(filter(None, [short, what_is_lacking(results)]))
+    if lacking:
         raise dg.Failure(
-            description=f"{len(unread)} of {len(results)} query documents could not be read: {names}. "
-            f"The results of the others are in {files.summary.parent}.",
+            description=f"{lacking} Everything else was done; the results are in {files.summary.parent}.",
             allow_retries=False,
         )
 
