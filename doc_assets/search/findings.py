@@ -287,8 +287,12 @@ def _finding(
     shown_in = {name for each in alike for name in each.shown_in}
     merchants = {documents[name].merchant_id for name in shown_in} - {None, own.merchant_id}
     speaking = gravest.against or gravest.shown_in
-    direct = [
-        (each.exact_duplicate, max((p.probability or 0.0 for p in each.matches if p.query_photo == photo), default=0.0))
+    direct = [  # the first use itself before any other copy
+        (
+            each.document_id == gravest.first_use.document_id,
+            each.exact_duplicate,
+            max((p.probability or 0.0 for p in each.matches if p.query_photo == photo), default=0.0),
+        )
         for each in found
     ]
     candidates = [

@@ -285,3 +285,15 @@ def test_a_pair_seen_from_the_other_side_twice_is_the_same():
     for row, expected in zip(back.transform, pair.transform, strict=True):
         assert row == pytest.approx(expected, abs=1e-5)
     assert replace(pair, mirrored=False).reversed().quarter_turns == 3
+
+
+def test_the_pair_that_is_shown_is_the_one_with_the_first_use():
+    first = a_found(a_pair(probability=0.8), document="first.tif", document_date=EARLIER)
+    copy = a_found(
+        a_pair(probability=0.99), document="copy.tif", merchant_id="m9", document_date=DAY - timedelta(days=1)
+    )
+
+    (finding,) = _judge(a_result(first, copy)).findings
+
+    assert (finding.first_use.document, finding.found_in) == ("first.tif", "first.tif")
+    assert finding.probability == pytest.approx(0.99)
