@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from doc_assets.defs.partitions import EMBEDDING_TAGS, drops
+from doc_assets.defs.partitions import EMBEDDING_TAGS
 
 INGESTION = ["documents", "photos", "photo_embeddings", "local_features", "indexed_photos", "photo_collection"]
 """From files to the searchable collection."""
@@ -12,7 +12,6 @@ SCREENING = ["document_matches", "drop_report"]
 ingest_drop_job = dg.define_asset_job(
     "ingest_drop_job",
     selection=dg.AssetSelection.assets(*INGESTION, *SCREENING),
-    partitions_def=drops,
     tags=EMBEDDING_TAGS,
     description="One drop from its files to its report; what is up to date is left alone.",
 )
@@ -20,7 +19,6 @@ ingest_drop_job = dg.define_asset_job(
 screen_drop_job = dg.define_asset_job(
     "screen_drop_job",
     selection=dg.AssetSelection.assets(*SCREENING),
-    partitions_def=drops,
     tags=EMBEDDING_TAGS,
     description="Compares the documents of a drop with the archive as it is now, and writes the drop's report anew.",
 )

@@ -80,13 +80,13 @@ def read_drop(archive: Archive, reader: DocumentReader, drop_key: str, now: date
 
 
 def _require_all_settled(states: Counter[str], n_files: int, drop_key: str) -> None:
-    """Holds that every file of a drop came to something.
+    """Holds that every file of a drop came to something; forgotten documents have left their drop.
 
     Raises:
         AccountingError: if one did not.
     """
     settled = sum(states[state] for state in DocumentState if state != DocumentState.PENDING)
-    if settled != n_files:
+    if settled != sum(states.values()) or settled > n_files:
         counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         raise AccountingError(
             f"Drop {drop_key} was sealed with {n_files} files, the ledger accounts for {settled}: {counts}. "

@@ -34,7 +34,6 @@ _FILLING = [name for name in INGESTION if name != "photo_collection"]
 fill_collection_job = dg.define_asset_job(
     "fill_collection_job",
     selection=dg.AssetSelection.assets(*_FILLING),
-    partitions_def=drops,
     tags=EMBEDDING_TAGS,
     description="One drop into the collection of the embedder in the run's config, beside the one in use.",
 )
