@@ -144,7 +144,9 @@ def _screen_chunk(
     made = attempt(f"documents of drop {chunk.drop_key} from {chunk.positions.start}", partial(queries.of_chunk, chunk))
     if isinstance(made, Failure):
         made = iter([(document, made) for document in documents if document.is_current])
+    asked: set[int] = set()
     for document, query in made:
+        asked.add(document.id)
         label = _label(document, shared_names)
         if isinstance(query, Failure):
             nothing = query_without_photos(document)
@@ -152,7 +154,7 @@ def _screen_chunk(
         else:
             yield _answer(archive, matcher, chunk, document, query, label)
     for document in documents:
-        if not document.is_current:
+        if document.id not in asked:  # another run may have replaced it a moment ago
             yield _not_searched(_label(document, shared_names), document, matcher)
 
 
