@@ -9,6 +9,7 @@ from rich.table import Table
 from upath import UPath
 
 from doc_assets.commands.console import console
+from doc_assets.commands.groups import print_members
 from doc_assets.dates import DateSource
 from doc_assets.documents.names import called
 from doc_assets.errors import InputError
@@ -180,17 +181,7 @@ def _print_groups(members: Sequence[GroupMember]) -> None:
     if not members:
         console().print("No other document of the archive was found to show one of its photos.")
         return
-    table = Table("group", "date", "known by", "document", "merchant", "photo", title="Photos that others show too")
-    for member in members:
-        table.add_row(
-            str(member.group_id),
-            member.document_date.isoformat(),
-            member.date_source,
-            member.document,
-            member.merchant_id or "",
-            "the file" if member.photo is None else str(member.photo + 1),
-        )
-    console().print(table)
+    print_members(members, "Photos that others show too")
 
 
 def _print_mentions(title: str, mentions: Sequence[Mention]) -> None:

@@ -1,5 +1,6 @@
 """``doc-assets groups``: photos that several documents show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -55,11 +56,12 @@ def print_groups(page: GroupPage) -> None:
     console().print(f"{page.offset + 1 if page.groups else 0} to {page.offset + len(page.groups)} of {page.total}")
 
 
-def print_members(members: list[GroupMember]) -> None:
-    """A group's photos as a table; the first use stands first."""
-    table = Table("date", "known by", "document", "merchant", "photo")
+def print_members(members: Sequence[GroupMember], title: str | None = None) -> None:
+    """Photos of groups as a table, by group; the first use stands first."""
+    table = Table("group", "date", "known by", "document", "merchant", "photo", title=title)
     for member in members:
         table.add_row(
+            str(member.group_id),
             member.document_date.isoformat(),
             member.date_source,
             member.document,

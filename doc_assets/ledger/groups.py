@@ -137,11 +137,6 @@ class GroupLedger:
             groups = _components([((a, b), (c, d)) for a, b, c, d in rows])
             _count(connection, {_new_group(connection, members) for members in groups})
 
-    def of_photos(self, photos: Collection[Photo]) -> dict[Photo, int]:
-        """The groups of those of these photos that have one."""
-        with self._database.reading() as connection:
-            return _groups_of(connection, photos)
-
     def of_rows(self, row_ids: Collection[int]) -> dict[Photo, int]:
         """The groups of all photos of these documents."""
         found: dict[Photo, int] = {}

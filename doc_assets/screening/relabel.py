@@ -54,11 +54,6 @@ def keep_links(
     return touched | ledger.groups.replace(rows, links, threshold)
 
 
-def label_drop(labeller: Labeller, drop_key: str) -> None:
-    """Labels the results of a drop whose documents have all been searched for."""
-    label_search(labeller, search_id_of(drop_key))
-
-
 def label_others(labeller: Labeller, drop_key: str, touched: Collection[int]) -> list[ChangedFinding]:
     """Labels documents of other drops that show what this drop's documents show; returns those that changed.
 

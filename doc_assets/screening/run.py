@@ -17,7 +17,7 @@ from doc_assets.ledger.results import ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import SearchRecord
 from doc_assets.progress import track
-from doc_assets.screening.relabel import keep_links, label_drop, label_others, search_id_of
+from doc_assets.screening.relabel import keep_links, label_others, label_search, search_id_of
 from doc_assets.screening.stored import StoredQueries, query_without_photos
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
@@ -114,7 +114,7 @@ def screen_drop(
         ledger.searches.record(search_id, results)
         screened += len(results)
     labeller = Labeller(ledger, request.thresholds, model)
-    label_drop(labeller, drop_key)
+    label_search(labeller, search_id)
     changed = label_others(labeller, drop_key, touched)
     ledger.searches.note_changes(search_id, changed)
     now = datetime.now(UTC)

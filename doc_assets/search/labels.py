@@ -42,16 +42,16 @@ class Labeller:
 
     def label(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of one search with their labels; they are each other's batch."""
-        surroundings = self._surroundings(results)
-        graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
-        return [self._judged(result, graph, surroundings) for result in results]
+        return self._labelled(results, self._surroundings(results))
 
     def label_archived(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of documents of the archive, with what later documents found of them, and their labels."""
         surroundings = self._surroundings(results)
-        merged = [_with_links(result, surroundings) for result in results]
-        graph = PhotoGraph([*surroundings.links, *self._own_links(merged)], surroundings.facts)
-        return [self._judged(result, graph, surroundings) for result in merged]
+        return self._labelled([_with_links(result, surroundings) for result in results], surroundings)
+
+    def _labelled(self, results: Sequence[ResultRecord], surroundings: "_Surroundings") -> list[ResultRecord]:
+        graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
+        return [self._judged(result, graph, surroundings) for result in results]
 
     def _own_links(self, results: Iterable[ResultRecord]) -> Iterator[Link]:
         for result in results:
