@@ -95,6 +95,8 @@ def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypat
     run("search-doc", "--folder", "in", "--output-folder", "out", "--top-doc", 2)
     run("search-doc", *keyed, "--output-folder", "out2")
     run("screen", "--all")
+    run("groups")
+    run("relabel")
     run("doctor")
     run("config", "show")
     run("list-documents")

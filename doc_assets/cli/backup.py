@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
 from doc_assets.errors import SettingsError
 from doc_assets.settings import Settings
 
@@ -53,7 +53,7 @@ def verify_backup(folder: BackupFolder, as_json: AsJson = False) -> None:
     """Read a backup to its last byte: digests, dumps, counts, revision; exit 1 and a list if it is not whole."""
     from doc_assets.commands import backup as commands
 
-    with our_errors():
+    with command(of_half_made_home=True):
         verdict = commands.verify(folder)
         say(commands.verdict_as_data(verdict), lambda: commands.print_verdict(verdict), as_json=as_json)
         if verdict.faults:
@@ -75,9 +75,9 @@ def restore(
     """Make this home what a backup says; what it holds now comes back if the restored one is not whole."""
     from doc_assets.commands import restore as commands
 
-    if (folder is None) != undo:
-        raise typer.BadParameter("name a backup, or --undo alone")
     with command(of_half_made_home=True) as settings:
+        if (folder is None) != undo:
+            raise typer.BadParameter("name a backup, or --undo alone")
         if folder is None:
             is_old = commands.undo(settings)
             words = (

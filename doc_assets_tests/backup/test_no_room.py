@@ -11,13 +11,15 @@ from doc_assets_tests.backup.conftest import Place
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 400 MB with room for 3,000 files; only root can have one."""
+def small_disk(tmp_path, made):
+    """A file system with 400 MB and 2,000 files beyond what a home takes; only root can have one."""
     if os.geteuid() != 0:
         pytest.skip("only root mounts a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400m,nr_inodes=3000", "tmpfs", str(disk)]
+    there = list(made.folder.rglob("*"))
+    size = sum(path.lstat().st_size for path in there) + 400 * 10**6
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={len(there) + 2000}", "tmpfs", str(disk)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine mounts nothing")
     yield disk
