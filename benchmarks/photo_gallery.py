@@ -123,10 +123,10 @@ def attack_names() -> list[str]:
     return list(attacks().ATTACKS)
 
 
-def worker_pool() -> ProcessPoolExecutor:
+def worker_pool(processes: int = PROCESSES) -> ProcessPoolExecutor:
     """Processes that compute with one thread each."""
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=_single_threaded)
+    return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_single_threaded)
 
 
 def _single_threaded() -> None:

@@ -210,18 +210,48 @@ def _inliers(
     name: str, queries: Shelf, number: int, points: NDArray[np.float32], descriptors: NDArray[np.uint8]
 ) -> int:
     """Of the better of the query's two sides."""
+    sides = [
+        (queries.row(f"{name}_{side}_points", number), queries.row(f"{name}_{side}", number))
+        for side in ("upright", "mirrored")
+    ]
+    return most_inliers(name, sides, (points, descriptors))
+
+
+Detected = tuple[NDArray[np.float32], NDArray[np.uint8]]
+"""Places and descriptors, as ``detect`` finds them."""
+
+
+def most_inliers(name: str, sides: Sequence[Detected], stored: Detected) -> int:
+    """Keypoints that agree on a homography, of the better of a query's two sides.
+
+    Args:
+        name: of the detector.
+        sides: of the query, upright and mirrored.
+        stored: of the other photo.
+    """
     best = 0
-    for side in ("upright", "mirrored"):
-        own = queries.row(f"{name}_{side}", number)
-        if min(len(own), len(descriptors)) < _LEAST_MATCHES:
+    for points, own in sides:
+        if min(len(own), len(stored[1])) < _LEAST_MATCHES:
             continue
-        first, second, where = _two_nearest(name, own, descriptors)
+        first, second, where = _two_nearest(name, own, stored[1])
         clear = np.flatnonzero(first < _RATIO * second)
         if len(clear) > max(best, _LEAST_MATCHES - 1):
-            source, target = queries.row(f"{name}_{side}_points", number)[clear], points[where[clear]]
-            _, mask = cv2.findHomography(source, target, cv2.RANSAC, _TOLERANCE_PX)
+            _, mask = cv2.findHomography(points[clear], stored[0][where[clear]], cv2.RANSAC, _TOLERANCE_PX)
             best = max(best, 0 if mask is None else int(mask.sum()))
     return best
+
+
+def inliers_of_pair(name: str, query: RgbImage, stored: RgbImage) -> int:
+    """The same of two photos."""
+    sides = [detect(name, np.ascontiguousarray(side)) for side in (query, query[:, ::-1])]
+    return most_inliers(name, sides, detect(name, stored))
+
+
+def pdq_distance(query: RgbImage, stored: RgbImage) -> int:
+    """Bits of 256 in which PDQ hashes differ, of the nearest of the query's eight views."""
+    pdqhash = importlib.import_module("pdqhash")
+    views, hashed = np.stack(pdqhash.compute_dihedral(query)[0]), pdqhash.compute(stored)[0]
+    return int((views != hashed).sum(axis=1).min())
 
 
 def _two_nearest(

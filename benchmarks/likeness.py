@@ -1,0 +1,154 @@
+"""Likeness and re-use, pair by pair: which photos that are alike are called one photograph.
+
+    python -m benchmarks.likeness [--pairs 20] [--part other_shots shared look_alikes form re-use hard] [--jobs 1]
+
+Pairs that are no re-use: other shots of one scene (drawn with depth; photographs of goods), the same printed thing in
+two photographs (at 5 to 92 % of both), photographs that merely look alike, pictures of the form. Pairs that are and
+must be found: the 26 attacks and the hard ones, on street and goods photographs and on photographs of signs and menu
+boards. Each pair is judged by the product from the two stored photos, by SIFT + RANSAC (20 inliers or more) and by PDQ
+(distance of at most 31, eight views). Street photographs and kinds of goods are those that no fit uses, but for the
+rows that say otherwise. Needs ``pdqhash`` (the optional dependencies ``bench``).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.likeness_pairs import PARTS, Case, cases
+from benchmarks.photo_gallery import worker_pool
+from benchmarks.photo_peers import inliers_of_pair, pdq_distance
+from benchmarks.photo_ways import MATCH, embedder
+from benchmarks.report import Row, arguments, print_table, save
+from doc_assets.datatypes import RgbImage
+from doc_assets.ingest.describing import STORED_FEATURES
+from doc_assets.local_features.sift import SiftExtractor, mirrored
+from doc_assets.synthesis.attacks import recompress
+from doc_assets.verification.geometry import align
+from doc_assets.verification.probability import PairModel
+
+KINDS = ("same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell")
+"""What the product may say of a pair."""
+PEER_INLIERS, PEER_DISTANCE = 20, 31
+"""What calls a pair the same with SIFT + RANSAC, and with PDQ as its authors recommend."""
+_QUALITY = 90  # of photos as they are stored
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The product's word on a pair.
+
+    Attributes:
+        probability: that both show one photograph.
+        kind: one of ``KINDS``; None where the product gives a probability alone.
+    """
+
+    probability: float
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A pair, judged by all.
+
+    Attributes:
+        judged: by the product.
+        inliers: of SIFT + RANSAC.
+        distance: of PDQ.
+        seconds: CPU time of the product's look at decoded photos.
+    """
+
+    judged: Judged
+    inliers: int
+    distance: int
+    seconds: float
+
+
+def judge(query: RgbImage, archive: RgbImage) -> Judged:
+    """What the product says of two stored photos."""
+    features = SiftExtractor().extract(query)
+    alignment = align(features, mirrored(features), SiftExtractor(STORED_FEATURES).extract(archive))
+    similarity = float((embedder().embed_views([query])[0] @ embedder().embed([archive])[0]).max())
+    return Judged(_model().probability(similarity, alignment), None)
+
+
+@lru_cache(maxsize=1)
+def _model() -> PairModel:
+    return PairModel(None, embedder().embedder_id)
+
+
+def look(case: Case, number: int) -> Looked:
+    """Makes pair ``number`` of a case, stores both photos and has them judged."""
+    cv2.setNumThreads(1)
+    with threadpool_limits(1):
+        query, archive = (recompress(np.ascontiguousarray(photo), _QUALITY) for photo in case.make(number))
+        began = time.process_time()
+        judged = judge(query, archive)
+        seconds = time.process_time() - began
+        return Looked(judged, inliers_of_pair("sift", query, archive), pdq_distance(query, archive), seconds)
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--pairs", type=int, default=20, help="most pairs of each row")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS), help="which rows")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    options = parser.parse_args()
+    with worker_pool(options.jobs) as pool:
+        found = list(_measure(pool, list(cases(options.part)), options.pairs))
+    rows = [_row(case.part, case.name, case.is_reuse, looks) for case, looks in found] + list(_sums(found))
+    print()
+    print_table(rows)
+    save("likeness", {"pairs": options.pairs, "parts": options.part}, rows)
+
+
+def _measure(pool: ProcessPoolExecutor, wanted: Sequence[Case], pairs: int) -> Iterator[tuple[Case, list[Looked]]]:
+    for case in wanted:
+        n = min(pairs, case.n)
+        looks = list(pool.map(look, [case] * n, range(n)))
+        same = sum(each.judged.probability >= MATCH for each in looks)
+        print(f"{case.part}: {case.name}: {same} of {n} called the same photograph", flush=True)
+        yield case, looks
+
+
+def _row(part: str, name: str, is_reuse: bool, looks: Sequence[Looked]) -> Row:
+    n = len(looks)
+    probabilities = [each.judged.probability for each in looks]
+    kinds = Counter(each.judged.kind for each in looks)
+    row: Row = {"part": part, "pairs of": name, "re-use": "yes" if is_reuse else "no", "pairs": n}
+    row |= {
+        "called the same": sum(p >= MATCH for p in probabilities) / n,
+        "median probability": float(np.median(probabilities)),
+        "SIFT + RANSAC": sum(each.inliers >= PEER_INLIERS for each in looks) / n,
+        "PDQ": sum(each.distance <= PEER_DISTANCE for each in looks) / n,
+        "CPU ms": 1000 * float(np.median([each.seconds for each in looks])),
+    }
+    return row | {kind: kinds[kind] / n for kind in KINDS if any(kinds[known] for known in KINDS)}
+
+
+def _sums(found: Sequence[tuple[Case, list[Looked]]]) -> Iterator[Row]:
+    """All pairs of a part together; those of photographs of goods, and shared things up to half and beyond, too."""
+    groups: dict[tuple[str, str, bool], list[Looked]] = {}
+    for case, looks in found:
+        names = ["all"]
+        if case.part == "other_shots":
+            names.append(f"all of {case.name.split(',')[0]}")
+        if case.part == "shared":
+            names.append("all beyond half" if case.name.split(", ")[1][:2] in {"70", "92"} else "all up to half")
+        if case.part in {"re-use", "hard"}:
+            names.append(
+                "all of printed things" if "photograph of" in case.name else f"all of {case.name.split(', ')[1]}"
+            )
+        for name in names:
+            groups.setdefault((case.part, name, case.is_reuse), []).extend(looks)
+    yield from (_row(part, name, is_reuse, looks) for (part, name, is_reuse), looks in groups.items())
+
+
+if __name__ == "__main__":
+    main()
