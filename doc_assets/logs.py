@@ -64,7 +64,8 @@ def formatter(kind: Format) -> logging.Formatter:
 class RunLogHandler(SharedFileHandler):
     """What ``dagster.yaml`` names: run logs go into the same file, by the settings of the process.
 
-    Dagster files beginning and end of runs and steps as DEBUG; here they count as INFO.
+    Dagster files beginning and end of runs and steps as DEBUG; here they count as INFO. It makes a handler for every
+    run and closes none, so the file is open only while a line is written.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,13 @@ class RunLogHandler(SharedFileHandler):
         super().__init__(settings.log_dir / LOG_NAME, settings.log_max_bytes)
         self.setFormatter(formatter(settings.log_format))
         self._least = logging.getLevelNamesMapping()[settings.log_level]
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:

@@ -77,9 +77,10 @@ def test_containers_of_runs_are_hardened_as_those_of_services_are(ingested, sear
         assert ours["Memory"] > 0
         assert ours["PidsLimit"] > 0
         assert ours["NanoCpus"] > 0
-        assert {(one["Name"], one["Destination"], one["RW"]) for one in run["Mounts"]} == {
-            (one["Name"], one["Destination"], one["RW"]) for one in service["Mounts"]
-        }
+        mounts = {(one["Name"], one["Destination"], one["RW"]) for one in service["Mounts"]}
+        keys = next(mount for mount in mounts if mount[1] == "/etc/doc-assets")
+        fewer = (f"{keys[0]}-runs", *keys[1:])  # runs decode strangers' files: they hold no key too many
+        assert {(one["Name"], one["Destination"], one["RW"]) for one in run["Mounts"]} == mounts - {keys} | {fewer}
 
 
 def test_no_container_runs_as_root_and_none_shows_a_secret(ingested, search_id):

@@ -56,8 +56,8 @@ def serve_images(
             settings.image_api_refresh_s,
             SaveFolder(save_folder) if save_folder else None,
         )
-        ready(address_of(listening))
-        serve(make_server(make_app(served), settings.image_api_connections), listening)
+        server = make_server(make_app(served), settings.image_api_connections)
+        serve(server, listening, lambda: ready(address_of(listening)))
 
 
 def _rate(text: str) -> limits.RateLimitItem:

@@ -45,8 +45,8 @@ def serve_metrics(settings: Settings, host: str, port: int, ready: Callable[[str
     with ExitStack() as stack:
         listening = stack.enter_context(listen(host, port, has_key=True))
         app = make_app(make_registry(settings))
-        ready(address_of(listening) + METRICS_PATH)
-        serve(make_server(app, _MAX_CONNECTIONS), listening)
+        server = make_server(app, _MAX_CONNECTIONS)
+        serve(server, listening, lambda: ready(address_of(listening) + METRICS_PATH))
 
 
 def make_registry(settings: Settings) -> CollectorRegistry:

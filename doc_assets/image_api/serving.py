@@ -3,7 +3,7 @@
 import ipaddress
 import signal
 import socket
-import sys
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -66,9 +66,22 @@ def make_server(app: ASGIApp, max_requests: int, patience: Patience | None = Non
     return server
 
 
-def serve(server: uvicorn.Server, listening: socket.socket) -> None:
-    """Answers until SIGTERM or SIGINT; requests under way are finished first."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when it has finished
+def serve(server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Answers until SIGTERM or SIGINT; requests under way are finished first.
+
+    Args:
+        server: answers.
+        listening: where.
+        ready: told when a signal would end it in order; requests are kept waiting until it has returned.
+    """
+
+    def end(*_: object) -> None:
+        # An exception raised here would be lost where Python ignores exceptions, and the signal with it. uvicorn sends
+        # the signal again when it has finished.
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, end)
+    ready()
     server.run(sockets=[listening])
 
 
