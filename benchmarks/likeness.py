@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -28,10 +28,13 @@ from benchmarks.photo_ways import MATCH, embedder
 from benchmarks.report import Row, arguments, print_table, save
 from doc_assets.datatypes import RgbImage
 from doc_assets.ingest.describing import STORED_FEATURES
+from doc_assets.ledger.results import PhotoPair
 from doc_assets.local_features.sift import SiftExtractor, mirrored
+from doc_assets.search.findings import Thresholds, kind_of
 from doc_assets.synthesis.attacks import recompress
 from doc_assets.verification.geometry import align
-from doc_assets.verification.probability import PairModel
+from doc_assets.verification.likeness import measure
+from doc_assets.verification.probability import PairModel, is_worth_a_look
 
 KINDS = ("same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell")
 """What the product may say of a pair."""
@@ -70,12 +73,23 @@ class Looked:
     seconds: float
 
 
+_PAIR = PhotoPair(1, 0, (0, 0, 1, 1), 1, 0, (0, 0, 1, 1), False, 0.0, 0, False, 0.0, None)
+
+
 def judge(query: RgbImage, archive: RgbImage) -> Judged:
     """What the product says of two stored photos."""
     features = SiftExtractor().extract(query)
     alignment = align(features, mirrored(features), SiftExtractor(STORED_FEATURES).extract(archive))
     similarity = float((embedder().embed_views([query])[0] @ embedder().embed([archive])[0]).max())
-    return Judged(_model().probability(similarity, alignment), None)
+    probability = _model().probability(similarity, alignment)
+    if alignment is None or not is_worth_a_look(probability, alignment):
+        return Judged(probability, None)
+    traits = measure(query, archive, alignment)
+    if traits is None:
+        return Judged(probability, None)
+    likeness = _model().likeness.judge(traits)
+    pair = replace(_PAIR, probability=likeness.same_photograph, inliers=alignment.inliers, likeness=likeness)
+    return Judged(likeness.same_photograph, kind_of(pair, Thresholds()))
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@
 The gallery is made of 100 drawn pictures: every photo has the vector of one of them plus noise, scaled to unit length,
 and its words, a third of them exchanged for others, so that neighbours are as close as in an archive of similar shops.
 The query is a document of two photos: reading, finding, embedding in eight views, describing, searching, verifying the
-candidates (against features in memory).
+candidates (against features and pictures in memory).
 """
 
 import shutil
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Row, arguments, print_table, save
-from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, SparseVector
+from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, RgbImage, SparseVector
 from doc_assets.documents.sandbox import DocumentReader
 from doc_assets.documents.sources import single_file
 from doc_assets.embedding.base import make_embedder, unit_rows
@@ -61,7 +61,7 @@ def main() -> None:
             gallery = _gallery(drawn, size)
             with EmbeddedStore(folder) as store:
                 build_s = _fill(store, gallery, [words for _, words in described])
-                measured = _measure(store, queries, query, [features for features, _ in described])
+                measured = _measure(store, queries, query, pictures, [features for features, _ in described])
                 rows.append({"photos": size, **measured, "recall@10": _recall(store, gallery), "build_s": build_s})
             shutil.rmtree(folder)
     print_table(rows)
@@ -113,9 +113,14 @@ def _changed(bag: SparseVector, rng: np.random.Generator) -> SparseVector:
     return SparseVector(words[kept], bag.values[kept])
 
 
-def _measure(store: VectorStore, queries: QueryReader, path: Path, features: list[LocalFeatures]) -> Row:
+def _measure(
+    store: VectorStore, queries: QueryReader, path: Path, pictures: list[RgbImage], features: list[LocalFeatures]
+) -> Row:
     def load(payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, LocalFeatures]:
         return {payload.key: features[payload.photo_index % len(features)] for payload in payloads}
+
+    def pixels(payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, RgbImage]:
+        return {payload.key: pictures[payload.photo_index % len(pictures)] for payload in payloads}
 
     model = PairModel()
     reading, searching, verifying = [], [], []
@@ -125,7 +130,7 @@ def _measure(store: VectorStore, queries: QueryReader, path: Path, features: lis
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()
-        matches = verified(document, matches, load, None, queries.reader.threads, model, [])
+        matches = verified(document, matches, load, pixels, None, queries.reader.threads, model, [])
         rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, rule=MatchRule())
         reading.append(read - began)
         searching.append(found - read)

@@ -264,3 +264,48 @@ class Changes:
     own_share: float
     contrast: float
     brightness: float
+
+
+@dataclass(frozen=True, slots=True)
+class LikenessTraits:
+    """What a dense look at two aligned photos measured; see ``verification.likeness``.
+
+    Attributes:
+        residual: how far parts of the photos lie off one smooth plane, 75th percentile, in % of the width; at least 0.
+        moved: correlation gained where every part may move by itself, mean, in [0, 1].
+        agreement: correlation of the parts on the smooth plane, median, in [-1, 1].
+        detail, grain: correlation of the finest detail at edges and in flat parts, in [-1, 1].
+        border: share of the overlap's outermost parts that agree, in [0, 1].
+        weak_side: the same of the second worst of its sides.
+        whole: share of the photo that is covered best that agrees, in [0, 1].
+        light: share of the coarse brightness that one tone curve explains, at most 1.
+        perspective: length of the transform's perspective part.
+    """
+
+    residual: float
+    moved: float
+    agreement: float
+    detail: float
+    grain: float
+    border: float
+    weak_side: float
+    whole: float
+    light: float
+    perspective: float
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Why two photos are alike: probabilities that sum to 1, and what they follow from.
+
+    Attributes:
+        same_photograph: that both show one photograph.
+        other_shot: that they are two shots of one scene.
+        shared_thing: that they show the same printed thing in different surroundings.
+        traits: what was measured.
+    """
+
+    same_photograph: float
+    other_shot: float
+    shared_thing: float
+    traits: LikenessTraits

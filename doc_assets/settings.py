@@ -254,6 +254,10 @@ class Settings(BaseSettings):
         default=None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
     )
     flag_risk: float = Field(default=0.5, ge=0, le=1, description="A document is flagged from this risk score on.")
+    count_other_shots: bool = Field(
+        default=False,
+        description="Another shot of a scene counts as the photograph itself, instead of being shown only.",
+    )
     similar_doc_flag_threshold: float = Field(
         default=0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
     )

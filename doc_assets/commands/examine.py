@@ -21,9 +21,9 @@ from doc_assets.errors import UnknownDocumentError
 from doc_assets.evidence.extraction import LIST_NAME, ExtractedDocument
 from doc_assets.evidence.extraction import extract_photos as extract
 from doc_assets.evidence.pair_picture import PairPictures, draw_pair
-from doc_assets.evidence.wording import changes, reasons
+from doc_assets.evidence.wording import reasons, said_of
 from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ingest.pictures import ArchivePictures, PageView, page_view
 from doc_assets.ledger.rows import Document
 from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs, found_by_explaining
@@ -37,6 +37,9 @@ from doc_assets.storage import write_atomic
 
 _REASONS = {
     "matched": "matched",
+    "other_shot": "not matched: another shot of the same scene, parts of which lie off one plane",
+    "shared_thing": "not matched: the same printed thing in two photos that differ around it",
+    "cannot_tell": "not matched: the same photo or another shot of the scene, it cannot be told",
     "not_retrieved": "not matched: a search does not see the pair, it is not among the nearest by vector or words",
     "no_alignment": "not matched: too few keypoints agree on one transform, and similarity alone does not suffice",
     "not_alike": "not matched: keypoints agree, but the overlap does not look alike, as of two shots of one place",
@@ -119,6 +122,7 @@ def explain(settings: Settings, query: str, candidate: str, picture: Path | None
                 store,
                 collection,
                 FeatureLookup(archive, versions.features_id),
+                PixelLookup(archive),
                 tools["search_defaults"].model(versions.embedder_id),
                 tools["search_defaults"].request(),
                 asked,
@@ -210,7 +214,7 @@ def _row(pair: PairExplanation) -> Iterator[str]:
     yield str(seen.inliers) if seen else "-"
     yield f"{seen.overlap.agreement:.2f}" if seen and seen.overlap else "-"
     yield f"{seen.probability:.3f}" if seen and seen.probability is not None else "-"
-    yield ", ".join(text.en for text in changes(seen)) if seen and seen.matched else ""
+    yield ", ".join(text.en for text in said_of(seen)) if seen and seen.is_shown else ""
     yield _REASONS[pair.reason]
 
 

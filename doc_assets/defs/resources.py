@@ -232,6 +232,7 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
         ge=-1, le=1, description="Without verification, a photo pair at least this similar counts as matched."
     )
     flag_risk: float = Field(ge=0, le=1, description="A document is flagged from this risk score on.")
+    count_other_shots: bool = Field(description="Another shot of a scene counts as the photograph itself.")
     similar_doc_flag_threshold: float = Field(
         ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
     )
@@ -250,6 +251,7 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
             match_probability=self.match_probability,
             match_similarity=self.match_similarity,
             flag_risk=self.flag_risk,
+            count_other_shots=self.count_other_shots,
             similar_doc_flag_threshold=self.similar_doc_flag_threshold,
             non_authentic_image_classes=tuple(self.non_authentic_image_classes),
             **asked,
@@ -333,6 +335,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             match_probability=settings.match_probability,
             match_similarity=settings.match_similarity,
             flag_risk=settings.flag_risk,
+            count_other_shots=settings.count_other_shots,
             probability_model=str(settings.probability_model or ""),
             remove_columns=settings.remove_columns_from_results,
             similar_doc_flag_threshold=settings.similar_doc_flag_threshold,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from doc_assets.errors import InconsistentResultError
-from doc_assets.evidence.wording import best_pair, changes, reasons
+from doc_assets.evidence.wording import best_pair, reasons, said_of
 from doc_assets.ledger.results import Finding, ResultRecord
 
 Cell = str | int | float | bool | None
@@ -60,10 +60,10 @@ def require_consistent(results: Iterable[ResultRecord]) -> None:
 
 
 def done_to_photo(result: ResultRecord, finding: Finding) -> Iterator[str]:
-    """What was done to the photo of a finding, in English; nothing where no pair shows it."""
+    """What was done to the photo of a finding, or why it is alike, in English; nothing where no pair shows it."""
     if finding.photo is None:
         yield "identical file"
         return
     shown = best_pair(result, finding)
     if shown is not None:
-        yield from (text.en for text in changes(shown[1]))
+        yield from (text.en for text in said_of(shown[1]))

@@ -2,7 +2,9 @@
 
 Above, from left to right: the query's page, the query photo turned as the archive photo lies, the archive photo, its
 page; the overlap is outlined, the rest dimmed, the most telling keypoint pairs are joined. Below, the overlap only: the
-query photo laid over the archive photo, the archive photo, and the two in alternating squares.
+query photo laid over the archive photo, the archive photo, and the two in alternating squares. Of a pair that is alike
+without being one photograph the archive photo shows why: parts that disagree are hatched, arrows say how far parts lie
+off the plane that fits most of the photo, five times as long as it is.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from doc_assets.fonts import font
 from doc_assets.ingest.pictures import PageView
 from doc_assets.ledger.results import PhotoPair
 from doc_assets.verification.frames import shares_to_pixels
+from doc_assets.verification.likeness import Examination, examine
 
 Points = NDArray[np.float64]
 
@@ -31,6 +34,10 @@ _BOX = (214, 40, 40)
 _LINES = ((230, 159, 0), (86, 180, 233), (204, 121, 167), (240, 228, 66))  # told apart by colour-blind people too
 _DIMMED = 0.45
 _SHORTEST_NAME = 8
+_DISAGREES, _FITS = 0.5, 0.7  # correlation of a part with the other photo
+_OFF_PLANE = 0.003  # of the width, from which on an arrow is drawn
+_LONGER = 5
+_ARROW, _HATCH = (214, 40, 40), (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +156,47 @@ def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: PhotoPair, to
     if x1 - x0 < _SQUARES or y1 - y0 < _SQUARES:
         return
     one, other = laid[y0:y1, x0:x1], archive[y0:y1, x0:x1]
+    shown = other if pair.kind in {None, "same_photograph"} else _with_signs(pictures, pair)[y0:y1, x0:x1]
     rows, columns = np.mgrid[0 : y1 - y0, 0 : x1 - x0]
     size = max(1, max(y1 - y0, x1 - x0) // _SQUARES)
     odd = ((rows // size + columns // size) % 2).astype(bool)
-    for number, picture in enumerate((one, other, np.where(odd[:, :, None], one, other))):
-        shown = _fitted(np.ascontiguousarray(picture), _ALIGNED)
-        left = _GAP + number * (_ALIGNED[0] + _GAP) + (_ALIGNED[0] - shown.width) // 2
-        sheet.paste(shown, (left, top + (_ALIGNED[1] - shown.height) // 2))
+    for number, picture in enumerate((one, shown, np.where(odd[:, :, None], one, other))):
+        fitted = _fitted(np.ascontiguousarray(picture), _ALIGNED)
+        left = _GAP + number * (_ALIGNED[0] + _GAP) + (_ALIGNED[0] - fitted.width) // 2
+        sheet.paste(fitted, (left, top + (_ALIGNED[1] - fitted.height) // 2))
+
+
+def _with_signs(pictures: PairPictures, pair: PhotoPair) -> RgbImage:
+    """The archive photo with what tells it from the query photo; as it is if a dense look says nothing."""
+    photo = pictures.archive_photo
+    shares = (pair.overlap.query_share, pair.overlap.share) if pair.overlap is not None else (1.0, 1.0)
+    found = examine(pictures.query_photo, photo, np.array(pair.transform), shares, mirrored=pair.mirrored)
+    if found is None:
+        return photo
+    marked = Image.fromarray(photo)
+    draw = ImageDraw.Draw(marked)
+    for row, column in zip(*np.nonzero(found.telling), strict=True):
+        _mark(draw, found, int(row), int(column), marked.size, moves=pair.kind != "shared_thing")
+    return np.asarray(marked)
+
+
+def _mark(
+    draw: ImageDraw.ImageDraw, found: Examination, row: int, column: int, size: tuple[int, int], *, moves: bool
+) -> None:
+    """Hatches a part that disagrees; draws how far one lies off the plane that agrees where it may move."""
+    height, width = found.block
+    left, top = column * width * size[0], row * height * size[1]
+    across, down = width * size[0], height * size[1]
+    x, y = left + across / 2, top + down / 2
+    shift = found.shift[row, column] * size
+    pen = max(1, round(max(size) / 500))
+    if moves and found.free[row, column] >= _FITS and np.linalg.norm(shift) >= _OFF_PLANE * max(size):
+        tip = x + _LONGER * float(shift[0]), y + _LONGER * float(shift[1])
+        draw.line((x, y, *tip), fill=_ARROW, width=pen)
+        draw.ellipse((x - pen, y - pen, x + pen, y + pen), fill=_ARROW)
+    elif found.agreement[row, column] < _DISAGREES:
+        for part in (0.0, 0.5):
+            draw.line((left + part * across, top + down, left + across, top + part * down), fill=_HATCH, width=pen)
 
 
 def laid_over(query: RgbImage, shape: tuple[int, ...], transform: Points, *, mirrored: bool) -> RgbImage:

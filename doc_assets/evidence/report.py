@@ -17,7 +17,7 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import InputError
 from doc_assets.evidence.pair_picture import PairPictures, draw_archive_side, draw_pair
 from doc_assets.evidence.safe_names import result_stem
-from doc_assets.evidence.wording import DATE_SOURCES, FINDINGS, Text, changes, reasons, source_of
+from doc_assets.evidence.wording import DATE_SOURCES, FINDINGS, KINDS, Text, reasons, said_of, source_of
 from doc_assets.ingest.pictures import PageView
 from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord
@@ -73,7 +73,10 @@ def write_reports(
     changed: Sequence[ChangedFinding] = (),
     only: Collection[str] | None = None,
 ) -> Path:
-    """Writes a page for every document with a match and the page that ranks them all; returns the latter's path.
+    """Writes a page for every document of whose photos something is to be said, and the page that ranks them all.
+
+    Returns:
+        The path of the latter.
 
     Args:
         search: whose results they are.
@@ -146,9 +149,9 @@ def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSo
 
 
 def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
-    """Matched pairs, those of documents that count first."""
-    pairs = [(found, pair) for found in result.top_docs for pair in found.matches if pair.matched]
-    return sorted(pairs, key=lambda each: not each[0].counts)
+    """Pairs of which something is to be said: those of documents that count, the other matched ones, the rest."""
+    pairs = [(found, pair) for found in result.top_docs for pair in found.matches if pair.is_shown]
+    return sorted(pairs, key=lambda each: (not each[0].counts, not each[1].matched))
 
 
 def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> dict[str, Any]:
@@ -161,7 +164,9 @@ def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources:
         "pair": pair,
         "document": match.document,
         "source": source_of(match),
-        "changes": changes(pair),
+        "changes": said_of(pair),
+        "sign": "=" if pair.kind in {None, "same_photograph"} else "~",
+        "kind": KINDS[pair.kind or "same_photograph"],
         "image": image,
         "why_no_image": why_not,
     }

@@ -45,6 +45,7 @@ COLUMNS = (
     "relation",
     "score",
     "n_matched_photos",
+    "pair_kind",
     "exact_duplicate",
     "same_batch",
     "best_similarity",
@@ -239,6 +240,7 @@ def _found_cells(rank: int, found: FoundDocument) -> dict[str, Cell]:
         return cells
     return cells | {
         "best_similarity": best.similarity,
+        "pair_kind": best.kind,
         "pair_probability": best.probability,
         "inliers": best.inliers,
         "query_page": best.query_page,

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doc_assets.datatypes import Changes, View
-from doc_assets.ledger.results import Finding, FindingKind, FoundDocument, PhotoPair, ResultRecord, Use
+from doc_assets.ledger.results import (
+    ALIKE,
+    Finding,
+    FindingKind,
+    FoundDocument,
+    PairKind,
+    PhotoPair,
+    ResultRecord,
+    Use,
+)
 from doc_assets.search.faults import describe
 
 Code = FindingKind | Literal["identical_file", "doubt", "nothing_found", "not_searched", "partly_read", "not_compared"]
@@ -16,6 +25,7 @@ _CONTRAST = 1.33
 _BRIGHTNESS = 20.0
 _SCALE = 1.6
 _FAULTS_SAID = 5
+_OFF_PLANE, _BORDER, _LIGHT = 0.1, 0.9, 0.8
 _DOUBT = 0.2
 """A doubt of less is what photographs that have nothing in common reach."""
 
@@ -47,8 +57,19 @@ FINDINGS: dict[FindingKind, Text] = {
     "reuse": Text("다른 가맹점 사진 재사용", "re-use"),
     "same_day": Text("같은 날 사용(선후 불명)", "same day, order unknown"),
     "merchant_unknown": Text("가맹점 불명", "merchant unknown"),
+    "cannot_tell": Text("같은 사진인지 구별 불가", "cannot be told from another shot"),
     "own_photo_again": Text("자기 사진 다시 사용", "own photo again"),
     "first_use": Text("최초 사용", "first use"),
+    "other_shot": Text("같은 장면의 다른 사진", "another shot of the same scene"),
+    "shared_thing": Text("같은 인쇄물이 찍힌 다른 사진", "the same printed thing"),
+    "form_picture": Text("서식의 그림", "picture of the form"),
+}
+KINDS: dict[PairKind, Text] = {
+    "same_photograph": Text("같은 사진", "same photograph"),
+    "other_shot": FINDINGS["other_shot"],
+    "shared_thing": FINDINGS["shared_thing"],
+    "form_picture": FINDINGS["form_picture"],
+    "cannot_tell": FINDINGS["cannot_tell"],
 }
 DATE_SOURCES = {
     "key_table": Text("키 목록 기준", "by its key table"),
@@ -64,7 +85,7 @@ def reasons(result: ResultRecord) -> list[Reason]:
         unknown = Reason("not_searched", Text(f"검색하지 못함: {why}", f"Not searched: {why}"), counts=False)
         return [unknown, _not_compared(result)] if result.faults else [unknown]
     found = [_reason(result, alike) for alike in _alike(result.findings)]
-    if result.doubt >= _DOUBT:
+    if result.doubt >= _DOUBT and not any(finding.kind == "cannot_tell" for finding in result.findings):
         found.append(_doubt(result))
     if not found:
         found.append(Reason("nothing_found", Text("다시 쓰인 사진 없음", "No re-used photo found"), counts=False))
@@ -156,6 +177,8 @@ def _photos_say(result: ResultRecord, alike: Sequence[Finding]) -> Text:
     details = [_photo_line(result, finding) for finding in alike]
     where = Text("; ".join(text.ko for text in details), "; ".join(text.en for text in details))
     photos = f"{n} of {total} photo{'s' * (total != 1)}"
+    if first.kind in ALIKE:
+        return _likeness_says(result, alike, where)
     texts: dict[FindingKind, Text] = {
         "reuse": Text(
             f"사진 {total}장 중 {n}장을 다른 가맹점이 먼저 씀: 최초 사용 {use.ko}, {others.ko}. {where.ko}",
@@ -177,6 +200,35 @@ def _photos_say(result: ResultRecord, alike: Sequence[Finding]) -> Text:
         "first_use": Text(
             f"사진 {total}장 중 {n}장은 이 문서가 최초 사용, 이후 {others.ko}. {where.ko}",
             f"{photos} were first used here, since then {others.en}. {where.en}",
+        ),
+    }
+    return texts[first.kind]
+
+
+def _likeness_says(result: ResultRecord, alike: Sequence[Finding], where: Text) -> Text:
+    """What is to be said of photos that are alike without showing one photograph."""
+    first, n, total = alike[0], len(alike), result.n_photos
+    use = use_of(first.first_use)
+    ko, photos = f"사진 {total}장 중 {n}장", f"{n} of {total} photo{'s' * (total != 1)}"
+    show = "s" if n == 1 else ""
+    texts: dict[FindingKind, Text] = {
+        "cannot_tell": Text(
+            f"{ko}은 같은 장면: {use.ko}. 같은 사진인지 다시 찍은 사진인지 구별할 수 없음. {where.ko}",
+            f"{photos} show{show} the scene of a photo in {use.en}; whether it is the same photo or another shot "
+            f"cannot be told. {where.en}",
+        ),
+        "other_shot": Text(
+            f"{ko}은 같은 장면을 다시 찍은 다른 사진: {use.ko}. {where.ko}",
+            f"{photos} show{show} a scene of which {use.en} shows another shot. {where.en}",
+        ),
+        "shared_thing": Text(
+            f"{ko}에 같은 인쇄물(간판, 포스터, 메뉴판 등)이 찍혔으나 다른 사진: {use.ko}. {where.ko}",
+            f"{photos} show{show} a printed thing (sign, poster, menu board) that stands in a photo of {use.en} too; "
+            f"the photos are different. {where.en}",
+        ),
+        "form_picture": Text(
+            f"{ko}은 여러 문서가 함께 쓰는 서식의 그림: {use.ko}에도 있음. {where.ko}",
+            f"{photos} {'is a picture' if n == 1 else 'are pictures'} of the form, in {use.en} too. {where.en}",
         ),
     }
     return texts[first.kind]
@@ -220,7 +272,11 @@ def best_pair(result: ResultRecord, finding: Finding) -> tuple[FoundDocument, Ph
     found = result.found(finding.found_in)
     if found is None or finding.photo is None:
         return None
-    pairs = [pair for pair in found.matches if pair.query_photo == finding.photo and pair.matched]
+    pairs = [
+        pair
+        for pair in found.matches
+        if pair.query_photo == finding.photo and (pair.kind == finding.kind if finding.kind in ALIKE else pair.matched)
+    ]
     return (found, pairs[0]) if pairs else None
 
 
@@ -230,13 +286,36 @@ def _photo_line(result: ResultRecord, finding: Finding) -> Text:
     if shown is None:
         return Text(f"사진 {photo}", f"photo {photo}")
     found, pair = shown
-    done = changes(pair)
+    done = said_of(pair)
     return Text(
         f"{pair.query_page}쪽 사진 {photo} = {found.document} {pair.page}쪽 사진 {pair.photo + 1}"
         f" ({', '.join(text.ko for text in done)})",
         f"page {pair.query_page} photo {photo} = {found.document} page {pair.page} photo {pair.photo + 1}"
         f" ({', '.join(text.en for text in done)})",
     )
+
+
+def said_of(pair: PhotoPair) -> list[Text]:
+    """What was done to the photo of a pair that shows one photograph; of any other, why the two are alike."""
+    if pair.kind in {None, "same_photograph"}:
+        return changes(pair)
+    return [KINDS[pair.kind], *_signs(pair)]
+
+
+def _signs(pair: PhotoPair) -> Iterator[Text]:
+    """What a dense look saw that one photograph would not show."""
+    if pair.likeness is None or pair.kind == "form_picture":
+        return
+    traits = pair.likeness.traits
+    if pair.kind in {"other_shot", "cannot_tell"} and traits.residual >= _OFF_PLANE:
+        yield Text(
+            f"부분마다 최대 {traits.residual:.1f} % 어긋남", f"parts lie up to {traits.residual:.1f} % of the width off"
+        )
+    if pair.kind == "shared_thing" and traits.border < _BORDER:
+        share = f"{100 * (1 - traits.border):.0f}"
+        yield Text(f"가장자리의 {share} %가 다름", f"{share} % of what surrounds it differs")
+    if traits.light < _LIGHT:
+        yield Text("빛이 다름", "the light differs")
 
 
 def changes(pair: PhotoPair) -> list[Text]:

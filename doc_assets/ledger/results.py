@@ -12,13 +12,27 @@ from typing import Any, Literal
 
 import numpy as np
 
-from doc_assets.datatypes import Changes
+from doc_assets.datatypes import Changes, Likeness, LikenessTraits
 from doc_assets.dates import DateSource
 
 Relation = Literal["archive", "same_drop", "same_batch"]
-FindingKind = Literal["reuse", "same_day", "merchant_unknown", "own_photo_again", "first_use"]
+PairKind = Literal["same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell"]
+"""Why two photos are alike; see ``search.findings.kind_of``."""
+FindingKind = Literal[
+    "reuse",
+    "same_day",
+    "merchant_unknown",
+    "cannot_tell",
+    "own_photo_again",
+    "first_use",
+    "other_shot",
+    "shared_thing",
+    "form_picture",
+]
 COUNTED: tuple[FindingKind, ...] = ("reuse", "same_day", "merchant_unknown")
 """Findings that make the risk; the gravest first."""
+ALIKE: tuple[FindingKind, ...] = ("cannot_tell", "other_shot", "shared_thing", "form_picture")
+"""Findings of photos that are alike without showing one photograph; they never count."""
 
 Area = tuple[tuple[float, float], ...]
 
@@ -47,12 +61,14 @@ class PhotoPair:
     Attributes:
         query_page, query_photo, query_box: where the query photo stands; pages from 1, photos from 0, boxes in pixels.
         page, photo, box: where the found one stands.
-        matched: label: whether the pair shows the same photograph by the thresholds in use.
+        matched: label: whether the pair counts as one photograph by the thresholds in use.
+        kind: label: why the two are alike; None if nothing is to be said of them.
         similarity: cosine of the embeddings, in [-1, 1].
         quarter_turns, mirrored: how the query photo must be mirrored and then turned to look like the found one.
         probability: that both show the same photograph, in [0, 1]; None if the search did not verify.
         inliers: keypoint pairs that agree on one transform; None if keypoints were not compared.
         overlap: where they show the same; None without an alignment.
+        likeness: why they are alike, by a dense look at both; None if that was not needed, or not possible.
         changes: what was done to the found photo to make the query photo; None if it cannot be told.
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.
@@ -72,9 +88,16 @@ class PhotoPair:
     probability: float | None
     inliers: int | None
     overlap: Overlap | None = None
+    likeness: Likeness | None = None
     changes: Changes | None = None
     transform: tuple[tuple[float, ...], ...] | None = None
     lines: tuple[tuple[float, ...], ...] | None = None
+    kind: PairKind | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether something is to be said of it."""
+        return self.matched or self.kind is not None
 
     def reversed(self) -> "PhotoPair":
         """The same pair seen from the found document; its similarity is that of the other direction."""
@@ -92,6 +115,8 @@ class PhotoPair:
             probability=self.probability,
             inliers=self.inliers,
             overlap=None if self.overlap is None else _reversed_overlap(self.overlap),
+            likeness=self.likeness,
+            kind=self.kind,
             changes=None if self.changes is None else _undone(self.changes),
             transform=None if self.transform is None else _inverse(self.transform, mirrored=self.mirrored),
             lines=None if self.lines is None else tuple((*line[2:], *line[:2]) for line in self.lines),
@@ -134,8 +159,8 @@ class FoundDocument:
 
     @property
     def speaks(self) -> bool:
-        """Whether it shows a photo of the query document for certain enough to be said."""
-        return self.exact_duplicate or self.n_matched_photos > 0
+        """Whether it shows a photo of the query document for certain enough to be said, or one that is like it."""
+        return self.exact_duplicate or any(pair.is_shown for pair in self.matches)
 
     @property
     def probability(self) -> float | None:
@@ -164,10 +189,12 @@ class Finding:
         page: from 1; None for the file.
         kind: ``reuse`` someone else's earlier photo; ``same_day`` as another merchant, order unknown;
             ``merchant_unknown`` an earlier photo, of this or another merchant; ``own_photo_again`` first used by this
-            merchant; ``first_use`` here.
+            merchant; ``first_use`` here. Of a photo that is alike and not the same: ``cannot_tell`` it or another shot,
+            ``other_shot`` of the same scene, ``shared_thing`` the same printed thing in both, ``form_picture``.
         counts: whether it makes the document's risk.
         probability: that it shows the photograph of the others, in [0, 1].
-        first_use: the earliest document with this photo; the document itself for ``first_use``.
+        first_use: the earliest document with this photo; the document itself for ``first_use``; of a photo that is only
+            alike, the document with the one that is most like it.
         found_in: the document that shows it best among those that speak for the finding; None if there is none left.
         n_documents, n_merchants: other documents that show it, and their known merchants other than this one's.
     """
@@ -287,7 +314,7 @@ def _inverse(transform: tuple[tuple[float, ...], ...], *, mirrored: bool) -> tup
 
 # JSON: names and order are those of docs/results.md. What a pair does not have is left out.
 
-_OPTIONAL = ("overlap", "changes", "transform", "lines")
+_OPTIONAL = ("overlap", "likeness", "changes", "transform", "lines", "kind")
 
 
 def found_as_json(found: FoundDocument) -> dict[str, Any]:
@@ -312,6 +339,8 @@ def pair_from_json(entry: Mapping[str, Any]) -> PhotoPair:
     if overlap := values.get("overlap"):
         areas = {name: tuple((x, y) for x, y in overlap[name]) for name in ("query_area", "area")}
         values["overlap"] = Overlap(**{**overlap, **areas})
+    if likeness := values.get("likeness"):
+        values["likeness"] = Likeness(**{**likeness, "traits": LikenessTraits(**likeness["traits"])})
     if changes := values.get("changes"):
         values["changes"] = Changes(**changes)
     for name in ("transform", "lines"):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.photos import bare
 from doc_assets.photos.base import PhotoArea, PhotoExtractor
-from doc_assets.photos.cutting import cut_photos, decode_jpeg, encode_jpeg
+from doc_assets.photos.cutting import cut_photos, encode_jpeg
 
 
 class SelectedPages(Protocol):
@@ -63,12 +63,8 @@ class PhotoCutter:
         return DocumentCutter(self, self.pages.of_document(sha256, memory) if self.pages is not None else None)
 
     def encoded(self, pixels: RgbImage) -> bytes:
-        """A photo as it is stored."""
+        """A photo as it is stored; a query goes through the same loss, so that the same photo gives the same vector."""
         return encode_jpeg(pixels, self.jpeg_quality)
-
-    def as_stored(self, pixels: RgbImage) -> RgbImage:
-        """A photo after the loss of storing, so that the same photo gives the same vector."""
-        return decode_jpeg(self.encoded(pixels))
 
 
 class DocumentCutter:

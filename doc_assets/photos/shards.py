@@ -49,6 +49,12 @@ def read_photos(path: UPath) -> Iterator[StoredPhoto]:
         yield StoredPhoto(payload_from_row(row), row["skew_deg"], row["image"]["bytes"])
 
 
+def read_jpegs_at(path: UPath, positions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """The pictures in some rows of a shard, ascending, each with its row; only their row groups are read, each once."""
+    for at, row in read_rows_at(path, positions, ["image"]):
+        yield at, row["image"]["bytes"]
+
+
 def read_photo_at(path: UPath, position: int) -> StoredPhoto:
     """One row of a shard; only its part of the file is read."""
     ((_, row),) = read_rows_at(path, [position], PHOTO_SCHEMA.names)

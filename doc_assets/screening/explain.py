@@ -11,13 +11,14 @@ from doc_assets.ingest.archive import Archive, Versions, chunk_of
 from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.search.faults import SearchFault
+from doc_assets.search.findings import kind_of
 from doc_assets.search.labels import Labeller
 from doc_assets.search.query import QueryDocument
-from doc_assets.search.ranking import PhotoMatch
+from doc_assets.search.ranking import PhotoMatch, telling
 from doc_assets.search.record import photo_pair
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import retrieve_from_archive, seen_best
-from doc_assets.search.verifying import LoadFeatures, look_at
+from doc_assets.search.verifying import LoadFeatures, LoadPixels, look_at
 from doc_assets.verification.probability import PairModel
 
 RANKS = 100
@@ -25,7 +26,9 @@ RANKS = 100
 
 _FEW_INLIERS = 12  # strangers reach 4 to 8 by chance
 
-Reason = Literal["matched", "not_retrieved", "no_alignment", "not_alike", "replaced"]
+Reason = Literal[
+    "matched", "other_shot", "shared_thing", "cannot_tell", "not_retrieved", "no_alignment", "not_alike", "replaced"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,13 @@ def explain_pairs(
     store: VectorStore,
     collection: str,
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     model: PairModel,
     request: SearchRequest,
     query: QueryDocument,
     candidate: Document,
 ) -> list[PairExplanation]:
-    """Every pair of a query photo and a photo of the candidate, the most probable first.
+    """Every pair of a query photo and a photo of the candidate, the most telling first.
 
     Args:
         archive: where the candidate's photos are.
@@ -73,6 +77,7 @@ def explain_pairs(
         store: what a search would ask.
         collection: in the store.
         load_features: finds the keypoints of archive photos.
+        load_pixels: finds archive photos themselves.
         model: judges pairs.
         request: how a search would ask.
         query: the query document.
@@ -84,11 +89,19 @@ def explain_pairs(
     faults: list[SearchFault] = []
     for number, photo in enumerate(query.photos):
         matches = list(_pairs(archive, versions, query, number, candidate))
-        seen = {match.payload.key: match for match in look_at(photo, matches, load_features, None, model, faults)}
+        seen = {
+            match.payload.key: match
+            for match in look_at(photo, matches, load_features, load_pixels, None, model, faults)
+        }
         for match in matches:
             places = tuple(rank.get((number, match.payload.key)) for rank in ranks)
             explained.append(_explained(query, match, seen.get(match.payload.key), places, request))
-    return sorted(explained, key=lambda pair: (-pair.probability, pair.query_photo, pair.photo))
+    return sorted(explained, key=_told)
+
+
+def _told(pair: PairExplanation) -> tuple[tuple[float, bool, float], int, int]:
+    is_alike = pair.entry is not None and pair.entry.likeness is not None
+    return telling(pair.probability, is_alike=is_alike), pair.query_photo, pair.photo
 
 
 def _pairs(
@@ -118,18 +131,22 @@ def _explained(
     places: tuple[int | None, ...],
     request: SearchRequest,
 ) -> PairExplanation:
+    entry = None if seen is None else photo_pair(seen, query)
+    kind = None if entry is None else kind_of(entry, request.thresholds)
     is_near = any(place is not None and place <= request.top_k for place in places)
-    is_matched = seen is not None and request.rule.holds(seen)
+    is_matched = entry is not None and request.thresholds.matches(entry)
     reason: Reason = "matched"
     if seen is None:
         reason = "replaced"
     elif not is_near:
         reason = "not_retrieved"
+    elif not is_matched and kind in {"other_shot", "shared_thing", "cannot_tell"}:
+        reason = kind
     elif not is_matched:
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
         reason = "no_alignment" if few else "not_alike"
     return PairExplanation(
-        entry=None if seen is None else replace(photo_pair(seen, query), matched=is_matched),
+        entry=None if entry is None else replace(entry, matched=is_matched, kind=kind),
         query_photo=match.query_photo,
         photo=match.payload.photo_index,
         vector_rank=places[0],
@@ -145,7 +162,7 @@ def found_by_explaining(
     """What the pairs of two documents come to by the rules of a search, the archive's photo groups beside them."""
     best: dict[int, PhotoPair] = {}
     for explained in pairs:
-        if explained.entry is not None and explained.reason == "matched":
+        if explained.entry is not None and explained.entry.is_shown:
             best.setdefault(explained.query_photo, explained.entry)
     is_exact = query.sha256 is not None and query.sha256 == candidate.sha256
     found = FoundDocument(

@@ -32,7 +32,7 @@ from doc_assets.search.run import (
     published_collection,
     require_all_accounted,
 )
-from doc_assets.search.verifying import LoadFeatures
+from doc_assets.search.verifying import LoadFeatures, LoadPixels
 from doc_assets.verification.probability import PairModel
 
 STAGE = "document_matches"
@@ -67,6 +67,7 @@ def screen_drop(
     alias: str,
     queries: StoredQueries,
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     model: PairModel,
     request: SearchRequest,
     drop_key: str,
@@ -81,6 +82,7 @@ def screen_drop(
         alias: the collection to search.
         queries: makes queries of the drop's documents.
         load_features: finds the keypoints of archive photos.
+        load_pixels: finds archive photos themselves.
         model: judges photo pairs.
         request: how to search.
         drop_key: the drop.
@@ -108,7 +110,7 @@ def screen_drop(
             continue
         require_made_with(archive, chunk, archive.current(chunk), queries.versions)
         with open_store() as store, threadpool_limits(1, "blas"):
-            matcher = Matcher(store, collection, load_features, queries.threads, model, request)
+            matcher = Matcher(store, collection, load_features, load_pixels, queries.threads, model, request)
             results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
         touched |= keep_links(ledger, documents, results, request.match_probability)
         ledger.searches.record(search_id, results)

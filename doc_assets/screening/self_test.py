@@ -89,10 +89,11 @@ class PlantedCopies:
         return Recall(dict(found), dict(planted))
 
     def _query(self, pixels: RgbImage) -> QueryDocument:
-        stored = decode_jpeg(encode_jpeg(pixels, self.jpeg_quality))
+        jpeg = encode_jpeg(pixels, self.jpeg_quality)
+        stored = decode_jpeg(jpeg)
         (views,) = self.embedder.embed_views([stored])
         crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, stored)
-        photo = QueryPhoto.of(crop, views, self.describer.describe(stored), self.describer.words)
+        photo = QueryPhoto.of(crop, jpeg, views, self.describer.describe(stored), self.describer.words)
         return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
 
 

@@ -106,7 +106,7 @@ class StoredQueries:
         if features is None:
             raise InputError("Its keypoints could not be found when the document was ingested.")
         crop = PhotoCrop(payload.page_index, payload.photo_index, payload.box, photo.skew_deg, nothing)
-        return QueryPhoto.of(crop, views, features, self.describer.words)
+        return QueryPhoto.of(crop, photo.jpeg, views, features, self.describer.words)
 
 
 def query_without_photos(document: Document) -> QueryDocument:

@@ -32,15 +32,18 @@ from typing import Any
 
 from doc_assets.dates import DateSource
 from doc_assets.ledger.results import (
+    ALIKE,
     COUNTED,
     Finding,
     FindingKind,
     FoundDocument,
+    PairKind,
     PhotoPair,
     ResultRecord,
     Use,
 )
 from doc_assets.search.legacy import legacy_fields
+from doc_assets.verification.kinds import CANNOT_TELL, TELLING_INLIERS
 from doc_assets.verification.probability import PairModel
 
 Node = tuple[str, int]
@@ -50,12 +53,12 @@ Frame = tuple[float, float, float, float]
 """Left, top, right, bottom in shares of a photo's width and height."""
 WHOLE: Frame = (0.0, 0.0, 1.0, 1.0)
 
-LABELS_VERSION = 1
+LABELS_VERSION = 2
 """Of the rules here; labels that another version made are made anew."""
 
 _SAME_AREA = 0.3
 """Two links meet on a photo if their areas share at least this part of the smaller one."""
-_GRAVITY: tuple[FindingKind, ...] = (*COUNTED, "own_photo_again", "first_use")
+_GRAVITY: tuple[FindingKind, ...] = (*COUNTED, "cannot_tell", "own_photo_again", "first_use", *ALIKE[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +101,39 @@ class Thresholds:
         match_probability: a verified pair matches from this probability on.
         match_similarity: one of a search that does not verify, from this similarity on.
         flag_risk: a document is flagged from this risk on.
+        count_other_shots: whether another shot of a scene counts as the photograph itself.
         similar_doc_flag_threshold, non_authentic_image_classes: of the earlier system's rule; see ``legacy``.
     """
 
     match_probability: float = 0.5
     match_similarity: float = 0.7
     flag_risk: float = 0.5
+    count_other_shots: bool = False
     similar_doc_flag_threshold: float = 0.8
     non_authentic_image_classes: tuple[str, ...] = ()
 
     def matches(self, pair: PhotoPair) -> bool:
-        """Whether a pair shows the same photograph."""
-        if pair.probability is not None:
-            return pair.probability >= self.match_probability
-        return pair.similarity >= self.match_similarity
+        """Whether a pair counts as one photograph."""
+        kind = kind_of(pair, self)
+        return kind == "same_photograph" or (kind == "other_shot" and self.count_other_shots)
+
+
+def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
+    """Why two photos are alike; None if nothing is to be said of them.
+
+    One photograph, if that is probable enough. Else, if so many keypoints agree that they show one scene or thing: what
+    a dense look finds more probable of two shots of a scene and one printed thing in two photographs; or that it cannot
+    be told, where one photograph is not improbable.
+    """
+    if pair.probability is None:
+        return "same_photograph" if pair.similarity >= thresholds.match_similarity else None
+    if pair.probability >= thresholds.match_probability:
+        return "same_photograph"
+    if pair.likeness is None or (pair.inliers or 0) < TELLING_INLIERS:
+        return None
+    if pair.likeness.same_photograph >= CANNOT_TELL:
+        return "cannot_tell"
+    return "other_shot" if pair.likeness.other_shot >= pair.likeness.shared_thing else "shared_thing"
 
 
 class PhotoGraph:
@@ -244,6 +266,8 @@ def judged(
         if judgements:
             against[photo] = {name for each in judgements for name in each.against}
             findings.append(_finding(own, photo, pages.get(photo), judgements, relabelled, graph.documents))
+        elif (alike := _alike(own, photo, relabelled)) is not None:
+            findings.append(alike)
     top_docs = [replace(found, counts=_counts(found, against)) for found in relabelled]
     risk = _risk(findings)
     flagged = risk > 0 and risk >= thresholds.flag_risk
@@ -264,7 +288,9 @@ def judged(
 
 
 def _relabelled(found: FoundDocument, own: DocumentFacts, thresholds: Thresholds) -> FoundDocument:
-    pairs = tuple(replace(pair, matched=thresholds.matches(pair)) for pair in found.matches)
+    pairs = tuple(
+        replace(pair, matched=thresholds.matches(pair), kind=kind_of(pair, thresholds)) for pair in found.matches
+    )
     return replace(
         found,
         matches=pairs,
@@ -313,6 +339,40 @@ def _finding(
     )
 
 
+def _alike(own: DocumentFacts, photo: int, found: Sequence[FoundDocument]) -> Finding | None:
+    """What is to be said of a photo that shows nobody's photograph: the gravest likeness, the most probable one."""
+    pairs = [
+        (each, pair, pair.kind, facts)
+        for each in found
+        for pair in each.matches
+        if pair.query_photo == photo and pair.kind in ALIKE and (facts := found_facts(each)) is not None
+    ]
+    if not pairs:
+        return None
+    best, pair, kind, facts = min(pairs, key=lambda each: (_GRAVITY.index(each[2]), -likelihood_of(each[1])))
+    alike = [each for each, _, other_kind, _ in pairs if other_kind == kind]
+    return Finding(
+        photo=photo,
+        page=pair.query_page,
+        kind=kind,
+        counts=False,
+        probability=round(likelihood_of(pair), 6),
+        first_use=facts.as_use(),
+        found_in=best.document,
+        n_documents=len({each.document_id for each in alike}),
+        n_merchants=len({each.merchant_id for each in alike} - {None, own.merchant_id}),
+    )
+
+
+def likelihood_of(pair: PhotoPair) -> float:
+    """How probable it is that a pair is what it is called, in [0, 1]."""
+    if pair.likeness is not None and pair.kind == "other_shot":
+        return pair.likeness.other_shot
+    if pair.likeness is not None and pair.kind == "shared_thing":
+        return pair.likeness.shared_thing
+    return pair.probability or 0.0
+
+
 def _shows(found: FoundDocument, photo: int) -> bool:
     return found.exact_duplicate or any(pair.matched and pair.query_photo == photo for pair in found.matches)
 
@@ -343,7 +403,7 @@ def _doubt(found: Iterable[FoundDocument], own: DocumentFacts, model: PairModel)
             for each in found
             if not each.same_merchant and (each.document_date is None or each.document_date <= own.day)
             for pair in each.matches
-            if not pair.matched
+            if not pair.matched and pair.kind != "form_picture"
         ),
         default=0.0,
     )
@@ -354,11 +414,19 @@ def probability_of(pair: PhotoPair, model: PairModel) -> float:
     return model.probability(pair.similarity, None) if pair.probability is None else pair.probability
 
 
-def _order(found: FoundDocument) -> tuple[bool, bool, bool, float, str]:
+def _link_probability(pair: PhotoPair, thresholds: Thresholds, model: PairModel) -> float:
+    """Of a matched pair; another shot that counts as the photograph itself is as probable as both together."""
+    if pair.likeness is not None and kind_of(pair, thresholds) == "other_shot":
+        return pair.likeness.same_photograph + pair.likeness.other_shot
+    return probability_of(pair, model)
+
+
+def _order(found: FoundDocument) -> tuple[bool, bool, bool, bool, float, str]:
     """As ``ranking`` orders documents."""
     return (
         not found.exact_duplicate,
         found.n_matched_photos == 0,
+        not any(pair.is_shown for pair in found.matches),
         found.same_batch,
         -found.score,
         found.document_id,
@@ -377,7 +445,7 @@ def links_of(result: ResultRecord, thresholds: Thresholds, model: PairModel) -> 
                 yield Link(
                     (result.document_id, pair.query_photo),
                     (found.document_id, pair.photo),
-                    probability_of(pair, model),
+                    _link_probability(pair, thresholds, model),
                     one,
                     other,
                 )
@@ -423,6 +491,7 @@ def thresholds_of(settings: Mapping[str, Any]) -> Thresholds:
         match_probability=settings["match_probability"],
         match_similarity=settings["match_similarity"],
         flag_risk=settings["flag_risk"],
+        count_other_shots=settings.get("count_other_shots", False),
         similar_doc_flag_threshold=settings["similar_doc_flag_threshold"],
         non_authentic_image_classes=tuple(settings["non_authentic_image_classes"]),
     )

@@ -22,6 +22,7 @@ from doc_assets.search.findings import (
     judged,
     links_of,
 )
+from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM
 from doc_assets.verification.probability import PairModel
 
@@ -169,9 +170,9 @@ def _merged(
     best: dict[int, PhotoPair] = {}
     for pair in (*(found.matches if found else ()), *pairs):
         known = best.get(pair.query_photo)
-        if known is None or (known.probability or 0.0) < (pair.probability or 0.0):
+        if known is None or _telling(pair) < _telling(known):
             best[pair.query_photo] = pair
-    matches = tuple(sorted(best.values(), key=lambda pair: (-(pair.probability or 0.0), pair.query_photo)))
+    matches = tuple(sorted(best.values(), key=lambda pair: (_telling(pair), pair.query_photo)))
     if found is not None:
         return replace(found, matches=matches, exact_duplicate=found.exact_duplicate or is_exact)
     return FoundDocument(
@@ -187,6 +188,10 @@ def _merged(
         same_batch=False,
         matches=matches,
     )
+
+
+def _telling(pair: PhotoPair) -> tuple[float, bool, float]:
+    return telling(pair.probability, is_alike=pair.likeness is not None)
 
 
 def stored_links(

@@ -11,7 +11,7 @@ from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, rank_documents
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import Batch, Retrieved, fused, retrieve_from_archive
-from doc_assets.search.verifying import LoadFeatures, verified
+from doc_assets.search.verifying import LoadFeatures, LoadPixels, verified
 from doc_assets.verification.probability import PairModel
 
 
@@ -22,6 +22,7 @@ class Matcher:
     Attributes:
         store, collection: the archive.
         load_features: finds the keypoints of archive photos.
+        load_pixels: finds archive photos themselves.
         threads: look at photos side by side.
         model: judges photo pairs.
         request: how to search.
@@ -31,6 +32,7 @@ class Matcher:
     store: VectorStore
     collection: str
     load_features: LoadFeatures
+    load_pixels: LoadPixels
     threads: Workers
     model: PairModel
     request: SearchRequest
@@ -52,7 +54,16 @@ class Matcher:
             twins = [twin for twin in twins if twin.merchant_id != query.merchant_id]
         matches = fused(self._retrieved(query, faults))
         if self.request.verify:
-            matches = verified(query, matches, self.load_features, self.batch, self.threads, self.model, faults)
+            matches = verified(
+                query,
+                matches,
+                self.load_features,
+                self.load_pixels,
+                self.batch,
+                self.threads,
+                self.model,
+                faults,
+            )
         return rank_documents(
             best_of_each_photo(matches, top_k),
             n_query_photos=len(query.photos),

@@ -23,6 +23,7 @@ from doc_assets.local_features.describer import Describer
 from doc_assets.local_features.sift import mirrored
 from doc_assets.local_features.words import VisualWords
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.search.faults import SearchFault, all_in_words
 
 
@@ -32,12 +33,14 @@ class QueryPhoto:
 
     Attributes:
         crop: where it is; its pixels are gone.
+        jpeg: the photo as the archive would store it; in memory only, and goes with the search.
         views: its eight views' vectors (8, D).
         features, mirrored_features: its keypoints, as it is and mirrored left-right.
         words: its visual words, as it is and mirrored; turning does not change them.
     """
 
     crop: PhotoCrop
+    jpeg: bytes
     views: NDArray[np.float32]
     features: LocalFeatures
     mirrored_features: LocalFeatures
@@ -47,20 +50,26 @@ class QueryPhoto:
     def of(
         cls,
         crop: PhotoCrop,
+        jpeg: bytes,
         views: NDArray[np.float32],
         described: tuple[LocalFeatures, SparseVector],
         codebook: VisualWords,
     ) -> Self:
-        """A photo to search for, from where it is, its views' vectors, and its keypoints and words; without pixels."""
+        """A photo to search for, from where it is, its stored form, its views' vectors, its keypoints and words."""
         features, words = described
         flipped = mirrored(features)
         return cls(
             crop=replace(crop, pixels=np.empty((0, 0, 3), np.uint8)),
+            jpeg=jpeg,
             views=views,
             features=features,
             mirrored_features=flipped,
             words=(words, codebook.encode(flipped)),
         )
+
+    def pixels(self) -> RgbImage:
+        """The photo as the archive would store it, decoded at every call."""
+        return decode_jpeg(self.jpeg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +186,7 @@ class QueryReader:
 
     def _photos(self, crops: Sequence[PhotoCrop], reading: "_Reading") -> list[QueryPhoto]:
         """The crops with what they are searched by and without their pixels; those that break are noted."""
-        described: list[tuple[PhotoCrop, RgbImage, tuple[LocalFeatures, SparseVector]]] = []
+        described: list[tuple[PhotoCrop, bytes, RgbImage, tuple[LocalFeatures, SparseVector]]] = []
         for crop in crops:
             found = attempt(reading.unit(crop), partial(self._described, crop))
             if isinstance(found, Failure):
@@ -185,18 +194,19 @@ class QueryReader:
             else:
                 described.append((crop, *found))
         units = [reading.unit(crop) for crop, *_ in described]
-        views = attempt_each(units, [pixels for _, pixels, _ in described], self._views)
+        views = attempt_each(units, [pixels for _, _, pixels, _ in described], self._views)
         photos = []
-        for (crop, _, features), vectors in zip(described, views, strict=True):
+        for (crop, jpeg, _, features), vectors in zip(described, views, strict=True):
             if isinstance(vectors, Failure):
                 reading.lacks_photo(crop, vectors)
             else:
-                photos.append(QueryPhoto.of(crop, vectors, features, self.describer.words))
+                photos.append(QueryPhoto.of(crop, jpeg, vectors, features, self.describer.words))
         return photos
 
-    def _described(self, crop: PhotoCrop) -> tuple[RgbImage, tuple[LocalFeatures, SparseVector]]:
-        pixels = self.cutter.as_stored(crop.pixels)
-        return pixels, self.describer.describe(pixels)
+    def _described(self, crop: PhotoCrop) -> tuple[bytes, RgbImage, tuple[LocalFeatures, SparseVector]]:
+        jpeg = self.cutter.encoded(crop.pixels)
+        pixels = decode_jpeg(jpeg)
+        return jpeg, pixels, self.describer.describe(pixels)
 
     def _views(self, photos: Sequence[RgbImage]) -> Sequence[NDArray[np.float32]]:
         return list(require_finite(self.embedder.embed_views(photos)))

@@ -1,6 +1,6 @@
 """From photo matches to ranked documents; pure arithmetic on small values.
 
-Of the photos of document d that were retrieved for query photo q, the best one is the most probable, if pairs were
+Of the photos of document d that were retrieved for query photo q, the best one is the most telling, if pairs were
 verified, and the most similar. Let ``best(q, d)`` be its similarity in any of the eight views; 0 if none was
 retrieved. Then a document's score is
 
@@ -10,7 +10,8 @@ retrieved. Then a document's score is
 
 The order of documents answers "which earlier document was re-used": byte-identical ones first; then documents
 with a matched photo, those of the archive before those of the batch that is searched together, because the
-archive was there earlier; then the others in the same order. Within each group the score decides.
+archive was there earlier; then those with a photo that is alike for a reason, then the others, in the same order.
+Within each group the score decides.
 """
 
 import math
@@ -19,8 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from doc_assets.datatypes import PhotoKey, PhotoPayload, View
+from doc_assets.datatypes import Likeness, PhotoKey, PhotoPayload, View
 from doc_assets.verification.geometry import Alignment
+from doc_assets.verification.kinds import CANNOT_TELL
 
 Aggregation = Literal["max", "sum", "mean"]
 
@@ -38,8 +40,9 @@ class PhotoMatch:
         promise: how high the signals ranked it together; orders candidates before they are verified.
         looked_at: whether the keypoints of the two were compared.
         alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
-        probability: that both show the same shot, in [0, 1], by similarity alone if it was not looked at; None if
-            the search does not verify.
+        likeness: what a dense look at both made of it; None if none was needed.
+        probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
+            if the search does not verify.
     """
 
     query_photo: int
@@ -50,6 +53,7 @@ class PhotoMatch:
     promise: float = 0.0
     looked_at: bool = False
     alignment: Alignment | None = None
+    likeness: Likeness | None = None
     probability: float | None = None
 
     @property
@@ -116,6 +120,17 @@ class Twin:
     same_batch: bool = False
 
 
+def telling(probability: float | None, *, is_alike: bool) -> tuple[float, bool, float]:
+    """Orders pairs by how much they tell, the most telling first.
+
+    Args:
+        probability: that both show the same photograph.
+        is_alike: whether a dense look found why they are alike; that tells more than a probability near 0.
+    """
+    found = probability or 0.0
+    return -found if found >= CANNOT_TELL else 0.0, not is_alike, -found
+
+
 def rank_documents(
     matches: Iterable[PhotoMatch],
     *,
@@ -161,6 +176,7 @@ def rank_documents(
         key=lambda document: (
             not document.exact_duplicate,
             document.n_matched_photos(rule) == 0,
+            all(match.likeness is None for match in document.matches),
             document.same_batch,
             -document.score,
             document.document_id,
@@ -170,10 +186,12 @@ def rank_documents(
 
 
 def best_of_each_photo(matches: Iterable[PhotoMatch], top_k: int) -> list[PhotoMatch]:
-    """The ``top_k`` best matches of every query photo: the most probable if verified, else the most promising."""
+    """The ``top_k`` best matches of every query photo: the most telling if verified, else the most promising."""
     kept: list[PhotoMatch] = []
     counts: Counter[int] = Counter()
-    for match in sorted(matches, key=lambda m: (-(m.probability or 0.0), -m.promise, -m.similarity)):
+    for match in sorted(
+        matches, key=lambda m: (telling(m.probability, is_alike=m.likeness is not None), -m.promise, -m.similarity)
+    ):
         if counts[match.query_photo] < top_k:
             counts[match.query_photo] += 1
             kept.append(match)
@@ -198,9 +216,10 @@ def _document(
     )
 
 
-def _order(match: PhotoMatch) -> tuple[float, float, int, int]:
+def _order(match: PhotoMatch) -> tuple[tuple[float, bool, float], float, int, int]:
     """Best first; of equals the first photo of the document, so that results never flicker."""
-    return -(match.probability or 0.0), -match.similarity, match.payload.photo_index, match.query_photo
+    told = telling(match.probability, is_alike=match.likeness is not None)
+    return told, -match.similarity, match.payload.photo_index, match.query_photo
 
 
 def _score(matches: Iterable[PhotoMatch], n_query_photos: int, aggregation: Aggregation) -> float:

@@ -1,9 +1,9 @@
 """A search's answer to one query document as a value: the facts of its ranking; labels are made by ``findings``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from doc_assets.datatypes import Changes
+from doc_assets.datatypes import Changes, Likeness, LikenessTraits
 from doc_assets.dates import DocumentDate
 from doc_assets.documents.faults import DocumentState
 from doc_assets.ledger.results import FoundDocument, Overlap, PhotoPair, Relation, ResultRecord
@@ -79,8 +79,12 @@ def _reported(ranking: Sequence[DocumentMatch], request: SearchRequest) -> list[
         for rank, match in enumerate(ranking)
         if rank < request.top_doc
         or match.exact_duplicate
-        or any(request.rule.holds(pair) or (pair.looked_at and _is_kept(pair)) for pair in match.matches)
+        or any(request.rule.holds(pair) or _may_match(pair) for pair in match.matches)
     ]
+
+
+def _may_match(pair: PhotoMatch) -> bool:
+    return pair.looked_at and pair.probability is not None and pair.probability >= KEPT_FROM
 
 
 def _found(
@@ -130,6 +134,7 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
     return replace(
         found,
         overlap=_overlap(pair.alignment),
+        likeness=None if pair.likeness is None else _rounded_likeness(pair.likeness),
         changes=_rounded_changes(changes_of(pair.alignment, crop.box, pair.payload.box)),
         transform=tuple(tuple(round(float(value), 8) for value in row) for row in pair.alignment.transform),
         lines=tuple(tuple(round(float(at), 4) for at in line) for line in pair.alignment.lines[:MAX_LINES]),
@@ -137,7 +142,17 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
 
 
 def _is_kept(pair: PhotoMatch) -> bool:
-    return pair.probability is not None and pair.probability >= KEPT_FROM
+    return pair.likeness is not None or (pair.probability is not None and pair.probability >= KEPT_FROM)
+
+
+def _rounded_likeness(likeness: Likeness) -> Likeness:
+    traits = {each.name: round(getattr(likeness.traits, each.name), 4) for each in fields(LikenessTraits)}
+    return Likeness(
+        same_photograph=round(likeness.same_photograph, 6),
+        other_shot=round(likeness.other_shot, 6),
+        shared_thing=round(likeness.shared_thing, 6),
+        traits=LikenessTraits(**traits),
+    )
 
 
 def _rounded_changes(changes: Changes) -> Changes:

@@ -22,6 +22,7 @@ class SearchRequest:
         match_probability: a verified photo pair at least this probable counts as matched.
         match_similarity: one of a search that does not verify counts as matched from this similarity on.
         flag_risk: a document is flagged from this risk score on.
+        count_other_shots: whether another shot of a scene counts as the photograph itself.
         similar_doc_flag_threshold, non_authentic_image_classes: of ``legacy.fraud_doc_probability``.
         use_words: whether photos are looked for by their visual words too.
         exclude_own_merchant: whether documents of the query's own merchant are left out before ranking.
@@ -37,6 +38,7 @@ class SearchRequest:
     match_probability: float = 0.5
     match_similarity: float = 0.7
     flag_risk: float = 0.5
+    count_other_shots: bool = False
     similar_doc_flag_threshold: float = 0.8
     non_authentic_image_classes: tuple[str, ...] = ()
     use_words: bool = True
@@ -57,6 +59,7 @@ class SearchRequest:
             self.match_probability,
             self.match_similarity,
             self.flag_risk,
+            self.count_other_shots,
             self.similar_doc_flag_threshold,
             self.non_authentic_image_classes,
         )

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import N_VIEWS, Hit, LocalFeatures, PhotoKey, PhotoPayload, SparseVector, View, point_id
+from doc_assets.datatypes import (
+    N_VIEWS,
+    Hit,
+    LocalFeatures,
+    PhotoKey,
+    PhotoPayload,
+    RgbImage,
+    SparseVector,
+    View,
+    point_id,
+)
 from doc_assets.index.base import Exclusion, VectorStore
 from doc_assets.merchants import spellings
 from doc_assets.search.query import QueryDocument, QueryPhoto
@@ -80,7 +90,7 @@ class Batch:
         photos = [(document, photo) for document in documents for photo in document.photos]
         self._payloads = [_payload(document, photo, label) for document, photo in photos]
         self._ids = [point_id(payload.key, embedder_id) for payload in self._payloads]
-        self._features = {p.key: photo.features for p, (_, photo) in zip(self._payloads, photos, strict=True)}
+        self._photos = {p.key: photo for p, (_, photo) in zip(self._payloads, photos, strict=True)}
         upright = [photo.views[0] for _, photo in photos]
         self._vectors = np.stack(upright) if upright else np.empty((0, 0), np.float32)
         self._words = _SharedWords([photo.words[0] for _, photo in photos])
@@ -110,7 +120,11 @@ class Batch:
 
     def features(self, key: PhotoKey) -> LocalFeatures:
         """The keypoints of one of its photos."""
-        return self._features[key]
+        return self._photos[key].features
+
+    def pixels(self, key: PhotoKey) -> RgbImage:
+        """One of its photos."""
+        return self._photos[key].pixels()
 
     def _matches(self, number: int, photo: QueryPhoto, positions: NDArray[np.intp]) -> Iterator[PhotoMatch]:
         for at in positions:

@@ -35,7 +35,7 @@ from doc_assets.search.ranking import DocumentMatch, Twin
 from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
 from doc_assets.search.retrieval import Batch
-from doc_assets.search.verifying import LoadFeatures
+from doc_assets.search.verifying import LoadFeatures, LoadPixels
 from doc_assets.verification.probability import PairModel
 
 OpenStore = Callable[[], AbstractContextManager[VectorStore]]
@@ -83,6 +83,7 @@ def search_documents(
     alias: str,
     queries: QueryReader,
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     model: PairModel,
     files: Sequence[SourceFile],
     request: SearchRequest,
@@ -99,6 +100,7 @@ def search_documents(
         alias: the collection to search.
         queries: reads query files.
         load_features: finds the keypoints of archive photos.
+        load_pixels: finds archive photos themselves.
         model: judges photo pairs.
         files: what to search for.
         request: how.
@@ -126,7 +128,7 @@ def search_documents(
     twins = find_twins(ledger, documents, search_id, include_batch=request.include_batch)
     results = []
     with open_store() as store:
-        matcher = Matcher(store, collection, load_features, queries.reader.threads, model, request, batch)
+        matcher = Matcher(store, collection, load_features, load_pixels, queries.reader.threads, model, request, batch)
         for position, found in enumerate(track(read, "searching", len(read))):
             results.append(_answer(ledger, matcher, found, position, twins[position], together))
     require_all_accounted(len(read), len({result.query_document for result in results}), "query documents")

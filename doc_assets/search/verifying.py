@@ -1,17 +1,19 @@
-"""Looks at candidate pairs closely: which of them show the same shot, and how one lies on the other.
+"""Looks at candidate pairs closely: which of them show the same photograph, and how one lies on the other.
 
 The candidates of a query photo are looked at in order of promise, a handful at a time, as long as the last handful
-held a match. Those that are left are judged by their similarity alone, and so are those that could not be compared.
+held a match, or a pair that is alike for a reason. Those that are left are judged by their similarity alone, and so
+are those that could not be compared.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, View
+from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, RgbImage, View
 from doc_assets.isolation import Failure, attempt
 from doc_assets.parallel import Workers
 from doc_assets.search.faults import SearchFault
@@ -19,10 +21,15 @@ from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
-from doc_assets.verification.probability import PairModel
+from doc_assets.verification.likeness import measure
+from doc_assets.verification.probability import PairModel, is_worth_a_look
 
 LoadFeatures = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, LocalFeatures]]
 """Archive photos -> their local features; photos that are gone are left out."""
+LoadPixels = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, RgbImage]]
+"""Archive photos -> they themselves as stored; photos that are gone are left out."""
+
+Loaded = TypeVar("Loaded")
 
 HANDFUL = 8
 _TRUSTED = 0.5  # from this probability on the transform knows turn and mirror better than the vectors do
@@ -32,6 +39,7 @@ def verified(
     query: QueryDocument,
     matches: Sequence[PhotoMatch],
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     batch: Batch | None,
     threads: Workers,
     model: PairModel,
@@ -43,6 +51,7 @@ def verified(
         query: the query document.
         matches: its candidates, the most promising first within each query photo.
         load_features: finds the keypoints of archive photos.
+        load_pixels: finds archive photos themselves.
         batch: the documents searched together, if they are compared.
         threads: look at the query's photos side by side.
         model: judges pairs.
@@ -51,7 +60,7 @@ def verified(
 
     def of_photo(candidates: Sequence[PhotoMatch]) -> list[PhotoMatch]:
         photo = query.photos[candidates[0].query_photo]
-        return list(_of_photo(photo, candidates, load_features, batch, model, faults))
+        return list(_of_photo(photo, candidates, load_features, load_pixels, batch, model, faults))
 
     by_photo = [list(candidates) for _, candidates in groupby(matches, key=lambda match: match.query_photo)]
     # Threads of the algebra library inside ours would wait for each other.
@@ -63,6 +72,7 @@ def _of_photo(
     photo: QueryPhoto,
     candidates: Sequence[PhotoMatch],
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     batch: Batch | None,
     model: PairModel,
     faults: list[SearchFault],
@@ -73,8 +83,8 @@ def _of_photo(
         if not goes_on:
             yield from (replace(match, probability=model.probability(match.similarity, None)) for match in handful)
             continue
-        looked_at = list(look_at(photo, handful, load_features, batch, model, faults))
-        goes_on = any((match.probability or 0.0) >= _TRUSTED for match in looked_at)
+        looked_at = list(look_at(photo, handful, load_features, load_pixels, batch, model, faults))
+        goes_on = any(match.likeness is not None or (match.probability or 0.0) >= _TRUSTED for match in looked_at)
         yield from looked_at
 
 
@@ -82,14 +92,28 @@ def look_at(
     photo: QueryPhoto,
     handful: Sequence[PhotoMatch],
     load_features: LoadFeatures,
+    load_pixels: LoadPixels,
     batch: Batch | None,
     model: PairModel,
     faults: list[SearchFault],
 ) -> Iterator[PhotoMatch]:
     """The pairs with what their keypoints say; those whose photo was replaced are left out.
 
-    A pair that cannot be compared is a fault, and is judged by its similarity alone.
+    A pair that cannot be compared is a fault, and is judged by its similarity alone. Of pairs that may show one
+    photograph or one scene the photos themselves are compared, if that is possible.
     """
+    compared = list(_compared_each(photo, handful, load_features, batch, model, faults))
+    yield from _with_likeness(photo, compared, load_pixels, batch, model, faults)
+
+
+def _compared_each(
+    photo: QueryPhoto,
+    handful: Sequence[PhotoMatch],
+    load_features: LoadFeatures,
+    batch: Batch | None,
+    model: PairModel,
+    faults: list[SearchFault],
+) -> Iterator[PhotoMatch]:
     known = _features(handful, load_features, batch)
     for match in handful:
         features = known.get(match.payload.key)
@@ -113,22 +137,87 @@ def _compared(photo: QueryPhoto, match: PhotoMatch, features: LocalFeatures, mod
     return replace(match, alignment=alignment, probability=probability, view=view, looked_at=True)
 
 
+def _with_likeness(
+    photo: QueryPhoto,
+    matches: Sequence[PhotoMatch],
+    load_pixels: LoadPixels,
+    batch: Batch | None,
+    model: PairModel,
+    faults: list[SearchFault],
+) -> Iterator[PhotoMatch]:
+    """The pairs, those of which it can change the finding judged by a dense look; a look that fails is a fault."""
+    telling = [match for match in matches if is_worth_a_look(match.probability or 0.0, match.alignment)]
+    if not telling:
+        yield from matches
+        return
+    pixels = _pixels(telling, load_pixels, batch)
+    own = attempt(f"pixels of photo {photo.crop.photo_index}", photo.pixels)
+    for match in matches:
+        other = pixels.get(match.payload.key)
+        if other is None or match.alignment is None:
+            yield match
+            continue
+        looked = _looked(match, own, other, model)
+        if isinstance(looked, Failure):
+            faults.append(_fault(photo, match, looked))
+            looked = match
+        yield looked
+
+
+def _looked(
+    match: PhotoMatch, own: RgbImage | Failure, other: RgbImage | Failure, model: PairModel
+) -> PhotoMatch | Failure:
+    if isinstance(own, Failure):
+        return own
+    if isinstance(other, Failure):
+        return other
+    query, alignment = own, match.alignment
+    if alignment is None:
+        return match
+    traits = attempt(f"look at {match.payload.key}", lambda: measure(query, other, alignment))
+    if isinstance(traits, Failure):
+        return traits
+    if traits is None:  # too little is seen of both to tell more than the keypoints do
+        return match
+    likeness = model.likeness.judge(traits)
+    probability = likeness.same_photograph
+    view = _view(alignment) if probability >= _TRUSTED else match.view
+    return replace(match, likeness=likeness, probability=probability, view=view)
+
+
 def _features(
     handful: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
 ) -> dict[PhotoKey, LocalFeatures | Failure]:
-    """The other photos' keypoints; one by one if those of the archive cannot be had together."""
-    found: dict[PhotoKey, LocalFeatures | Failure] = {}
+    """The other photos' keypoints."""
+    return _loaded(handful, "keypoints", load_features, None if batch is None else batch.features)
+
+
+def _pixels(
+    handful: Sequence[PhotoMatch], load_pixels: LoadPixels, batch: Batch | None
+) -> dict[PhotoKey, RgbImage | Failure]:
+    """The other photos."""
+    return _loaded(handful, "pixels", load_pixels, None if batch is None else batch.pixels)
+
+
+def _loaded(
+    handful: Sequence[PhotoMatch],
+    what: str,
+    load: Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, Loaded]],
+    in_batch: Callable[[PhotoKey], Loaded] | None,
+) -> dict[PhotoKey, Loaded | Failure]:
+    """What is stored of the other photos; one by one if those of the archive cannot be had together."""
+    found: dict[PhotoKey, Loaded | Failure] = {}
     archived = []
     for match in handful:
-        if match.same_batch and batch is not None:
-            found[match.payload.key] = batch.features(match.payload.key)
+        if match.same_batch and in_batch is not None:
+            found[match.payload.key] = in_batch(match.payload.key)
         else:
             archived.append(match.payload)
-    together = attempt("keypoints of archive photos", partial(load_features, archived))
+    together = attempt(f"{what} of archive photos", partial(load, archived))
     if not isinstance(together, Failure):
         return found | dict(together)
     for payload in archived:
-        single = attempt(f"keypoints of {payload.key}", partial(load_features, [payload]))
+        single = attempt(f"{what} of {payload.key}", partial(load, [payload]))
         found |= {payload.key: single} if isinstance(single, Failure) else single
     return found
 

@@ -1,4 +1,7 @@
-"""How probable it is that two photos show the same shot: a logistic model on what was measured of the pair."""
+"""How probable it is that two photos show the same photograph: a logistic model on what was measured of the pair.
+
+It decides which pairs are worth a dense look; where that can be had, ``kinds.LikenessModel`` has the last word.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +11,7 @@ from numpy.typing import NDArray
 
 from doc_assets.errors import MissingModelError
 from doc_assets.verification.geometry import Alignment
+from doc_assets.verification.kinds import TELLING_INLIERS, LikenessModel
 from doc_assets.weights import how_made, load_weights
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
@@ -15,6 +19,8 @@ MODEL = "probability.safetensors"
 N_TRAITS = 3
 MIN_INLIERS = 8
 """Fewer agree by chance: of 28,920 pairs of different photographs 17 had as many."""
+WORTH_A_LOOK = 0.1
+"""A pair of less is no photograph that is used again: of 2,600 copies the least had 0.48 by keypoints."""
 _MOST_AGREEMENT = 0.995  # what is left is noise of scanning
 
 
@@ -35,6 +41,21 @@ def traits(similarity: float, alignment: Alignment | None) -> NDArray[np.float64
     return np.array([0.0, 1.0, -np.log1p(-agreement)])
 
 
+def is_worth_a_look(probability: float, alignment: Alignment | None) -> bool:
+    """Whether a dense look at a pair can change what is said of it.
+
+    It can where keypoints make a match possible, or agree as only those of one scene or thing do. The second kind holds
+    copies too, of which much is covered, curled or filmed from a screen.
+
+    Args:
+        probability: by keypoints alone, in [0, 1].
+        alignment: how they agree.
+    """
+    if alignment is None or alignment.inliers < MIN_INLIERS:
+        return False
+    return probability >= WORTH_A_LOOK or alignment.inliers >= TELLING_INLIERS
+
+
 class PairModel:
     """A fitted model of photo pairs.
 
@@ -46,6 +67,7 @@ class PairModel:
     Attributes:
         fitted_for: id of the embedder it was fitted with.
         similarity_counts: whether pairs without an alignment can be probable.
+        likeness: judges what a dense look measured.
 
     Raises:
         MissingModelError: if the file is absent, damaged or no such model.
@@ -61,6 +83,7 @@ class PairModel:
                 f"({N_TRAITS},) and intercept (1,). Fit it with `doc-assets fit-probability`."
             )
         self.fitted_for = str(how_made(path).get("embedder"))
+        self.likeness = LikenessModel()
         self.similarity_counts = embedder_id in {None, self.fitted_for}
         self._weights, self._intercept = found.astype(np.float64), float(intercept[0])
 

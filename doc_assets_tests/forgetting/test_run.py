@@ -15,7 +15,7 @@ from doc_assets.forgetting.request import ForgetRequest, meant, plan_request
 from doc_assets.forgetting.run import Home, find_traces, forget
 from doc_assets.ingest.archive import Archive
 from doc_assets.ingest.consistency import check_archive
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ingest.sealing import SealingRules, seal_source
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.ledger.ledger import Ledger
@@ -72,7 +72,7 @@ class World:
         queries = StoredQueries(self.archive, tools.versions, tools.embedder, tools.describer, threads)
         screen_drop(
             self.archive, tools.store, "photos", queries, FeatureLookup(self.archive, tools.versions.features_id),
-            PairModel(), SearchRequest(include_batch=False, privacy_mode=False), drop,
+            PixelLookup(self.archive), PairModel(), SearchRequest(include_batch=False, privacy_mode=False), drop,
         )  # fmt: skip
         threads.close()
         self._report(drop)

@@ -12,7 +12,7 @@ from doc_assets.ingest.cutting import cut_drop
 from doc_assets.ingest.describing import STORED_FEATURES, describe_drop
 from doc_assets.ingest.embedding import embed_drop
 from doc_assets.ingest.indexing import index_drop
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ingest.rebuild import discard_results
 from doc_assets.ingest.staleness import stale_drops
 from doc_assets.payloads import read_payloads
@@ -184,6 +184,10 @@ def test_features_of_single_photos_are_found_again(pipeline, folder):
     found = lookup(payloads)
 
     assert set(found) == set(photos)
+    pixels = PixelLookup(pipeline.archive)(payloads)
+    assert set(pixels) == set(photos)
+    for key, photo in photos.items():
+        np.testing.assert_array_equal(pixels[key], photo)
     for key, features in found.items():
         fresh = pipeline.describer.extractor.extract(photos[key])
         kept = len(features.points)
@@ -192,6 +196,7 @@ def test_features_of_single_photos_are_found_again(pipeline, folder):
         np.testing.assert_allclose(features.points, fresh.points[:kept], atol=0.25)
     older = replace(payloads[0], sha256="0" * 64)
     assert lookup([older]) == {}
+    assert PixelLookup(pipeline.archive)([older]) == {}
     pipeline.archive.feature_shard(pipeline.archive.chunks(drop)[0], pipeline.describer.features_id).unlink()
     with pytest.raises(SetupError, match="Materialize local_features"):
         FeatureLookup(pipeline.archive, pipeline.describer.features_id)(payloads)

@@ -5,7 +5,7 @@ import pytest
 
 from doc_assets.embedding.gist import GistEmbedder
 from doc_assets.errors import StoreUnavailableError
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.parallel import Workers
 from doc_assets.screening import run
 from doc_assets.screening.relabel import search_id_of
@@ -49,7 +49,8 @@ def screened(archive, reader, cutter, embedder, describer, tmp_path, drawn):
         load = FeatureLookup(archive, pipeline.versions.features_id)
         with Workers(2) as threads:
             queries = StoredQueries(archive, pipeline.versions, embedder, describer, threads)
-            screen_drop(archive, pipeline.store, "photos", queries, load, PairModel(), request, drop)
+            pixels = PixelLookup(archive)
+            screen_drop(archive, pipeline.store, "photos", queries, load, pixels, PairModel(), request, drop)
         return {result.document_id: result for result in archive.ledger.searches.results(search_id_of(drop))}
 
     return screen

@@ -1,7 +1,7 @@
 import pytest
 
 from doc_assets.errors import SetupError
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.parallel import Workers
 from doc_assets.screening.relabel import search_id_of
 from doc_assets.screening.run import screen_drop
@@ -39,7 +39,10 @@ def filled(archive, reader, cutter, embedder, describer, corpus, tmp_path):
 def _screen(filled, threads, request=REQUEST, drop=None):
     queries = StoredQueries(filled.archive, filled.versions, filled.embedder, filled.describer, threads)
     load = FeatureLookup(filled.archive, filled.versions.features_id)
-    return screen_drop(filled.archive, filled.store, "photos", queries, load, PairModel(), request, drop or filled.drop)
+    pixels = PixelLookup(filled.archive)
+    return screen_drop(
+        filled.archive, filled.store, "photos", queries, load, pixels, PairModel(), request, drop or filled.drop
+    )
 
 
 def test_a_drop_is_screened_against_the_archive_and_every_document_is_accounted_for(filled, plans, threads):
@@ -127,7 +130,7 @@ def test_planted_copies_are_found_and_their_absence_is_noticed(filled, threads):
     copies = PlantedCopies(filled.archive, filled.embedder, filled.describer, 90)
     load = FeatureLookup(filled.archive, filled.versions.features_id)
     with filled.store() as store:
-        matcher = Matcher(store, filled.collection, load, threads, PairModel(), REQUEST)
+        matcher = Matcher(store, filled.collection, load, PixelLookup(filled.archive), threads, PairModel(), REQUEST)
         recall = copies.recall(matcher, 12, "20261121-0930-0001")
         again = copies.recall(matcher, 12, "20261121-0930-0001")
         for point_id, _ in list(store.scan(filled.collection)):

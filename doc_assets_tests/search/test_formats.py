@@ -8,7 +8,7 @@ from upath import UPath
 from doc_assets.datatypes import Page
 from doc_assets.documents.sources import FolderSource
 from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
@@ -72,8 +72,8 @@ def search(world, reader, cutter, embedder, describer):
 
     def run(folder):
         files = query_files([FolderSource(UPath(folder))], [])
-        asked = (made.archive.ledger, made.store, "photos", queries, load, PairModel(), files, SearchRequest(), "s")
-        return {result.query_document: result for result in search_documents(*asked)}
+        asked = (made.archive.ledger, made.store, "photos", queries, load, PixelLookup(made.archive), PairModel())
+        return {result.query_document: result for result in search_documents(*asked, files, SearchRequest(), "s")}
 
     return run
 

@@ -9,7 +9,7 @@ from upath import UPath
 from doc_assets.datatypes import View
 from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
 from doc_assets.synthesis.corpus import IDENTICAL
@@ -49,6 +49,7 @@ def search(filled, queries):
             "photos",
             queries,
             load,
+            PixelLookup(filled.archive),
             PairModel(),
             files,
             SearchRequest(**request),
@@ -147,6 +148,7 @@ def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
             "photos",
             queries,
             dict,
+            dict,
             PairModel(),
             files,
             SearchRequest(),
@@ -168,6 +170,7 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
             "photos",
             queries,
             dict,
+            dict,
             PairModel(),
             files,
             SearchRequest(),
@@ -178,7 +181,7 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
     foreign = replace(queries, embedder=make_embedder("transformers", options, device="cpu", batch_size=2))
     with pytest.raises(IndexSchemaError, match="cannot be compared"):
         search_documents(
-            filled.archive.ledger, filled.store, "photos", foreign, dict, PairModel(), files, SearchRequest(), "s"
+            filled.archive.ledger, filled.store, "photos", foreign, dict, dict, PairModel(), files, SearchRequest(), "s"
         )
 
 

@@ -18,7 +18,7 @@ from doc_assets.defs.resources import (
 )
 from doc_assets.defs.step import Materialized, step
 from doc_assets.evidence.stored_results import write_result_files
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ledger.incomplete import note_incomplete
 from doc_assets.parallel import Workers
 from doc_assets.screening.relabel import by_drop, search_id_of
@@ -68,6 +68,7 @@ def document_matches(
             vector_store.alias,
             queries,
             FeatureLookup(opened, versions.features_id),
+            PixelLookup(opened),
             search_defaults.model(versions.embedder_id),
             search_defaults.request(include_batch=False, privacy_mode=False),
             context.partition_key,

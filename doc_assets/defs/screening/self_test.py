@@ -9,7 +9,7 @@ from doc_assets.defs.resources import (
 from doc_assets.embedding.base import Embedder
 from doc_assets.index.base import VectorStore
 from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.parallel import Workers
 from doc_assets.screening.self_test import PlantedCopies, Recall
 from doc_assets.search.matching import Matcher
@@ -34,6 +34,7 @@ def planted_recall(
         store,
         collection,
         FeatureLookup(archive, loaded.features_id),
+        PixelLookup(archive),
         threads,
         search_defaults.model(embedder.embedder_id),
         search_defaults.request(include_batch=False),

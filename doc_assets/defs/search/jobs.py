@@ -24,7 +24,7 @@ from doc_assets.documents.opening import SourceRequest
 from doc_assets.evidence.query_pictures import QueryPictures
 from doc_assets.evidence.stored_results import ResultFolders, write_result_files
 from doc_assets.ingest.identity import date_faults
-from doc_assets.ingest.lookup import FeatureLookup
+from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
 from doc_assets.ledger.incomplete import INCOMPLETE, note_incomplete
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
@@ -135,6 +135,7 @@ def match_query_documents(
             vector_store.alias,
             queries,
             FeatureLookup(opened, queries.describer.features_id),
+            PixelLookup(opened),
             search_defaults.model(queries.embedder.embedder_id),
             files,
             request,

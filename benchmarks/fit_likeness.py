@@ -1,0 +1,280 @@
+"""Fits the model of ``verification.kinds``: one photograph, two shots of a scene, or one printed thing in two.
+
+    python -m benchmarks.fit_likeness [--pairs 400] [--save]
+
+Data, all at photo level. One photograph: the package's own attacks and hard attacks on drawn pictures, on half of the
+street photographs and on half of the kinds of goods. Two shots: drawn scenes with depth, and goods of these kinds whose
+keypoints agree. One thing: drawn signs, posters, menu boards, banners and shelves in two of these photographs. The
+other half of photographs and kinds is judged by the model afterwards: errors, and how often each probability is right
+(`docs/images/likeness_reliability.png`). `--save` writes the weights into the package.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from benchmarks.photo_gallery import worker_pool
+from benchmarks.report import PROJECT, SHARED, Row, arguments, print_table, save
+from doc_assets.datatypes import RgbImage
+from doc_assets.fonts import font
+from doc_assets.local_features.sift import SiftExtractor, mirrored
+from doc_assets.synthesis.attacks import ATTACKS, attack, recompress
+from doc_assets.synthesis.hard_attacks import HARD_ATTACKS, hard_attack
+from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.synthesis.scenes import draw_scene
+from doc_assets.synthesis.shared_things import KINDS, draw_thing, put_into
+from doc_assets.verification.geometry import align
+from doc_assets.verification.kinds import CLASSES, MODEL, N_TRAITS, WEIGHTS_DIR, LikenessModel, trait_vector
+from doc_assets.verification.likeness import measure
+from doc_assets.weights import save_weights
+
+STORED_FEATURES, FEWEST_INLIERS = 300, 8
+QUALITY = 90
+SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
+RIDGE = 1.0
+HARD_EVERY = 2  # every second re-use is a hard one
+THING_WEIGHT = 2.0  # innocent merchants of a chain are more than forgers who reach for a camera
+SIDES_PX = 450, 900
+CURVE = PROJECT / "docs" / "images" / "likeness_reliability.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A pair to make: what it is, which one, and whether it is to be fitted or judged."""
+
+    name: str
+    number: int
+    is_fitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A pair that was looked at: its true class, its traits for the model, what it is."""
+
+    name: str
+    truth: int
+    vector: NDArray[np.float64]
+    is_fitted: bool
+
+
+def goods(*, is_fitted: bool) -> dict[str, list[Path]]:
+    """Photographs of goods by kind; every second kind is kept for judging."""
+    by_kind: dict[str, list[Path]] = {}
+    for path in sorted((SHARED / "photos_goods").glob("*.jpg")):
+        by_kind.setdefault(kind_of_goods(path.name), []).append(path)
+    return {kind: by_kind[kind] for number, kind in enumerate(sorted(by_kind)) if (number % 2 == 0) == is_fitted}
+
+
+def kind_of_goods(name: str) -> str:
+    """``test_Leek_010.jpg`` -> ``Leek``."""
+    return name.split("_", 1)[1].rsplit("_", 1)[0]
+
+
+def street(*, is_fitted: bool) -> list[Path]:
+    """Street photographs; every second one is kept for judging."""
+    return sorted((SHARED / "photos").glob("*.jpg"))[0 if is_fitted else 1 :: 2]
+
+
+def make(task: Task) -> tuple[int, RgbImage, RgbImage]:
+    """The class and the two photographs of a pair; the same task always makes the same."""
+    rng = np.random.default_rng([task.number, int(task.is_fitted), len(task.name)])
+    return {"re-use": _reuse, "drawn shots": _drawn_shots, "shots": _shots, "thing": _thing}[task.name](task, rng)
+
+
+def _reuse(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImage]:
+    photo, other = _any_photo(task, rng), _any_photo(task, rng)
+    if rng.random() < 0.25:
+        kind = str(rng.choice(list(KINDS)))
+        photo = put_into(photo, draw_thing(kind, int(rng.integers(1 << 30))), float(rng.choice(SHARES)), rng)
+    seed = int(rng.integers(1 << 30))
+    if task.number % HARD_EVERY == 0:
+        name = list(HARD_ATTACKS)[task.number // HARD_EVERY % len(HARD_ATTACKS)]
+        changed = hard_attack(name, photo, seed, [other])
+    else:
+        changed = attack(list(ATTACKS)[task.number // HARD_EVERY % len(ATTACKS)], photo, seed)
+    return 0, changed, photo
+
+
+def _drawn_shots(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImage]:
+    seed = 7_000_000 + 2 * task.number + task.is_fitted
+    shots = rng.choice(4, 2, replace=False)
+    return 1, draw_scene(seed, int(shots[0])), draw_scene(seed, int(shots[1]))
+
+
+def _shots(task: Task, _: np.random.Generator) -> tuple[int, RgbImage, RgbImage]:
+    one, other = pairs_of_goods(is_fitted=task.is_fitted)[task.number]
+    return 1, _opened(one, 600), _opened(other, 600)
+
+
+def _thing(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImage]:
+    kind, share = list(KINDS)[task.number % len(KINDS)], SHARES[task.number // len(KINDS) % len(SHARES)]
+    thing = draw_thing(kind, 9_000_000 + 2 * task.number + task.is_fitted)
+    one, other = (_any_photo(task, rng) for _ in range(2))
+    return 2, put_into(one, thing, share, rng), put_into(other, thing, share, rng)
+
+
+def pairs_of_goods(*, is_fitted: bool) -> list[tuple[Path, Path]]:
+    """Different photographs of one kind of goods; those that were listed as two shots of one scene first."""
+    listed = json.loads((SHARED / "photos_goods" / "other_shots.json").read_text(encoding="utf-8"))
+    folder, kinds = SHARED / "photos_goods", goods(is_fitted=is_fitted)
+    found = [(folder / a, folder / b) for a, b, *_ in listed if kind_of_goods(a) in kinds]
+    rest = [(a, b) for paths in kinds.values() for i, a in enumerate(paths) for b in paths[i + 1 :]]
+    return found + [pair for pair in rest if pair not in set(found)]
+
+
+def _any_photo(task: Task, rng: np.random.Generator) -> RgbImage:
+    side = int(rng.integers(*SIDES_PX))
+    source = rng.random()
+    if source < 0.2:
+        return draw_picture(int(rng.integers(1 << 30)), side)
+    of_goods = [path for paths in goods(is_fitted=task.is_fitted).values() for path in paths]
+    paths = street(is_fitted=task.is_fitted) if source < 0.65 else of_goods
+    return _opened(paths[int(rng.integers(len(paths)))], side)
+
+
+def _opened(path: Path, side_px: int) -> RgbImage:
+    with Image.open(path) as image:
+        factor = side_px / max(image.size)
+        size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+        return np.asarray(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+
+
+def look(task: Task) -> Example | None:
+    """The pair as a search would look at it; None if its keypoints agree on nothing."""
+    truth, query, archive = make(task)
+    query, archive = recompress(query, QUALITY), recompress(archive, QUALITY)
+    features = SiftExtractor().extract(query)
+    alignment = align(features, mirrored(features), SiftExtractor(STORED_FEATURES).extract(archive))
+    if alignment is None or alignment.inliers < FEWEST_INLIERS:
+        return None
+    traits = measure(query, archive, alignment)
+    return Example(task.name, truth, trait_vector(traits), task.is_fitted) if traits is not None else None
+
+
+def fit(examples: Sequence[Example]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights (10, 3) and intercept (3,) of a multinomial logistic model; those of the first class are 0.
+
+    Maximises the likelihood less ``RIDGE`` / 2 times the squared weights of traits in standard deviations. Re-uses
+    together weigh as much as the two others together.
+    """
+    import torch
+
+    rows, truth = np.array([each.vector for each in examples]), np.array([each.truth for each in examples])
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    data = torch.tensor(np.c_[(rows - mean) / spread, np.ones(len(rows))])
+    weight = np.where(truth == 2, THING_WEIGHT, 1.0)
+    weight[truth == 0] *= weight[truth > 0].sum() / max(weight[truth == 0].sum(), 1)
+    free = torch.zeros((N_TRAITS + 1, len(CLASSES) - 1), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([free], max_iter=1000, line_search_fn="strong_wolfe", tolerance_grad=1e-6)
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logits = torch.cat([torch.zeros((len(data), 1), dtype=torch.float64), data @ free], dim=1)
+        each = torch.nn.functional.cross_entropy(logits, torch.tensor(truth), reduction="none")
+        total = (torch.tensor(weight) * each).sum() + RIDGE / 2 * (free[:-1] ** 2).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    found = np.c_[np.zeros(N_TRAITS + 1), free.detach().numpy()]
+    weights = found[:-1] / spread[:, None]
+    return weights, found[-1] - mean @ weights
+
+
+def probabilities(
+    examples: Sequence[Example], weights: NDArray[np.float64], intercept: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(N, 3) what the model says."""
+    logits = np.array([each.vector for each in examples]) @ weights + intercept
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--pairs", type=int, default=400, help="of each sort, to fit and again to judge")
+    parser.add_argument("--save", action="store_true", help="write the weights into the package")
+    options = parser.parse_args()
+    tasks = list(_tasks(options.pairs))
+    with worker_pool() as pool:
+        looked = pool.map(look, tasks, chunksize=8)
+        examples = [each for each in looked if each is not None]
+    fitted, judged = ([each for each in examples if each.is_fitted == is_fitted] for is_fitted in (True, False))
+    weights, intercept = fit(fitted)
+    rows = [*_rows("fitted", fitted, weights, intercept), *_rows("kept apart", judged, weights, intercept)]
+    print_table(rows)
+    print()
+    reliability = _reliability(judged, probabilities(judged, weights, intercept)[:, 0])
+    print_table(reliability)
+    settings: Row = {"pairs": options.pairs, "fitted": len(fitted), "judged": len(judged)}
+    save("fit_likeness", {**settings, "reliability": reliability}, rows)
+    if options.save:
+        tensors = {"weights": weights, "intercept": intercept}
+        made = {"command": f"python -m benchmarks.fit_likeness --pairs {options.pairs} --save", **settings}
+        save_weights(WEIGHTS_DIR / MODEL, tensors, made)
+        LikenessModel()
+        _draw_curve(reliability)
+
+
+def _tasks(pairs: int) -> Iterator[Task]:
+    for is_fitted in (True, False):
+        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", pairs)):
+            yield from (Task(name, number, is_fitted) for number in range(n))
+        n = min(pairs, len(pairs_of_goods(is_fitted=is_fitted)))
+        yield from (Task("shots", number, is_fitted) for number in range(n))
+
+
+def _rows(
+    part: str, examples: Sequence[Example], weights: NDArray[np.float64], intercept: NDArray[np.float64]
+) -> Iterator[Row]:
+    found = probabilities(examples, weights, intercept)
+    for name in dict.fromkeys(each.name for each in examples):
+        of_name = found[[each.name == name for each in examples]]
+        row: Row = {"part": part, "pairs of": name, "looked at": len(of_name)}
+        row["called one photograph"] = int((of_name[:, 0] >= 0.5).sum())
+        row |= {f"most probable {kind}": int((of_name.argmax(axis=1) == at).sum()) for at, kind in enumerate(CLASSES)}
+        yield {**row, "median probability": float(np.median(of_name[:, 0]))}
+
+
+def _reliability(examples: Sequence[Example], probability: NDArray[np.float64]) -> list[Row]:
+    """Of pairs by their probability, how many are one photograph."""
+    is_same = np.array([each.truth == 0 for each in examples])
+    edges = np.array([0, 0.01, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 1 + 1e-9])
+    rows = []
+    for low, high in itertools.pairwise(edges):
+        inside = (probability >= low) & (probability < high)
+        if inside.any():
+            row: Row = {"from": float(low), "pairs": int(inside.sum()), "mean": float(probability[inside].mean())}
+            rows.append({**row, "one photograph": float(is_same[inside].mean())})
+    return rows
+
+
+def _draw_curve(rows: Sequence[Row]) -> None:
+    side, edge = 420, 60
+    sheet = Image.new("RGB", (side + 2 * edge, side + 2 * edge), "white")
+    draw = ImageDraw.Draw(sheet)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return edge + x * side, edge + (1 - y) * side
+
+    draw.rectangle((*at(0, 1), *at(1, 0)), outline=(150, 150, 150))
+    draw.line((at(0, 0), at(1, 1)), fill=(190, 190, 190), width=2)
+    points = [at(row["mean"], row["one photograph"]) for row in rows]
+    draw.line(points, fill=(0, 90, 160), width=3)
+    for (x, y), row in zip(points, rows, strict=True):
+        draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(0, 90, 160))
+        draw.text((x + 8, y - 6), str(row["pairs"]), font=font(13), fill=(90, 90, 90))
+    draw.text((edge, 16), "really one photograph (number of pairs)", font=font(16), fill="black")
+    draw.text((edge, side + edge + 16), "probability of the same photograph, 0 to 1", font=font(16), fill="black")
+    CURVE.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(CURVE)
+
+
+if __name__ == "__main__":
+    main()
