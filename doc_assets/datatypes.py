@@ -5,7 +5,7 @@ Only the standard library and numpy; nothing here reads, writes or decides.
 
 import uuid
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,6 +239,25 @@ _POINT_NAMESPACE = uuid.UUID("6f0f5f3a-2f0e-5d9e-9a0f-8f5b1d3f7c11")
 def point_id(key: PhotoKey, embedder_id: str) -> uuid.UUID:
     """The same id for the same photo and embedder, always, so that a second upsert overwrites the first."""
     return uuid.uuid5(_POINT_NAMESPACE, f"{key.document_id}|{key.page_index}|{key.photo_index}|{embedder_id}")
+
+
+LookKind = Literal["photograph", "graphics", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture looks by itself.
+
+    Attributes:
+        kind: a photograph; flat graphics such as a map, banner, logo or seal; or a code, a QR code or barcode.
+        flatness: how probable its measures are for drawn flat graphics, in [0, 1].
+        measures: what was measured, by name; see ``verification.graphics.Measures``, and ``code``, the share of the
+            picture that a code covers, in [0, 1].
+    """
+
+    kind: LookKind
+    flatness: float
+    measures: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ _REASONS = {
     "matched": "matched",
     "other_shot": "not matched: another shot of the same scene, parts of which lie off one plane",
     "shared_thing": "not matched: the same printed thing in two photos that differ around it",
+    "form_picture": "not matched: a picture of the form, a code or flat graphics in both",
     "cannot_tell": "not matched: the same photo or another shot of the scene, it cannot be told",
     "not_retrieved": "not matched: a search does not see the pair, it is not among the nearest by vector or words",
     "no_alignment": "not matched: too few keypoints agree on one transform, and similarity alone does not suffice",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from doc_assets.datatypes import Changes, Likeness, LikenessTraits
+from doc_assets.datatypes import Changes, Likeness, LikenessTraits, Look
 from doc_assets.dates import DateSource
 
 Relation = Literal["archive", "same_drop", "same_batch"]
@@ -69,6 +69,7 @@ class PhotoPair:
         inliers: keypoint pairs that agree on one transform; None if keypoints were not compared.
         overlap: where they show the same; None without an alignment.
         likeness: why they are alike, by a dense look at both; None if that was not needed, or not possible.
+        looks: how the two look by themselves, if both together look drawn: pictures that forms print.
         changes: what was done to the found photo to make the query photo; None if it cannot be told.
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.
@@ -89,6 +90,7 @@ class PhotoPair:
     inliers: int | None
     overlap: Overlap | None = None
     likeness: Likeness | None = None
+    looks: tuple[Look, Look] | None = None
     changes: Changes | None = None
     transform: tuple[tuple[float, ...], ...] | None = None
     lines: tuple[tuple[float, ...], ...] | None = None
@@ -116,6 +118,7 @@ class PhotoPair:
             inliers=self.inliers,
             overlap=None if self.overlap is None else _reversed_overlap(self.overlap),
             likeness=self.likeness,
+            looks=None if self.looks is None else (self.looks[1], self.looks[0]),
             kind=self.kind,
             changes=None if self.changes is None else _undone(self.changes),
             transform=None if self.transform is None else _inverse(self.transform, mirrored=self.mirrored),
@@ -314,7 +317,7 @@ def _inverse(transform: tuple[tuple[float, ...], ...], *, mirrored: bool) -> tup
 
 # JSON: names and order are those of docs/results.md. What a pair does not have is left out.
 
-_OPTIONAL = ("overlap", "likeness", "changes", "transform", "lines", "kind")
+_OPTIONAL = ("overlap", "likeness", "looks", "changes", "transform", "lines", "kind")
 
 
 def found_as_json(found: FoundDocument) -> dict[str, Any]:
@@ -341,6 +344,8 @@ def pair_from_json(entry: Mapping[str, Any]) -> PhotoPair:
         values["overlap"] = Overlap(**{**overlap, **areas})
     if likeness := values.get("likeness"):
         values["likeness"] = Likeness(**{**likeness, "traits": LikenessTraits(**likeness["traits"])})
+    if looks := values.get("looks"):
+        values["looks"] = tuple(Look(**look) for look in looks)
     if changes := values.get("changes"):
         values["changes"] = Changes(**changes)
     for name in ("transform", "lines"):

@@ -27,7 +27,15 @@ RANKS = 100
 _FEW_INLIERS = 12  # strangers reach 4 to 8 by chance
 
 Reason = Literal[
-    "matched", "other_shot", "shared_thing", "cannot_tell", "not_retrieved", "no_alignment", "not_alike", "replaced"
+    "matched",
+    "other_shot",
+    "shared_thing",
+    "form_picture",
+    "cannot_tell",
+    "not_retrieved",
+    "no_alignment",
+    "not_alike",
+    "replaced",
 ]
 
 
@@ -140,7 +148,7 @@ def _explained(
         reason = "replaced"
     elif not is_near:
         reason = "not_retrieved"
-    elif not is_matched and kind in {"other_shot", "shared_thing", "cannot_tell"}:
+    elif not is_matched and kind is not None and kind != "same_photograph":
         reason = kind
     elif not is_matched:
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS

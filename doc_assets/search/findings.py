@@ -123,8 +123,13 @@ def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
 
     One photograph, if that is probable enough. Else, if so many keypoints agree that they show one scene or thing: what
     a dense look finds more probable of two shots of a scene and one printed thing in two photographs; or that it cannot
-    be told, where one photograph is not improbable.
+    be told, where one photograph is not improbable. Where neither picture looks like a photograph, it is the form's.
     """
+    kind = _likeness_kind(pair, thresholds)
+    return kind if kind is None or pair.looks is None else "form_picture"
+
+
+def _likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
     if pair.probability is None:
         return "same_photograph" if pair.similarity >= thresholds.match_similarity else None
     if pair.probability >= thresholds.match_probability:

@@ -197,7 +197,7 @@ def _telling(pair: PhotoPair) -> tuple[float, bool, float]:
 def stored_links(
     results: Sequence[ResultRecord], rows: Mapping[str, Document], found: Mapping[str, Document]
 ) -> Iterator[StoredLink]:
-    """What results of archived documents say of photos that show the same, to be kept.
+    """What results of archived documents say of photos that show the same, to be kept; not of pictures of the form.
 
     Args:
         results: of documents of the archive.
@@ -216,7 +216,7 @@ def stored_links(
                 for photo in (FILE, *range(result.n_photos)):
                     yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
             for pair in each.matches:
-                if pair.probability is not None and pair.probability >= KEPT_FROM:
+                if pair.probability is not None and pair.probability >= KEPT_FROM and pair.looks is None:
                     one, another = areas_of(pair)
                     yield StoredLink(
                         (query.id, pair.query_photo),

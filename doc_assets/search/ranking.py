@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from doc_assets.datatypes import Likeness, PhotoKey, PhotoPayload, View
+from doc_assets.datatypes import Likeness, Look, PhotoKey, PhotoPayload, View
 from doc_assets.verification.geometry import Alignment
 from doc_assets.verification.kinds import CANNOT_TELL
 
@@ -41,6 +41,7 @@ class PhotoMatch:
         looked_at: whether the keypoints of the two were compared.
         alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
         likeness: what a dense look at both made of it; None if none was needed.
+        looks: how the query photo and the archive photo look by themselves, if both together look drawn.
         probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
             if the search does not verify.
     """
@@ -54,6 +55,7 @@ class PhotoMatch:
     looked_at: bool = False
     alignment: Alignment | None = None
     likeness: Likeness | None = None
+    looks: tuple[Look, Look] | None = None
     probability: float | None = None
 
     @property

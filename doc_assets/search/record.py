@@ -126,6 +126,7 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
         mirrored=pair.view.mirrored,
         probability=None if pair.probability is None else round(pair.probability, 6),
         inliers=None if not pair.looked_at else pair.alignment.inliers if pair.alignment else 0,
+        looks=pair.looks,
     )
     if pair.alignment is None:
         return found

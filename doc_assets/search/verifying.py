@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, RgbImage, View
+from doc_assets.datatypes import LocalFeatures, Look, PhotoKey, PhotoPayload, RgbImage, View
 from doc_assets.isolation import Failure, attempt
 from doc_assets.parallel import Workers
 from doc_assets.search.faults import SearchFault
@@ -21,8 +21,9 @@ from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
+from doc_assets.verification.graphics import FLAT_EACH, drawn_look, look_of
 from doc_assets.verification.likeness import measure
-from doc_assets.verification.probability import PairModel, is_worth_a_look
+from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 
 LoadFeatures = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, LocalFeatures]]
 """Archive photos -> their local features; photos that are gone are left out."""
@@ -146,15 +147,15 @@ def _with_likeness(
     faults: list[SearchFault],
 ) -> Iterator[PhotoMatch]:
     """The pairs, those of which it can change the finding judged by a dense look; a look that fails is a fault."""
-    telling = [match for match in matches if is_worth_a_look(match.probability or 0.0, match.alignment)]
+    telling = [match for match in matches if _may_change(match)]
     if not telling:
         yield from matches
         return
     pixels = _pixels(telling, load_pixels, batch)
-    own = attempt(f"pixels of photo {photo.crop.photo_index}", photo.pixels)
+    own = attempt(f"pixels of photo {photo.crop.photo_index}", partial(_OwnPhoto.of, photo))
     for match in matches:
         other = pixels.get(match.payload.key)
-        if other is None or match.alignment is None:
+        if other is None:
             yield match
             continue
         looked = _looked(match, own, other, model)
@@ -164,25 +165,58 @@ def _with_likeness(
         yield looked
 
 
+def _may_change(match: PhotoMatch) -> bool:
+    """Whether the photos themselves can change what is said of a pair."""
+    probability = match.probability or 0.0
+    return match.looked_at and (probability >= WORTH_A_LOOK or is_worth_a_look(probability, match.alignment))
+
+
+class _OwnPhoto:
+    """A query photo whose pixels are needed; how it looks is found once, when it is asked."""
+
+    def __init__(self, pixels: RgbImage) -> None:
+        self.pixels = pixels
+        self._look: Look | None = None
+
+    @classmethod
+    def of(cls, photo: QueryPhoto) -> "_OwnPhoto":
+        return cls(photo.pixels())
+
+    def look(self) -> Look:
+        if self._look is None:
+            self._look = look_of(self.pixels)
+        return self._look
+
+
 def _looked(
-    match: PhotoMatch, own: RgbImage | Failure, other: RgbImage | Failure, model: PairModel
+    match: PhotoMatch, own: _OwnPhoto | Failure, other: RgbImage | Failure, model: PairModel
 ) -> PhotoMatch | Failure:
     if isinstance(own, Failure):
         return own
     if isinstance(other, Failure):
         return other
-    query, alignment = own, match.alignment
-    if alignment is None:
+    return attempt(f"look at {match.payload.key}", partial(_judged, match, own, other, model))
+
+
+def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel) -> PhotoMatch:
+    """The pair with what a dense look makes of it, and how both look if neither is a photograph."""
+    alignment = match.alignment
+    if alignment is not None and is_worth_a_look(match.probability or 0.0, alignment):
+        traits = measure(own.pixels, other, alignment)
+        if traits is not None:  # else too little is seen of both to tell more than the keypoints do
+            likeness = model.likeness.judge(traits)
+            probability = likeness.same_photograph
+            view = _view(alignment) if probability >= _TRUSTED else match.view
+            match = replace(match, likeness=likeness, probability=probability, view=view)
+    if (match.likeness is None and (match.probability or 0.0) < WORTH_A_LOOK) or _is_photograph(own.look()):
         return match
-    traits = attempt(f"look at {match.payload.key}", lambda: measure(query, other, alignment))
-    if isinstance(traits, Failure):
-        return traits
-    if traits is None:  # too little is seen of both to tell more than the keypoints do
-        return match
-    likeness = model.likeness.judge(traits)
-    probability = likeness.same_photograph
-    view = _view(alignment) if probability >= _TRUSTED else match.view
-    return replace(match, likeness=likeness, probability=probability, view=view)
+    looks = own.look(), look_of(other)
+    return match if drawn_look(*looks) is None else replace(match, looks=looks)
+
+
+def _is_photograph(look: Look) -> bool:
+    """Whether no other look could make a pair with it one of drawn pictures."""
+    return look.kind != "code" and look.flatness < FLAT_EACH
 
 
 def _features(

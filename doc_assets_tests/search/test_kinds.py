@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from doc_assets.datatypes import Likeness, LikenessTraits
+from doc_assets.datatypes import Likeness, LikenessTraits, Look
 from doc_assets.evidence.wording import KINDS, reasons
 from doc_assets.ledger.results import ALIKE, pair_as_json, pair_from_json
 from doc_assets.search.findings import PhotoGraph, Thresholds, facts_of, found_facts, judged, kind_of, links_of
@@ -94,3 +94,20 @@ def test_a_likeness_survives_the_ledger():
 
     assert pair_from_json(pair_as_json(pair)) == pair
     assert pair.reversed().likeness == pair.likeness
+
+
+CODE, LOGO = Look("code", 0.8, {"code": 0.4}), Look("graphics", 0.9, {"code": 0.0})
+
+
+def test_a_picture_of_the_form_is_shown_and_never_counts():
+    pair = a_pair(matched=False, looks=(CODE, LOGO))
+    result = _judge(a_result(a_found(pair, merchant_id="m2")))
+
+    (finding,) = result.findings
+    assert (finding.kind, finding.counts) == ("form_picture", False)
+    assert (result.risk_score, result.doubt, result.flagged) == (0, 0, False)
+    (reason,) = reasons(result)
+    assert (reason.code, reason.counts) == ("form_picture", False)
+    assert "picture of the form" in reason.text.en
+    assert pair_from_json(pair_as_json(pair)) == pair
+    assert pair.reversed().looks == (LOGO, CODE)
