@@ -2,7 +2,7 @@
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis import GenerationMode
 
 from doc_assets_tests.image_api.conftest import KEY
@@ -56,6 +56,7 @@ def _statuses(served, described, method, path, mode):
     )
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def ask(case):
+        assume(all(map(_is_field_value, (case.headers or {}).values())))
         answer = case.call(headers={"X-API-Key": KEY})
         case.validate_response(answer)
         assert answer.status_code < 500
@@ -63,6 +64,11 @@ def _statuses(served, described, method, path, mode):
 
     ask()
     return seen
+
+
+def _is_field_value(value):
+    """Whether HTTP can carry it (RFC 9110, 5.5); what it cannot carry is answered by the server, and no API sees it."""
+    return all(character == "\t" or (character >= " " and character != "\x7f") for character in str(value))
 
 
 def test_the_document_tells_of_the_key_only_where_there_is_one(serving):

@@ -58,7 +58,7 @@ def test_two_shots_of_a_scene_are_not():
     found = [_judged(draw_scene(n, 1, parallax=0.02), draw_scene(n, 0)) for n in range(FIRST, FIRST + 30, 5)]
 
     assert all(each.same_photograph < 0.5 for each in found), found
-    assert sum(each.other_shot > each.shared_thing for each in found) >= 5
+    assert sum(each.other_shot > each.shared_thing for each in found) > len(found) / 2
 
 
 def test_one_printed_thing_in_two_photographs_is_not():
@@ -70,7 +70,7 @@ def test_one_printed_thing_in_two_photographs_is_not():
     seen = [each for each in found if each is not None]  # the others have no transform, and say nothing
     assert len(seen) >= 6
     assert all(each.same_photograph < 0.5 for each in seen), seen
-    assert sum(each.shared_thing > each.other_shot for each in seen) >= len(seen) - 1
+    assert sum(each.shared_thing > each.other_shot for each in seen) > len(seen) / 2
 
 
 def test_what_shows_nothing_says_nothing():
