@@ -249,7 +249,7 @@ class Look:
     """How a picture looks by itself.
 
     Attributes:
-        kind: a photograph; flat graphics such as a map, banner, logo or seal; or a code, a QR code or barcode.
+        kind: a photograph; flat graphics such as a map, banner, logo or seal; or a QR code.
         flatness: how probable its measures are for drawn flat graphics, in [0, 1].
         measures: what was measured, by name; see ``verification.graphics.Measures``, and ``code``, the share of the
             picture that a code covers, in [0, 1].

@@ -258,6 +258,12 @@ class Settings(BaseSettings):
         default=False,
         description="Another shot of a scene counts as the photograph itself, instead of being shown only.",
     )
+    form_picture_merchants: int = Field(
+        default=3,
+        ge=2,
+        description="So many known merchants show a picture at the same place of the page before it is taken for the "
+        "form's, if it may be drawn, or offered to an operator, if it looks like a photograph.",
+    )
     similar_doc_flag_threshold: float = Field(
         default=0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
     )

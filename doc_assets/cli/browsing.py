@@ -60,3 +60,29 @@ def groups(
             return
         page = commands.list_groups(settings, limit, offset)
         say(browse.as_json(page), lambda: commands.print_groups(page), as_json=as_json)
+
+
+@app.command(rich_help_panel="Documents")
+def form_pictures(
+    confirm: Annotated[int | None, typer.Option(metavar="ID", help="Take this picture for the form's.")] = None,
+    undo: Annotated[int | None, typer.Option(metavar="ID", help="Do not take it for the form's any longer.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List pictures that forms print (codes, maps, logos), candidates first; confirm or undo one."""
+    from doc_assets.commands import browse
+    from doc_assets.commands import form_pictures as commands
+
+    if confirm is not None and undo is not None:
+        raise typer.BadParameter("Confirm one picture or undo one, not both in one command.")
+    with command() as settings:
+        if confirm is not None:
+            decided = commands.decide(settings, confirm, "confirmed")
+        elif undo is not None:
+            decided = commands.decide(settings, undo, "undone")
+        else:
+            page = commands.list_pictures(settings, limit, offset)
+            say(browse.as_json(page), lambda: commands.print_pictures(page), as_json=as_json)
+            return
+        say(browse.as_json(decided), lambda: commands.print_decided(decided), as_json=as_json)

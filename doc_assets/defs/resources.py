@@ -233,6 +233,9 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
     )
     flag_risk: float = Field(ge=0, le=1, description="A document is flagged from this risk score on.")
     count_other_shots: bool = Field(description="Another shot of a scene counts as the photograph itself.")
+    form_picture_merchants: int = Field(
+        ge=2, description="So many merchants show a picture at one place of the page before it may be the form's."
+    )
     similar_doc_flag_threshold: float = Field(
         ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
     )
@@ -252,6 +255,7 @@ class SearchDefaultsResource(dg.ConfigurableResource[None]):
             match_similarity=self.match_similarity,
             flag_risk=self.flag_risk,
             count_other_shots=self.count_other_shots,
+            form_picture_merchants=self.form_picture_merchants,
             similar_doc_flag_threshold=self.similar_doc_flag_threshold,
             non_authentic_image_classes=tuple(self.non_authentic_image_classes),
             **asked,
@@ -336,6 +340,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
             match_similarity=settings.match_similarity,
             flag_risk=settings.flag_risk,
             count_other_shots=settings.count_other_shots,
+            form_picture_merchants=settings.form_picture_merchants,
             probability_model=str(settings.probability_model or ""),
             remove_columns=settings.remove_columns_from_results,
             similar_doc_flag_threshold=settings.similar_doc_flag_threshold,

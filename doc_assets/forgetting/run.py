@@ -25,7 +25,7 @@ from doc_assets.ingest.archive import Archive, Chunk
 from doc_assets.ingest.superseding import prune_chunk
 from doc_assets.ledger.removal import DocumentRemoval
 from doc_assets.progress import track
-from doc_assets.screening.relabel import label_documents, label_search
+from doc_assets.screening.relabel import forget_forms, label_documents, label_search
 from doc_assets.search.findings import Thresholds, thresholds_of
 from doc_assets.search.labels import Labeller
 from doc_assets.storage import is_local
@@ -103,6 +103,7 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     removal = DocumentRemoval(ledger.database)
     rows = [document.id for document in removal.arrivals(request.document_ids)]
     touched = ledger.groups.forget(rows, home.thresholds.match_probability)
+    touched |= forget_forms(ledger, rows, home.thresholds)
     removal.remove(request.document_ids, request.all_digests, request.inbox_paths, request.keys)
     report.points = _remove_points(home, request)
     for drop, start, stop in track(request.chunks, "tables", len(request.chunks)):

@@ -16,6 +16,7 @@ from doc_assets.ingest.faults import ChunkFaults
 from doc_assets.ingest.superseding import with_current
 from doc_assets.isolation import Failure, attempt
 from doc_assets.ledger.documents import Stage
+from doc_assets.ledger.page_sizes import PageOf
 from doc_assets.ledger.rows import Document
 from doc_assets.payloads import read_payloads
 from doc_assets.photos.cutter import PhotoCutter
@@ -89,8 +90,10 @@ def _cut_chunk(
         _remove_derived(archive, chunk)  # it has the stamps of photos that are cut again now
     unread = 0
 
+    sizes: dict[PageOf, tuple[int, int]] = {}
+
     def cut(document: Document) -> tuple[list[StoredPhoto], int]:
-        return _cut_document(archive, reader, cutter, document, faults)
+        return _cut_document(archive, reader, cutter, document, faults, sizes)
 
     def photos() -> Iterator[StoredPhoto]:
         nonlocal unread
@@ -99,6 +102,7 @@ def _cut_chunk(
             yield from found
         # Before the photos appear: they say that the chunk is done.
         _write_texts(archive, cutter, chunk, documents)
+        archive.ledger.page_sizes.remember(sizes)
         faults.file(archive)
 
     write_photos(path, wanted, photos())
@@ -111,11 +115,21 @@ def _remove_derived(archive: Archive, chunk: Chunk) -> None:
 
 
 def _cut_document(
-    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document, faults: ChunkFaults
+    archive: Archive,
+    reader: DocumentReader,
+    cutter: PhotoCutter,
+    document: Document,
+    faults: ChunkFaults,
+    sizes: dict[PageOf, tuple[int, int]],
 ) -> tuple[list[StoredPhoto], int]:
-    """The photos of a document in reading order, and how many pages' text could not be read; what breaks is noted."""
+    """The photos of a document in reading order, and how many pages' text could not be read; what breaks is noted.
+
+    ``sizes`` takes those of the pages that show photos.
+    """
     name = document.document_id
-    cut = attempt(f"photos of {document.file_name}", lambda: _cut_pages(archive, reader, cutter, document, faults))
+    cut = attempt(
+        f"photos of {document.file_name}", lambda: _cut_pages(archive, reader, cutter, document, faults, sizes)
+    )
     if not isinstance(cut, Failure):
         return cut
     faults.add(name, Failure(f"Its photos could not be cut: {cut.reason}", cut.code))
@@ -123,7 +137,12 @@ def _cut_document(
 
 
 def _cut_pages(
-    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, document: Document, faults: ChunkFaults
+    archive: Archive,
+    reader: DocumentReader,
+    cutter: PhotoCutter,
+    document: Document,
+    faults: ChunkFaults,
+    sizes: dict[PageOf, tuple[int, int]],
 ) -> tuple[list[StoredPhoto], int]:
     pages = cutter.of_document(str(document.sha256), archive.ledger.page_texts)
     photos: list[StoredPhoto] = []
@@ -134,6 +153,8 @@ def _cut_pages(
         if isinstance(crops, Failure):
             faults.add(document.document_id, crops, page.page_index)
             return
+        if crops:
+            sizes[str(document.sha256), page.page_index] = page.pixels.shape[1], page.pixels.shape[0]
         for crop in crops:
             jpeg = attempt(f"{unit}, photo {crop.photo_index + 1}", partial(cutter.encoded, crop.pixels))
             if isinstance(jpeg, Failure):

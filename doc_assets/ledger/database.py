@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from doc_assets.errors import DamagedError, LedgerSchemaError, ServiceError
 
-SCHEMA_REVISION = "0012"
+SCHEMA_REVISION = "0013"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 _BUSY_TIMEOUT_MS = 60_000

@@ -6,12 +6,12 @@ where a link has gone.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, distinct, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, distinct, func, insert, or_, select, text, update
 
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.rows import in_parts
@@ -32,6 +32,7 @@ class StoredLink:
         probability: in [0, 1].
         query_area, area: where on each they show the same: left, top, right, bottom in shares.
         pair: the pair as in a result; None between identical files.
+        is_form: whether it is a picture of the form that both show; such links join no groups.
     """
 
     query: Photo
@@ -40,6 +41,7 @@ class StoredLink:
     query_area: Frame
     area: Frame
     pair: dict[str, Any] | None
+    is_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +93,20 @@ class GroupLedger:
             Rows of the documents whose photo groups gained or lost a photo or a link.
         """
         with self._database.writing() as connection:
-            _lock(connection)
-            joining = [link for link in links if link.probability >= threshold]
+            lock_groups(connection)
+            joining = [link for link in links if link.probability >= threshold and not link.is_form]
             gone = _remove_links(connection, row_ids, joining)
             before = _rows_of(connection, gone)
             touched = _regroup(connection, gone, threshold)
             _insert(connection, links)
-            touched |= _join(connection, joining)
+            touched |= _join(connection, [(link.query, link.found) for link in joining])
             _count(connection, touched)
             return before | _rows_of(connection, touched)
 
     def forget_superseded(self, document_ids: Collection[str], threshold: float) -> set[int]:
         """Takes versions of these documents that are no longer current out of groups; returns rows as ``replace``."""
         with self._database.writing() as connection:
-            _lock(connection)
+            lock_groups(connection)
             old: set[int] = set()
             for part in in_parts(sorted(document_ids)):
                 query = select(distinct(PhotoGroupMember.row_id)).join(
@@ -120,21 +122,39 @@ class GroupLedger:
     def forget(self, row_ids: Collection[int], threshold: float) -> set[int]:
         """Takes documents out of their groups; returns rows as ``replace``."""
         with self._database.writing() as connection:
-            _lock(connection)
+            lock_groups(connection)
             return _without(connection, row_ids, threshold)
+
+    def mark_form(self, photos: Collection[Photo], is_form: Callable[[StoredLink], bool], threshold: float) -> set[int]:
+        """Judges anew which links among these photos are pictures of the form; returns rows as ``replace``."""
+        with self._database.writing() as connection:
+            lock_groups(connection)
+            wanted = set(photos)
+            before = set(_groups_of(connection, wanted).values())
+            concerned = _rows_of(connection, before)
+            joining = []
+            for link in _links_among(connection, wanted):
+                now = is_form(link)
+                if now != link.is_form:
+                    connection.execute(update(PhotoLink).where(_is_link(link)).values(is_form=now))
+                if not now and link.probability >= threshold:
+                    joining.append((link.query, link.found))
+            touched = _regroup(connection, before, threshold) | _join(connection, joining)
+            _count(connection, touched)
+            return concerned | _rows_of(connection, touched)
 
     def regroup(self, threshold: float) -> None:
         """Makes all groups anew from the links of this probability or more."""
         with self._database.writing() as connection:
-            _lock(connection)
+            lock_groups(connection)
             connection.execute(delete(PhotoGroupMember))
             connection.execute(delete(PhotoGroup))
             rows = connection.execute(
                 select(PhotoLink.query_row, PhotoLink.query_photo, PhotoLink.row_id, PhotoLink.photo).where(
-                    PhotoLink.probability >= threshold
+                    PhotoLink.probability >= threshold, ~PhotoLink.is_form
                 )
             ).all()
-            groups = _components([((a, b), (c, d)) for a, b, c, d in rows])
+            groups = components([((a, b), (c, d)) for a, b, c, d in rows])
             _count(connection, {_new_group(connection, members) for members in groups})
 
     def of_rows(self, row_ids: Collection[int]) -> dict[Photo, int]:
@@ -174,6 +194,7 @@ class GroupLedger:
                 .where(
                     PhotoGroupMember.group_id.in_(part),
                     PhotoLink.probability >= threshold,
+                    ~PhotoLink.is_form,
                     one.c.is_current,
                     other.c.is_current,
                 )
@@ -230,7 +251,7 @@ class GroupLedger:
         return found
 
 
-def _lock(connection: Connection) -> None:
+def lock_groups(connection: Connection) -> None:
     """Makes other changes to groups wait; SQLite has taken its write lock already."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GROUP_LOCK})
@@ -264,6 +285,7 @@ def _insert(connection: Connection, links: Sequence[StoredLink]) -> None:
             "query_area": list(link.query_area),
             "area": list(link.area),
             "pair": link.pair,
+            "is_form": link.is_form,
         }
         for link in best.values()
     ]
@@ -306,7 +328,7 @@ def _regroup(connection: Connection, groups: Collection[int], threshold: float) 
         connection.execute(delete(PhotoGroupMember).where(PhotoGroupMember.group_id.in_(part)))
     became: set[int] = set()
     for group, photos in members.items():
-        parts = sorted(_components(_links_among(connection, photos, threshold)), key=len, reverse=True)
+        parts = sorted(components(_joined(connection, photos, threshold)), key=len, reverse=True)
         if not parts:
             connection.execute(delete(PhotoGroup).where(PhotoGroup.group_id == group))
         for number, part_ in enumerate(parts):
@@ -314,21 +336,51 @@ def _regroup(connection: Connection, groups: Collection[int], threshold: float) 
     return became
 
 
-def _links_among(connection: Connection, photos: set[Photo], threshold: float) -> list[tuple[Photo, Photo]]:
+def _joined(connection: Connection, photos: set[Photo], threshold: float) -> list[tuple[Photo, Photo]]:
     found = []
     for part in in_parts(sorted({row for row, _ in photos})):
         query = select(PhotoLink.query_row, PhotoLink.query_photo, PhotoLink.row_id, PhotoLink.photo)
-        rows = connection.execute(query.where(PhotoLink.query_row.in_(part), PhotoLink.probability >= threshold))
+        joins = (PhotoLink.probability >= threshold, ~PhotoLink.is_form)
+        rows = connection.execute(query.where(PhotoLink.query_row.in_(part), *joins))
         found += [((a, b), (c, d)) for a, b, c, d in rows if (a, b) in photos and (c, d) in photos]
     return found
 
 
-def _join(connection: Connection, links: Sequence[StoredLink]) -> set[int]:
+def _links_among(connection: Connection, photos: set[Photo]) -> list[StoredLink]:
+    """All links among these photos."""
+    found: list[StoredLink] = []
+    for part in in_parts(sorted({row for row, _ in photos})):
+        rows = connection.execute(select(PhotoLink.__table__).where(PhotoLink.query_row.in_(part))).mappings()
+        links = [
+            StoredLink(
+                (row["query_row"], row["query_photo"]),
+                (row["row_id"], row["photo"]),
+                row["probability"],
+                tuple(row["query_area"]),
+                tuple(row["area"]),
+                row["pair"],
+                row["is_form"],
+            )
+            for row in rows
+        ]
+        found += [link for link in links if link.query in photos and link.found in photos]
+    return found
+
+
+def _is_link(link: StoredLink) -> ColumnElement[bool]:
+    return and_(
+        PhotoLink.query_row == link.query[0],
+        PhotoLink.query_photo == link.query[1],
+        PhotoLink.row_id == link.found[0],
+        PhotoLink.photo == link.found[1],
+    )
+
+
+def _join(connection: Connection, edges: Sequence[tuple[Photo, Photo]]) -> set[int]:
     """Lets the photos of new links join groups, and groups that meet become one; returns the groups that grew."""
-    edges = [(link.query, link.found) for link in links]
     known = _groups_of(connection, {photo for edge in edges for photo in edge})
     touched = set()
-    for members in _components([*edges, *_same_group(known)]):
+    for members in components([*edges, *_same_group(known)]):
         groups = sorted({known[photo] for photo in members if photo in known})
         new = [photo for photo in members if photo not in known]
         if not groups:
@@ -349,7 +401,7 @@ def _same_group(known: dict[Photo, int]) -> list[tuple[Photo, Photo]]:
     return [(first.setdefault(group, photo), photo) for photo, group in known.items()]
 
 
-def _components(edges: Iterable[tuple[Photo, Photo]]) -> list[list[Photo]]:
+def components(edges: Iterable[tuple[Photo, Photo]]) -> list[list[Photo]]:
     """Connected sets of photos; union by path halving."""
     parent: dict[Photo, Photo] = {}
 

@@ -9,9 +9,11 @@ from doc_assets.ledger.collections import CollectionLedger
 from doc_assets.ledger.database import Database
 from doc_assets.ledger.document_faults import FaultLedger
 from doc_assets.ledger.documents import DocumentLedger
+from doc_assets.ledger.form_pictures import FormPictureLedger
 from doc_assets.ledger.groups import GroupLedger
 from doc_assets.ledger.intake import IntakeLedger
 from doc_assets.ledger.keys import KeyLedger
+from doc_assets.ledger.page_sizes import PageSizeLedger
 from doc_assets.ledger.page_texts import PageTextLedger
 from doc_assets.ledger.searches import SearchLedger
 from doc_assets.ledger.tombstones import TombstoneLedger
@@ -27,8 +29,10 @@ class Ledger:
         collections: which collections there are and what they hold.
         searches: what searches found.
         groups: which photos show the same photograph.
+        form_pictures: which photos show a picture of the form.
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
+        page_sizes: sizes of pages that show photos.
         browsing: single documents and their traces, for people.
         tombstones: that documents were forgotten.
         database: all of it, for what concerns every table.
@@ -42,8 +46,10 @@ class Ledger:
         self.collections = CollectionLedger(database)
         self.searches = SearchLedger(database)
         self.groups = GroupLedger(database)
+        self.form_pictures = FormPictureLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
+        self.page_sizes = PageSizeLedger(database)
         self.browsing = DocumentBrowser(database)
         self.tombstones = TombstoneLedger(database, forgotten_key)
 

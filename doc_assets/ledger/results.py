@@ -69,7 +69,8 @@ class PhotoPair:
         inliers: keypoint pairs that agree on one transform; None if keypoints were not compared.
         overlap: where they show the same; None without an alignment.
         likeness: why they are alike, by a dense look at both; None if that was not needed, or not possible.
-        looks: how the two look by themselves, if both together look drawn: pictures that forms print.
+        looks: how the two look by themselves, if both may be drawn; None if one is clearly a photograph.
+        known_form: label: whether the ledger knows what both show as a picture of the form; None if it knows nothing.
         changes: what was done to the found photo to make the query photo; None if it cannot be told.
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.
@@ -91,6 +92,7 @@ class PhotoPair:
     overlap: Overlap | None = None
     likeness: Likeness | None = None
     looks: tuple[Look, Look] | None = None
+    known_form: bool | None = None
     changes: Changes | None = None
     transform: tuple[tuple[float, ...], ...] | None = None
     lines: tuple[tuple[float, ...], ...] | None = None
@@ -119,6 +121,7 @@ class PhotoPair:
             overlap=None if self.overlap is None else _reversed_overlap(self.overlap),
             likeness=self.likeness,
             looks=None if self.looks is None else (self.looks[1], self.looks[0]),
+            known_form=self.known_form,
             kind=self.kind,
             changes=None if self.changes is None else _undone(self.changes),
             transform=None if self.transform is None else _inverse(self.transform, mirrored=self.mirrored),
@@ -317,7 +320,7 @@ def _inverse(transform: tuple[tuple[float, ...], ...], *, mirrored: bool) -> tup
 
 # JSON: names and order are those of docs/results.md. What a pair does not have is left out.
 
-_OPTIONAL = ("overlap", "likeness", "looks", "changes", "transform", "lines", "kind")
+_OPTIONAL = ("overlap", "likeness", "looks", "known_form", "changes", "transform", "lines", "kind")
 
 
 def found_as_json(found: FoundDocument) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -243,7 +244,7 @@ class SearchResult(Base):
 class PhotoLink(Base):
     """That a photo of an arrival shows what a photo of another shows, as found when the first was searched for.
 
-    A place of -1 is the file as a whole; see ``groups.StoredLink``.
+    A place of -1 is the file as a whole; see ``groups.StoredLink``. Links between pictures of the form join no groups.
     """
 
     __tablename__ = "photo_links"
@@ -257,6 +258,7 @@ class PhotoLink(Base):
     query_area: Mapped[list[float]] = mapped_column(Json)
     area: Mapped[list[float]] = mapped_column(Json)
     pair: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    is_form: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class PhotoGroup(Base):
@@ -281,6 +283,52 @@ class PhotoGroupMember(Base):
     row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
     photo: Mapped[int] = mapped_column(Integer, primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("photo_groups.group_id"))
+
+
+class FormPictureRow(Base):
+    """A picture of the form, or what may be one, with the photo that stands for it; see ``form_pictures``."""
+
+    __tablename__ = "form_pictures"
+    __table_args__ = (Index("ix_form_pictures_state", "state"),)
+
+    picture_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    state: Mapped[str] = mapped_column(Text)
+    recognised_by: Mapped[str | None] = mapped_column(Text)
+    row_id: Mapped[int | None] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"))
+    photo: Mapped[int | None] = mapped_column(Integer)
+    flatness: Mapped[float] = mapped_column(Float)
+    n_photos: Mapped[int] = mapped_column(Integer)
+    n_documents: Mapped[int] = mapped_column(Integer)
+    n_merchants: Mapped[int] = mapped_column(Integer)
+    decided_by: Mapped[str | None] = mapped_column(Text)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FormPictureMember(Base):
+    """The picture of the form that a photo shows, where it stands and how it looks; see ``form_pictures.SeenPhoto``."""
+
+    __tablename__ = "form_picture_members"
+    __table_args__ = (Index("ix_form_picture_members_picture_id", "picture_id"),)
+
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("form_pictures.picture_id"))
+    page_index: Mapped[int] = mapped_column(Integer)
+    box: Mapped[list[int]] = mapped_column(Json)
+    page_size: Mapped[list[int] | None] = mapped_column(Json)
+    flatness: Mapped[float] = mapped_column(Float)
+    look: Mapped[str | None] = mapped_column(Text)
+
+
+class PageSizeRow(Base):
+    """Size in pixels of a page that shows photos, upright and with square pixels, of the document with that content."""
+
+    __tablename__ = "page_sizes"
+
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    page_index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
 
 
 class PageTextRow(Base):

@@ -4,15 +4,19 @@ Nothing is searched again here: labels follow from stored results, stored links 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
+from doc_assets.ledger.form_pictures import Decision, KnownPicture
+from doc_assets.ledger.groups import Photo, StoredLink
 from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.results import ResultRecord
+from doc_assets.ledger.results import ResultRecord, pair_from_json
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ChangedFinding
 from doc_assets.progress import track
-from doc_assets.search.findings import LABELS_VERSION
+from doc_assets.search.findings import LABELS_VERSION, Thresholds
+from doc_assets.search.form_pictures import is_form_picture, rule_of, seen_pairs
 from doc_assets.search.labels import Labeller, change_of, stored_links
 
 _DROP = "drop:"
@@ -38,20 +42,72 @@ def by_drop(changed: Sequence[ChangedFinding]) -> dict[str, list[str]]:
 
 
 def keep_links(
-    ledger: Ledger, documents: Sequence[Document], results: Sequence[ResultRecord], threshold: float
+    ledger: Ledger, documents: Sequence[Document], results: Sequence[ResultRecord], thresholds: Thresholds
 ) -> set[int]:
     """Files which photos were found to show the same, in place of what was found for these documents before.
 
+    What of it is a picture of the form, or may be, is filed first: such links join no photo groups.
+
     Returns:
-        Rows of the documents whose photo groups changed with it.
+        Rows of the documents whose photo groups or pictures of the form changed with it.
     """
+    threshold, rule = thresholds.match_probability, rule_of(thresholds)
     current = {document.document_id: document for document in documents if document.is_current}
-    touched = ledger.groups.forget_superseded(current, threshold)
     names = {found.document_id for result in results for found in result.top_docs}
     found = ledger.documents.current_with_ids(names)
-    links = list(stored_links(results, current, found))
+    sizes = ledger.page_sizes.of({str(each.sha256) for each in (*current.values(), *found.values())})
+    changed = ledger.form_pictures.forget_superseded(current, rule)
+    changed |= ledger.form_pictures.add(list(seen_pairs(results, current, found, sizes, thresholds)), rule)
+    touched = ledger.groups.forget_superseded(current, threshold)
     rows = [document.id for document in current.values()]
-    return touched | ledger.groups.replace(rows, links, threshold)
+    forms = ledger.form_pictures.of_rows({*rows, *(document.id for document in found.values())})
+    links = list(stored_links(results, current, found, forms))
+    touched |= ledger.groups.replace(rows, links, threshold)
+    return touched | mark_links(ledger, changed, thresholds)
+
+
+def forget_forms(ledger: Ledger, row_ids: Collection[int], thresholds: Thresholds) -> set[int]:
+    """Takes documents out of pictures of the form; returns rows of others that such a picture was one for."""
+    changed = ledger.form_pictures.forget(row_ids, rule_of(thresholds))
+    return mark_links(ledger, changed, thresholds) - set(row_ids)
+
+
+def decide_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> set[int]:
+    """Confirms or undoes a picture of the form, and takes its links out of photo groups or back in.
+
+    Returns:
+        Rows of the documents whose labels may be others now.
+
+    Raises:
+        InputError: if there is no such picture, or that was decided already.
+    """
+    labeller.ledger.form_pictures.decide(picture_id, state, who, when)
+    return mark_links(labeller.ledger, [picture_id], labeller.thresholds)
+
+
+def mark_links(ledger: Ledger, pictures: Collection[int], thresholds: Thresholds) -> set[int]:
+    """Takes links among photos of pictures of the form out of photo groups, and back in if they are none any longer.
+
+    Args:
+        ledger: holds both.
+        pictures: that were recognised, confirmed or undone.
+        thresholds: in use.
+
+    Returns:
+        Rows of the documents concerned.
+    """
+    touched: set[int] = set()
+    for picture in pictures:
+        photos = ledger.form_pictures.photos_of([picture])
+        rows = {row for row, _ in photos}
+        forms = ledger.form_pictures.of_rows(rows)
+
+        def is_form(link: StoredLink, forms: Mapping[Photo, KnownPicture] = forms) -> bool:
+            known = [forms[photo] for photo in (link.query, link.found) if photo in forms]
+            return link.pair is not None and is_form_picture(pair_from_json(link.pair), known)
+
+        touched |= rows | ledger.groups.mark_form(photos, is_form, thresholds.match_probability)
+    return touched
 
 
 def label_others(labeller: Labeller, drop_key: str, touched: Collection[int]) -> list[ChangedFinding]:
@@ -111,6 +167,8 @@ def relabel(labeller: Labeller, search_ids: Sequence[str], *, only_outdated: boo
     ]
     if not outdated:
         return {}
+    changed_pictures = labeller.ledger.form_pictures.settle(rule_of(labeller.thresholds))
+    mark_links(labeller.ledger, changed_pictures, labeller.thresholds)
     labeller.ledger.groups.regroup(labeller.thresholds.match_probability)
     changed = {}
     for search_id in track(outdated, "labels", len(outdated)):

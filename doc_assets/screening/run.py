@@ -112,7 +112,7 @@ def screen_drop(
         with open_store() as store, threadpool_limits(1, "blas"):
             matcher = Matcher(store, collection, load_features, load_pixels, queries.threads, model, request)
             results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
-        touched |= keep_links(ledger, documents, results, request.match_probability)
+        touched |= keep_links(ledger, documents, results, request.thresholds)
         ledger.searches.record(search_id, results)
         screened += len(results)
     labeller = Labeller(ledger, request.thresholds, model)

@@ -43,6 +43,7 @@ from doc_assets.ledger.results import (
     Use,
 )
 from doc_assets.search.legacy import legacy_fields
+from doc_assets.verification.graphics import drawn_look
 from doc_assets.verification.kinds import CANNOT_TELL, TELLING_INLIERS
 from doc_assets.verification.probability import PairModel
 
@@ -102,6 +103,8 @@ class Thresholds:
         match_similarity: one of a search that does not verify, from this similarity on.
         flag_risk: a document is flagged from this risk on.
         count_other_shots: whether another shot of a scene counts as the photograph itself.
+        form_picture_merchants: so many known merchants show a picture at one place of the page before it is taken for
+            the form's, or offered to an operator.
         similar_doc_flag_threshold, non_authentic_image_classes: of the earlier system's rule; see ``legacy``.
     """
 
@@ -109,6 +112,7 @@ class Thresholds:
     match_similarity: float = 0.7
     flag_risk: float = 0.5
     count_other_shots: bool = False
+    form_picture_merchants: int = 3
     similar_doc_flag_threshold: float = 0.8
     non_authentic_image_classes: tuple[str, ...] = ()
 
@@ -123,13 +127,20 @@ def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
 
     One photograph, if that is probable enough. Else, if so many keypoints agree that they show one scene or thing: what
     a dense look finds more probable of two shots of a scene and one printed thing in two photographs; or that it cannot
-    be told, where one photograph is not improbable. Where neither picture looks like a photograph, it is the form's.
+    be told, where one photograph is not improbable. What is alike and a picture of the form is that: because the ledger
+    knows it as one, or because both look drawn.
     """
-    kind = _likeness_kind(pair, thresholds)
-    return kind if kind is None or pair.looks is None else "form_picture"
+    kind = likeness_kind(pair, thresholds)
+    if kind is None:
+        return None
+    is_form = pair.known_form
+    if is_form is None:
+        is_form = pair.looks is not None and drawn_look(*pair.looks) is not None
+    return "form_picture" if is_form else kind
 
 
-def _likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
+def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
+    """As ``kind_of``, of two pictures that are no form's."""
     if pair.probability is None:
         return "same_photograph" if pair.similarity >= thresholds.match_similarity else None
     if pair.probability >= thresholds.match_probability:
@@ -497,6 +508,7 @@ def thresholds_of(settings: Mapping[str, Any]) -> Thresholds:
         match_similarity=settings["match_similarity"],
         flag_risk=settings["flag_risk"],
         count_other_shots=settings.get("count_other_shots", False),
+        form_picture_merchants=settings.get("form_picture_merchants", 3),
         similar_doc_flag_threshold=settings["similar_doc_flag_threshold"],
         non_authentic_image_classes=tuple(settings["non_authentic_image_classes"]),
     )

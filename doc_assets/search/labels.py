@@ -1,8 +1,9 @@
 """Labels of stored results: made when they are filed, and again when thresholds, dates or the archive change."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from doc_assets.ledger.form_pictures import KnownPicture
 from doc_assets.ledger.groups import Photo, StoredLink
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
@@ -22,6 +23,7 @@ from doc_assets.search.findings import (
     judged,
     links_of,
 )
+from doc_assets.search.form_pictures import is_form_picture, said_of
 from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM
 from doc_assets.verification.probability import PairModel
@@ -43,12 +45,14 @@ class Labeller:
 
     def label(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of one search with their labels; they are each other's batch."""
-        return self._labelled(results, self._surroundings(results))
+        surroundings = self._surroundings(results)
+        return self._labelled([_with_forms(result, surroundings) for result in results], surroundings)
 
     def label_archived(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of documents of the archive, with what later documents found of them, and their labels."""
         surroundings = self._surroundings(results)
-        return self._labelled([_with_links(result, surroundings) for result in results], surroundings)
+        linked = [_with_links(result, surroundings) for result in results]
+        return self._labelled([_with_forms(result, surroundings, is_archived=True) for result in linked], surroundings)
 
     def _labelled(self, results: Sequence[ResultRecord], surroundings: "_Surroundings") -> list[ResultRecord]:
         graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
@@ -98,16 +102,17 @@ class Labeller:
         for result in results:
             if (fact := facts_of(result)) is not None:
                 facts[result.document_id] = fact
-        return _Surroundings(rows, facts, stored)
+        return _Surroundings(rows, facts, stored, self.ledger.form_pictures.of_rows(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Documents by row, what is known of them by id, and stored links between them."""
+    """Documents by row, what is known of them by id, stored links between them, and pictures of the form in them."""
 
     rows: Mapping[int, Document]
     facts: Mapping[str, DocumentFacts]
     stored: Sequence[StoredLink]
+    forms: Mapping[Photo, KnownPicture]
     links: Sequence[Link] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +124,29 @@ class _Surroundings:
 
     def _node(self, photo: Photo) -> Node:
         return self.rows[photo[0]].document_id, photo[1]
+
+
+def _with_forms(result: ResultRecord, surroundings: _Surroundings, *, is_archived: bool = False) -> ResultRecord:
+    """The result with what the ledger knows of the pictures in it; of a file's own photos if it is in the archive."""
+    if not surroundings.forms:
+        return _with_known(result, lambda _found, _pair: None)
+    row_of = {document.document_id: row for row, document in surroundings.rows.items()}
+    own = row_of.get(result.document_id) if is_archived else None
+
+    def known(found: FoundDocument, pair: PhotoPair) -> bool | None:
+        other = None if found.same_batch else row_of.get(found.document_id)
+        photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
+        return said_of(pair, [surroundings.forms[photo] for photo in photos if photo in surroundings.forms])
+
+    return _with_known(result, known)
+
+
+def _with_known(result: ResultRecord, known: Callable[[FoundDocument, PhotoPair], bool | None]) -> ResultRecord:
+    top_docs = [
+        replace(found, matches=tuple(replace(pair, known_form=known(found, pair)) for pair in found.matches))
+        for found in result.top_docs
+    ]
+    return replace(result, top_docs=tuple(top_docs))
 
 
 def document_facts(document: Document) -> DocumentFacts:
@@ -195,14 +223,18 @@ def _telling(pair: PhotoPair) -> tuple[float, bool, float]:
 
 
 def stored_links(
-    results: Sequence[ResultRecord], rows: Mapping[str, Document], found: Mapping[str, Document]
+    results: Sequence[ResultRecord],
+    rows: Mapping[str, Document],
+    found: Mapping[str, Document],
+    forms: Mapping[Photo, KnownPicture],
 ) -> Iterator[StoredLink]:
-    """What results of archived documents say of photos that show the same, to be kept; not of pictures of the form.
+    """What results of archived documents say of photos that show the same, to be kept.
 
     Args:
         results: of documents of the archive.
         rows: these documents, by id.
         found: current documents that they name, by id.
+        forms: the pictures of the form that photos of all these documents show.
     """
     for result in results:
         query = rows.get(result.document_id)
@@ -216,15 +248,16 @@ def stored_links(
                 for photo in (FILE, *range(result.n_photos)):
                     yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
             for pair in each.matches:
-                if pair.probability is not None and pair.probability >= KEPT_FROM and pair.looks is None:
+                if pair.probability is not None and pair.probability >= KEPT_FROM:
                     one, another = areas_of(pair)
+                    ends = (query.id, pair.query_photo), (other.id, pair.photo)
                     yield StoredLink(
-                        (query.id, pair.query_photo),
-                        (other.id, pair.photo),
+                        *ends,
                         pair.probability,
                         one,
                         another,
                         pair_as_json(pair),
+                        is_form_picture(pair, [forms[photo] for photo in ends if photo in forms]),
                     )
 
 

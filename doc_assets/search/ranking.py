@@ -41,7 +41,7 @@ class PhotoMatch:
         looked_at: whether the keypoints of the two were compared.
         alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
         likeness: what a dense look at both made of it; None if none was needed.
-        looks: how the query photo and the archive photo look by themselves, if both together look drawn.
+        looks: how the query photo and the archive photo look by themselves, if both may be drawn.
         probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
             if the search does not verify.
     """

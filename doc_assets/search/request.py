@@ -23,6 +23,7 @@ class SearchRequest:
         match_similarity: one of a search that does not verify counts as matched from this similarity on.
         flag_risk: a document is flagged from this risk score on.
         count_other_shots: whether another shot of a scene counts as the photograph itself.
+        form_picture_merchants: so many merchants show a picture of the form at the same place of the page.
         similar_doc_flag_threshold, non_authentic_image_classes: of ``legacy.fraud_doc_probability``.
         use_words: whether photos are looked for by their visual words too.
         exclude_own_merchant: whether documents of the query's own merchant are left out before ranking.
@@ -39,6 +40,7 @@ class SearchRequest:
     match_similarity: float = 0.7
     flag_risk: float = 0.5
     count_other_shots: bool = False
+    form_picture_merchants: int = 3
     similar_doc_flag_threshold: float = 0.8
     non_authentic_image_classes: tuple[str, ...] = ()
     use_words: bool = True
@@ -60,6 +62,7 @@ class SearchRequest:
             self.match_similarity,
             self.flag_risk,
             self.count_other_shots,
+            self.form_picture_merchants,
             self.similar_doc_flag_threshold,
             self.non_authentic_image_classes,
         )

@@ -21,7 +21,7 @@ from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
-from doc_assets.verification.graphics import FLAT_EACH, drawn_look, look_of
+from doc_assets.verification.graphics import look_of, may_be_drawn
 from doc_assets.verification.likeness import measure
 from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 
@@ -199,7 +199,7 @@ def _looked(
 
 
 def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel) -> PhotoMatch:
-    """The pair with what a dense look makes of it, and how both look if neither is a photograph."""
+    """The pair with what a dense look makes of it, and how both look if neither is clearly a photograph."""
     alignment = match.alignment
     if alignment is not None and is_worth_a_look(match.probability or 0.0, alignment):
         traits = measure(own.pixels, other, alignment)
@@ -208,15 +208,11 @@ def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel
             probability = likeness.same_photograph
             view = _view(alignment) if probability >= _TRUSTED else match.view
             match = replace(match, likeness=likeness, probability=probability, view=view)
-    if (match.likeness is None and (match.probability or 0.0) < WORTH_A_LOOK) or _is_photograph(own.look()):
+    worth_it = match.likeness is not None or (match.probability or 0.0) >= WORTH_A_LOOK
+    if not worth_it or not may_be_drawn(own.look()):
         return match
-    looks = own.look(), look_of(other)
-    return match if drawn_look(*looks) is None else replace(match, looks=looks)
-
-
-def _is_photograph(look: Look) -> bool:
-    """Whether no other look could make a pair with it one of drawn pictures."""
-    return look.kind != "code" and look.flatness < FLAT_EACH
+    look = look_of(other)
+    return replace(match, looks=(own.look(), look)) if may_be_drawn(look) else match
 
 
 def _features(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import Look, LookKind, RgbImage
+from doc_assets.verification.codes import code_share
 from doc_assets.weights import load_weights
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
@@ -46,7 +47,6 @@ _COLOURS = 6
 _BLACK, _WHITE = 40, 215
 _FLAT_AS_IS = 12.0  # range of levels in 5 x 5 px of the picture as it is; JPEG leaves as much on paper
 _FEWEST = 100  # flat pixels that tell something
-_CODE_AREA_PX = 300_000
 _CODE_SHARE = 0.12  # of the picture; a sticker in a shop window is smaller
 _CODE_ALONE = 0.45  # of a picture that looks like a photograph otherwise: the dense squares of a code are texture to it
 _FLAT_ENOUGH = 0.02  # below, nothing is drawn, and a code is not worth the search
@@ -108,7 +108,7 @@ def look_of(photo: RgbImage) -> Look:
     """
     measures = measure(photo)
     flatness = flatness_of(measures)
-    code = _code(photo) if flatness >= _FLAT_ENOUGH else 0.0
+    code = code_share(photo) if flatness >= _FLAT_ENOUGH else 0.0
     kind: LookKind = "graphics" if flatness >= FLAT_ALONE else "photograph"
     if code >= (_CODE_SHARE if flatness >= FLAT_EACH else _CODE_ALONE):
         kind = "code"
@@ -130,6 +130,11 @@ def drawn_look(one: Look, other: Look) -> Literal["code", "graphics"] | None:
         return "code"
     mean = (_log_odds(one.flatness) + _log_odds(other.flatness)) / 2
     return "graphics" if mean >= _log_odds(FLAT_ALONE) else None
+
+
+def may_be_drawn(look: Look) -> bool:
+    """Whether a picture is not clearly a photograph."""
+    return look.kind == "code" or look.flatness >= FLAT_EACH
 
 
 def _log_odds(probability: float) -> float:
@@ -360,26 +365,3 @@ def _bitonal(photo: RgbImage) -> float:
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     flat = grey[_local_range(photo, 5) <= _FLAT_AS_IS]
     return float(((flat < _BLACK) | (flat > _WHITE)).mean()) if len(flat) >= _FEWEST else 0.0
-
-
-def _code(photo: RgbImage) -> float:
-    """Share of the picture that a code covers; looked for as it is, with its dots smoothed, and smaller."""
-    import cv2
-
-    grey = cv2.cvtColor(_at_most(photo, _CODE_AREA_PX), cv2.COLOR_RGB2GRAY)
-    smooth = cv2.GaussianBlur(grey, (0, 0), 1.5)
-    bars = cv2.resize(smooth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    looks = (
-        (cv2.QRCodeDetector(), grey),
-        (cv2.QRCodeDetector(), smooth),
-        (cv2.barcode.BarcodeDetector(), bars),
-        (cv2.barcode.BarcodeDetector(), smooth),
-    )
-    most = 0.0
-    for detector, seen in looks:
-        found, corners = detector.detectMulti(seen)
-        areas = [cv2.contourArea(np.asarray(quad, np.float32)) for quad in (corners if found else ())]
-        most = max([most, *(area / seen.size for area in areas)])
-        if most >= _CODE_SHARE:
-            break
-    return min(1.0, float(most))

@@ -7,6 +7,7 @@ from doc_assets.synthesis.attacks import ATTACKS, attack, dither, recompress
 from doc_assets.synthesis.form_pictures import FormPicture, draw_form_picture
 from doc_assets.synthesis.pictures import draw_picture
 from doc_assets.synthesis.shared_things import draw_thing, put_into
+from doc_assets.verification.codes import code_share
 from doc_assets.verification.graphics import FLAT_EACH, drawn_look, look_of
 from doc_assets_tests.shared import SHARED, needs_shared
 
@@ -48,6 +49,17 @@ def test_a_sticker_with_a_code_hides_no_photograph():
     look = look_of(_stored(photo))
 
     assert drawn_look(look, look) is None
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_code_is_found_whichever_way_it_lies_and_not_where_only_two_corners_are(turn):
+    code = np.ascontiguousarray(np.rot90(draw_form_picture(FormPicture.QR, FIRST + 9, 500)[:500], turn))
+    torn = code.copy()
+    corner = [torn[:250, :250], torn[250:, :250], torn[250:, 250:], torn[:250, 250:]][turn]
+    corner[:] = 255
+
+    assert 0.4 < code_share(code) < 0.8
+    assert code_share(torn) == 0
 
 
 def test_drawn_photographs_stay_photographs_whatever_was_done_to_them():

@@ -1,0 +1,130 @@
+"""Which pairs of photos are pictures of the form: by their look, by place and frequency, by an operator's word.
+
+Pure rules on small values. What is drawn needs no more than its look. What may be drawn needs several merchants that
+show it at the same place of the page. What looks like a photograph needs an operator: a forger's photograph that many
+merchants re-use must not hide here.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from doc_assets.datatypes import Box
+from doc_assets.ledger.form_pictures import FormPictureRule, KnownPicture, PagePlace, SeenPair, SeenPhoto
+from doc_assets.ledger.page_sizes import PageOf
+from doc_assets.ledger.results import PhotoPair, ResultRecord
+from doc_assets.ledger.rows import Document
+from doc_assets.search.findings import Thresholds, likeness_kind
+from doc_assets.verification.graphics import FLAT_EACH, drawn_look, may_be_drawn
+
+_SAME_PLACE = 0.02
+"""Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""
+
+
+def rule_of(thresholds: Thresholds) -> FormPictureRule:
+    """When photos at the same place are a picture of the form, by the thresholds in use."""
+    return FormPictureRule(thresholds.form_picture_merchants, FLAT_EACH)
+
+
+def is_form_picture(pair: PhotoPair, known: Collection[KnownPicture]) -> bool:
+    """Whether a pair that shows the same is a picture of the form.
+
+    Args:
+        pair: with the looks of both photos, as far as they were looked at.
+        known: the pictures of the ledger that the pair's photos show.
+    """
+    said = said_of(pair, known)
+    return is_form_by_look(pair) if said is None else said
+
+
+def is_form_by_look(pair: PhotoPair) -> bool:
+    """Whether both photos of a pair look like what forms print."""
+    return pair.looks is not None and drawn_look(*pair.looks) is not None
+
+
+def said_of(pair: PhotoPair, known: Collection[KnownPicture]) -> bool | None:
+    """Whether the ledger says that a pair is a picture of the form; None if it leaves that to their looks.
+
+    An operator's word holds wherever the picture stands if it may be drawn, and at its place if it looks like a
+    photograph. What was recognised without one holds at its place, for photos that may be drawn.
+    """
+    states = {picture.state for picture in known}
+    if "undone" in states:
+        return False
+    places = PagePlace(pair.query_page - 1, Box(*pair.query_box)), PagePlace(pair.page - 1, Box(*pair.box))
+    maybe_drawn = pair.looks is not None and all(map(may_be_drawn, pair.looks))
+    for picture in known:
+        in_place = all(is_same_place(place, picture.place) for place in places)
+        if picture.state == "confirmed" and (in_place or maybe_drawn):
+            return True
+        if picture.state == "recognised" and in_place and maybe_drawn:
+            return True
+    return None
+
+
+def is_same_place(one: PagePlace, other: PagePlace) -> bool:
+    """Whether two photos stand at the same place of their pages, in the same size, within 2 % of the page.
+
+    Where the size of a page is not known, the boxes are compared by their proportions: as if the scale of the two scans
+    were the only difference.
+    """
+    if one.page_size is not None and other.page_size is not None:
+        return all(abs(a - b) <= _SAME_PLACE for a, b in zip(_shares(one), _shares(other), strict=True))
+    scale = (one.box.area / other.box.area) ** 0.5
+    extent = max(one.box.right, one.box.bottom)
+    return all(
+        abs(a - b * scale) <= _SAME_PLACE * extent for a, b in zip(one.box.as_list(), other.box.as_list(), strict=True)
+    )
+
+
+def _shares(place: PagePlace) -> list[float]:
+    width, height = place.page_size or (1, 1)
+    box = place.box
+    return [box.left / width, box.top / height, box.right / width, box.bottom / height]
+
+
+def seen_pairs(
+    results: Sequence[ResultRecord],
+    rows: Mapping[str, Document],
+    found: Mapping[str, Document],
+    sizes: Mapping[PageOf, tuple[int, int]],
+    thresholds: Thresholds,
+) -> Iterator[SeenPair]:
+    """Pairs in results of archived documents that are pictures of the form or may come to be.
+
+    Args:
+        results: of documents of the archive.
+        rows: these documents, by id.
+        found: current documents that they name, by id.
+        sizes: of their pages, as far as they were noted.
+        thresholds: tell which pairs show the same.
+    """
+    for result in results:
+        query = rows.get(result.document_id)
+        if query is None:
+            continue
+        for each in result.top_docs:
+            other = found.get(each.document_id)
+            if other is None or each.same_batch:
+                continue
+            for pair in each.matches:
+                kind = likeness_kind(pair, thresholds)
+                if kind is None:
+                    continue
+                by = None if pair.looks is None else drawn_look(*pair.looks)
+                flat = (0.0, 0.0) if pair.looks is None else (pair.looks[0].flatness, pair.looks[1].flatness)
+                one = _seen(query, pair.query_photo, pair.query_page, pair.query_box, sizes, flat[0])
+                another = _seen(other, pair.photo, pair.page, pair.box, sizes, flat[1])
+                shown_alike = kind == "same_photograph" and is_same_place(one.place, another.place)
+                if by is not None or shown_alike:
+                    yield SeenPair(one, another, by)
+
+
+def _seen(
+    document: Document,
+    photo: int,
+    page: int,
+    box: Sequence[int],
+    sizes: Mapping[PageOf, tuple[int, int]],
+    flatness: float,
+) -> SeenPhoto:
+    size = sizes.get((str(document.sha256), page - 1))
+    return SeenPhoto((document.id, photo), PagePlace(page - 1, Box(*box), size), flatness)
