@@ -12,8 +12,7 @@ rows that say otherwise. Needs ``pdqhash`` (the optional dependencies ``bench``)
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -40,6 +39,8 @@ KINDS = ("same_photograph", "other_shot", "shared_thing", "form_picture", "canno
 """What the product may say of a pair."""
 PEER_INLIERS, PEER_DISTANCE = 20, 31
 """What calls a pair the same with SIFT + RANSAC, and with PDQ as its authors recommend."""
+Mapped = Callable[[Callable[[Case, int], "Looked"], Sequence[Case], Sequence[int]], Iterable["Looked"]]
+"""``map``, here or in other processes."""
 _QUALITY = 90  # of photos as they are stored
 
 
@@ -112,20 +113,25 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=20, help="most pairs of each row")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS), help="which rows")
+    parser.add_argument("--only", default="", help="of these the rows whose name holds this, such as goods")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     options = parser.parse_args()
-    with worker_pool(options.jobs) as pool:
-        found = list(_measure(pool, list(cases(options.part)), options.pairs))
+    wanted = [case for case in cases(options.part) if options.only in case.name]
+    if options.jobs == 1:
+        found = list(_measure(map, wanted, options.pairs))
+    else:
+        with worker_pool(options.jobs) as pool:
+            found = list(_measure(pool.map, wanted, options.pairs))
     rows = [_row(case.part, case.name, case.is_reuse, looks) for case, looks in found] + list(_sums(found))
     print()
     print_table(rows)
     save("likeness", {"pairs": options.pairs, "parts": options.part}, rows)
 
 
-def _measure(pool: ProcessPoolExecutor, wanted: Sequence[Case], pairs: int) -> Iterator[tuple[Case, list[Looked]]]:
+def _measure(mapped: Mapped, wanted: Sequence[Case], pairs: int) -> Iterator[tuple[Case, list[Looked]]]:
     for case in wanted:
         n = min(pairs, case.n)
-        looks = list(pool.map(look, [case] * n, range(n)))
+        looks = list(mapped(look, [case] * n, range(n)))
         same = sum(each.judged.probability >= MATCH for each in looks)
         print(f"{case.part}: {case.name}: {same} of {n} called the same photograph", flush=True)
         yield case, looks
