@@ -1,4 +1,4 @@
-"""Merchant numbers: one identity however a number is written, and what is no number at all.
+"""Merchants: one identity however a number is written, what is no number at all, and names that begin alike.
 
 A Korean business number (사업자등록번호) has ten digits, the last of which is a check digit. Tables write it with
 hyphens, blanks or full-width digits; all of these are the same merchant. Every other identifier stays as it is written.
@@ -9,6 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+NAME_COLUMN = "가맹점상호명"
+"""Of key tables: what a merchant calls itself."""
 DIGITS = 10
 MAX_CHARACTERS = 255
 
@@ -41,6 +43,9 @@ _POWER_DIGITS = range(9, 14)
 _ERROR = re.compile(
     r"#(?:n/a|value!|ref!|name\?|div/0!|null!|num!|spill!|calc!|getting_data|field!|blocked!)", re.IGNORECASE
 )
+_COMPANY = re.compile(r"\s*(?:\(주\)|주식회사|\(유\)|유한회사)\s*")
+_FEWEST_OF_A_WORD, _FEWEST_WITHIN = 2, 3
+"""Characters that two names share at least: of whole words, and where a word goes on in one of them."""
 _NOBODY = frozenset({"nan", "null", "none", "n/a", "nat", "<na>"})
 
 
@@ -81,6 +86,31 @@ def read_merchant(text: str) -> Merchant:
         return Merchant(None, fault=fault)
     identity = _ten_digits(plain) or plain
     return Merchant(identity, doubt=_doubt(identity))
+
+
+def common_beginning(one: str, other: str) -> str | None:
+    """What two merchants' names begin with, as a chain's do: ``큰나무약국`` of 큰나무약국 강남점 and 큰나무약국역삼점.
+
+    Case, width and marks of companies, (주), do not matter. Whole words count from two characters on, parts of
+    words from three; a number or a word in Latin letters is never parted.
+
+    Returns:
+        The beginning as the first name writes it; None if they share less.
+    """
+    names = [" ".join(_COMPANY.sub(" ", _plain(name)).split()) for name in (one, other)]
+    shortest = min(map(len, names))
+    n = next((at for at in range(shortest) if names[0][at].casefold() != names[1][at].casefold()), shortest)
+    while n and any(_parts_a_word(name, n) for name in names):
+        n -= 1
+    common = names[0][:n].rstrip()
+    ends_words = all(len(name) == len(common) or name[len(common)] == " " for name in names)
+    return common if len(common) >= (_FEWEST_OF_A_WORD if ends_words else _FEWEST_WITHIN) else None
+
+
+def _parts_a_word(name: str, at: int) -> bool:
+    """Whether a place in a name lies inside a number or a word in Latin letters."""
+    around = name[at - 1 : at + 1]
+    return at < len(name) and (around.isdecimal() or (around.isascii() and around.isalpha()))
 
 
 def spellings(identity: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from doc_assets.cli import app
 from doc_assets.documents.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.merchants import NAME_COLUMN
 from doc_assets.synthesis.attacks import attack
 from doc_assets.synthesis.forms import Style, photo_page, write_tif
 from doc_assets.synthesis.pictures import draw_picture
@@ -50,14 +51,14 @@ def _run(*arguments):
 def home(tmp_path_factory):
     """A folder with a home that holds the archive and then the incoming documents, each photo beside an own one."""
     folder = tmp_path_factory.mktemp("alike")
-    lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN}"]
+    lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN},{NAME_COLUMN}"]
     for name, documents in {"archive": ARCHIVE, "incoming": INCOMING}.items():
         for file, (merchant, photo) in documents.items():
             number = int(file[9:14])
             page = photo_page([photo(), draw_picture(73_000 + number)], Style.CLASSIC, 1, np.random.default_rng(number))
             write_tif(folder / name / file, [page.pixels], Style.CLASSIC)
             key = re.sub(r"001([0-9]{5})_[0-9]+.tif$", r"\1", file)
-            lines.append(f"{key},{merchant}")
+            lines.append(f"{key},{merchant},큰나무약국 {number}호점")
     (folder / "keys.csv").write_text("\n".join(lines), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOC_ASSETS_HOME", str(folder / "appdata"))
@@ -99,6 +100,27 @@ def test_who_is_alike_is_not_accused_and_who_copies_is(home, where):
         assert answer["top_docs"][0]["matches"][0]["kind"] == EXPECTED[name][0]
         assert "changes" not in answer["top_docs"][0]["matches"][0]
         assert answer["fraud_doc_probability"] == "No"
+
+
+@pytest.mark.parametrize("where", ["out", "appdata/results/drops/bulk-000002"])
+def test_a_name_that_both_merchants_have_is_said_beside_a_printed_thing(home, where):
+    answers = _answers(home / where)
+    said = {name: answer["reasons"][0] for name, answer in answers.items()}
+
+    assert answers[BRANCH]["top_docs"][0]["common_name"] == "큰나무약국"
+    assert "The names of both merchants begin with '큰나무약국'." in said[BRANCH]["en"]
+    assert "두 가맹점의 이름이 모두 '큰나무약국'(으)로 시작함." in said[BRANCH]["ko"]
+    assert "큰나무약국" not in said[THIEF]["ko"] + said[OTHER_SHOT]["ko"]
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("left_out", ["[]", f'["{NAME_COLUMN}"]'])
+def test_nobody_reads_a_name_that_results_leave_out(left_out, monkeypatch, tmp_path):
+    monkeypatch.setenv("DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS", left_out)
+
+    _run("export-results", "--output", tmp_path / "results.csv")
+
+    assert ("큰나무약국" in (tmp_path / "results.csv").read_text(encoding="utf-8-sig")) == (left_out == "[]")
 
 
 def test_the_report_shows_why(home):

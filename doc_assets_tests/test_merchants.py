@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doc_assets.merchants import has_check_digit, merchant_id, read_merchant
+from doc_assets.merchants import common_beginning, has_check_digit, merchant_id, read_merchant
 
 _WIDE = {ord(sign): ord(sign) + 0xFEE0 for sign in "0123456789.-E"}
 _numbers = st.from_regex(r"[0-9]{10}", fullmatch=True)
@@ -117,3 +117,31 @@ def test_exactly_one_check_digit_is_right_and_one_changed_digit_is_noticed(numbe
 def test_an_identity_is_its_own_identity(text):
     identity = merchant_id(text)
     assert merchant_id(identity) == identity
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        ("큰나무약국 강남점", "큰나무약국 역삼점", "큰나무약국"),
+        ("큰나무약국강남점", "(주)큰나무약국 역삼점", "큰나무약국"),
+        ("㈜큰나무 약국", "큰나무약국", "큰나무"),
+        ("BIG TREE 1호점", "Big  Tree 2호점", "BIG TREE"),
+        ("모아 식당", "모아 상회", "모아"),
+        ("모아식당", "모아상회", None),
+        ("GS25 강남점", "GS24 역삼점", None),
+        ("BIGGER", "BIGGEST", None),
+        ("가게", "가게", "가게"),
+        ("가", "가", None),
+        ("", "가게", None),
+    ],
+)
+def test_names_of_a_chain_begin_alike(one, other, wanted):
+    assert common_beginning(one, other) == wanted
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_what_names_share_is_the_same_both_ways(one, other):
+    found, back = common_beginning(one, other), common_beginning(other, one)
+    assert (found is None) == (back is None)
+    assert found is None or found.casefold() == back.casefold()

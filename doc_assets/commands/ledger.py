@@ -69,12 +69,13 @@ def export_results(
         SettingsError: if the ledger knows no such search, or the format does not exist or does not hold the rows.
     """
     wanted = known_searches(settings, searches, drops)
-    columns = [name for name in EXPORTED if name not in settings.remove_columns_from_results]
+    left_out = settings.remove_columns_from_results
+    columns = [name for name in EXPORTED if name not in left_out]
     with Ledger.open(settings.ledger_address) as ledger:
         begun = ledger.searches.ids(since)
         chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
         relabel(labeller_of(settings, ledger), chosen, only_outdated=True)
-        return write_rows(export_rows(ledger.searches, chosen), columns, kind, output)
+        return write_rows(export_rows(ledger.searches, chosen, left_out), columns, kind, output)
 
 
 def known_searches(settings: Settings, searches: Sequence[str], drops: Sequence[str]) -> list[str]:

@@ -7,11 +7,11 @@ from typing import Final
 
 from doc_assets.dates import DATE_COLUMNS
 from doc_assets.documents.key_cells import visible
-from doc_assets.merchants import INVISIBLE
+from doc_assets.merchants import INVISIBLE, NAME_COLUMN
 
 KEY_COLUMN = "파일명"
 MERCHANT_COLUMN = "사업자등록번호"
-FIELD_COLUMNS = ("가맹점상호명", "업종명", "구분", MERCHANT_COLUMN, "수신일자")
+FIELD_COLUMNS = (NAME_COLUMN, "업종명", "구분", MERCHANT_COLUMN, "수신일자")
 
 MAX_SHOWN: Final = 20
 """Names that a message lists at most."""

@@ -1,6 +1,6 @@
 """Results of many searches as rows of one table: the earlier system's columns, then what each result comes to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from doc_assets.evidence.headline import HEADLINE, headline
@@ -12,13 +12,18 @@ EXPORTED = (*EARLIER_COLUMNS, *HEADLINE)
 """Columns of an export, in this order."""
 
 
-def export_rows(searches: SearchLedger, search_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One row per search and query document, in the order of the searches; those of one search in memory at a time."""
+def export_rows(
+    searches: SearchLedger, search_ids: Sequence[str], left_out: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """One row per search and query document, in the order of the searches; those of one search in memory at a time.
+
+    What is made of columns that are left out does not stand in the rows; the columns themselves still do.
+    """
     for search_id in search_ids:
         search = searches.get(search_id)
         best = searches.global_top_docs(search_id)
         for result in searches.results(search_id):
-            yield {**_earlier(search, result), "global_top_docs": best, **headline(result)}
+            yield {**_earlier(search, result), "global_top_docs": best, **headline(result.shown_without(left_out))}
 
 
 def _earlier(search: SearchRecord, result: ResultRecord) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def write_result_files(
         The data files, and the page that ranks the documents.
     """
     searches = archive.ledger.searches
-    results, changed = searches.results(search.search_id), searches.changes(search.search_id)
+    results = [result.shown_without(left_out) for result in searches.results(search.search_id)]
+    changed = searches.changes(search.search_id)
     drop = drop_of(search.search_id)
     pictures = ArchivePictures(archive, reader)
     if drop is not None:

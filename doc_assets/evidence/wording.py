@@ -211,20 +211,21 @@ def _likeness_says(result: ResultRecord, alike: Sequence[Finding], where: Text) 
     use = use_of(first.first_use)
     ko, photos = f"사진 {total}장 중 {n}장", f"{n} of {total} photo{'s' * (total != 1)}"
     show = "s" if n == 1 else ""
+    name = _common_name(result, alike)
     texts: dict[FindingKind, Text] = {
         "cannot_tell": Text(
-            f"{ko}은 같은 장면: {use.ko}. 같은 사진인지 다시 찍은 사진인지 구별할 수 없음. {where.ko}",
+            f"{ko}은 같은 장면: {use.ko}. 같은 사진인지 다시 찍은 사진인지 구별할 수 없음.{name.ko} {where.ko}",
             f"{photos} show{show} the scene of a photo in {use.en}; whether it is the same photo or another shot "
-            f"cannot be told. {where.en}",
+            f"cannot be told.{name.en} {where.en}",
         ),
         "other_shot": Text(
             f"{ko}은 같은 장면을 다시 찍은 다른 사진: {use.ko}. {where.ko}",
             f"{photos} show{show} a scene of which {use.en} shows another shot. {where.en}",
         ),
         "shared_thing": Text(
-            f"{ko}에 같은 인쇄물(간판, 포스터, 메뉴판 등)이 찍혔으나 다른 사진: {use.ko}. {where.ko}",
+            f"{ko}에 같은 인쇄물(간판, 포스터, 메뉴판 등)이 찍혔으나 다른 사진: {use.ko}.{name.ko} {where.ko}",
             f"{photos} show{show} a printed thing (sign, poster, menu board) that stands in a photo of {use.en} too; "
-            f"the photos are different. {where.en}",
+            f"the photos are different.{name.en} {where.en}",
         ),
         "form_picture": Text(
             f"{ko}은 여러 문서가 함께 쓰는 서식의 그림: {use.ko}에도 있음. {where.ko}",
@@ -232,6 +233,17 @@ def _likeness_says(result: ResultRecord, alike: Sequence[Finding], where: Text) 
         ),
     }
     return texts[first.kind]
+
+
+def _common_name(result: ResultRecord, alike: Sequence[Finding]) -> Text:
+    """That both merchants are called alike, as those of one chain are; empty if they are not."""
+    found = [result.found(finding.found_in) for finding in alike]
+    common = next((each.common_name for each in found if each is not None and each.common_name), None)
+    if common is None:
+        return Text("", "")
+    return Text(
+        f" 두 가맹점의 이름이 모두 '{common}'(으)로 시작함.", f" The names of both merchants begin with '{common}'."
+    )
 
 
 def _others(finding: Finding) -> Text:

@@ -5,7 +5,7 @@ what counts). Labels are made by ``search.findings`` from the facts and the thre
 any time. Everything that shows a result reads these types; their JSON is what the ledger and the summary file hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import numpy as np
 
 from doc_assets.datatypes import Changes, Likeness, LikenessTraits, Look
 from doc_assets.dates import DateSource
+from doc_assets.merchants import NAME_COLUMN
 
 Relation = Literal["archive", "same_drop", "same_batch"]
 PairKind = Literal["same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell"]
@@ -146,6 +147,8 @@ class FoundDocument:
         same_merchant: label: whether it is known to be of the query's merchant.
         counts: label: whether it makes the risk of the query document.
         n_matched_photos: label: query photos with a matched pair in it.
+        common_name: label: what the names of two different merchants begin with in the key table, as those of a chain
+            do; None if they share nothing, or one is not known.
     """
 
     document: str
@@ -162,6 +165,7 @@ class FoundDocument:
     same_merchant: bool = False
     counts: bool = False
     n_matched_photos: int = 0
+    common_name: str | None = None
 
     @property
     def speaks(self) -> bool:
@@ -259,6 +263,12 @@ class ResultRecord:
     risk_score: float | None = None
     doubt: float = 0.0
     flagged: bool = False
+
+    def shown_without(self, left_out: Collection[str]) -> "ResultRecord":
+        """For files that leave out these columns of key tables: with the names of merchants nothing made of them."""
+        if NAME_COLUMN not in left_out:
+            return self
+        return replace(self, top_docs=tuple(replace(found, common_name=None) for found in self.top_docs))
 
     @property
     def best_document(self) -> str | None:

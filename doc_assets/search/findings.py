@@ -307,11 +307,13 @@ def _relabelled(found: FoundDocument, own: DocumentFacts, thresholds: Thresholds
     pairs = tuple(
         replace(pair, matched=thresholds.matches(pair), kind=kind_of(pair, thresholds)) for pair in found.matches
     )
+    is_own = same_merchant(own.merchant_id, found.merchant_id)
     return replace(
         found,
         matches=pairs,
         n_matched_photos=len({pair.query_photo for pair in pairs if pair.matched}),
-        same_merchant=same_merchant(own.merchant_id, found.merchant_id),
+        same_merchant=is_own,
+        common_name=None if is_own else found.common_name,
     )
 
 

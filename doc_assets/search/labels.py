@@ -9,6 +9,7 @@ from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
 from doc_assets.ledger.rows import Document
 from doc_assets.ledger.searches import ChangedFinding
+from doc_assets.merchants import NAME_COLUMN, common_beginning
 from doc_assets.search.findings import (
     FILE,
     WHOLE,
@@ -79,7 +80,10 @@ class Labeller:
         if own is None:  # of an earlier version, about a document that was never in the archive
             return result
         known = replace(result, document_date=own.day, date_source=own.source, merchant_id=own.merchant_id)
-        dated = [_dated(found, surroundings.facts.get(found.document_id)) for found in known.top_docs]
+        dated = [
+            _named(_dated(found, surroundings.facts.get(found.document_id)), result.document_id, surroundings.names)
+            for found in known.top_docs
+        ]
         return judged(replace(known, top_docs=tuple(dated)), own, graph, self.thresholds, self.model)
 
     def _surroundings(self, results: Sequence[ResultRecord]) -> "_Surroundings":
@@ -102,17 +106,21 @@ class Labeller:
         for result in results:
             if (fact := facts_of(result)) is not None:
                 facts[result.document_id] = fact
-        return _Surroundings(rows, facts, stored, self.ledger.form_pictures.of_rows(rows))
+        return _Surroundings(rows, facts, stored, self.ledger.form_pictures.of_rows(rows), _names(rows, results))
 
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Documents by row, what is known of them by id, stored links between them, and pictures of the form in them."""
+    """Documents by row, what is known of them by id, stored links between them, and pictures of the form in them.
+
+    ``names`` are what the key tables call the merchants of documents, by document id.
+    """
 
     rows: Mapping[int, Document]
     facts: Mapping[str, DocumentFacts]
     stored: Sequence[StoredLink]
     forms: Mapping[Photo, KnownPicture]
+    names: Mapping[str, str]
     links: Sequence[Link] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,6 +173,19 @@ def _dated(found: FoundDocument, facts: DocumentFacts | None) -> FoundDocument:
     if facts is None or found.same_batch:
         return found
     return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
+
+
+def _names(rows: Mapping[int, Document], results: Sequence[ResultRecord]) -> dict[str, str]:
+    archived = {document.document_id: document.fields for document in rows.values()}
+    queries = {result.document_id: result.fields for result in results}
+    fields = archived | {name: archived.get(name, {}) | known for name, known in queries.items()}
+    return {name: known[NAME_COLUMN] for name, known in fields.items() if known.get(NAME_COLUMN)}
+
+
+def _named(found: FoundDocument, own_id: str, names: Mapping[str, str]) -> FoundDocument:
+    """With what the names of both merchants begin with."""
+    one, other = names.get(own_id), names.get(found.document_id)
+    return replace(found, common_name=common_beginning(one, other) if one and other else None)
 
 
 def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultRecord:
