@@ -10,7 +10,6 @@ other half of photographs and kinds is judged by the model afterwards: errors, a
 """
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks.likeness_pairs import goods, other_shots, street
 from benchmarks.photo_gallery import worker_pool
-from benchmarks.report import PROJECT, SHARED, Row, arguments, print_table, save
+from benchmarks.report import PROJECT, Row, arguments, print_table, save
 from doc_assets.datatypes import RgbImage
 from doc_assets.fonts import font
 from doc_assets.local_features.sift import SiftExtractor, mirrored
@@ -40,6 +40,7 @@ SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
 RIDGE = 1.0
 HARD_EVERY = 2  # every second re-use is a hard one
 THING_WEIGHT = 2.0  # innocent merchants of a chain are more than forgers who reach for a camera
+THINGS = 3  # for each pair of shots: kinds, shares and surroundings make them more various
 SIDES_PX = 450, 900
 CURVE = PROJECT / "docs" / "images" / "likeness_reliability.png"
 
@@ -61,24 +62,6 @@ class Example:
     truth: int
     vector: NDArray[np.float64]
     is_fitted: bool
-
-
-def goods(*, is_fitted: bool) -> dict[str, list[Path]]:
-    """Photographs of goods by kind; every second kind is kept for judging."""
-    by_kind: dict[str, list[Path]] = {}
-    for path in sorted((SHARED / "photos_goods").glob("*.jpg")):
-        by_kind.setdefault(kind_of_goods(path.name), []).append(path)
-    return {kind: by_kind[kind] for number, kind in enumerate(sorted(by_kind)) if (number % 2 == 0) == is_fitted}
-
-
-def kind_of_goods(name: str) -> str:
-    """``test_Leek_010.jpg`` -> ``Leek``."""
-    return name.split("_", 1)[1].rsplit("_", 1)[0]
-
-
-def street(*, is_fitted: bool) -> list[Path]:
-    """Street photographs; every second one is kept for judging."""
-    return sorted((SHARED / "photos").glob("*.jpg"))[0 if is_fitted else 1 :: 2]
 
 
 def make(task: Task) -> tuple[int, RgbImage, RgbImage]:
@@ -121,10 +104,9 @@ def _thing(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImag
 
 def pairs_of_goods(*, is_fitted: bool) -> list[tuple[Path, Path]]:
     """Different photographs of one kind of goods; those that were listed as two shots of one scene first."""
-    listed = json.loads((SHARED / "photos_goods" / "other_shots.json").read_text(encoding="utf-8"))
-    folder, kinds = SHARED / "photos_goods", goods(is_fitted=is_fitted)
-    found = [(folder / a, folder / b) for a, b, *_ in listed if kind_of_goods(a) in kinds]
-    rest = [(a, b) for paths in kinds.values() for i, a in enumerate(paths) for b in paths[i + 1 :]]
+    found = other_shots(is_test=not is_fitted)
+    kinds = goods(is_test=not is_fitted).values()
+    rest = [(a, b) for paths in kinds for i, a in enumerate(paths) for b in paths[i + 1 :]]
     return found + [pair for pair in rest if pair not in set(found)]
 
 
@@ -133,8 +115,8 @@ def _any_photo(task: Task, rng: np.random.Generator) -> RgbImage:
     source = rng.random()
     if source < 0.2:
         return draw_picture(int(rng.integers(1 << 30)), side)
-    of_goods = [path for paths in goods(is_fitted=task.is_fitted).values() for path in paths]
-    paths = street(is_fitted=task.is_fitted) if source < 0.65 else of_goods
+    of_goods = [path for paths in goods(is_test=not task.is_fitted).values() for path in paths]
+    paths = street(is_test=not task.is_fitted) if source < 0.65 else of_goods
     return _opened(paths[int(rng.integers(len(paths)))], side)
 
 
@@ -224,7 +206,7 @@ def main() -> None:
 
 def _tasks(pairs: int) -> Iterator[Task]:
     for is_fitted in (True, False):
-        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", pairs)):
+        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", THINGS * pairs)):
             yield from (Task(name, number, is_fitted) for number in range(n))
         n = min(pairs, len(pairs_of_goods(is_fitted=is_fitted)))
         yield from (Task("shots", number, is_fitted) for number in range(n))

@@ -213,7 +213,10 @@ def _scanned(picture: RgbImage, rng: Generator) -> RgbImage:
 
 
 def draw_form_picture(kind: str, rng: Generator) -> RgbImage:
-    """A picture that a form brings along: one of ``FORM_KINDS``."""
+    """A picture that a form brings along: one of ``FORM_KINDS``.
+
+    Drawn apart from ``synthesis.form_pictures``, which the judgement of looks is fitted on.
+    """
     if kind == "QR code":
         address = f"https://{word(rng, True).lower()}.example/{rng.integers(1 << 30)}"
         code = cv2.QRCodeEncoder.create().encode(address)
