@@ -40,7 +40,6 @@ SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
 RIDGE = 1.0
 HARD_EVERY = 2  # every second re-use is a hard one
 THING_WEIGHT = 2.0  # innocent merchants of a chain are more than forgers who reach for a camera
-THINGS = 3  # for each pair of shots: kinds, shares and surroundings make them more various
 SIDES_PX = 450, 900
 CURVE = PROJECT / "docs" / "images" / "likeness_reliability.png"
 
@@ -206,7 +205,7 @@ def main() -> None:
 
 def _tasks(pairs: int) -> Iterator[Task]:
     for is_fitted in (True, False):
-        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", THINGS * pairs)):
+        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", pairs)):
             yield from (Task(name, number, is_fitted) for number in range(n))
         n = min(pairs, len(pairs_of_goods(is_fitted=is_fitted)))
         yield from (Task("shots", number, is_fitted) for number in range(n))

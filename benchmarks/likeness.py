@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.likeness_pairs import PARTS, Case, cases
 from benchmarks.photo_gallery import worker_pool
 from benchmarks.photo_peers import inliers_of_pair, pdq_distance
-from benchmarks.photo_ways import MATCH, embedder
+from benchmarks.photo_ways import embedder
 from benchmarks.report import Row, arguments, print_table, save
 from doc_assets.datatypes import RgbImage
 from doc_assets.ingest.describing import STORED_FEATURES
@@ -32,8 +32,9 @@ from doc_assets.local_features.sift import SiftExtractor, mirrored
 from doc_assets.search.findings import Thresholds, kind_of
 from doc_assets.synthesis.attacks import recompress
 from doc_assets.verification.geometry import align
+from doc_assets.verification.graphics import look_of, may_be_drawn
 from doc_assets.verification.likeness import measure
-from doc_assets.verification.probability import PairModel, is_worth_a_look
+from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 
 KINDS = ("same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell")
 """What the product may say of a pair."""
@@ -50,7 +51,7 @@ class Judged:
 
     Attributes:
         probability: that both show one photograph.
-        kind: one of ``KINDS``; None where the product gives a probability alone.
+        kind: one of ``KINDS``; None if they are not alike.
     """
 
     probability: float
@@ -83,14 +84,17 @@ def judge(query: RgbImage, archive: RgbImage) -> Judged:
     alignment = align(features, mirrored(features), SiftExtractor(STORED_FEATURES).extract(archive))
     similarity = float((embedder().embed_views([query])[0] @ embedder().embed([archive])[0]).max())
     probability = _model().probability(similarity, alignment)
-    if alignment is None or not is_worth_a_look(probability, alignment):
-        return Judged(probability, None)
-    traits = measure(query, archive, alignment)
-    if traits is None:
-        return Judged(probability, None)
-    likeness = _model().likeness.judge(traits)
-    pair = replace(_PAIR, probability=likeness.same_photograph, inliers=alignment.inliers, likeness=likeness)
-    return Judged(likeness.same_photograph, kind_of(pair, Thresholds()))
+    inliers = None if alignment is None else alignment.inliers
+    pair = replace(_PAIR, similarity=similarity, probability=probability, inliers=inliers)
+    if alignment is not None and is_worth_a_look(probability, alignment):
+        traits = measure(query, archive, alignment)
+        if traits is not None:
+            likeness = _model().likeness.judge(traits)
+            pair = replace(pair, probability=likeness.same_photograph, likeness=likeness)
+    if pair.likeness is not None or probability >= WORTH_A_LOOK:
+        looks = look_of(query), look_of(archive)
+        pair = replace(pair, looks=looks if all(map(may_be_drawn, looks)) else None)
+    return Judged(pair.probability or 0.0, kind_of(pair, Thresholds()))
 
 
 @lru_cache(maxsize=1)
@@ -132,7 +136,7 @@ def _measure(mapped: Mapped, wanted: Sequence[Case], pairs: int) -> Iterator[tup
     for case in wanted:
         n = min(pairs, case.n)
         looks = list(mapped(look, [case] * n, range(n)))
-        same = sum(each.judged.probability >= MATCH for each in looks)
+        same = sum(each.judged.kind == "same_photograph" for each in looks)
         print(f"{case.part}: {case.name}: {same} of {n} called the same photograph", flush=True)
         yield case, looks
 
@@ -143,13 +147,13 @@ def _row(part: str, name: str, is_reuse: bool, looks: Sequence[Looked]) -> Row:
     kinds = Counter(each.judged.kind for each in looks)
     row: Row = {"part": part, "pairs of": name, "re-use": "yes" if is_reuse else "no", "pairs": n}
     row |= {
-        "called the same": sum(p >= MATCH for p in probabilities) / n,
+        "called the same": kinds["same_photograph"] / n,
         "median probability": float(np.median(probabilities)),
         "SIFT + RANSAC": sum(each.inliers >= PEER_INLIERS for each in looks) / n,
         "PDQ": sum(each.distance <= PEER_DISTANCE for each in looks) / n,
         "CPU ms": 1000 * float(np.median([each.seconds for each in looks])),
     }
-    return row | {kind: kinds[kind] / n for kind in KINDS if any(kinds[known] for known in KINDS)}
+    return row | {kind: kinds[kind] / n for kind in KINDS[1:]}
 
 
 def _sums(found: Sequence[tuple[Case, list[Looked]]]) -> Iterator[Row]:

@@ -68,6 +68,11 @@ def test_what_forms_print_accuses_nobody_and_hides_nobody(home, where):
         _name(50 + at): {"reuse", "form_picture"} if at == 0 else {"form_picture"} for at in range(len(KINDS))
     }
     assert {name for name, answer in answers.items() if answer["flagged"]} == {_name(50)}
+    pairs = [pair for found in answers[_name(50)]["top_docs"] for pair in found["matches"]]
+    assert {pair["kind"]: "likeness" in pair for pair in pairs if "kind" in pair} == {
+        "same_photograph": True,
+        "form_picture": False,  # a code that both show drawn needs no dense look
+    }
     for answer in answers.values():
         said = [reason for reason in answer["reasons"] if reason["code"] == "form_picture"]
         assert said

@@ -96,6 +96,7 @@ def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypat
     run("search-doc", *keyed, "--output-folder", "out2")
     run("screen", "--all")
     run("groups")
+    run("form-pictures")
     run("relabel")
     run("doctor")
     run("config", "show")

@@ -27,6 +27,7 @@ WIDTH_PX = 1320
 _GAP, _BAND = 12, 30
 _PAGE_W, _PHOTO = 190, (444, 360)
 _ALIGNED = (432, 320)
+_UNMARKED = {None, "same_photograph", "form_picture"}  # nothing tells their two sides apart
 _SQUARES = 8
 _MOST_LINES = 16
 _PAPER, _INK, _OUTLINE = (255, 255, 255), (40, 40, 40), (0, 150, 60)
@@ -156,7 +157,7 @@ def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: PhotoPair, to
     if x1 - x0 < _SQUARES or y1 - y0 < _SQUARES:
         return
     one, other = laid[y0:y1, x0:x1], archive[y0:y1, x0:x1]
-    shown = other if pair.kind in {None, "same_photograph"} else _with_signs(pictures, pair)[y0:y1, x0:x1]
+    shown = other if pair.kind in _UNMARKED else _with_signs(pictures, pair)[y0:y1, x0:x1]
     rows, columns = np.mgrid[0 : y1 - y0, 0 : x1 - x0]
     size = max(1, max(y1 - y0, x1 - x0) // _SQUARES)
     odd = ((rows // size + columns // size) % 2).astype(bool)

@@ -149,9 +149,14 @@ def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSo
 
 
 def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
-    """Pairs of which something is to be said: those of documents that count, the other matched ones, the rest."""
+    """Pairs of which something is to be said: those of documents that count, the other matched ones, the rest.
+
+    What a form prints stands in all documents that use it; one of them is enough.
+    """
     pairs = [(found, pair) for found in result.top_docs for pair in found.matches if pair.is_shown]
-    return sorted(pairs, key=lambda each: (not each[0].counts, not each[1].matched))
+    forms = {pair.query_photo: (found, pair) for found, pair in reversed(pairs) if pair.kind == "form_picture"}
+    kept = [each for each in pairs if each[1].kind != "form_picture"] + list(forms.values())
+    return sorted(kept, key=lambda each: (not each[0].counts, not each[1].matched, each[1].kind == "form_picture"))
 
 
 def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class PhotoPair:
         overlap: where they show the same; None without an alignment.
         likeness: why they are alike, by a dense look at both; None if that was not needed, or not possible.
         looks: how the two look by themselves, if both may be drawn; None if one is clearly a photograph.
-        known_form: label: whether the ledger knows what both show as a picture of the form; None if it knows nothing.
+        known_form: label: whether what both show is known as a picture of the form, by the ledger or by other pairs of
+            the photo; None if nothing is known.
         changes: what was done to the found photo to make the query photo; None if it cannot be told.
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.

@@ -5,7 +5,7 @@ show it at the same place of the page. What looks like a photograph needs an ope
 merchants re-use must not hide here.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from doc_assets.datatypes import Box
 from doc_assets.ledger.form_pictures import FormPictureRule, KnownPicture, PagePlace, SeenPair, SeenPhoto
@@ -13,7 +13,7 @@ from doc_assets.ledger.page_sizes import PageOf
 from doc_assets.ledger.results import PhotoPair, ResultRecord
 from doc_assets.ledger.rows import Document
 from doc_assets.search.findings import Thresholds, likeness_kind
-from doc_assets.verification.graphics import FLAT_EACH, drawn_look, may_be_drawn
+from doc_assets.verification.graphics import FLAT_MAYBE, drawn_look, may_be_drawn
 
 _SAME_PLACE = 0.02
 """Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""
@@ -21,7 +21,7 @@ _SAME_PLACE = 0.02
 
 def rule_of(thresholds: Thresholds) -> FormPictureRule:
     """When photos at the same place are a picture of the form, by the thresholds in use."""
-    return FormPictureRule(thresholds.form_picture_merchants, FLAT_EACH)
+    return FormPictureRule(thresholds.form_picture_merchants, FLAT_MAYBE)
 
 
 def is_form_picture(pair: PhotoPair, known: Collection[KnownPicture]) -> bool:
@@ -44,20 +44,66 @@ def said_of(pair: PhotoPair, known: Collection[KnownPicture]) -> bool | None:
     """Whether the ledger says that a pair is a picture of the form; None if it leaves that to their looks.
 
     An operator's word holds wherever the picture stands if it may be drawn, and at its place if it looks like a
-    photograph. What was recognised without one holds at its place, for photos that may be drawn.
+    photograph. What two documents show drawn is the form's in every other photo that may be drawn, whose scan hides
+    more; what was recognised by frequency alone holds at its place, for photos that may be drawn.
     """
     states = {picture.state for picture in known}
     if "undone" in states:
         return False
-    places = PagePlace(pair.query_page - 1, Box(*pair.query_box)), PagePlace(pair.page - 1, Box(*pair.box))
-    maybe_drawn = pair.looks is not None and all(map(may_be_drawn, pair.looks))
+    maybe_drawn = both_may_be_drawn(pair)
     for picture in known:
-        in_place = all(is_same_place(place, picture.place) for place in places)
+        in_place = pair_is_in_place(pair, picture.place)
         if picture.state == "confirmed" and (in_place or maybe_drawn):
             return True
-        if picture.state == "recognised" and in_place and maybe_drawn:
+        if picture.state == "recognised" and maybe_drawn and (in_place or picture.by != "frequency"):
             return True
     return None
+
+
+def drawn_in_search(results: Iterable[ResultRecord], thresholds: Thresholds) -> set[tuple[str, int]]:
+    """Photos, by document id and number, that a pair of these results shows drawn, as the other photo of the pair.
+
+    With ``placed_in_search`` the rules of the ledger on what a search found itself, for an archive of which nobody has
+    looked at the drops yet.
+    """
+    drawn: set[tuple[str, int]] = set()
+    for result in results:
+        for found in result.top_docs:
+            for pair in found.matches:
+                if is_form_by_look(pair) and likeness_kind(pair, thresholds) is not None:
+                    drawn |= {(result.document_id, pair.query_photo), (found.document_id, pair.photo)}
+    return drawn
+
+
+def placed_in_search(
+    pairs: Sequence[tuple[str | None, PhotoPair]], own_merchant: str | None, thresholds: Thresholds
+) -> list[bool]:
+    """Which pairs of one query photo show what enough known merchants show at the same place of the page.
+
+    Args:
+        pairs: of one query photo, each with the merchant of the found document.
+        own_merchant: the query's; None if unknown.
+        thresholds: in use.
+    """
+    placed = [
+        likeness_kind(pair, thresholds) is not None
+        and both_may_be_drawn(pair)
+        and pair_is_in_place(pair, PagePlace(pair.page - 1, Box(*pair.box)))
+        for _, pair in pairs
+    ]
+    merchants = {own_merchant, *(merchant for (merchant, _), here in zip(pairs, placed, strict=True) if here)} - {None}
+    return placed if len(merchants) >= thresholds.form_picture_merchants else [False] * len(pairs)
+
+
+def pair_is_in_place(pair: PhotoPair, place: PagePlace) -> bool:
+    """Whether both photos of a pair stand at this place of their pages."""
+    places = PagePlace(pair.query_page - 1, Box(*pair.query_box)), PagePlace(pair.page - 1, Box(*pair.box))
+    return all(is_same_place(each, place) for each in places)
+
+
+def both_may_be_drawn(pair: PhotoPair) -> bool:
+    """Whether neither photo of a pair is clearly a photograph."""
+    return pair.looks is not None and all(map(may_be_drawn, pair.looks))
 
 
 def is_same_place(one: PagePlace, other: PagePlace) -> bool:

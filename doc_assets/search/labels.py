@@ -1,6 +1,6 @@
 """Labels of stored results: made when they are filed, and again when thresholds, dates or the archive change."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from doc_assets.ledger.form_pictures import KnownPicture
@@ -22,9 +22,16 @@ from doc_assets.search.findings import (
     facts_of,
     found_facts,
     judged,
+    likeness_kind,
     links_of,
 )
-from doc_assets.search.form_pictures import is_form_picture, said_of
+from doc_assets.search.form_pictures import (
+    both_may_be_drawn,
+    drawn_in_search,
+    is_form_picture,
+    placed_in_search,
+    said_of,
+)
 from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM
 from doc_assets.verification.probability import PairModel
@@ -47,13 +54,47 @@ class Labeller:
     def label(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of one search with their labels; they are each other's batch."""
         surroundings = self._surroundings(results)
-        return self._labelled([_with_forms(result, surroundings) for result in results], surroundings)
+        return self._labelled(self._with_forms(results, surroundings), surroundings)
 
     def label_archived(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of documents of the archive, with what later documents found of them, and their labels."""
         surroundings = self._surroundings(results)
         linked = [_with_links(result, surroundings) for result in results]
-        return self._labelled([_with_forms(result, surroundings, is_archived=True) for result in linked], surroundings)
+        return self._labelled(self._with_forms(linked, surroundings, are_archived=True), surroundings)
+
+    def _with_forms(
+        self, results: Sequence[ResultRecord], surroundings: "_Surroundings", *, are_archived: bool = False
+    ) -> list[ResultRecord]:
+        """The results with what the ledger knows of the pictures in them, and what they tell together beside that."""
+        drawn = drawn_in_search(results, self.thresholds)
+        return [self._with_form(result, surroundings, drawn, is_archived=are_archived) for result in results]
+
+    def _with_form(
+        self, result: ResultRecord, surroundings: "_Surroundings", drawn: Collection[Node], *, is_archived: bool
+    ) -> ResultRecord:
+        known, placed = _known_forms(result, surroundings, is_archived=is_archived), self._placed(result)
+
+        def told(found: FoundDocument, pair: PhotoPair) -> bool | None:
+            said = known(found, pair)
+            if said is not None or likeness_kind(pair, self.thresholds) is None or not both_may_be_drawn(pair):
+                return said
+            photos = (result.document_id, pair.query_photo), (found.document_id, pair.photo)
+            return True if any(photo in drawn for photo in photos) or (found.document_id, pair) in placed else None
+
+        return _with_known(result, told)
+
+    def _placed(self, result: ResultRecord) -> list[tuple[str, PhotoPair]]:
+        """Pairs of what several merchants show at one place, with the document that was found."""
+        by_photo: dict[int, list[tuple[FoundDocument, PhotoPair]]] = {}
+        for found in result.top_docs:
+            for pair in found.matches:
+                by_photo.setdefault(pair.query_photo, []).append((found, pair))
+        placed = []
+        for pairs in by_photo.values():
+            named = [(found.merchant_id, pair) for found, pair in pairs]
+            here = placed_in_search(named, result.merchant_id, self.thresholds)
+            placed += [(found.document_id, pair) for (found, pair), is_here in zip(pairs, here, strict=True) if is_here]
+        return placed
 
     def _labelled(self, results: Sequence[ResultRecord], surroundings: "_Surroundings") -> list[ResultRecord]:
         graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
@@ -122,6 +163,7 @@ class _Surroundings:
     forms: Mapping[Photo, KnownPicture]
     names: Mapping[str, str]
     links: Sequence[Link] = field(init=False)
+    row_of: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         made = [
@@ -129,16 +171,17 @@ class _Surroundings:
             for link in self.stored
         ]
         object.__setattr__(self, "links", made)
+        object.__setattr__(self, "row_of", {document.document_id: row for row, document in self.rows.items()})
 
     def _node(self, photo: Photo) -> Node:
         return self.rows[photo[0]].document_id, photo[1]
 
 
-def _with_forms(result: ResultRecord, surroundings: _Surroundings, *, is_archived: bool = False) -> ResultRecord:
-    """The result with what the ledger knows of the pictures in it; of a file's own photos if it is in the archive."""
-    if not surroundings.forms:
-        return _with_known(result, lambda _found, _pair: None)
-    row_of = {document.document_id: row for row, document in surroundings.rows.items()}
+def _known_forms(
+    result: ResultRecord, surroundings: _Surroundings, *, is_archived: bool
+) -> Callable[[FoundDocument, PhotoPair], bool | None]:
+    """What the ledger says of a pair; of a file's own photos if it is in the archive."""
+    row_of = surroundings.row_of
     own = row_of.get(result.document_id) if is_archived else None
 
     def known(found: FoundDocument, pair: PhotoPair) -> bool | None:
@@ -146,7 +189,7 @@ def _with_forms(result: ResultRecord, surroundings: _Surroundings, *, is_archive
         photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
         return said_of(pair, [surroundings.forms[photo] for photo in photos if photo in surroundings.forms])
 
-    return _with_known(result, known)
+    return known
 
 
 def _with_known(result: ResultRecord, known: Callable[[FoundDocument, PhotoPair], bool | None]) -> ResultRecord:

@@ -21,7 +21,7 @@ from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
 from doc_assets.verification.geometry import Alignment, align
-from doc_assets.verification.graphics import look_of, may_be_drawn
+from doc_assets.verification.graphics import drawn_look, look_of, may_be_drawn
 from doc_assets.verification.likeness import measure
 from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 
@@ -199,20 +199,32 @@ def _looked(
 
 
 def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel) -> PhotoMatch:
-    """The pair with what a dense look makes of it, and how both look if neither is clearly a photograph."""
-    alignment = match.alignment
-    if alignment is not None and is_worth_a_look(match.probability or 0.0, alignment):
-        traits = measure(own.pixels, other, alignment)
-        if traits is not None:  # else too little is seen of both to tell more than the keypoints do
-            likeness = model.likeness.judge(traits)
-            probability = likeness.same_photograph
-            view = _view(alignment) if probability >= _TRUSTED else match.view
-            match = replace(match, likeness=likeness, probability=probability, view=view)
-    worth_it = match.likeness is not None or (match.probability or 0.0) >= WORTH_A_LOOK
-    if not worth_it or not may_be_drawn(own.look()):
+    """The pair with what a dense look makes of it, and how both look if neither is clearly a photograph.
+
+    What both show drawn needs no dense look: the code that a form prints is found in every document.
+    """
+    seems_alike = (match.probability or 0.0) >= WORTH_A_LOOK
+    looks = (own.look(), look_of(other)) if seems_alike and own.look().kind != "photograph" else None
+    if looks is not None and drawn_look(*looks) is not None:
+        return replace(match, looks=looks)
+    match = _densely(match, own.pixels, other, model)
+    if (match.likeness is None and not seems_alike) or not may_be_drawn(own.look()):
         return match
-    look = look_of(other)
-    return replace(match, looks=(own.look(), look)) if may_be_drawn(look) else match
+    looks = looks or (own.look(), look_of(other))
+    return replace(match, looks=looks) if may_be_drawn(looks[1]) else match
+
+
+def _densely(match: PhotoMatch, own: RgbImage, other: RgbImage, model: PairModel) -> PhotoMatch:
+    alignment = match.alignment
+    if alignment is None or not is_worth_a_look(match.probability or 0.0, alignment):
+        return match
+    traits = measure(own, other, alignment)
+    if traits is None:  # too little is seen of both to tell more than the keypoints do
+        return match
+    likeness = model.likeness.judge(traits)
+    probability = likeness.same_photograph
+    view = _view(alignment) if probability >= _TRUSTED else match.view
+    return replace(match, likeness=likeness, probability=probability, view=view)
 
 
 def _features(

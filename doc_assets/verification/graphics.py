@@ -56,7 +56,10 @@ _MOST_LOGIT = 12.0
 FLAT_ALONE = 0.82
 """From this flatness on a picture is graphics by its look alone; see docs/benchmarks.md."""
 FLAT_EACH = 0.3
-"""From this flatness on a picture may be drawn, and is a code if one covers it; below, it is a photograph."""
+"""Less of either of two pictures says photograph, whatever the other shows; a code needs as much, or to fill more."""
+FLAT_MAYBE = 0.05
+"""From this flatness on a picture may be drawn: under 1 % of real photographs as they are, 93 % of cloth-like banners.
+It takes several merchants at one place of the page, or an operator, to make more of it."""
 _SMALLEST_REGION = 0.002  # of the picture
 
 
@@ -134,7 +137,7 @@ def drawn_look(one: Look, other: Look) -> Literal["code", "graphics"] | None:
 
 def may_be_drawn(look: Look) -> bool:
     """Whether a picture is not clearly a photograph."""
-    return look.kind == "code" or look.flatness >= FLAT_EACH
+    return look.kind == "code" or look.flatness >= FLAT_MAYBE
 
 
 def _log_odds(probability: float) -> float:

@@ -24,6 +24,7 @@ REFUSED = [
     ["export-stack", "out.tar"],
     ["forget", "x"],
     ["groups"],
+    ["form-pictures"],
     ["relabel"],
     ["list-documents"],
     ["show", "x"],

@@ -242,3 +242,14 @@ def test_every_attack_gets_a_picture():
             nothing.append(name)
 
     assert nothing == []
+
+
+def test_of_what_a_form_prints_one_document_is_shown_after_everything_else():
+    form, copy = a_pair(kind="form_picture", matched=False), a_pair(kind="same_photograph", query_photo=1)
+    found = [a_found(form, document=f"form{number}.tif", document_id=f"form{number}") for number in range(20)]
+    result = replace(a_reuse(a_found(copy)), top_docs=(*found, a_found(copy, document="copy.tif")), n_photos=2)
+
+    page = document_page(SEARCH, result, PictureSources(Pictures(PICTURE), Pictures(PICTURE)))
+
+    assert page.index("copy.tif") < page.index("form0.tif")
+    assert [name for name in (f"form{number}.tif" for number in range(20)) if name in page] == ["form0.tif"]

@@ -10,13 +10,21 @@ from doc_assets.ledger.form_pictures import KnownPicture, PagePlace
 from doc_assets.ledger.results import PhotoPair, pair_as_json, pair_from_json
 from doc_assets.ledger.rows import Document
 from doc_assets.search.findings import Thresholds, kind_of
-from doc_assets.search.form_pictures import is_form_picture, is_same_place, rule_of, seen_pairs
+from doc_assets.search.form_pictures import (
+    drawn_in_search,
+    is_form_picture,
+    is_same_place,
+    placed_in_search,
+    rule_of,
+    seen_pairs,
+)
 from doc_assets.verification.graphics import drawn_look
 from doc_assets_tests.results import a_found, a_pair, a_result
 
 A4 = (1654, 2339)
 BOX = (100, 150, 500, 550)
 PLACE = PagePlace(0, Box(*BOX), A4)
+ELSEWHERE = replace(PLACE, box=Box(700, 900, 1100, 1300))
 
 
 def _looks(one, other, code=False):
@@ -53,11 +61,16 @@ def test_two_looks_are_judged_together(looks, wanted):
     [
         (_known("undone"), _looks(0.99, 0.99), False),
         (_known("confirmed"), None, True),
-        (_known("confirmed", place=replace(PLACE, box=Box(700, 900, 1100, 1300))), None, False),
-        (_known("confirmed", place=replace(PLACE, box=Box(700, 900, 1100, 1300))), _looks(0.5, 0.5), True),
+        (_known("confirmed", place=ELSEWHERE), None, False),
+        (_known("confirmed", place=ELSEWHERE), _looks(0.5, 0.5), True),
         (_known("recognised", "frequency"), _looks(0.5, 0.5), True),
+        (_known("recognised", "frequency"), _looks(0.1, 0.06), True),
+        (_known("recognised", "frequency"), _looks(0.9, 0.04), False),
         (_known("recognised", "frequency"), None, False),
         (_known("recognised", "graphics"), _looks(0.5, 0.5), True),
+        (_known("recognised", "graphics", place=ELSEWHERE), _looks(0.5, 0.06), True),
+        (_known("recognised", "code", place=ELSEWHERE), _looks(0.5, 0.04), False),
+        (_known("recognised", "frequency", place=ELSEWHERE), _looks(0.5, 0.5), False),
         (_known("candidate"), _looks(0.5, 0.5), False),
         (_known("candidate"), None, False),
         (_known("watched"), _looks(0.95, 0.95), True),
@@ -69,6 +82,28 @@ def test_the_ledger_decides_before_looks_and_a_photograph_needs_an_operator(know
 
 def test_what_an_operator_undid_is_no_picture_of_the_form_whatever_else_is_known():
     assert not is_form_picture(_pair(looks=_looks(0.99, 0.99)), [_known("confirmed"), _known("undone")])
+
+
+def test_one_search_tells_what_enough_merchants_show_at_one_place():
+    drawn, photo, away = _pair(looks=_looks(0.95, 0.1)), _pair(), _pair(looks=_looks(0.1, 0.1))
+    moved = replace(away, box=(700, 900, 1100, 1300))
+
+    def told(*pairs, own="m0"):
+        return placed_in_search([(f"m{n + 1}", pair) for n, pair in enumerate(pairs)], own, Thresholds())
+
+    assert told(drawn, away, photo) == [True, True, False]  # with the query's three merchants
+    assert told(drawn, photo) == [False, False]
+    assert told(drawn, moved) == [False, False]
+    assert told(drawn, away, own=None) == [False, False]
+    assert told(drawn, replace(away, probability=0.01, inliers=5)) == [False, False]
+    assert told() == []
+
+
+def test_what_one_pair_shows_drawn_is_known_of_both_its_photos():
+    sure, vague = _pair(looks=_looks(0.95, 0.9)), _pair(looks=_looks(0.95, 0.1), photo=7)
+    result = replace(a_result(), top_docs=(a_found(sure, document="one.tif"), a_found(vague, document="other.tif")))
+
+    assert drawn_in_search([result], Thresholds()) == {(result.document_id, 0), ("one", sure.photo)}
 
 
 @pytest.mark.parametrize(
