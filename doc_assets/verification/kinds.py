@@ -16,6 +16,11 @@ TELLING_INLIERS = 20
 """Keypoints that agree between photos of one scene or thing; of 8,048 pairs of different scenes none had more."""
 CANNOT_TELL = 0.2
 """A pair of at least this probability may be one photograph, though it is not called so."""
+LEAST_WHOLE, LEAST_BORDER = 0.6, 0.7
+"""A re-use shows one of both photos whole, or agrees with it around whatever covers it: of 486 re-uses that the model
+knew, half of them hard, none had less of both. A thing that fills half of two photographs has."""
+MOST_IN_PART = 0.45
+"""The probability of one photograph where less than that agrees: it cannot be told from a shared thing."""
 CLASSES = ("same_photograph", "other_shot", "shared_thing")
 
 
@@ -64,6 +69,13 @@ class LikenessModel:
     def judge(self, traits: LikenessTraits) -> Likeness:
         """The probabilities of the three explanations; they sum to 1."""
         logits = trait_vector(traits) @ self._weights + self._intercept
-        odds = np.exp(logits - logits.max())
-        same, other, thing = (float(each) for each in odds / odds.sum())
+        same, other, thing = _shares(logits)
+        if traits.whole < LEAST_WHOLE and traits.border < LEAST_BORDER and same > MOST_IN_PART:
+            same = MOST_IN_PART
+            other, thing = (each * (1 - same) for each in _shares(logits[1:]))
         return Likeness(same, other, thing, traits)
+
+
+def _shares(logits: NDArray[np.float64]) -> list[float]:
+    odds = np.exp(logits - logits.max())
+    return [float(each) for each in odds / odds.sum()]

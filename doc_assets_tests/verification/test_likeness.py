@@ -111,6 +111,17 @@ def test_probabilities_sum_to_one_whatever_was_measured(traits):
     assert found.traits is traits
 
 
+@pytest.mark.parametrize(("whole", "border", "is_one"), [(0.59, 0.69, False), (0.61, 0.69, True), (0.59, 0.71, True)])
+def test_what_fills_a_part_of_both_photos_is_never_called_one_photograph(whole, border, is_one):
+    traits = LikenessTraits(0.003, 0.001, 0.999, 0.95, 0.8, border, 0.9, whole, 1.0, 0.001)
+
+    found = MODEL_IN_USE.judge(traits)
+
+    assert (found.same_photograph > 0.5) == is_one
+    assert found.same_photograph > 0.4
+    assert found.same_photograph + found.other_shot + found.shared_thing == pytest.approx(1)
+
+
 def test_worse_measurements_never_make_one_photograph_more_probable():
     best = LikenessTraits(0.01, 0.001, 0.999, 0.95, 0.8, 1.0, 1.0, 1.0, 1.0, 0.001)
     worse = {"residual": 1.0, "moved": 0.3, "whole": 0.4}
