@@ -9,7 +9,7 @@ from rich.table import Table
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.relabel import labeller_of
 from doc_assets.defs.resources import resources_from
-from doc_assets.evidence.stored_results import ResultFolders, write_result_files
+from doc_assets.evidence.stored_results import ResultFolders, write_home_files
 from doc_assets.ledger.form_pictures import Decision, FormPicture
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.ledger.searches import ChangedFinding
@@ -69,14 +69,11 @@ def decide(settings: Settings, picture_id: int, state: Decision) -> Decided:
             for search_id in searches.ids()
             if drop_of(search_id) is None and searches.get(search_id).finished_at is not None
         }
-        folders = ResultFolders(settings.results_dir)
+        others = {search_id: documents for search_id, documents in others.items() if documents}
         written = {search_id_of(drop): names for drop, names in by_drop(changed).items()} | others
-        for search_id, documents in written.items():
-            search = searches.get(search_id)
-            folder = folders.of(search)
-            if documents and folder.is_dir() and folders.is_ours(folder):
-                write_result_files(archive, reader, search, folder, settings.remove_columns_from_results, documents)
-    return Decided(picture_id, state, who, changed, {name: found for name, found in others.items() if found})
+        folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
+        write_home_files(archive, reader, folders, written, left_out)
+    return Decided(picture_id, state, who, changed, others)
 
 
 def print_pictures(page: PicturePage) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from
-from doc_assets.evidence.stored_results import ResultFolders, write_result_files
+from doc_assets.evidence.stored_results import ResultFolders, write_home_files
 from doc_assets.index.base import embedder_of
 from doc_assets.ledger.ledger import Ledger
 from doc_assets.screening import relabel as labels
@@ -34,12 +34,8 @@ def relabel(settings: Settings, searches: Sequence[str]) -> dict[str, list[str]]
     with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
         labeller = labeller_of(settings, archive.ledger)
         changed = labels.relabel(labeller, searches or archive.ledger.searches.ids())
-        folders = ResultFolders(settings.results_dir)
-        for search_id, documents in changed.items():
-            search = archive.ledger.searches.get(search_id)
-            folder = folders.of(search)
-            if folder.is_dir() and folders.is_ours(folder):
-                write_result_files(archive, reader, search, folder, settings.remove_columns_from_results, documents)
+        folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
+        write_home_files(archive, reader, folders, changed, left_out)
     return changed
 
 

@@ -1,7 +1,7 @@
 """The result files of a search, written from the ledger: after it, and again whenever its labels change."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,29 @@ def write_result_files(
         title, sources = f"{search.started_at:%Y-%m-%d %H:%M} UTC", PictureSources(kept, pictures)
     files = write_results(search, results, folder, left_out, changed)
     return files, write_reports(search, results, folder, title, sources, changed, only)
+
+
+def write_home_files(
+    archive: Archive,
+    reader: DocumentReader,
+    folders: ResultFolders,
+    changed: Mapping[str, Collection[str]],
+    left_out: Collection[str] = (),
+) -> None:
+    """Writes the files that the home has of searches again.
+
+    Args:
+        archive: with the ledger that holds the results.
+        reader: draws pages for evidence.
+        folders: of the home.
+        changed: by search, the query documents whose evidence is drawn again.
+        left_out: columns that must not be seen.
+    """
+    for search_id, documents in changed.items():
+        search = archive.ledger.searches.get(search_id)
+        folder = folders.of(search)
+        if folder.is_dir() and folders.is_ours(folder):
+            write_result_files(archive, reader, search, folder, left_out, documents)
 
 
 def write_anew(

@@ -31,6 +31,7 @@ from datetime import date
 from typing import Any
 
 from doc_assets.dates import DateSource
+from doc_assets.ledger.form_pictures import LookOfForm
 from doc_assets.ledger.results import (
     ALIKE,
     COUNTED,
@@ -42,6 +43,7 @@ from doc_assets.ledger.results import (
     ResultRecord,
     Use,
 )
+from doc_assets.ledger.rows import Document
 from doc_assets.search.legacy import legacy_fields
 from doc_assets.verification.graphics import drawn_look
 from doc_assets.verification.kinds import CANNOT_TELL, TELLING_INLIERS
@@ -133,10 +135,13 @@ def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
     kind = likeness_kind(pair, thresholds)
     if kind is None:
         return None
-    is_form = pair.known_form
-    if is_form is None:
-        is_form = pair.looks is not None and drawn_look(*pair.looks) is not None
+    is_form = (form_look(pair) is not None) if pair.known_form is None else pair.known_form
     return "form_picture" if is_form else kind
+
+
+def form_look(pair: PhotoPair) -> LookOfForm | None:
+    """What both photos of a pair are by their look, if it is what forms print."""
+    return None if pair.looks is None else drawn_look(*pair.looks)
 
 
 def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
@@ -150,6 +155,24 @@ def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
     if pair.likeness.same_photograph >= CANNOT_TELL:
         return "cannot_tell"
     return "other_shot" if pair.likeness.other_shot >= pair.likeness.shared_thing else "shared_thing"
+
+
+def archived_finds(
+    results: Iterable[ResultRecord], rows: Mapping[str, Document], found: Mapping[str, Document]
+) -> Iterator[tuple[ResultRecord, Document, FoundDocument, Document]]:
+    """Every result of an archived document with every archived document that it names, as found and as stored.
+
+    Args:
+        results: of documents of the archive; others of one batch are no finds.
+        rows: these documents, by id.
+        found: current documents that they name, by id.
+    """
+    for result in results:
+        query = rows.get(result.document_id)
+        for each in result.top_docs:
+            other = found.get(each.document_id)
+            if query is not None and other is not None and not each.same_batch:
+                yield result, query, each, other
 
 
 class PhotoGraph:

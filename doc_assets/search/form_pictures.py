@@ -12,8 +12,8 @@ from doc_assets.ledger.form_pictures import FormPictureRule, KnownPicture, PageP
 from doc_assets.ledger.page_sizes import PageOf
 from doc_assets.ledger.results import PhotoPair, ResultRecord
 from doc_assets.ledger.rows import Document
-from doc_assets.search.findings import Thresholds, likeness_kind
-from doc_assets.verification.graphics import FLAT_MAYBE, drawn_look, may_be_drawn
+from doc_assets.search.findings import Thresholds, archived_finds, form_look, likeness_kind
+from doc_assets.verification.graphics import FLAT_MAYBE, may_be_drawn
 
 _SAME_PLACE = 0.02
 """Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""
@@ -32,12 +32,7 @@ def is_form_picture(pair: PhotoPair, known: Collection[KnownPicture]) -> bool:
         known: the pictures of the ledger that the pair's photos show.
     """
     said = said_of(pair, known)
-    return is_form_by_look(pair) if said is None else said
-
-
-def is_form_by_look(pair: PhotoPair) -> bool:
-    """Whether both photos of a pair look like what forms print."""
-    return pair.looks is not None and drawn_look(*pair.looks) is not None
+    return form_look(pair) is not None if said is None else said
 
 
 def said_of(pair: PhotoPair, known: Collection[KnownPicture]) -> bool | None:
@@ -70,7 +65,7 @@ def drawn_in_search(results: Iterable[ResultRecord], thresholds: Thresholds) -> 
     for result in results:
         for found in result.top_docs:
             for pair in found.matches:
-                if is_form_by_look(pair) and likeness_kind(pair, thresholds) is not None:
+                if form_look(pair) is not None and likeness_kind(pair, thresholds) is not None:
                     drawn |= {(result.document_id, pair.query_photo), (found.document_id, pair.photo)}
     return drawn
 
@@ -143,25 +138,17 @@ def seen_pairs(
         sizes: of their pages, as far as they were noted.
         thresholds: tell which pairs show the same.
     """
-    for result in results:
-        query = rows.get(result.document_id)
-        if query is None:
-            continue
-        for each in result.top_docs:
-            other = found.get(each.document_id)
-            if other is None or each.same_batch:
+    for _, query, each, other in archived_finds(results, rows, found):
+        for pair in each.matches:
+            kind, by = likeness_kind(pair, thresholds), form_look(pair)
+            if kind is None:
                 continue
-            for pair in each.matches:
-                kind = likeness_kind(pair, thresholds)
-                if kind is None:
-                    continue
-                by = None if pair.looks is None else drawn_look(*pair.looks)
-                flat = (0.0, 0.0) if pair.looks is None else (pair.looks[0].flatness, pair.looks[1].flatness)
-                one = _seen(query, pair.query_photo, pair.query_page, pair.query_box, sizes, flat[0])
-                another = _seen(other, pair.photo, pair.page, pair.box, sizes, flat[1])
-                shown_alike = kind == "same_photograph" and is_same_place(one.place, another.place)
-                if by is not None or shown_alike:
-                    yield SeenPair(one, another, by)
+            flat = (0.0, 0.0) if pair.looks is None else (pair.looks[0].flatness, pair.looks[1].flatness)
+            one = _seen(query, pair.query_photo, pair.query_page, pair.query_box, sizes, flat[0])
+            another = _seen(other, pair.photo, pair.page, pair.box, sizes, flat[1])
+            shown_alike = kind == "same_photograph" and is_same_place(one.place, another.place)
+            if by is not None or shown_alike:
+                yield SeenPair(one, another, by)
 
 
 def _seen(

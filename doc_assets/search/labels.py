@@ -18,6 +18,7 @@ from doc_assets.search.findings import (
     Node,
     PhotoGraph,
     Thresholds,
+    archived_finds,
     areas_of,
     facts_of,
     found_facts,
@@ -79,21 +80,19 @@ class Labeller:
             if said is not None or likeness_kind(pair, self.thresholds) is None or not both_may_be_drawn(pair):
                 return said
             photos = (result.document_id, pair.query_photo), (found.document_id, pair.photo)
-            return True if any(photo in drawn for photo in photos) or (found.document_id, pair) in placed else None
+            is_placed = (found.document_id, pair.query_photo) in placed
+            return True if is_placed or any(photo in drawn for photo in photos) else None
 
         return _with_known(result, told)
 
-    def _placed(self, result: ResultRecord) -> list[tuple[str, PhotoPair]]:
-        """Pairs of what several merchants show at one place, with the document that was found."""
-        by_photo: dict[int, list[tuple[FoundDocument, PhotoPair]]] = {}
-        for found in result.top_docs:
-            for pair in found.matches:
-                by_photo.setdefault(pair.query_photo, []).append((found, pair))
-        placed = []
-        for pairs in by_photo.values():
-            named = [(found.merchant_id, pair) for found, pair in pairs]
+    def _placed(self, result: ResultRecord) -> set[tuple[str, int]]:
+        """Found documents that show what several merchants show at one place, and which photo of the query it is."""
+        placed: set[tuple[str, int]] = set()
+        for photo in range(result.n_photos):
+            shown = [(found, pair) for found in result.top_docs for pair in found.matches if pair.query_photo == photo]
+            named = [(found.merchant_id, pair) for found, pair in shown]
             here = placed_in_search(named, result.merchant_id, self.thresholds)
-            placed += [(found.document_id, pair) for (found, pair), is_here in zip(pairs, here, strict=True) if is_here]
+            placed |= {(found.document_id, photo) for (found, _), is_here in zip(shown, here, strict=True) if is_here}
         return placed
 
     def _labelled(self, results: Sequence[ResultRecord], surroundings: "_Surroundings") -> list[ResultRecord]:
@@ -300,29 +299,22 @@ def stored_links(
         found: current documents that they name, by id.
         forms: the pictures of the form that photos of all these documents show.
     """
-    for result in results:
-        query = rows.get(result.document_id)
-        if query is None:
-            continue
-        for each in result.top_docs:
-            other = found.get(each.document_id)
-            if other is None or each.same_batch:
-                continue
-            if each.exact_duplicate:
-                for photo in (FILE, *range(result.n_photos)):
-                    yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
-            for pair in each.matches:
-                if pair.probability is not None and pair.probability >= KEPT_FROM:
-                    one, another = areas_of(pair)
-                    ends = (query.id, pair.query_photo), (other.id, pair.photo)
-                    yield StoredLink(
-                        *ends,
-                        pair.probability,
-                        one,
-                        another,
-                        pair_as_json(pair),
-                        is_form_picture(pair, [forms[photo] for photo in ends if photo in forms]),
-                    )
+    for result, query, each, other in archived_finds(results, rows, found):
+        if each.exact_duplicate:
+            for photo in (FILE, *range(result.n_photos)):
+                yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
+        for pair in each.matches:
+            if pair.probability is not None and pair.probability >= KEPT_FROM:
+                one, another = areas_of(pair)
+                ends = (query.id, pair.query_photo), (other.id, pair.photo)
+                yield StoredLink(
+                    *ends,
+                    pair.probability,
+                    one,
+                    another,
+                    pair_as_json(pair),
+                    is_form_picture(pair, [forms[photo] for photo in ends if photo in forms]),
+                )
 
 
 def change_of(drop: str, before: ResultRecord, after: ResultRecord) -> ChangedFinding | None:
