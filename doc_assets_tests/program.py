@@ -1,16 +1,28 @@
-"""The program as its users run it: a process of its own in a folder, with no settings but those given."""
+"""The program as its users run it: in a folder, with no settings but those given.
+
+A command runs in the process of the tests, which has imported and loaded everything once. It is a process of its own
+only where the process is the subject: rights, signals, servers, two at once, what is imported.
+"""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from typer.testing import CliRunner
 
+from doc_assets.cli.shell import app
+from doc_assets.logs import LOGGER
 from doc_assets_tests.shared import PROJECT
 
 PROGRAM = str(Path(sys.executable).with_name("doc-assets"))
@@ -34,9 +46,49 @@ def outside_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("DOC_ASSETS_", "DAGSTER_"))}
 
 
+def in_process(
+    arguments: Sequence[object], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end in this process, with this environment alone; a defect ends it with its traceback."""
+    command = [*map(str, arguments)]
+    with chdir(folder), mock.patch.dict(os.environ, dict(environment), clear=True), _own_log():
+        result = CliRunner().invoke(app, command, prog_name="doc-assets")
+    told = "" if result.exc_info is None or _is_exit(result.exception) else _told(result.exception)
+    return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr + told)
+
+
+def _is_exit(error: BaseException | None) -> bool:
+    return error is None or isinstance(error, SystemExit)
+
+
+def _told(error: BaseException | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception(error))
+
+
+@contextmanager
+def _own_log() -> Iterator[None]:
+    """The log of a command ends with it."""
+    logger = logging.getLogger(LOGGER)
+    level, propagates, handlers = logger.level, logger.propagate, list(logger.handlers)
+    try:
+        yield
+    finally:
+        for handler in set(logger.handlers) - set(handlers):
+            with suppress(OSError):  # a full disk; Python says nothing either when it ends
+                handler.close()
+        logger.handlers[:] = handlers
+        logger.level, logger.propagate = level, propagates
+
+
 @dataclass(frozen=True)
 class Program:
-    """``doc-assets`` in a folder; its ``.env`` counts, the settings of whoever runs the tests do not."""
+    """``doc-assets`` in a folder; its ``.env`` counts, the settings of whoever runs the tests do not.
+
+    Attributes:
+        folder: where it is started.
+        environment: its settings.
+        start: what its command begins with; then it is a process of its own.
+    """
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -44,6 +96,12 @@ class Program:
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
+        if self.start:
+            return self.process(*arguments, **environment)
+        return in_process(arguments, self.folder, outside_environment() | self.environment | environment)
+
+    def process(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end as a process of its own."""
         return self._run([PROGRAM, *map(str, arguments)], environment)
 
     def python(self, program: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import subprocess
 import dagster as dg
 import pytest
 
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import PROGRAM, Program, outside_environment
 from doc_assets_tests.shared import PROJECT
 
 
@@ -18,14 +18,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(home):
-    def command(*arguments, **environment):
-        env = outside_environment()
-        env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log"), **environment}
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-
-    return command
+    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
 
 
 @pytest.fixture(scope="module")

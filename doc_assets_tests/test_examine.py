@@ -4,12 +4,11 @@ import csv
 import io
 import json
 import shutil
-import subprocess
 
 import pytest
 from PIL import Image
 
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +18,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(home):
-    def command(*arguments, **environment):
-        env = outside_environment()
-        env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log"), **environment}
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, check=False
-        )
-
-    return command
+    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import shutil
-import subprocess
+from functools import partial
 
 import pytest
 
 from doc_assets_tests.page_finding import need_tesseract
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,19 +34,9 @@ def folder(corpus, plans, tmp_path_factory):
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("find-home")
 
-    def command(*arguments, **environment):
-        kept = outside_environment()
-        own = {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
-        return subprocess.run(
-            [PROGRAM, "find-pages", *map(str, arguments)],
-            env={**kept, **own, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return command
+    return partial(
+        Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}), "find-pages"
+    )
 
 
 def test_every_page_is_a_line_of_a_report_without_formulas(run, folder, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from doc_assets.synthesis.corpus import draw_corpus, draw_document, plan_corpus
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program
 from doc_assets_tests.test_privacy import _traces
 
 PLANS = plan_corpus(4, ["mirrored"], seed=12)
@@ -21,14 +21,7 @@ def world(tmp_path_factory):
     """A home with an archive, a screened drop and a kept search; the document to forget is re-used by the query."""
     folder = tmp_path_factory.mktemp("forget")
     draw_corpus(folder / "files", PLANS, workers=2)
-    env = outside_environment()
-    env |= {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")}
-
-    def run(*arguments):
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
-
+    run = Program(folder, {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")})
     results = folder / "home" / "results" / "one"
     for arguments in (
         ["build-image-index", "--folder", folder / "files" / "archive"],

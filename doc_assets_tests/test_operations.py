@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 import dagster as dg
@@ -12,16 +11,13 @@ import pytest
 from dotenv import dotenv_values
 
 from doc_assets_tests.embedding.tiny_encoders import save_vit
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program
 from doc_assets_tests.tiny_hub import COMMIT, running_hub
 
 
 def run_in(folder, *arguments, **environment):
     """A command in a folder, with no settings but those given and the folder's ``.env``."""
-    env = outside_environment() | environment
-    return subprocess.run(
-        [PROGRAM, *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
-    )
+    return Program(folder)(*arguments, **environment)
 
 
 def json_of(done):
@@ -274,14 +270,15 @@ def test_models_are_added_listed_and_verified(tmp_path):
 
 
 def test_a_hub_model_is_fetched_at_its_commit_without_what_is_not_kept(tmp_path):
-    run_in(tmp_path, "init")
+    program = Program(tmp_path)  # as processes: the hub's library reads its address when it is imported
+    program("init")
     remote = save_vit(tmp_path / "remote")
     (remote / "pytorch_model.bin").write_bytes(b"never asked for")
     (remote / "run_me.py").write_text("raise SystemExit", encoding="utf-8")
     with running_hub("owner/vit", remote) as (address, asked):
         online = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
-        done = run_in(tmp_path, "models", "add", "owner/vit", "--json", **online)
-    away = run_in(tmp_path, "models", "add", "owner/vit2", HF_HUB_OFFLINE="1")
+        done = program.process("models", "add", "owner/vit", "--json", **online)
+    away = program.process("models", "add", "owner/vit2", HF_HUB_OFFLINE="1")
 
     assert done.returncode == 0, done.stderr
     assert json_of(done)["model"]["source"] == f"hub:owner/vit@{COMMIT}"

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import subprocess
 import warnings
 
 import numpy as np
@@ -13,7 +12,8 @@ import pytest
 from PIL import Image
 
 from doc_assets.synthesis.corpus import draw_corpus, draw_document, plan_corpus
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import in_process, outside_environment
+from doc_assets_tests.shared import PROJECT
 
 STARTS = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|II\*\0|MM\0\*")
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{400,}={0,2}")
@@ -36,7 +36,7 @@ def _environment(home, temporary):
 
 
 def _run(environment, *arguments):
-    done = subprocess.run([PROGRAM, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
+    done = in_process(arguments, PROJECT, environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
 
 import dagster as dg
 import pytest
 
 from doc_assets.documents.keys import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.synthesis.corpus import IDENTICAL
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +33,7 @@ def key_table(home, plans):
 
 @pytest.fixture(scope="module")
 def run(home):
-    def command(*arguments):
-        env = outside_environment()
-        env |= {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)], cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-
-    return command
+    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-import subprocess
+import os
 
 import pytest
 
@@ -6,7 +6,7 @@ from doc_assets.alerts.webhook import Webhook
 from doc_assets.errors import ServiceError, SettingsError
 from doc_assets.health.check import Level
 from doc_assets.health.neighbours import check_webhook
-from doc_assets_tests.program import PROGRAM
+from doc_assets_tests.program import in_process
 
 
 def test_an_alert_is_posted_as_json_with_its_token(receiver):
@@ -104,9 +104,9 @@ def test_doctor_says_off_reachable_away_and_not_allowed(settings, receiver):
     assert receiver.posted == []
 
 
-def test_the_command_sends_a_test_and_says_when_nobody_takes_it(receiver, monkeypatch):
+def test_the_command_sends_a_test_and_says_when_nobody_takes_it(receiver, monkeypatch, tmp_path):
     def send():
-        return subprocess.run([PROGRAM, "send-test-alert"], capture_output=True, text=True, timeout=60, check=False)
+        return in_process(["send-test-alert"], tmp_path, os.environ)
 
     off = send()
     monkeypatch.setenv("DOC_ASSETS_ALERT_WEBHOOK_URL", f"{receiver.origin}/hook")

@@ -9,7 +9,7 @@ import pytest
 
 from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
 from doc_assets_tests.ledger.conftest import postgres_server
-from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.program import Program, outside_environment
 
 __all__ = ["postgres_server"]
 
@@ -24,16 +24,15 @@ class Place:
         self.home, self.backups = folder / "home", folder / "backups"
         self.first_answers: dict[str, object] = {}
         self.databases: list[str] = []
+        self.is_process = False  # of every command its own
         kept = outside_environment()
         own = {"DOC_ASSETS_HOME": str(self.home), "DOC_ASSETS_LOG_DIR": str(folder / "log")}
         self.environment = kept | own | settings
 
     def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command, its output captured."""
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)], cwd=self.folder, env=self.environment | environment,
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        program = Program(self.folder, self.environment | environment)
+        return program.process(*arguments) if self.is_process else program(*arguments)
 
     def done(self, *arguments: object) -> str:
         """The output of a command that must succeed."""

@@ -1,30 +1,21 @@
 """Documents by key over the API end where a folder ends."""
 
 import json
-import os
 import shutil
-import subprocess
 
 import openpyxl
 import pytest
 
 from doc_assets.ledger.ledger import Ledger
 from doc_assets_tests.image_api.conftest import KEY
-from doc_assets_tests.program import PROGRAM
+from doc_assets_tests.program import Program
 
 
 @pytest.fixture
 def run(tmp_path):
     def command(home, *arguments):
-        env = os.environ | {
-            "DOC_ASSETS_HOME": str(tmp_path / home),
-            "DOC_ASSETS_LOG_DIR": str(tmp_path / f"{home}-log"),
-            "DOC_ASSETS_DOCUMENT_API_KEY": KEY,
-        }
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)],
-            cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        own = {"HOME": tmp_path / home, "LOG_DIR": tmp_path / f"{home}-log", "DOCUMENT_API_KEY": KEY}
+        return Program(tmp_path, {f"DOC_ASSETS_{name}": str(value) for name, value in own.items()})(*arguments)
 
     return command
 
