@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.report import Row, arguments, compose, print_table, save
 from doc_assets.datatypes import Box, Page
-from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.photos.base import PhotoExtractor, make_extractor
-from doc_assets.synthesis.corpus import draw_document, plan_corpus
+from doc_assets.reading.sandbox import DocumentReader
 
 Measured = tuple[str, list[float], int]
 """Style, overlap of every true photo with its best box, boxes that belong to no photo."""

@@ -22,17 +22,17 @@ from benchmarks.likeness_pairs import goods, other_shots, street
 from benchmarks.photo_gallery import worker_pool
 from benchmarks.report import PROJECT, Row, arguments, print_table, save
 from doc_assets.datatypes import RgbImage
-from doc_assets.fonts import font
-from doc_assets.local_features.sift import SiftExtractor, mirrored
-from doc_assets.synthesis.attacks import ATTACKS, attack, recompress
-from doc_assets.synthesis.hard_attacks import HARD_ATTACKS, hard_attack
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.synthesis.scenes import draw_scene
-from doc_assets.synthesis.shared_things import KINDS, draw_thing, put_into
-from doc_assets.verification.geometry import align
-from doc_assets.verification.kinds import CLASSES, MODEL, N_TRAITS, WEIGHTS_DIR, LikenessModel, trait_vector
-from doc_assets.verification.likeness import measure
-from doc_assets.weights import save_weights
+from doc_assets.features.sift import SiftExtractor, mirrored
+from doc_assets.features.weight_files import save_weights
+from doc_assets.lab.attacks import ATTACKS, attack, recompress
+from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
+from doc_assets.lab.pictures import draw_picture
+from doc_assets.lab.scenes import draw_scene
+from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
+from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.kinds import CLASSES, MODEL, N_TRAITS, WEIGHTS_DIR, LikenessModel, trait_vector
+from doc_assets.search.verify.likeness import measure
+from doc_assets.util.fonts import font
 
 STORED_FEATURES, FEWEST_INLIERS = 300, 8
 QUALITY = 90

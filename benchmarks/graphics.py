@@ -22,12 +22,13 @@ from PIL import Image
 from benchmarks.photo_gallery import attacks
 from benchmarks.report import SHARED, Row, print_table, save
 from doc_assets.datatypes import RgbImage
+from doc_assets.features.weight_files import save_weights
+from doc_assets.lab.attacks import ATTACKS, attack
+from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
+from doc_assets.lab.pictures import draw_picture
+from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
-from doc_assets.synthesis.attacks import ATTACKS, attack
-from doc_assets.synthesis.form_pictures import FormPicture, draw_form_picture
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.synthesis.shared_things import draw_thing, put_into
-from doc_assets.verification.graphics import (
+from doc_assets.search.verify.graphics import (
     MODEL,
     MODEL_MEASURES,
     WEIGHTS_DIR,
@@ -37,7 +38,6 @@ from doc_assets.verification.graphics import (
     look_of,
     measure,
 )
-from doc_assets.weights import save_weights
 
 LOOKS = ("colour", "grey", "dither", "threshold", "noisy", "skew", "print", "half")
 _COMMON = (0.3, 0.12, 0.14, 0.03, 0.12, 0.09, 0.1, 0.1)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.report import PROGRAM, Home, Row, arguments, compose, print_table, save
-from doc_assets.ledger.ledger import Ledger
+from doc_assets.archive.ledger.ledger import Ledger
 
 STAGES = ("documents", "photos", "photo_embeddings", "indexed_photos")
 

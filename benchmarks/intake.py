@@ -10,8 +10,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.report import arguments, print_table, save
-from doc_assets.ingest.intake import IntakeRules, look
-from doc_assets.ledger.ledger import Ledger
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.pipeline.intake import IntakeRules, look
 
 LOOKS = 4
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from upath import UPath
 
 from benchmarks.report import Row, arguments, print_table, save
-from doc_assets.documents.file_index import FileIndex
-from doc_assets.documents.key_names import NameRule
-from doc_assets.documents.keys import KeyTable
-from doc_assets.documents.resolving import Resolver
+from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_names import NameRule
+from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.resolving import Resolver
 
 FOLDER_FILES = 1000
 

@@ -25,16 +25,16 @@ from benchmarks.photo_gallery import worker_pool
 from benchmarks.photo_peers import inliers_of_pair, pdq_distance
 from benchmarks.photo_ways import embedder
 from benchmarks.report import Row, arguments, print_table, save
+from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.datatypes import RgbImage
-from doc_assets.ingest.describing import STORED_FEATURES
-from doc_assets.ledger.results import PhotoPair
-from doc_assets.local_features.sift import SiftExtractor, mirrored
+from doc_assets.features.sift import SiftExtractor, mirrored
+from doc_assets.lab.attacks import recompress
+from doc_assets.pipeline.describing import STORED_FEATURES
 from doc_assets.search.findings import Thresholds, kind_of
-from doc_assets.synthesis.attacks import recompress
-from doc_assets.verification.geometry import align
-from doc_assets.verification.graphics import look_of, may_be_drawn
-from doc_assets.verification.likeness import measure
-from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
+from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.graphics import look_of, may_be_drawn
+from doc_assets.search.verify.likeness import measure
+from doc_assets.search.verify.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 
 KINDS = ("same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell")
 """What the product may say of a pair."""

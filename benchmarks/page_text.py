@@ -21,12 +21,12 @@ import numpy as np
 
 from benchmarks.report import Row, arguments, compose, print_table, save
 from doc_assets.datatypes import Page
-from doc_assets.documents.page_text.finder import PageFinder, PageFinding, make_finder
-from doc_assets.documents.page_text.matching import WantedText
-from doc_assets.documents.sandbox import DocumentReader
+from doc_assets.lab.corpus import draw_document, plan_corpus
+from doc_assets.lab.forms import form_page
+from doc_assets.reading.sandbox import DocumentReader
+from doc_assets.reading.text.finder import PageFinder, PageFinding, make_finder
+from doc_assets.reading.text.matching import WantedText
 from doc_assets.settings import Settings
-from doc_assets.synthesis.corpus import draw_document, plan_corpus
-from doc_assets.synthesis.forms import form_page
 
 
 @dataclass(frozen=True, slots=True)

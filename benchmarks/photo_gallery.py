@@ -24,9 +24,9 @@ from PIL import Image
 
 from benchmarks.report import SHARED
 from doc_assets.datatypes import Box, RgbImage
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import PhotoArea
 from doc_assets.photos.cutting import cut, decode_jpeg, encode_jpeg
-from doc_assets.synthesis.pictures import draw_picture
 
 PROCESSES = 2
 FIRST_DRAWN = 7_000_000

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from benchmarks.photo_gallery import Record, Shelf
 from benchmarks.photo_metrics import DEPTH, nearest
 from doc_assets.datatypes import LocalFeatures, RgbImage
-from doc_assets.embedding.base import Embedder, make_embedder
-from doc_assets.ingest.describing import STORED_FEATURES
-from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import SiftExtractor, mirrored
-from doc_assets.local_features.words import VisualWords
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import Embedder, make_embedder
+from doc_assets.features.sift import SiftExtractor, mirrored
+from doc_assets.features.words import VisualWords
+from doc_assets.pipeline.describing import STORED_FEATURES
+from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.probability import same_shot_probability
 from doc_assets.search.verifying import HANDFUL
-from doc_assets.verification.geometry import align
-from doc_assets.verification.probability import same_shot_probability
 
 MATCH = 0.5
 """Probability from which on a pair counts as the same shot."""

@@ -18,25 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Row, arguments, print_table, save
+from doc_assets.archive.vectors.base import VectorStore
+from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, RgbImage, SparseVector
-from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.sources import single_file
-from doc_assets.embedding.base import make_embedder, unit_rows
-from doc_assets.index.base import VectorStore
-from doc_assets.index.embedded import EmbeddedStore
-from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import SiftExtractor
-from doc_assets.local_features.words import VisualWords
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import make_embedder, unit_rows
+from doc_assets.features.sift import SiftExtractor
+from doc_assets.features.words import VisualWords
+from doc_assets.lab.corpus import draw_document, plan_corpus
+from doc_assets.lab.forms import Style, write_tif
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.search.query import QueryReader
 from doc_assets.search.ranking import MatchRule, rank_documents
 from doc_assets.search.retrieval import fused, retrieve_from_archive
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import verified
-from doc_assets.synthesis.corpus import draw_document, plan_corpus
-from doc_assets.synthesis.forms import Style, write_tif
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.verification.probability import PairModel
+from doc_assets.sources.sources import single_file
 
 COLLECTION = "photos__benchmark__v1"
 PICTURES = 100

@@ -5,12 +5,11 @@ Only the standard library and numpy; nothing here reads, writes or decides.
 
 import uuid
 from dataclasses import dataclass
-from typing import Literal, Self
+from datetime import date
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-
-from doc_assets.dates import DocumentDate
 
 RgbImage = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB, upright."""
@@ -192,6 +191,32 @@ class SparseVector:
 
     indices: NDArray[np.uint32]
     values: NDArray[np.float32]
+
+
+DateSource = Literal["key_table", "name", "arrival"]
+"""Where a document's date stands: in its key table, in its name, or nowhere, so that its arrival counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDate:
+    """The day a document is from, and how that is known."""
+
+    day: date
+    source: DateSource
+
+    @classmethod
+    def stored(cls, day: date | str | None, source: str | None) -> Self | None:
+        """The date as two columns hold it; None if they are empty.
+
+        Raises:
+            ValueError: if they hold no date or an unknown source.
+        """
+        if day is None or source is None:
+            return None
+        for known in get_args(DateSource):
+            if known == source:
+                return cls(date.fromisoformat(day) if isinstance(day, str) else day, known)
+        raise ValueError(f"A document's date stands in one of {', '.join(get_args(DateSource))}, not in {source!r}")
 
 
 @dataclass(frozen=True, slots=True)

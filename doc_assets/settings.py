@@ -15,8 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
-from doc_assets.dates import DATE_COLUMNS, NAME_PATTERNS
 from doc_assets.errors import SettingsError
+from doc_assets.sources.dates import DATE_COLUMNS, NAME_PATTERNS
 
 PREFIX = "DOC_ASSETS_"
 ENV_FILE = ".env"
@@ -329,7 +329,7 @@ class Settings(BaseSettings):
     def _removable(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if not value:
             return value
-        from doc_assets.evidence.columns import require_removable  # noqa: PLC0415 - only where columns are named
+        from doc_assets.reports.columns import require_removable  # noqa: PLC0415 - only where columns are named
 
         try:
             require_removable(value, info.data.get("key_fields", ()))

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 from PIL import Image
 
-from doc_assets.synthesis.pictures import draw_picture
+from doc_assets.lab.pictures import draw_picture
 
 PAGE_PX = (620, 877)
 MARK = (7, 11, 13)

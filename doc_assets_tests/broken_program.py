@@ -6,12 +6,12 @@ A marked page, the red photo, the pair of one photo with itself, and the lookup 
 import numpy as np
 
 from doc_assets.cli import main
-from doc_assets.documents.resolving import Resolver
-from doc_assets.local_features.sift import SiftExtractor
+from doc_assets.features.sift import SiftExtractor
 from doc_assets.photos.cutter import DocumentCutter
 from doc_assets.search import verifying
+from doc_assets.sources.resolving import Resolver
 from doc_assets_tests.broken import is_marked, is_red, page
-from doc_assets_tests.test_sixty_queries import PAIR_PHOTO, ROW
+from doc_assets_tests.cli.test_sixty_queries import PAIR_PHOTO, ROW
 
 
 def _break():

@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.embedding.base import make_embedder
-from doc_assets.ingest.archive import Archive
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import SiftExtractor
-from doc_assets.local_features.words import VisualWords
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import make_embedder
+from doc_assets.features.sift import SiftExtractor
+from doc_assets.features.words import VisualWords
+from doc_assets.lab.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.settings import PREFIX, Settings
-from doc_assets.synthesis.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
 
 INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed and scanned", None]
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

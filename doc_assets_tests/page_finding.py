@@ -2,10 +2,10 @@
 
 import pytest
 
-from doc_assets.documents.page_text.base import make_engine
-from doc_assets.documents.page_text.finder import PageFinder, make_finder
 from doc_assets.errors import SetupError
-from doc_assets.synthesis.forms import TITLE
+from doc_assets.lab.forms import TITLE
+from doc_assets.reading.text.base import make_engine
+from doc_assets.reading.text.finder import PageFinder, make_finder
 
 
 def need_tesseract() -> None:

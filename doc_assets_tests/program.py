@@ -22,7 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 from doc_assets.cli.shell import app
-from doc_assets.logs import LOGGER
+from doc_assets.ops.logs import LOGGER
 from doc_assets_tests.shared import PROJECT
 
 PROGRAM = str(Path(sys.executable).with_name("doc-assets"))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from doc_assets.ledger.results import Finding, FoundDocument, PhotoPair, ResultRecord, Use
+from doc_assets.archive.ledger.results import Finding, FoundDocument, PhotoPair, ResultRecord, Use
 
 DAY = date(2024, 3, 1)
 EARLIER = date(2023, 3, 1)

@@ -11,13 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from doc_assets.cli import app
-from doc_assets.documents.keys import KEY_COLUMN, MERCHANT_COLUMN
-from doc_assets.merchants import NAME_COLUMN
-from doc_assets.synthesis.attacks import attack
-from doc_assets.synthesis.forms import Style, photo_page, write_tif
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.synthesis.scenes import draw_scene
-from doc_assets.synthesis.shared_things import draw_thing, put_into
+from doc_assets.lab.attacks import attack
+from doc_assets.lab.forms import Style, photo_page, write_tif
+from doc_assets.lab.pictures import draw_picture
+from doc_assets.lab.scenes import draw_scene
+from doc_assets.lab.shared_things import draw_thing, put_into
+from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.sources.merchants import NAME_COLUMN
 
 SCENE, PLACE = 6_400_003, 6_400_050
 BANNER = draw_thing("banner", 5)

@@ -23,7 +23,10 @@ LOOK_EVERY_S = 5
 DESCRIBE = """
 import json, dagster
 from doc_assets.definitions import defs
-from doc_assets.ledger.database import SCHEMA_REVISION
+try:
+    from doc_assets.archive.ledger.database import SCHEMA_REVISION
+except ImportError:  # an image from before 2026-11-28
+    from doc_assets.ledger.database import SCHEMA_REVISION
 defs()
 print(json.dumps({"revision": SCHEMA_REVISION, "dagster": dagster.__version__}))
 """

@@ -5,9 +5,9 @@ import sys
 
 import dagster as dg
 
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.errors import DocAssetsError
-from doc_assets.home import prepare_home
-from doc_assets.ledger.ledger import Ledger
+from doc_assets.ops.home import prepare_home
 from doc_assets.settings import load_settings
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.tests.stack import IMAGES, NAME, PROJECT_DIR, Stack
-from doc_assets.synthesis.corpus import DocumentPlan, draw_corpus, plan_corpus
+from doc_assets.lab.corpus import DocumentPlan, draw_corpus, plan_corpus
 
 
 def pytest_configure(config):

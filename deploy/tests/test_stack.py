@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.tests.stack import Stack, wait_for
-from doc_assets.synthesis.corpus import DocumentPlan
+from doc_assets.lab.corpus import DocumentPlan
 
 
 @pytest.fixture(scope="session")

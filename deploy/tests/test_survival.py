@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.tests.stack import Stack, wait_for
-from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+from doc_assets.lab.corpus import draw_corpus, plan_corpus
 
 IN_PROGRESS = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 TWICE = (

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from deploy.tests.stack import Stack, wait_for
-from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+from doc_assets.lab.corpus import draw_corpus, plan_corpus
 
 pytestmark = pytest.mark.more
 IN_PROGRESS = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"

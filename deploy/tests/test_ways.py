@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 import deploy.tests.stack as module
 from deploy.tests.stack import PROJECT_DIR, TAG, Stack, wait_for
-from doc_assets.synthesis.corpus import draw_corpus, plan_corpus
+from doc_assets.lab.corpus import draw_corpus, plan_corpus
 
 pytestmark = pytest.mark.more
 JOB = (

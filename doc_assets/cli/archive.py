@@ -9,7 +9,7 @@ import typer
 from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
 
 if TYPE_CHECKING:
-    from doc_assets.embedding.base import EmbedderSpec
+    from doc_assets.features.embedders.base import EmbedderSpec
     from doc_assets.settings import Settings
 
 
@@ -30,7 +30,7 @@ def build_image_index(
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
     from doc_assets.commands.ingest import ingest_source
-    from doc_assets.documents.opening import SourceRequest
+    from doc_assets.sources.opening import SourceRequest
 
     asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
@@ -113,8 +113,8 @@ def check(
 
 def embedder_asked(settings: "Settings", name: str, options: str) -> "EmbedderSpec":
     """The embedder of the options of ``reindex``, else that of the settings."""
-    from doc_assets.embedder_choice import embedder_of_settings
-    from doc_assets.embedding.base import EmbedderSpec
+    from doc_assets.features.embedders.base import EmbedderSpec
+    from doc_assets.pipeline.embedder import embedder_of_settings
 
     default = embedder_of_settings(settings)
     if not name and not options:

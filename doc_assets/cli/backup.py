@@ -12,7 +12,7 @@ from doc_assets.errors import SettingsError
 from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from doc_assets.backup.restore import RestoreReport
+    from doc_assets.ops.backup.restore import RestoreReport
 
 YesInto = Annotated[
     str, typer.Option("--yes-restore-into", metavar="NAME", help="Name of the home, instead of typing it.")
@@ -36,8 +36,8 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the home: ledger, collections, Dagster's records, documents, tables, models, reports."""
-    from doc_assets.backup.retention import Keeping
     from doc_assets.commands import backup as commands
+    from doc_assets.ops.backup.retention import Keeping
 
     with command() as settings:
         keeping = Keeping(

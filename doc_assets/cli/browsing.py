@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from doc_assets.cli.shell import AsJson, app, command, say
-from doc_assets.documents.faults import DocumentState
-from doc_assets.merchants import merchant_id
+from doc_assets.faults import DocumentState
+from doc_assets.sources.merchants import merchant_id
 
 
 @app.command(rich_help_panel="Documents")
@@ -20,8 +20,8 @@ def list_documents(
     as_json: AsJson = False,
 ) -> None:
     """List documents as they arrived, each arrival with its state."""
+    from doc_assets.archive.ledger.browsing import DocumentFilter
     from doc_assets.commands import browse
-    from doc_assets.ledger.browsing import DocumentFilter
 
     wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:

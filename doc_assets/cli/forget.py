@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command
-from doc_assets.visible import visible_json
+from doc_assets.util.visible import visible_json
 
 
 @app.command(rich_help_panel="Documents")

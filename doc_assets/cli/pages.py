@@ -31,7 +31,7 @@ def find_pages(
     """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
     from doc_assets.commands.find_pages import Asked, print_pages
     from doc_assets.commands.find_pages import find_pages as find
-    from doc_assets.documents.opening import SourceRequest
+    from doc_assets.sources.opening import SourceRequest
 
     source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:

@@ -15,11 +15,11 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from doc_assets.errors import DocAssetsError, NoRoomError, SetupError
-from doc_assets.home import prepare_home, require_whole
-from doc_assets.logs import log_to_file
+from doc_assets.ops.home import prepare_home, require_whole
+from doc_assets.ops.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
-from doc_assets.storage import no_room
-from doc_assets.visible import visible, visible_json
+from doc_assets.util.files import no_room
+from doc_assets.util.visible import visible, visible_json
 
 FAILED, WRONG_USE = 1, 2
 

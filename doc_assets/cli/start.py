@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doc_assets.cli.shell import FAILED, app, command
-from doc_assets.home import WORKSPACE_FILE, claim_daemon
+from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
 
 
 @app.command(rich_help_panel="Start")

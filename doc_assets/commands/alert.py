@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from doc_assets.alert_target import webhook_from
-from doc_assets.alerts.alert import trial_alert
 from doc_assets.errors import SettingsError
+from doc_assets.ops.alerts.alert import trial_alert
+from doc_assets.ops.alerts.target import webhook_from
 from doc_assets.settings import Settings
 
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from doc_assets.backup.make import MadeBackup
-from doc_assets.backup.manifest import Manifest, read_manifest
-from doc_assets.backup.packing import pack
-from doc_assets.backup.retention import Keeping, find_backup
-from doc_assets.backup.verify import faults_of
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import open_instance
 from doc_assets.defs.backup.estate import back_up, described
 from doc_assets.errors import BackupError
+from doc_assets.ops.backup.make import MadeBackup
+from doc_assets.ops.backup.manifest import Manifest, read_manifest
+from doc_assets.ops.backup.packing import pack
+from doc_assets.ops.backup.retention import Keeping, find_backup
+from doc_assets.ops.backup.verify import faults_of
 from doc_assets.settings import Settings
 
 _MOST_LISTED = 50

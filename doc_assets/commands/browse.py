@@ -8,18 +8,18 @@ from typing import Any
 from rich.table import Table
 from upath import UPath
 
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.ledger.browsing import DocumentFilter, DropRecord, Mention
+from doc_assets.archive.ledger.groups import GroupMember
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.tracing import StoredFile, TracedPhoto, files_of, photos_of
 from doc_assets.commands.console import console
 from doc_assets.commands.groups import print_members
-from doc_assets.dates import DateSource
-from doc_assets.documents.names import called
+from doc_assets.datatypes import DateSource
 from doc_assets.errors import InputError
-from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.tracing import StoredFile, TracedPhoto, files_of, photos_of
-from doc_assets.ledger.browsing import DocumentFilter, DropRecord, Mention
-from doc_assets.ledger.groups import GroupMember
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.rows import Document
 from doc_assets.settings import Settings
+from doc_assets.sources.names import called
 
 _MAX_MENTIONS = 100
 _SOURCES: dict[DateSource, str] = {"key_table": "key table", "name": "name", "arrival": "arrival"}

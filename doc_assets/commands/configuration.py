@@ -10,11 +10,11 @@ from dotenv import dotenv_values
 from rich.table import Table
 
 from doc_assets.commands.console import console
-from doc_assets.documents.key_names import require_token
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
-from doc_assets.home import prepare_home
-from doc_assets.masking import shown
+from doc_assets.ops.home import prepare_home
 from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets
+from doc_assets.sources.key_names import require_token
+from doc_assets.util.masking import shown
 
 _KEY_BYTES = 32
 
@@ -56,8 +56,8 @@ def print_settings(settings: list[Setting]) -> None:
 
 def faults_of(settings: Settings) -> list[str]:
     """What the single values do not show: names, files and addresses that cannot be used together. Reads no data."""
-    from doc_assets.embedding.base import embedders  # noqa: PLC0415
-    from doc_assets.model_folders import resolve_checkpoint  # noqa: PLC0415
+    from doc_assets.features.embedders.base import embedders  # noqa: PLC0415
+    from doc_assets.features.model_folders import resolve_checkpoint  # noqa: PLC0415
     from doc_assets.photos.base import make_extractor  # noqa: PLC0415
 
     extractor_options = resolve_checkpoint(settings.photo_extractor_options, settings.models_dir)

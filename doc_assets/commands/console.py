@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 from typing_extensions import override
 
-from doc_assets.progress import watched_by
-from doc_assets.visible import visible
+from doc_assets.util.progress import watched_by
+from doc_assets.util.visible import visible
 
 _WIDTH_OF_FILES = 200
 

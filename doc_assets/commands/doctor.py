@@ -6,15 +6,15 @@ from rich.text import Text
 
 from doc_assets.commands.console import console
 from doc_assets.errors import InterruptedRestoreError, SettingsError
-from doc_assets.health.check import Check, CheckedLine, Finding, Level, green, red, run_checks, yellow
-from doc_assets.health.folders import folder_checks
-from doc_assets.health.key_tables import key_table_checks
-from doc_assets.health.machine import machine_checks
-from doc_assets.health.models import model_checks
-from doc_assets.health.neighbours import neighbour_checks
-from doc_assets.health.packages import package_checks
-from doc_assets.health.services import service_checks
-from doc_assets.home import INSTANCE_FILE, require_whole, use_home
+from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, red, run_checks, yellow
+from doc_assets.ops.doctor.folders import folder_checks
+from doc_assets.ops.doctor.key_tables import key_table_checks
+from doc_assets.ops.doctor.machine import machine_checks
+from doc_assets.ops.doctor.models import model_checks
+from doc_assets.ops.doctor.neighbours import neighbour_checks
+from doc_assets.ops.doctor.packages import package_checks
+from doc_assets.ops.doctor.services import service_checks
+from doc_assets.ops.home import INSTANCE_FILE, require_whole, use_home
 from doc_assets.settings import Settings, load_settings
 
 _COLOURS = {Level.GREEN: "green", Level.YELLOW: "yellow", Level.RED: "bold red"}

@@ -9,31 +9,31 @@ from PIL import Image
 from rich.table import Table
 from upath import UPath
 
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.pictures import ArchivePictures, PageView, page_view
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.relabel import labeller_of
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.defs.resources import resources_from, versions_in_use
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.names import called
-from doc_assets.documents.opening import SourceRequest
-from doc_assets.documents.sources import single_file
 from doc_assets.errors import UnknownDocumentError
-from doc_assets.evidence.extraction import LIST_NAME, ExtractedDocument
-from doc_assets.evidence.extraction import extract_photos as extract
-from doc_assets.evidence.pair_picture import PairPictures, draw_pair
-from doc_assets.evidence.wording import reasons, said_of
-from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
-from doc_assets.ingest.pictures import ArchivePictures, PageView, page_view
-from doc_assets.ledger.rows import Document
-from doc_assets.screening.explain import RANKS, PairExplanation, explain_pairs, found_by_explaining
-from doc_assets.screening.stored import StoredQueries
+from doc_assets.pipeline.explain import RANKS, PairExplanation, explain_pairs, found_by_explaining
+from doc_assets.pipeline.stored_queries import StoredQueries
+from doc_assets.reports.extraction import LIST_NAME, ExtractedDocument
+from doc_assets.reports.extraction import extract_photos as extract
+from doc_assets.reports.pair_picture import PairPictures, draw_pair
+from doc_assets.reports.wording import reasons, said_of
 from doc_assets.search.completeness import require_collection
 from doc_assets.search.findings import same_merchant
 from doc_assets.search.query import QueryDocument, QueryReader
 from doc_assets.search.run import published_collection, query_files
 from doc_assets.settings import Settings
-from doc_assets.storage import write_atomic
+from doc_assets.sources.names import called
+from doc_assets.sources.opening import SourceRequest
+from doc_assets.sources.sources import single_file
+from doc_assets.util.files import write_atomic
 
 _REASONS = {
     "matched": "matched",

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from upath import UPath
 
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.datatypes import Page
 from doc_assets.defs.resources import resources_from
-from doc_assets.documents.opening import SourceRequest
-from doc_assets.documents.page_text.finder import PageFinder, PageFinding, TextMemory, make_finder
-from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.sources import SourceFile, nothing_in, unreadable_file
-from doc_assets.documents.staging import sha256_of
 from doc_assets.errors import SettingsError, UnreadableDocumentError
-from doc_assets.evidence.headline import Cell
-from doc_assets.evidence.result_files import as_csv
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.progress import track
+from doc_assets.reading.sandbox import DocumentReader
+from doc_assets.reading.text.finder import PageFinder, PageFinding, TextMemory, make_finder
+from doc_assets.reports.headline import Cell
+from doc_assets.reports.result_files import as_csv
 from doc_assets.settings import Settings
-from doc_assets.storage import write_atomic
+from doc_assets.sources.opening import SourceRequest
+from doc_assets.sources.sources import SourceFile, nothing_in, unreadable_file
+from doc_assets.sources.staging import sha256_of
+from doc_assets.util.files import write_atomic
+from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     from doc_assets.defs.resources import ReaderResource

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from doc_assets.commands.console import console, progress_bars
-from doc_assets.embedder_choice import embedder_in_use, load_embedder
-from doc_assets.fitting.gist import FitRecipe, fit_gist
-from doc_assets.fitting.probability import ProbabilityRecipe, fit_probability
-from doc_assets.fitting.words import WordsRecipe, fit_words
-from doc_assets.local_features.words import CODEBOOK
+from doc_assets.features.words import CODEBOOK
+from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+from doc_assets.lab.fit_probability import ProbabilityRecipe, fit_probability
+from doc_assets.lab.fit_words import WordsRecipe, fit_words
+from doc_assets.pipeline.embedder import embedder_in_use, load_embedder
+from doc_assets.search.verify.probability import MODEL
 from doc_assets.settings import Settings
-from doc_assets.verification.probability import MODEL
 
 
 def fit_codebook(output_folder: Path, pictures: int) -> None:

@@ -11,11 +11,11 @@ from doc_assets.commands.launch import open_instance
 from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
 from doc_assets.defs.resources import resources_from
 from doc_assets.defs.sources import sources_from
-from doc_assets.documents.names import document_id
 from doc_assets.errors import UnknownDocumentError
-from doc_assets.forgetting.request import ForgetRequest, meant, plan_request
-from doc_assets.forgetting.run import ForgetReport, Home, forget
+from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
+from doc_assets.ops.erasure.run import ForgetReport, Home, forget
 from doc_assets.settings import Settings
+from doc_assets.sources.names import document_id
 
 _MOST_LISTED = 50
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.form_pictures import Decision, FormPicture
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.searches import ChangedFinding, drop_of, search_id_of
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.relabel import labeller_of
 from doc_assets.defs.resources import resources_from
-from doc_assets.evidence.stored_results import ResultFolders, write_home_files
-from doc_assets.ledger.form_pictures import Decision, FormPicture
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.searches import ChangedFinding
-from doc_assets.screening.relabel import by_drop, decide_form, drop_of, label_documents, label_search, search_id_of
+from doc_assets.pipeline.relabel import by_drop, decide_form, label_documents, label_search
+from doc_assets.reports.stored_results import ResultFolders, write_home_files
 from doc_assets.search.request import requesting_user
 from doc_assets.settings import Settings
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.groups import GroupMember, GroupSummary
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.commands.console import console
 from doc_assets.errors import InputError
-from doc_assets.ledger.groups import GroupMember, GroupSummary
-from doc_assets.ledger.ledger import Ledger
 from doc_assets.settings import Settings
 
 

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.rows import Document
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
 from doc_assets.commands.resolve import print_date_faults, print_key_problems, print_lines
 from doc_assets.defs.resources import ArchiveResource, resources_from
 from doc_assets.defs.sources import SourcesResource, sources_from
-from doc_assets.documents.opening import SourceRequest
-from doc_assets.documents.resolving import KeyState
-from doc_assets.ingest.rebuild import discard_results
-from doc_assets.ingest.sealing import SealingRules, SourceIntake, seal_request
-from doc_assets.ledger.rows import Document
-from doc_assets.progress import track
+from doc_assets.pipeline.rebuild import discard_results
+from doc_assets.pipeline.sealing import SealingRules, SourceIntake, seal_request
 from doc_assets.settings import Settings
+from doc_assets.sources.opening import SourceRequest
+from doc_assets.sources.resolving import KeyState
+from doc_assets.util.progress import track
 
 _MAX_LISTED = 50
 _MAX_IGNORED = 10

@@ -10,10 +10,10 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from prometheus_client.core import Metric
 
+from doc_assets.archive.vectors.embedded import published_in
 from doc_assets.errors import StoreUnavailableError
-from doc_assets.index.embedded import published_in
-from doc_assets.metrics.archive import CollectionFigures
-from doc_assets.metrics.families import gauges
+from doc_assets.ops.metrics.archive import CollectionFigures
+from doc_assets.ops.metrics.families import gauges
 
 _UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,

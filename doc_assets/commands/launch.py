@@ -17,7 +17,7 @@ from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import EmbedderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
-from doc_assets.storage import exclusive
+from doc_assets.util.files import exclusive
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.commands.relabel import labeller_of
 from doc_assets.errors import SettingsError
-from doc_assets.evidence.export_rows import EXPORTED, export_rows
-from doc_assets.evidence.exports import write_rows
-from doc_assets.ledger.database import SCHEMA_REVISION, Database
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.screening.relabel import relabel, search_id_of
+from doc_assets.pipeline.relabel import relabel
+from doc_assets.reports.export_rows import EXPORTED, export_rows
+from doc_assets.reports.exports import write_rows
 from doc_assets.settings import Settings
 
 

@@ -4,11 +4,11 @@ import logging
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.commands.console import console
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.maintenance.report import MaintenanceReport
+from doc_assets.ops.maintenance.report import MaintenanceReport
+from doc_assets.ops.maintenance.upkeep import tidy_home
 from doc_assets.settings import Settings
-from doc_assets.upkeep import tidy_home
 
 _MAX_PRINTED = 50
 _log = logging.getLogger(__name__)

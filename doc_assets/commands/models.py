@@ -8,15 +8,15 @@ from pathlib import Path
 
 from rich.table import Table
 
-from doc_assets import model_folders, weights
 from doc_assets.commands.console import console
-from doc_assets.embedder_choice import embedder_in_use
-from doc_assets.embedding import gist
 from doc_assets.errors import MissingModelError, SettingsError
-from doc_assets.local_features import words
-from doc_assets.model_folders import AddedModel, Model, add_folder, resolve_checkpoint
+from doc_assets.features import model_folders, words
+from doc_assets.features import weight_files as weights
+from doc_assets.features.embedders import gist
+from doc_assets.features.model_folders import AddedModel, Model, add_folder, resolve_checkpoint
+from doc_assets.pipeline.embedder import embedder_in_use
+from doc_assets.search.verify import probability
 from doc_assets.settings import Settings
-from doc_assets.verification import probability
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _BUILT_IN = (gist, words, probability)

@@ -12,7 +12,7 @@ from doc_assets.defs.resources import (
     resources_from,
     versions_in_use,
 )
-from doc_assets.ingest.rebuild import RebuildReport, rebuild_collection
+from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection
 from doc_assets.settings import Settings
 
 

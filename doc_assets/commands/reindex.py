@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from doc_assets.archive.archive import Versions
+from doc_assets.archive.ledger.collections import Collection, CollectionState
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import fill_drop, switch_collection
 from doc_assets.defs.resources import (
@@ -14,14 +16,12 @@ from doc_assets.defs.resources import (
     resources_from,
     versions_in_use,
 )
-from doc_assets.embedding.base import EmbedderSpec
 from doc_assets.errors import ReindexError
-from doc_assets.ingest.archive import Versions
-from doc_assets.ingest.staleness import stale_drops
-from doc_assets.ledger.collections import Collection, CollectionState
-from doc_assets.progress import track
-from doc_assets.screening.switching import remove_others
+from doc_assets.features.embedders.base import EmbedderSpec
+from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.switching import remove_others
 from doc_assets.settings import Settings
+from doc_assets.util.progress import track
 
 
 @dataclass(slots=True)

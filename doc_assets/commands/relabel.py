@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.vectors.base import embedder_of
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from
-from doc_assets.evidence.stored_results import ResultFolders, write_home_files
-from doc_assets.index.base import embedder_of
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.screening import relabel as labels
+from doc_assets.pipeline import relabel as labels
+from doc_assets.reports.stored_results import ResultFolders, write_home_files
 from doc_assets.search.labels import Labeller
 from doc_assets.settings import Settings
 

@@ -14,18 +14,18 @@ from rich.table import Table
 from rich.text import Text
 from upath import UPath
 
+from doc_assets.archive.identity import date_faults
 from doc_assets.commands.console import console
 from doc_assets.defs.resources import resources_from
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.keys import KeyTable
-from doc_assets.documents.names import display_name
-from doc_assets.documents.opening import open_resolver
-from doc_assets.documents.resolving import KeyState, Resolution
-from doc_assets.documents.sources import KeyProblem
-from doc_assets.ingest.identity import date_faults
 from doc_assets.settings import Settings
-from doc_assets.storage import atomic_writer
-from doc_assets.visible import visible_json
+from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.names import display_name
+from doc_assets.sources.opening import open_resolver
+from doc_assets.sources.resolving import KeyState, Resolution
+from doc_assets.sources.sources import KeyProblem
+from doc_assets.util.files import atomic_writer
+from doc_assets.util.visible import visible_json
 
 _MAX_LISTED = 50
 

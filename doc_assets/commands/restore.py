@@ -10,14 +10,8 @@ from typing import Any
 
 from sqlalchemy.exc import DatabaseError
 
-from doc_assets.backup.databases import file_of, kind_of
-from doc_assets.backup.estate import Estate
-from doc_assets.backup.forgotten import ForgottenList, read_beside
-from doc_assets.backup.manifest import read_manifest
-from doc_assets.backup.packing import unpack
-from doc_assets.backup.restore import HEALTHY, RestoreReport, undo_interrupted, was_interrupted, was_served
-from doc_assets.backup.restore import restore as replace_home
-from doc_assets.backup.retention import find_backup
+from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.commands import forget as forgetting
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import open_instance
@@ -25,9 +19,15 @@ from doc_assets.defs.backup.estate import estate_of
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
 from doc_assets.errors import BackupError, DamagedError, DocAssetsError, ServiceError
-from doc_assets.home import prepare_home, restoring
-from doc_assets.ledger.database import Database
-from doc_assets.ledger.ledger import Ledger
+from doc_assets.ops.backup.databases import file_of, kind_of
+from doc_assets.ops.backup.estate import Estate
+from doc_assets.ops.backup.forgotten import ForgottenList, read_beside
+from doc_assets.ops.backup.manifest import read_manifest
+from doc_assets.ops.backup.packing import unpack
+from doc_assets.ops.backup.restore import HEALTHY, RestoreReport, undo_interrupted, was_interrupted, was_served
+from doc_assets.ops.backup.restore import restore as replace_home
+from doc_assets.ops.backup.retention import find_backup
+from doc_assets.ops.home import prepare_home, restoring
 from doc_assets.settings import Settings
 
 _MOST_LISTED = 50

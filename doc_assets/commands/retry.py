@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import ingest_drop
-from doc_assets.documents.faults import FaultCode
 from doc_assets.errors import SettingsError
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.progress import track
+from doc_assets.faults import FaultCode
 from doc_assets.settings import Settings
+from doc_assets.util.progress import track
 
 
 @dataclass(slots=True)

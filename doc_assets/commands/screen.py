@@ -5,14 +5,14 @@ from pathlib import Path
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import RunOutcome, screen_drop
 from doc_assets.errors import SettingsError
-from doc_assets.evidence.report import INDEX_NAME
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.progress import track
-from doc_assets.screening.relabel import search_id_of
+from doc_assets.reports.report import INDEX_NAME
 from doc_assets.settings import Settings
+from doc_assets.util.progress import track
 
 
 def screen_drops(settings: Settings, drops: Sequence[str], *, everything: bool) -> bool:

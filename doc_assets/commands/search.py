@@ -5,19 +5,19 @@ from typing import Any
 
 from rich.table import Table
 
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.results import ResultRecord
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.commands.launch import RunOutcome, search
 from doc_assets.commands.resolve import print_lines
 from doc_assets.defs.sources import sources_from
-from doc_assets.documents.keys import KeyTable
 from doc_assets.errors import SettingsError
-from doc_assets.evidence.report import INDEX_NAME
-from doc_assets.evidence.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
-from doc_assets.evidence.wording import FINDINGS
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.results import ResultRecord
+from doc_assets.reports.report import INDEX_NAME
+from doc_assets.reports.result_files import CSV_NAME, SUMMARY_NAME, XLSX_NAME
+from doc_assets.reports.wording import FINDINGS
 from doc_assets.search.faults import beyond_reading
 from doc_assets.settings import Settings
+from doc_assets.sources.keys import KeyTable
 
 _MOST_FAULTS = 3
 

@@ -9,15 +9,15 @@ import limits
 
 from doc_assets.defs.sources import sources_from
 from doc_assets.errors import SettingsError
-from doc_assets.image_api.access_log import AccessLog
-from doc_assets.image_api.app import ServedFolders, make_app
-from doc_assets.image_api.catalogue import Catalogue
-from doc_assets.image_api.door import DoorRules
-from doc_assets.image_api.saving import SaveFolder
-from doc_assets.image_api.serving import address_of, listen, make_server, serve
-from doc_assets.log_files import SharedFileHandler
-from doc_assets.logs import ACCESS_LOG_NAME
+from doc_assets.ops.image_server.access_log import AccessLog
+from doc_assets.ops.image_server.app import ServedFolders, make_app
+from doc_assets.ops.image_server.catalogue import Catalogue
+from doc_assets.ops.image_server.door import DoorRules
+from doc_assets.ops.image_server.saving import SaveFolder
+from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
+from doc_assets.ops.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
+from doc_assets.util.log_files import SharedFileHandler
 
 
 def serve_images(

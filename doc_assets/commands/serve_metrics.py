@@ -6,24 +6,24 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from doc_assets.backup.manifest import MANIFEST
-from doc_assets.backup.retention import backups_in
 from doc_assets.commands.instance_metrics import InstanceFigures
-from doc_assets.health.services import connect_briefly
-from doc_assets.image_api.serving import address_of, listen, make_server, serve
-from doc_assets.metrics.app import METRICS_PATH, make_app
-from doc_assets.metrics.archive import (
+from doc_assets.ops.backup.manifest import MANIFEST
+from doc_assets.ops.backup.retention import backups_in
+from doc_assets.ops.doctor.services import connect_briefly
+from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
+from doc_assets.ops.metrics.app import METRICS_PATH, make_app
+from doc_assets.ops.metrics.archive import (
     CollectionFigures,
     collection_families,
     ledger_families,
     probe_ledger,
     server_figures,
 )
-from doc_assets.metrics.cards import card_families, count_cards
-from doc_assets.metrics.machine import backup_families, build_families, disk_families
-from doc_assets.metrics.source import Source, SourceCollector
+from doc_assets.ops.metrics.cards import card_families, count_cards
+from doc_assets.ops.metrics.machine import backup_families, build_families, disk_families
+from doc_assets.ops.metrics.source import Source, SourceCollector
 from doc_assets.settings import Settings
-from doc_assets.storage import is_local
+from doc_assets.util.files import is_local
 
 _MAX_CONNECTIONS = 16
 _FIRST_LOOK_S = 20.0

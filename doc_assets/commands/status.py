@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
+from doc_assets.archive.archive import Versions
+from doc_assets.archive.consistency import Findings, check_archive
+from doc_assets.archive.ledger.database import is_absent
+from doc_assets.archive.ledger.integrity import sqlite_faults
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.commands.console import console, progress_bars
 from doc_assets.defs.resources import resources_from, versions_in_use
-from doc_assets.documents.names import display_name, real_path
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.ingest.archive import Versions
-from doc_assets.ingest.consistency import Findings, check_archive
-from doc_assets.ingest.intake import preview
-from doc_assets.ingest.staleness import stale_drops
-from doc_assets.ledger.database import is_absent
-from doc_assets.ledger.integrity import sqlite_faults
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.rows import ArchiveCounts
-from doc_assets.model_folders import differences, model_names
+from doc_assets.features.model_folders import differences, model_names
+from doc_assets.pipeline.intake import preview
+from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.settings import Settings
+from doc_assets.sources.names import display_name, real_path
 
 _MAX_NAMED = 20
 

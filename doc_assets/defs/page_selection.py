@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.documents.page_text.finder import PageFinder, make_finder
+from doc_assets.reading.text.finder import PageFinder, make_finder
 from doc_assets.settings import Settings
 
 

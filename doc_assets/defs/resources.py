@@ -15,31 +15,31 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from doc_assets.archive.archive import Archive, Versions
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.vectors.base import VectorStore
+from doc_assets.archive.vectors.embedded import EmbeddedStore
+from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.defs.page_selection import PageSelection, page_selection
 from doc_assets.defs.sources import sources_from
-from doc_assets.documents.preflight import Limits
-from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
-from doc_assets.embedder_choice import embedder_in_use, load_embedder
-from doc_assets.embedding.base import Embedder, EmbedderSpec
-from doc_assets.home import require_whole
-from doc_assets.identity import home_identity
-from doc_assets.index.base import VectorStore
-from doc_assets.index.embedded import EmbeddedStore
-from doc_assets.index.server import ServerStore
-from doc_assets.ingest.adoption import adopt_collections
-from doc_assets.ingest.archive import Archive, Versions
-from doc_assets.ingest.intake import IntakeRules
-from doc_assets.ingest.sealing import SealingRules
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import SiftExtractor
-from doc_assets.local_features.words import VisualWords
-from doc_assets.model_folders import resolve_checkpoint
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import Embedder, EmbedderSpec
+from doc_assets.features.model_folders import resolve_checkpoint
+from doc_assets.features.sift import SiftExtractor
+from doc_assets.features.words import VisualWords
+from doc_assets.ops.home import require_whole
+from doc_assets.ops.home_identity import home_identity
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.pipeline.adoption import adopt_collections
+from doc_assets.pipeline.embedder import embedder_in_use, load_embedder
+from doc_assets.pipeline.intake import IntakeRules
+from doc_assets.pipeline.sealing import SealingRules
+from doc_assets.reading.preflight import Limits
+from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets.search.request import SearchRequest
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings, load_settings
-from doc_assets.verification.probability import PairModel
 
 
 class ArchiveResource(dg.ConfigurableResource[Archive]):

@@ -8,12 +8,12 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.dates import DateRule
-from doc_assets.documents.image_api import ApiOptions
-from doc_assets.documents.key_names import NameRule
-from doc_assets.documents.keys import KeyOf, KeyRow, TableLayout, keys_in
-from doc_assets.documents.opening import OpenSources, SourceRequest, SourceRules, open_sources
 from doc_assets.settings import Settings, load_settings
+from doc_assets.sources.dates import DateRule
+from doc_assets.sources.image_api import ApiOptions
+from doc_assets.sources.key_names import NameRule
+from doc_assets.sources.keys import KeyOf, KeyRow, TableLayout, keys_in
+from doc_assets.sources.opening import OpenSources, SourceRequest, SourceRules, open_sources
 
 
 class SourcesResource(dg.ConfigurableResource[SourceRules]):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from doc_assets.evidence.headline import HEADLINE, headline
-from doc_assets.ledger.results import ResultRecord
-from doc_assets.ledger.rows import Document
-from doc_assets.ledger.searches import ChangedFinding
+from doc_assets.archive.ledger.results import ResultRecord
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.searches import ChangedFinding
+from doc_assets.reports.headline import HEADLINE, headline
 from doc_assets.search.faults import beyond_reading
-from doc_assets.visible import visible, visible_value
+from doc_assets.util.visible import visible, visible_value
 
 _MAX_RANKED = 200
 

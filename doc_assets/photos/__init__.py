@@ -1,1 +1,1 @@
-"""Page -> photos: one file an extractor, one interface (``base``), crops and their Parquet shards."""
+"""Page -> photos: one file an extractor, one interface (``base``), and straightened crops."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from doc_assets.datatypes import Box, RgbImage
 from doc_assets.errors import SettingsError
-from doc_assets.registry import Registry
+from doc_assets.util.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 import time
 
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import IndexSchemaError
-from doc_assets.index.base import VectorStore
-from doc_assets.ledger.ledger import Ledger
 
 _LOOKS, _PAUSE_S = 3, 1.0
 """A run that replaces a document's points is between the two counts for a moment."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from doc_assets.documents.faults import DocumentState
-from doc_assets.ledger.results import ResultRecord
+from doc_assets.archive.ledger.results import ResultRecord
+from doc_assets.faults import DocumentState
 
 _MOST_NAMED = 10
 _OF_READING = {"reading", "page", "photo"}

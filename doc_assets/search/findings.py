@@ -30,9 +30,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from doc_assets.dates import DateSource
-from doc_assets.ledger.form_pictures import LookOfForm
-from doc_assets.ledger.results import (
+from doc_assets.archive.ledger.form_pictures import LookOfForm
+from doc_assets.archive.ledger.results import (
     ALIKE,
     COUNTED,
     Finding,
@@ -43,11 +42,12 @@ from doc_assets.ledger.results import (
     ResultRecord,
     Use,
 )
-from doc_assets.ledger.rows import Document
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.datatypes import DateSource
 from doc_assets.search.legacy import legacy_fields
-from doc_assets.verification.graphics import drawn_look
-from doc_assets.verification.kinds import CANNOT_TELL, TELLING_INLIERS
-from doc_assets.verification.probability import PairModel
+from doc_assets.search.verify.graphics import drawn_look
+from doc_assets.search.verify.kinds import CANNOT_TELL, TELLING_INLIERS
+from doc_assets.search.verify.probability import PairModel
 
 Node = tuple[str, int]
 """A photo: its document's id and its place in it, from 0; ``FILE`` for the file as a whole."""

@@ -7,13 +7,13 @@ merchants re-use must not hide here.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from doc_assets.archive.ledger.form_pictures import FormPictureRule, KnownPicture, PagePlace, SeenPair, SeenPhoto
+from doc_assets.archive.ledger.page_sizes import PageOf
+from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
+from doc_assets.archive.ledger.rows import Document
 from doc_assets.datatypes import Box
-from doc_assets.ledger.form_pictures import FormPictureRule, KnownPicture, PagePlace, SeenPair, SeenPhoto
-from doc_assets.ledger.page_sizes import PageOf
-from doc_assets.ledger.results import PhotoPair, ResultRecord
-from doc_assets.ledger.rows import Document
 from doc_assets.search.findings import Thresholds, archived_finds, form_look, likeness_kind
-from doc_assets.verification.graphics import FLAT_MAYBE, may_be_drawn
+from doc_assets.search.verify.graphics import FLAT_MAYBE, may_be_drawn
 
 _SAME_PLACE = 0.02
 """Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""

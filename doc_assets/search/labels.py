@@ -3,13 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from doc_assets.ledger.form_pictures import KnownPicture
-from doc_assets.ledger.groups import Photo, StoredLink
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
-from doc_assets.ledger.rows import Document
-from doc_assets.ledger.searches import ChangedFinding
-from doc_assets.merchants import NAME_COLUMN, common_beginning
+from doc_assets.archive.ledger.form_pictures import KnownPicture
+from doc_assets.archive.ledger.groups import Photo, StoredLink
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.searches import ChangedFinding
 from doc_assets.search.findings import (
     FILE,
     WHOLE,
@@ -35,7 +34,8 @@ from doc_assets.search.form_pictures import (
 )
 from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM
-from doc_assets.verification.probability import PairModel
+from doc_assets.search.verify.probability import PairModel
+from doc_assets.sources.merchants import NAME_COLUMN, common_beginning
 
 
 @dataclass(frozen=True, slots=True)

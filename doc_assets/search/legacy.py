@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from doc_assets.ledger.results import ResultRecord
+from doc_assets.archive.ledger.results import ResultRecord
 
 FraudProbability = Literal["Very_High", "High", "No"]
 _SIMILAR_BY_SCORE = 0.8

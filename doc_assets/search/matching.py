@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from doc_assets.index.base import VectorStore
-from doc_assets.isolation import Failure, attempt
-from doc_assets.parallel import Workers
+from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, rank_documents
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import Batch, Retrieved, fused, retrieve_from_archive
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import LoadFeatures, LoadPixels, verified
-from doc_assets.verification.probability import PairModel
+from doc_assets.util.isolation import Failure, attempt
+from doc_assets.util.threads import Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,22 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
-from doc_assets.dates import DateRule, DocumentDate
-from doc_assets.documents.faults import DocumentState
-from doc_assets.documents.names import display_name, document_id
-from doc_assets.documents.page_text.finder import TextMemory
-from doc_assets.documents.sandbox import DocumentReader
-from doc_assets.documents.sources import SourceFile
-from doc_assets.documents.staging import sha256_of
-from doc_assets.embedding.base import Embedder, require_finite
-from doc_assets.isolation import Failure, attempt, attempt_each
-from doc_assets.local_features.describer import Describer
-from doc_assets.local_features.sift import mirrored
-from doc_assets.local_features.words import VisualWords
+from doc_assets.datatypes import DocumentDate, LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
+from doc_assets.faults import DocumentState
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import Embedder, require_finite
+from doc_assets.features.sift import mirrored
+from doc_assets.features.words import VisualWords
 from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.reading.sandbox import DocumentReader
+from doc_assets.reading.text.finder import TextMemory
 from doc_assets.search.faults import SearchFault, all_in_words
+from doc_assets.sources.dates import DateRule
+from doc_assets.sources.names import display_name, document_id
+from doc_assets.sources.sources import SourceFile
+from doc_assets.sources.staging import sha256_of
+from doc_assets.util.isolation import Failure, attempt, attempt_each
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doc_assets.datatypes import Likeness, Look, PhotoKey, PhotoPayload, View
-from doc_assets.verification.geometry import Alignment
-from doc_assets.verification.kinds import CANNOT_TELL
+from doc_assets.search.verify.geometry import Alignment
+from doc_assets.search.verify.kinds import CANNOT_TELL
 
 Aggregation = Literal["max", "sum", "mean"]
 

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
-from doc_assets.datatypes import Changes, Likeness, LikenessTraits
-from doc_assets.dates import DocumentDate
-from doc_assets.documents.faults import DocumentState
-from doc_assets.ledger.results import FoundDocument, Overlap, PhotoPair, Relation, ResultRecord
+from doc_assets.archive.ledger.results import FoundDocument, Overlap, PhotoPair, Relation, ResultRecord
+from doc_assets.datatypes import Changes, DocumentDate, Likeness, LikenessTraits
+from doc_assets.faults import DocumentState
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
 from doc_assets.search.request import SearchRequest
-from doc_assets.verification.changes import changes_of
-from doc_assets.verification.geometry import Alignment, Polygon
+from doc_assets.search.verify.changes import changes_of
+from doc_assets.search.verify.geometry import Alignment, Polygon
 
 MAX_LINES = 24
 """Keypoint pairs kept of a pair, for its picture."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from doc_assets.archive.vectors.base import Exclusion, VectorStore
 from doc_assets.datatypes import (
     N_VIEWS,
     Hit,
@@ -23,10 +24,9 @@ from doc_assets.datatypes import (
     View,
     point_id,
 )
-from doc_assets.index.base import Exclusion, VectorStore
-from doc_assets.merchants import spellings
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
+from doc_assets.sources.merchants import spellings
 
 _RANK_OFFSET = 60  # of reciprocal rank fusion, as published
 

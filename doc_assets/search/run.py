@@ -8,25 +8,12 @@ from datetime import UTC, datetime
 from itertools import chain, count, islice
 from pathlib import Path
 
-from doc_assets.dates import DocumentDate
-from doc_assets.documents.keys import KeyOf, no_keys
-from doc_assets.documents.names import display_name
-from doc_assets.documents.sources import (
-    DocumentSource,
-    Fetched,
-    SourceFile,
-    files_of,
-    nothing_in,
-    single_file,
-    unreadable_file,
-)
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.results import ResultRecord
+from doc_assets.archive.ledger.searches import SearchRecord
+from doc_assets.archive.vectors.base import VectorStore, collection_name
+from doc_assets.datatypes import DocumentDate
 from doc_assets.errors import AccountingError, IndexSchemaError, SettingsError
-from doc_assets.index.base import VectorStore, collection_name
-from doc_assets.isolation import Failure, attempt
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.ledger.results import ResultRecord
-from doc_assets.ledger.searches import SearchRecord
-from doc_assets.progress import track
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
@@ -35,8 +22,21 @@ from doc_assets.search.ranking import DocumentMatch, Twin
 from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
 from doc_assets.search.retrieval import Batch
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import LoadFeatures, LoadPixels
-from doc_assets.verification.probability import PairModel
+from doc_assets.sources.keys import KeyOf, no_keys
+from doc_assets.sources.names import display_name
+from doc_assets.sources.sources import (
+    DocumentSource,
+    Fetched,
+    SourceFile,
+    files_of,
+    nothing_in,
+    single_file,
+    unreadable_file,
+)
+from doc_assets.util.isolation import Failure, attempt
+from doc_assets.util.progress import track
 
 OpenStore = Callable[[], AbstractContextManager[VectorStore]]
 KeptBy = Callable[[str], PictureSink]

@@ -14,16 +14,16 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from doc_assets.datatypes import LocalFeatures, Look, PhotoKey, PhotoPayload, RgbImage, View
-from doc_assets.isolation import Failure, attempt
-from doc_assets.parallel import Workers
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
-from doc_assets.verification.geometry import Alignment, align
-from doc_assets.verification.graphics import drawn_look, look_of, may_be_drawn
-from doc_assets.verification.likeness import measure
-from doc_assets.verification.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
+from doc_assets.search.verify.geometry import Alignment, align
+from doc_assets.search.verify.graphics import drawn_look, look_of, may_be_drawn
+from doc_assets.search.verify.likeness import measure
+from doc_assets.search.verify.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
+from doc_assets.util.isolation import Failure, attempt
+from doc_assets.util.threads import Workers
 
 LoadFeatures = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, LocalFeatures]]
 """Archive photos -> their local features; photos that are gone are left out."""

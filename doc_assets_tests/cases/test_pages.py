@@ -14,13 +14,13 @@ import pytest
 import tifffile
 
 from doc_assets.datatypes import Box
-from doc_assets.documents.faults import DocumentState, FaultCode
-from doc_assets.documents.preflight import Limits
-from doc_assets.documents.sandbox import DocumentReader, ReaderLimits
-from doc_assets_tests.documents import tiff_writer as tiff
-from doc_assets_tests.documents.tiffs import pillow_tif, scan, tifffile_tif
+from doc_assets.faults import DocumentState, FaultCode
+from doc_assets.reading.preflight import Limits
+from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets_tests.page_finding import need_tesseract
 from doc_assets_tests.program import Program
+from doc_assets_tests.reading import tiff_writer as tiff
+from doc_assets_tests.reading.tiffs import pillow_tif, scan, tifffile_tif
 from doc_assets_tests.shared import SHARED
 
 CASES = SHARED / "cases" / "pages"

@@ -3,8 +3,8 @@
 import numpy as np
 
 from doc_assets.datatypes import LocalFeatures
-from doc_assets.local_features.sift import SIDE_PX, mirrored
-from doc_assets.verification.geometry import align
+from doc_assets.features.sift import SIDE_PX, mirrored
+from doc_assets.search.verify.geometry import align
 from doc_assets_tests.shared import SHARED, needs_cases
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from doc_assets.cli import app
-from doc_assets.documents.keys import KeyTable, TableLayout
 from doc_assets.errors import SettingsError
-from doc_assets.merchants import has_check_digit
+from doc_assets.sources.keys import KeyTable, TableLayout
+from doc_assets.sources.merchants import has_check_digit
 from doc_assets_tests.cases.workbooks import (
     HEADER,
     number_cell,
@@ -703,7 +703,7 @@ def test_what_is_no_json_array_is_refused(tmp_path, content):
     st.integers(1, 7),
 )
 def test_an_array_is_cut_into_its_elements_wherever_blocks_end(rows, block):
-    from doc_assets.documents.key_json import _elements
+    from doc_assets.sources.key_json import _elements
 
     whole = json.dumps(rows, ensure_ascii=False, indent=1)
     blocks = (whole[place : place + block] for place in range(0, len(whole), block))
@@ -713,7 +713,7 @@ def test_an_array_is_cut_into_its_elements_wherever_blocks_end(rows, block):
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from doc_assets.documents.keys import KeyTable
+from doc_assets.sources.keys import KeyTable
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     with KeyTable.read(Path(sys.argv[1])) as table:

@@ -9,7 +9,7 @@ from doc_assets.definitions import defs
 from doc_assets.defs.resources import resources_from
 from doc_assets.errors import ServiceError
 from doc_assets.settings import load_settings
-from doc_assets_tests.alerts.conftest import Receiver
+from doc_assets_tests.ops.alerts.conftest import Receiver
 
 DOCUMENT = "N2024012000066THA00100001_8"
 

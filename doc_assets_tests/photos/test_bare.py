@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from doc_assets.datatypes import Page
-from doc_assets_tests.documents.pictures import photo
+from doc_assets_tests.reading.pictures import photo
 from doc_assets_tests.shared import SHARED, needs_shared
 
 

@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from doc_assets.datatypes import Box, Page
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import PhotoArea, make_extractor
 from doc_assets.photos.cutting import cut, cut_photos, decode_jpeg, encode_jpeg
-from doc_assets.synthesis.pictures import draw_picture
 
 PHOTO = draw_picture(3, width=400)
 

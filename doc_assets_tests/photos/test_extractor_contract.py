@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from doc_assets.lab.forms import Style, photo_page
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import make_extractor, photo_extractors
-from doc_assets.synthesis.forms import Style, photo_page
-from doc_assets.synthesis.pictures import draw_picture
 from doc_assets_tests.photos.tiny_detector import save_detector
 
 

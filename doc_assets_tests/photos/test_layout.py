@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from doc_assets.datatypes import Box
+from doc_assets.lab.corpus import draw_document, plan_corpus
+from doc_assets.lab.forms import Style, _encoded, form_page, photo_page
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import PhotoArea, make_extractor, reading_order
 from doc_assets.photos.layout import paper_colour
-from doc_assets.synthesis.corpus import draw_document, plan_corpus
-from doc_assets.synthesis.forms import Style, _encoded, form_page, photo_page
-from doc_assets.synthesis.pictures import draw_picture
 
 LAYOUT = make_extractor("layout", {})
 

@@ -1,10 +1,10 @@
 import pyarrow.parquet as pq
 from upath import UPath
 
+from doc_assets.archive.payloads import read_payloads
+from doc_assets.archive.photo_shards import StoredPhoto, read_photos, write_photos
+from doc_assets.archive.tables import Stamp
 from doc_assets.datatypes import Box, PhotoPayload
-from doc_assets.payloads import read_payloads
-from doc_assets.photos.shards import StoredPhoto, read_photos, write_photos
-from doc_assets.tables import Stamp
 
 
 def _photo(i, merchant=None):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doc_assets.evidence.wording import reasons
-from doc_assets.ledger.results import COUNTED, Overlap
+from doc_assets.archive.ledger.results import COUNTED, Overlap
+from doc_assets.reports.wording import reasons
 from doc_assets.search.findings import (
     WHOLE,
     DocumentFacts,
@@ -18,7 +18,7 @@ from doc_assets.search.findings import (
     judged,
     links_of,
 )
-from doc_assets.verification.probability import PairModel
+from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.results import DAY, EARLIER, a_found, a_pair, a_result
 
 MODEL = PairModel()

@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
+from doc_assets.archive.ledger.form_pictures import KnownPicture, PagePlace
+from doc_assets.archive.ledger.results import PhotoPair, pair_as_json, pair_from_json
+from doc_assets.archive.ledger.rows import Document
 from doc_assets.datatypes import Box, Look
-from doc_assets.ledger.form_pictures import KnownPicture, PagePlace
-from doc_assets.ledger.results import PhotoPair, pair_as_json, pair_from_json
-from doc_assets.ledger.rows import Document
 from doc_assets.search.findings import Thresholds, kind_of
 from doc_assets.search.form_pictures import (
     drawn_in_search,
@@ -18,7 +18,7 @@ from doc_assets.search.form_pictures import (
     rule_of,
     seen_pairs,
 )
-from doc_assets.verification.graphics import drawn_look
+from doc_assets.search.verify.graphics import drawn_look
 from doc_assets_tests.results import a_found, a_pair, a_result
 
 A4 = (1654, 2339)

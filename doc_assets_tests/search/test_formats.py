@@ -5,19 +5,19 @@ import pytest
 from PIL import Image
 from upath import UPath
 
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Page
-from doc_assets.documents.sources import FolderSource
-from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
-from doc_assets.ledger.ledger import Ledger
+from doc_assets.lab.attacks import attack
+from doc_assets.lab.corpus import draw_document, plan_corpus
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
-from doc_assets.synthesis.attacks import attack
-from doc_assets.synthesis.corpus import draw_document, plan_corpus
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.verification.probability import PairModel
-from doc_assets_tests.documents.pictures import encoded, pdf
-from doc_assets_tests.ingest.pipeline import Pipeline
+from doc_assets.search.verify.probability import PairModel
+from doc_assets.sources.sources import FolderSource
+from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.reading.pictures import encoded, pdf
 
 ATTACKS = ["recompressed", "mirrored", "turned by 90°", "printed and scanned", "cropped", "from a screen"]
 

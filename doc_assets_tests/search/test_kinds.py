@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from doc_assets.archive.ledger.results import ALIKE, pair_as_json, pair_from_json
 from doc_assets.datatypes import Likeness, LikenessTraits, Look
-from doc_assets.evidence.wording import KINDS, reasons
-from doc_assets.ledger.results import ALIKE, pair_as_json, pair_from_json
+from doc_assets.reports.wording import KINDS, reasons
 from doc_assets.search.findings import PhotoGraph, Thresholds, facts_of, found_facts, judged, kind_of, links_of
-from doc_assets.verification.probability import PairModel
+from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.results import DAY, a_found, a_pair, a_result
 
 MODEL = PairModel()

@@ -3,11 +3,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from doc_assets.dates import DateRule, DocumentDate
-from doc_assets.documents.keys import KeyRow
-from doc_assets.documents.sources import single_file
+from doc_assets.datatypes import DocumentDate
 from doc_assets.search.query import QueryReader
-from doc_assets_tests.documents.tiffs import pillow_tif, scan
+from doc_assets.sources.dates import DateRule
+from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.sources import single_file
+from doc_assets_tests.reading.tiffs import pillow_tif, scan
 
 ROW = KeyRow(2, "plain", "1", {"수신일자": "2024. 3. 1."})
 BAD_ROW = KeyRow(2, "plain", "1", {"수신일자": "2024-13-45"})

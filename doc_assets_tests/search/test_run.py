@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import View
-from doc_assets.documents.sources import FolderSource
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
+from doc_assets.lab.corpus import IDENTICAL
+from doc_assets.lab.forms import Style, photo_page, write_tif
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
-from doc_assets.synthesis.corpus import IDENTICAL
-from doc_assets.synthesis.forms import Style, photo_page, write_tif
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.verification.probability import PairModel
-from doc_assets_tests.ingest.pipeline import Pipeline
+from doc_assets.search.verify.probability import PairModel
+from doc_assets.sources.sources import FolderSource
+from doc_assets_tests.pipeline.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory, reader, cutter, embedder, describer, corpus):
     """An archive of the corpus that searches only read."""
 
-    from doc_assets.ingest.archive import Archive
-    from doc_assets.ledger.ledger import Ledger
+    from doc_assets.archive.archive import Archive
+    from doc_assets.archive.ledger.ledger import Ledger
 
     root = tmp_path_factory.mktemp("filled")
     with Ledger.open(f"sqlite:///{root / 'ledger.sqlite'}") as ledger:
@@ -158,9 +158,9 @@ def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
 
 
 def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, queries, corpus, tmp_path):
-    from doc_assets.embedding.base import make_embedder
-    from doc_assets.index.embedded import EmbeddedStore
-    from doc_assets_tests.embedding.tiny_encoders import save_vit
+    from doc_assets.archive.vectors.embedded import EmbeddedStore
+    from doc_assets.features.embedders.base import make_embedder
+    from doc_assets_tests.features.embedders.tiny_encoders import save_vit
 
     files = query_files([FolderSource(UPath(corpus / "incoming"), recursive=False)], [])
     with pytest.raises(IndexSchemaError, match="archive is empty"):

@@ -7,22 +7,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from doc_assets.datatypes import Box, IndexedPhoto, PhotoCrop, PhotoPayload
-from doc_assets.dates import DocumentDate
-from doc_assets.documents.faults import DocumentState
+from doc_assets.archive.vectors.embedded import EmbeddedStore
+from doc_assets.datatypes import Box, DocumentDate, IndexedPhoto, PhotoCrop, PhotoPayload
 from doc_assets.errors import ServiceError, StoreUnavailableError
-from doc_assets.index.embedded import EmbeddedStore
-from doc_assets.parallel import Workers
+from doc_assets.faults import DocumentState
+from doc_assets.lab.attacks import another_shot, attack, crop, tone
+from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.cutting import encode_jpeg
 from doc_assets.search.findings import PhotoGraph, facts_of, judged
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.record import result_record
 from doc_assets.search.request import SearchRequest
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import HANDFUL
-from doc_assets.synthesis.attacks import another_shot, attack, crop, tone
-from doc_assets.synthesis.pictures import draw_picture
-from doc_assets.verification.probability import PairModel
+from doc_assets.util.threads import Workers
 from doc_assets_tests.conftest import NOW
 
 FIRST, N = 880_000, 60

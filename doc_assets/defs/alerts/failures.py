@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from doc_assets.alerts.alert import RunFailure
+from doc_assets.ops.alerts.alert import RunFailure
 
 _WILL_RETRY_TAG, _PARTITION_TAG = "dagster/will_retry", "dagster/partition"
 _WRAPPERS = ("Failure", "RetryRequested")

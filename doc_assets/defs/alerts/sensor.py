@@ -8,10 +8,10 @@ import time
 
 import dagster as dg
 
-from doc_assets.alert_target import webhook_from
-from doc_assets.alerts.alert import failure_alert
 from doc_assets.defs.alerts.failures import failures_after, last_failure_id
 from doc_assets.errors import ServiceError
+from doc_assets.ops.alerts.alert import failure_alert
+from doc_assets.ops.alerts.target import webhook_from
 from doc_assets.settings import load_settings
 
 _MOST_AT_A_TICK = 50

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from doc_assets.backup.estate import Estate
-from doc_assets.backup.make import MadeBackup, make_backup
-from doc_assets.backup.retention import Keeping
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.consistency import Findings, check_archive
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.defs.instance import places_of_records
 from doc_assets.defs.maintenance.abandoned import runs_in_progress
 from doc_assets.defs.resources import VectorStoreResource, resources_from, versions_in_use
 from doc_assets.errors import BackupError, SettingsError
-from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.consistency import Findings, check_archive
-from doc_assets.ledger.ledger import Ledger
-from doc_assets.masking import is_secret, shown
+from doc_assets.ops.backup.estate import Estate
+from doc_assets.ops.backup.make import MadeBackup, make_backup
+from doc_assets.ops.backup.retention import Keeping
 from doc_assets.settings import PREFIX, Settings
+from doc_assets.util.masking import is_secret, shown
 
 
 def estate_of(settings: Settings, instance: dg.DagsterInstance | None) -> Estate:

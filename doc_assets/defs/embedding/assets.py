@@ -7,7 +7,7 @@ import dagster as dg
 from doc_assets.defs.partitions import GPU_POOL, OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, EmbedderResource, PhotoCutterResource
 from doc_assets.defs.step import Materialized, severity_of, step
-from doc_assets.ingest.embedding import embed_drop
+from doc_assets.pipeline.embedding import embed_drop
 
 
 @dg.asset(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from doc_assets.archive.vectors.base import embedder_of
 from doc_assets.defs.instance import places_of_records
 from doc_assets.defs.maintenance.abandoned import fail_abandoned_runs, runs_in_progress
 from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.errors import ServiceError
-from doc_assets.forgetting.run import Home
-from doc_assets.index.base import embedder_of
+from doc_assets.ops.erasure.run import Home
 from doc_assets.settings import load_settings
 
 _MOST_NAMED = 5

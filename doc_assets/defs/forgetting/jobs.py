@@ -9,8 +9,8 @@ from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG
 from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.defs.step import step
-from doc_assets.forgetting.request import ForgetRequest
-from doc_assets.forgetting.run import forget
+from doc_assets.ops.erasure.request import ForgetRequest
+from doc_assets.ops.erasure.run import forget
 
 
 class ForgetConfig(dg.Config):

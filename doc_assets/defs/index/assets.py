@@ -14,7 +14,7 @@ from doc_assets.defs.resources import (
     versions_in_use,
 )
 from doc_assets.defs.step import Materialized, step
-from doc_assets.ingest.indexing import index_drop, publish_collection
+from doc_assets.pipeline.indexing import index_drop, publish_collection
 
 
 @dg.asset(

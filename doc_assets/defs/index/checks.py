@@ -13,8 +13,8 @@ from doc_assets.defs.resources import (
     versions_in_use,
 )
 from doc_assets.defs.step import step
-from doc_assets.ingest.indexing import inspect_collection
-from doc_assets.screening.self_test import graph_recall
+from doc_assets.pipeline.indexing import inspect_collection
+from doc_assets.pipeline.self_test import graph_recall
 
 _SAMPLE = 32
 

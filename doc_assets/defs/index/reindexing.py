@@ -22,11 +22,11 @@ from doc_assets.defs.resources import (
 )
 from doc_assets.defs.screening.self_test import planted_recall
 from doc_assets.defs.step import step
-from doc_assets.embedding.base import Embedder, EmbedderSpec
-from doc_assets.ingest.staleness import stale_drops
-from doc_assets.parallel import Workers
-from doc_assets.screening.self_test import Recall
-from doc_assets.screening.switching import Bounds, Candidate, Switch, go_back, switch
+from doc_assets.features.embedders.base import Embedder, EmbedderSpec
+from doc_assets.pipeline.self_test import Recall
+from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
+from doc_assets.util.threads import Workers
 
 _MAX_REQUESTS = 100
 _FILLING = [name for name in INGESTION if name != "photo_collection"]

@@ -11,7 +11,7 @@ from doc_assets.defs.resources import (
     PhotoCutterResource,
     versions_in_use,
 )
-from doc_assets.ingest.staleness import stale_drops
+from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.settings import load_settings
 
 _MAX_REQUESTS = 100

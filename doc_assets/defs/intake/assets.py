@@ -8,7 +8,7 @@ from doc_assets.defs import tables
 from doc_assets.defs.partitions import OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, QualityResource, ReaderResource
 from doc_assets.defs.step import Materialized, step
-from doc_assets.ingest.reading import VERSION, DocumentsReport, read_drop
+from doc_assets.pipeline.reading import VERSION, DocumentsReport, read_drop
 
 
 @dg.asset(

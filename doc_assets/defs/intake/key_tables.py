@@ -15,10 +15,10 @@ from doc_assets.defs.resources import ArchiveResource, IntakeResource, ReaderRes
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
-from doc_assets.documents.key_inbox import WaitingTable, retire, waiting_tables
-from doc_assets.documents.opening import SourceRequest
-from doc_assets.ingest.sealing import SourceIntake, seal_request
+from doc_assets.pipeline.sealing import SourceIntake, seal_request
 from doc_assets.settings import load_settings
+from doc_assets.sources.key_inbox import WaitingTable, retire, waiting_tables
+from doc_assets.sources.opening import SourceRequest
 
 TABLE_TAG = "doc_assets/key_table"
 """Of runs that work a key table off: which version of which file."""

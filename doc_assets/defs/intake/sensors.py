@@ -11,9 +11,9 @@ from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import ArchiveResource, IntakeResource
 from doc_assets.defs.sources import SourcesResource
-from doc_assets.documents.names import display_name, real_path
-from doc_assets.ingest.intake import IntakeReport, look
+from doc_assets.pipeline.intake import IntakeReport, look
 from doc_assets.settings import load_settings
+from doc_assets.sources.names import display_name, real_path
 
 _MAX_REQUESTS = 20
 _MAX_NAMED = 20

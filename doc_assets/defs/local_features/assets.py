@@ -7,7 +7,7 @@ import dagster as dg
 from doc_assets.defs.partitions import OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, DescriberResource, PhotoCutterResource
 from doc_assets.defs.step import Materialized, severity_of, step
-from doc_assets.ingest.describing import describe_drop
+from doc_assets.pipeline.describing import describe_drop
 
 
 @dg.asset(

@@ -8,7 +8,7 @@ from pydantic import Field
 from doc_assets.defs.partitions import EMBEDDING_TAGS
 from doc_assets.defs.resources import ArchiveResource, EmbedderResource
 from doc_assets.defs.step import step
-from doc_assets.screening.refit import WEIGHTS, refit, sample_photos
+from doc_assets.lab.refit import WEIGHTS, refit, sample_photos
 from doc_assets.settings import load_settings
 
 _SETTINGS = {

@@ -7,7 +7,7 @@ import dagster as dg
 from doc_assets.defs.partitions import OWNERS, drops
 from doc_assets.defs.resources import ArchiveResource, PhotoCutterResource, QualityResource, ReaderResource
 from doc_assets.defs.step import Materialized, step
-from doc_assets.ingest.cutting import PhotosReport, cut_drop
+from doc_assets.pipeline.cutting import PhotosReport, cut_drop
 
 
 @dg.asset(

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from doc_assets.archive.ledger.incomplete import note_incomplete
+from doc_assets.archive.ledger.searches import search_id_of
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.partitions import OWNERS, drops
 from doc_assets.defs.resources import (
@@ -17,15 +20,13 @@ from doc_assets.defs.resources import (
     versions_in_use,
 )
 from doc_assets.defs.step import Materialized, step
-from doc_assets.evidence.stored_results import write_result_files
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
-from doc_assets.ledger.incomplete import note_incomplete
-from doc_assets.parallel import Workers
-from doc_assets.screening.relabel import by_drop, search_id_of
-from doc_assets.screening.run import screen_drop
-from doc_assets.screening.stored import StoredQueries
+from doc_assets.pipeline.relabel import by_drop
+from doc_assets.pipeline.screening import screen_drop
+from doc_assets.pipeline.stored_queries import StoredQueries
+from doc_assets.reports.stored_results import write_result_files
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
+from doc_assets.util.threads import Workers
 
 
 @dg.asset(

@@ -15,8 +15,8 @@ from doc_assets.defs.resources import (
 from doc_assets.defs.screening.assets import document_matches
 from doc_assets.defs.screening.self_test import planted_recall
 from doc_assets.defs.step import step
-from doc_assets.parallel import Workers
 from doc_assets.search.run import published_collection
+from doc_assets.util.threads import Workers
 
 
 @dg.asset_check(asset=document_matches)

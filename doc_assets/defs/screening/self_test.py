@@ -1,18 +1,18 @@
 """How a self test of a collection is put together from resources."""
 
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.defs.resources import (
     DescriberResource,
     PhotoCutterResource,
     QualityResource,
     SearchDefaultsResource,
 )
-from doc_assets.embedding.base import Embedder
-from doc_assets.index.base import VectorStore
-from doc_assets.ingest.archive import Archive
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
-from doc_assets.parallel import Workers
-from doc_assets.screening.self_test import PlantedCopies, Recall
+from doc_assets.features.embedders.base import Embedder
+from doc_assets.pipeline.self_test import PlantedCopies, Recall
 from doc_assets.search.matching import Matcher
+from doc_assets.util.threads import Workers
 
 
 def planted_recall(

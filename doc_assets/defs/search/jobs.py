@@ -7,6 +7,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
+from doc_assets.archive.identity import date_faults
+from doc_assets.archive.ledger.incomplete import INCOMPLETE, note_incomplete
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.partitions import EMBEDDING_TAGS
 from doc_assets.defs.resources import (
@@ -20,16 +23,13 @@ from doc_assets.defs.resources import (
 )
 from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
-from doc_assets.documents.opening import SourceRequest
-from doc_assets.evidence.query_pictures import QueryPictures
-from doc_assets.evidence.stored_results import ResultFolders, write_result_files
-from doc_assets.ingest.identity import date_faults
-from doc_assets.ingest.lookup import FeatureLookup, PixelLookup
-from doc_assets.ledger.incomplete import INCOMPLETE, note_incomplete
+from doc_assets.reports.query_pictures import QueryPictures
+from doc_assets.reports.stored_results import ResultFolders, write_result_files
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
+from doc_assets.sources.opening import SourceRequest
 
 _MAX_NAMED = 20
 

@@ -1,0 +1,403 @@
+"""What became of every document: read, cut, indexed, superseded."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+
+from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.document_faults import settle_reading
+from doc_assets.archive.ledger.rows import (
+    COLUMNS,
+    READABLE,
+    ArchiveCounts,
+    Description,
+    Document,
+    ReadOutcome,
+    in_parts,
+    read_documents,
+)
+from doc_assets.archive.ledger.schema import DocumentRow, Drop, DropStage, IndexedDocument
+from doc_assets.datatypes import DocumentDate
+
+_PAGE_ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the lineage as completed for a drop; see ``schema.DropStage``."""
+
+    name: str
+    target: str
+    version: str
+
+
+class DocumentLedger:
+    """The tables ``documents`` and ``drop_stages``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def chunks(self, drop_key: str) -> list[range]:
+        """The drop's chunks as ranges of positions; they never move.
+
+        Raises:
+            KeyError: if there is no such drop.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(Drop.n_files, Drop.chunk_documents).where(Drop.drop_key == drop_key)
+            ).one_or_none()
+        if row is None:
+            raise KeyError(drop_key)
+        n_files, size = row
+        return [range(start, min(start + size, n_files)) for start in range(0, n_files, size)]
+
+    def of_chunk(self, drop_key: str, positions: range, *, current_only: bool = False) -> list[Document]:
+        """The chunk's documents in order."""
+        query = select(*COLUMNS).where(
+            DocumentRow.drop_key == drop_key,
+            DocumentRow.position >= positions.start,
+            DocumentRow.position < positions.stop,
+        )
+        if current_only:
+            query = query.where(DocumentRow.is_current)
+        with self._database.reading() as connection:
+            return read_documents(connection, query.order_by(DocumentRow.position))
+
+    def with_row_ids(self, row_ids: Sequence[int]) -> list[Document]:
+        """These arrivals in the order of arrival."""
+        found: list[Document] = []
+        with self._database.reading() as connection:
+            for part in in_parts(row_ids):
+                query = select(*COLUMNS).where(DocumentRow.id.in_(part)).order_by(DocumentRow.id)
+                found += read_documents(connection, query)
+        return found
+
+    def latest_before(self, document_ids: Sequence[str], row_id: int) -> dict[str, Document]:
+        """Of each document the newest readable arrival before row ``row_id``."""
+        newest: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(document_ids):
+                query = (
+                    select(*COLUMNS)
+                    .where(
+                        DocumentRow.document_id.in_(part),
+                        DocumentRow.state.in_(READABLE),
+                        DocumentRow.id < row_id,
+                    )
+                    .order_by(DocumentRow.id)
+                )
+                newest |= {document.document_id: document for document in read_documents(connection, query)}
+        return newest
+
+    def rivals(self, drop_key: str, document_ids: Sequence[str]) -> dict[str, Document]:
+        """The first usable arrival of each of these ids in the same ingestion as a drop.
+
+        An ingestion is all that was sealed from one source at one time, in however many drops.
+        """
+        found: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            query = select(Drop.source, Drop.sealed_at).where(Drop.drop_key == drop_key)
+            source, sealed_at = connection.execute(query).one()
+            for part in in_parts(document_ids):
+                together = (
+                    select(*COLUMNS)
+                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+                    .where(
+                        DocumentRow.document_id.in_(part),
+                        DocumentRow.state.in_((*READABLE, "duplicate")),
+                        Drop.source == source,
+                        Drop.sealed_at == sealed_at,
+                    )
+                )
+                for document in read_documents(connection, together.order_by(DocumentRow.id)):
+                    found.setdefault(document.document_id, document)
+        return found
+
+    def current_with_ids(self, document_ids: Collection[str]) -> dict[str, Document]:
+        """Current documents by their ids; unknown ids are left out."""
+        found: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(sorted(document_ids)):
+                query = select(*COLUMNS).where(DocumentRow.document_id.in_(part), DocumentRow.is_current)
+                found |= {document.document_id: document for document in read_documents(connection, query)}
+        return found
+
+    def date_of(self, document_id: str) -> DocumentDate | None:
+        """The date of a current document; None if there is none of this id."""
+        document = self.current_with_ids([document_id]).get(document_id)
+        return document.date if document is not None else None
+
+    def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
+        """Current documents by the digest of their bytes."""
+        found: dict[str, list[Document]] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(digests):
+                query = select(*COLUMNS).where(DocumentRow.sha256.in_(part), DocumentRow.is_current)
+                for document in read_documents(connection, query.order_by(DocumentRow.id)):
+                    found.setdefault(str(document.sha256), []).append(document)
+        return found
+
+    def knows_content(self, digest: str) -> bool:
+        """Whether any arrival has bytes of this digest."""
+        with self._database.reading() as connection:
+            return (
+                connection.execute(select(DocumentRow.id).where(DocumentRow.sha256 == digest).limit(1)).first()
+                is not None
+            )
+
+    def record_read(self, outcomes: Sequence[ReadOutcome]) -> None:
+        """Files the outcomes and decides which arrivals are current."""
+        if not outcomes:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                update(DocumentRow).where(DocumentRow.id == bindparam("row_id")),
+                [
+                    {
+                        "row_id": outcome.row_id,
+                        "sha256": outcome.sha256,
+                        "state": outcome.state,
+                        "reason_code": outcome.reason_code,
+                        "reason": outcome.reason,
+                        "n_pages": outcome.n_pages,
+                    }
+                    for outcome in outcomes
+                ],
+            )
+            settle_reading(connection, outcomes)
+            _choose_current(connection, [outcome.row_id for outcome in outcomes])
+
+    def record_descriptions(self, descriptions: Sequence[Description]) -> None:
+        """Files what became known of arrivals after they arrived."""
+        self._update_rows(
+            [
+                {
+                    "row_id": known.row_id,
+                    "merchant_id": known.merchant_id,
+                    "fields": known.fields,
+                    "document_date": known.date.day,
+                    "date_source": known.date.source,
+                }
+                for known in descriptions
+            ]
+        )
+
+    def first_arrivals(self, document_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of these documents was first sealed into a drop; unknown ids are left out."""
+        found: dict[str, datetime] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(document_ids):
+                query = (
+                    select(DocumentRow.document_id, func.min(Drop.sealed_at))
+                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+                    .where(DocumentRow.document_id.in_(part))
+                    .group_by(DocumentRow.document_id)
+                )
+                found |= {name: sealed_at for name, sealed_at in connection.execute(query)}
+        return found
+
+    def record_photos(self, counts: dict[int, int]) -> None:
+        """Files how many photos were found, by row."""
+        self._update_rows([{"row_id": row, "n_photos": n} for row, n in counts.items()])
+
+    def _update_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(update(DocumentRow).where(DocumentRow.id == bindparam("row_id")), rows)
+
+    def complete_stage(self, drop_key: str, stage: Stage, now: datetime) -> None:
+        """Files that every chunk of the drop passed a stage."""
+        same = (DropStage.drop_key == drop_key, DropStage.stage == stage.name, DropStage.target == stage.target)
+        row = {"stage": stage.name, "target": stage.target, "version": stage.version}
+        with self._database.writing() as connection:
+            connection.execute(delete(DropStage).where(*same))
+            connection.execute(insert(DropStage), {"drop_key": drop_key, **row, "completed_at": now})
+
+    def reopen(self, drop_key: str) -> None:
+        """Makes all stages of a drop count as not completed and its rejected documents as not yet read."""
+        with self._database.writing() as connection:
+            connection.execute(delete(DropStage).where(DropStage.drop_key == drop_key))
+            connection.execute(
+                update(DocumentRow)
+                .where(DocumentRow.drop_key == drop_key, DocumentRow.state == "rejected")
+                .values(state="pending")
+            )
+
+    def retry(self, drop_keys: Sequence[str] | None, codes: Sequence[str] | None) -> dict[str, list[int]]:
+        """Makes rejected documents count as not yet read, and their drops as incomplete.
+
+        Args:
+            drop_keys: of these drops only.
+            codes: rejected for these reasons only.
+
+        Returns:
+            Ids of their rows by drop, in the order of arrival.
+        """
+        wanted = [DocumentRow.state == "rejected"]
+        if drop_keys is not None:
+            wanted.append(DocumentRow.drop_key.in_(drop_keys))
+        if codes is not None:
+            wanted.append(DocumentRow.reason_code.in_(codes))
+        found: dict[str, list[int]] = {}
+        with self._database.writing() as connection:
+            query = select(DocumentRow.id, DocumentRow.drop_key).where(*wanted)
+            rows = connection.execute(query.order_by(DocumentRow.id)).all()
+            for row_id, drop_key in rows:
+                found.setdefault(drop_key, []).append(row_id)
+            for part in in_parts([row.id for row in rows]):
+                connection.execute(update(DocumentRow).where(DocumentRow.id.in_(part)).values(state="pending"))
+            for part in in_parts(list(found)):
+                connection.execute(delete(DropStage).where(DropStage.drop_key.in_(part)))
+        return found
+
+    def stale_drops(self, stages: Sequence[Stage]) -> list[str]:
+        """Drops for which one of these stages is missing or was completed with another version, oldest first."""
+        columns = (DropStage.stage, DropStage.target, DropStage.version)
+        fresh = or_(
+            *(
+                and_(*(column == value for column, value in zip(columns, astuple(stage), strict=True)))
+                for stage in stages
+            )
+        )
+        done = select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(stages))
+        query = select(Drop.drop_key).where(Drop.drop_key.not_in(done)).order_by(Drop.sealed_at, Drop.drop_key)
+        with self._database.reading() as connection:
+            return [row[0] for row in connection.execute(query)]
+
+    def current(self) -> Iterator[Document]:
+        """Every current document in the order of arrival, a page in memory at a time."""
+        last = 0
+        while True:
+            query = select(*COLUMNS).where(DocumentRow.is_current, DocumentRow.id > last)
+            with self._database.reading() as connection:
+                page = read_documents(connection, query.order_by(DocumentRow.id).limit(_PAGE_ROWS))
+            yield from page
+            if len(page) < _PAGE_ROWS:
+                return
+            last = page[-1].id
+
+    def chunks_superseded_by(self, drop_key: str, positions: range) -> list[tuple[str, range]]:
+        """Chunks elsewhere that hold versions of this chunk's documents which are no longer current."""
+        mine = select(DocumentRow.document_id).where(
+            DocumentRow.drop_key == drop_key,
+            DocumentRow.position >= positions.start,
+            DocumentRow.position < positions.stop,
+        )
+        query = (
+            select(DocumentRow.drop_key, DocumentRow.position, Drop.n_files, Drop.chunk_documents)
+            .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+            .where(DocumentRow.document_id.in_(mine), DocumentRow.state.in_(READABLE), ~DocumentRow.is_current)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        found = set()
+        for other, position, n_files, size in rows:
+            start = position // size * size
+            found.add((other, start, min(start + size, n_files)))
+        found.discard((drop_key, positions.start, positions.stop))
+        return [(other, range(start, stop)) for other, start, stop in sorted(found)]
+
+    def pages_of_drop(self, drop_key: str) -> int:
+        """Pages of the drop's readable documents."""
+        query = select(func.sum(DocumentRow.n_pages)).where(
+            DocumentRow.drop_key == drop_key, DocumentRow.state.in_(READABLE)
+        )
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one() or 0)
+
+    def of_drop(self, drop_key: str, states: Sequence[str], limit: int) -> list[Document]:
+        """At most ``limit`` of the drop's documents in these states, in order."""
+        query = select(*COLUMNS).where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
+        with self._database.reading() as connection:
+            return read_documents(connection, query.order_by(DocumentRow.position).limit(limit))
+
+    def sample_indexed(self, places: Sequence[float]) -> list[Document]:
+        """For every place in [0, 1) between the first and the last arrival, the next current document with photos.
+
+        Documents after long gaps come more often; a document may come twice. Empty if none is indexed.
+        """
+        held = exists().where(IndexedDocument.row_id == DocumentRow.id)
+        indexed = and_(DocumentRow.is_current, held, DocumentRow.n_photos > 0)
+        with self._database.reading() as connection:
+            first, last = connection.execute(
+                select(func.min(DocumentRow.id), func.max(DocumentRow.id)).where(indexed)
+            ).one()
+            if first is None:
+                return []
+            starts = [first + int(place * (last - first + 1)) for place in places]
+            return [
+                read_documents(
+                    connection,
+                    select(*COLUMNS).where(indexed, DocumentRow.id >= start).order_by(DocumentRow.id).limit(1),
+                )[0]
+                for start in starts
+            ]
+
+    def shared_names(self, drop_key: str) -> set[str]:
+        """File names that more than one file of the drop has."""
+        query = (
+            select(DocumentRow.file_name)
+            .where(DocumentRow.drop_key == drop_key)
+            .group_by(DocumentRow.file_name)
+            .having(func.count() > 1)
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
+    def arrivals_at(self, paths: Sequence[str]) -> dict[str, Document]:
+        """The newest arrival from each of these source paths."""
+        newest: dict[str, Document] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(paths):
+                query = select(*COLUMNS).where(DocumentRow.source_path.in_(part)).order_by(DocumentRow.id)
+                newest |= {document.source_path: document for document in read_documents(connection, query)}
+        return newest
+
+    def states_of_drop(self, drop_key: str) -> Counter[str]:
+        """How many of the drop's documents are in each state."""
+        query = (
+            select(DocumentRow.state, func.count()).where(DocumentRow.drop_key == drop_key).group_by(DocumentRow.state)
+        )
+        with self._database.reading() as connection:
+            return Counter({row[0]: row[1] for row in connection.execute(query)})
+
+    def counts(self) -> ArchiveCounts:
+        """What is in the archive."""
+        readable = DocumentRow.state.in_(READABLE)
+        with self._database.reading() as connection:
+
+            def number(query: Select[Any]) -> int:
+                return int(connection.execute(query).scalar_one() or 0)
+
+            states = connection.execute(select(DocumentRow.state, func.count()).group_by(DocumentRow.state)).all()
+            return ArchiveCounts(
+                arrivals_by_state={state: n for state, n in states},
+                superseded=number(select(func.count()).where(readable, ~DocumentRow.is_current)),
+                current=number(select(func.count()).where(DocumentRow.is_current)),
+                photos=number(select(func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)),
+                drops=number(select(func.count()).select_from(Drop)),
+            )
+
+
+def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Of each touched document, makes the newest readable arrival current and all others not.
+
+    The rule looks at nothing but arrival order, so that drops may be processed in any order, again and at once.
+    """
+    for part in in_parts(row_ids):
+        touched = select(DocumentRow.document_id).where(DocumentRow.id.in_(part))
+        newest = (
+            select(func.max(DocumentRow.id))
+            .where(DocumentRow.document_id.in_(touched), DocumentRow.state.in_(READABLE))
+            .group_by(DocumentRow.document_id)
+        )
+        outdated = and_(DocumentRow.document_id.in_(touched), DocumentRow.is_current, DocumentRow.id.not_in(newest))
+        connection.execute(update(DocumentRow).where(outdated).values(is_current=False))
+        connection.execute(
+            update(DocumentRow).where(DocumentRow.id.in_(newest), ~DocumentRow.is_current).values(is_current=True)
+        )

@@ -1,0 +1,193 @@
+"""What the drop folder holds, and sealing files into drops."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.schema import DocumentRow, Drop, InboxFile
+from doc_assets.datatypes import DocumentDate
+
+_STATE_PENDING = "pending"
+_ROWS_A_STATEMENT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """A file of the drop folder as last seen."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    unchanged_since: datetime
+    drop_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedFile:
+    """A file to be sealed into a drop; ``path`` as the ledger stores paths, ``date`` its arrival if not given."""
+
+    path: str
+    file_name: str
+    document_id: str
+    size_bytes: int
+    mtime_ns: int
+    merchant_id: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    date: DocumentDate | None = None
+
+
+class IntakeLedger:
+    """The tables ``inbox_files`` and ``drops``, and the first rows of ``documents``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def inbox(self) -> dict[str, InboxEntry]:
+        """Every file of the drop folder that was seen, by path."""
+        columns = InboxFile.__table__.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(columns.path, columns.size_bytes, columns.mtime_ns, columns.unchanged_since, columns.drop_key)
+            )
+            return {row[0]: InboxEntry(*row) for row in rows}
+
+    def update_inbox(self, changed: Sequence[InboxEntry], gone: Iterable[str]) -> None:
+        """Replaces the entries of ``changed`` paths and forgets the ``gone`` ones."""
+        paths = [*gone, *(entry.path for entry in changed)]
+        if not paths:
+            return
+        rows = [
+            {
+                "path": entry.path,
+                "size_bytes": entry.size_bytes,
+                "mtime_ns": entry.mtime_ns,
+                "unchanged_since": entry.unchanged_since,
+                "drop_key": entry.drop_key,
+            }
+            for entry in changed
+        ]
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(InboxFile).where(InboxFile.path == bindparam("gone_path")),
+                [{"gone_path": path} for path in paths],
+            )
+            if rows:
+                connection.execute(insert(InboxFile), rows)
+
+    def seal(
+        self,
+        files: Sequence[ArrivedFile],
+        *,
+        source: str,
+        now: datetime,
+        chunk_documents: int,
+        bulk: bool = False,
+    ) -> str:
+        """Files these files as a new drop, all at once, and returns its key.
+
+        A document that arrived before keeps the date that a key table gave it, and without any date the day of its
+        first arrival: a second delivery of a document does not make it younger than its copies.
+
+        Args:
+            files: in the order in which they count as having arrived.
+            source: where they come from, for people.
+            now: aware time of sealing; part of the key of a drop that is not ``bulk``.
+            chunk_documents: documents committed together; kept with the drop, so that its chunks never move.
+            bulk: whether the key is ``bulk-000001`` and so on.
+        """
+        with self._database.writing() as connection:
+            prefix = "bulk-" if bulk else f"{now.astimezone(UTC):%Y%m%d-%H%M}-"
+            last = connection.execute(
+                select(func.max(Drop.drop_key)).where(Drop.drop_key.startswith(prefix))
+            ).scalar_one()
+            number = int(last.removeprefix(prefix)) + 1 if last else 1
+            drop_key = f"{prefix}{number:06d}" if bulk else f"{prefix}{number:04d}"
+            connection.execute(
+                insert(Drop),
+                {
+                    "drop_key": drop_key,
+                    "source": source,
+                    "sealed_at": now,
+                    "n_files": len(files),
+                    "chunk_documents": chunk_documents,
+                },
+            )
+            dates = _dates(connection, files, DocumentDate(now.astimezone(UTC).date(), "arrival"))
+            connection.execute(
+                insert(DocumentRow),
+                [_pending(drop_key, position, file, dates[position]) for position, file in enumerate(files)],
+            )
+            connection.execute(
+                update(InboxFile).where(InboxFile.path == bindparam("sealed_path")).values(drop_key=drop_key),
+                [{"sealed_path": file.path} for file in files],
+            )
+        return drop_key
+
+    def drop_keys(self) -> list[str]:
+        """All drops in the order in which they were sealed."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(Drop.drop_key).order_by(Drop.sealed_at, Drop.drop_key))
+            return [row[0] for row in rows]
+
+    def sealed_from(self, source: str) -> dict[str, str]:
+        """Drop of every path that was sealed from a source; of several the newest."""
+        query = (
+            select(DocumentRow.source_path, DocumentRow.drop_key)
+            .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+            .where(Drop.source == source)
+            .order_by(DocumentRow.id)
+        )
+        with self._database.reading() as connection:
+            return {path: drop_key for path, drop_key in connection.execute(query)}
+
+
+def _dates(connection: Connection, files: Sequence[ArrivedFile], today: DocumentDate) -> list[DocumentDate]:
+    """The date of each file; see ``IntakeLedger.seal``."""
+    given = [(file.document_id, file.date or today) for file in files]
+    earlier = _earlier_dates(connection, sorted({name for name, date in given if date.source != "key_table"}))
+    return [_date(date, earlier.get(name)) for name, date in given]
+
+
+def _date(given: DocumentDate, earlier: DocumentDate | None) -> DocumentDate:
+    if given.source == "key_table" or earlier is None:
+        return given
+    if earlier.source == "key_table":
+        return earlier
+    return min(given, earlier, key=lambda date: date.day) if given.source == "arrival" else given
+
+
+def _earlier_dates(connection: Connection, document_ids: Sequence[str]) -> dict[str, DocumentDate]:
+    """Of documents that arrived before, the date that a key table gave last, else the day of the first arrival."""
+    columns = (DocumentRow.document_id, DocumentRow.document_date, DocumentRow.date_source)
+    found: dict[str, DocumentDate] = {}
+    for part in in_parts(document_ids):
+        query = select(*columns).where(DocumentRow.document_id.in_(part), DocumentRow.date_source != "name")
+        for name, day, source in connection.execute(query.order_by(DocumentRow.id)):
+            known = found.get(name)
+            if source == "key_table":
+                found[name] = DocumentDate(day, "key_table")
+            elif known is None or (known.source == "arrival" and day < known.day):
+                found[name] = DocumentDate(day, "arrival")
+    return found
+
+
+def _pending(drop_key: str, position: int, file: ArrivedFile, date: DocumentDate) -> dict[str, object]:
+    return {
+        "drop_key": drop_key,
+        "position": position,
+        "document_id": file.document_id,
+        "file_name": file.file_name,
+        "source_path": file.path,
+        "merchant_id": file.merchant_id,
+        "fields": file.fields,
+        "document_date": date.day,
+        "date_source": date.source,
+        "size_bytes": file.size_bytes,
+        "mtime_ns": file.mtime_ns,
+        "state": _STATE_PENDING,
+        "is_current": False,
+    }

@@ -1,0 +1,74 @@
+"""Finding and removing every row about a document."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import and_, delete, func, or_, select
+
+from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.rows import COLUMNS, Document, in_parts, read_documents
+from doc_assets.archive.ledger.schema import Base, DocumentRow, InboxFile, KeyRequest, SearchResult
+
+_MOST_OTHERS = 5000
+
+
+class DocumentRemoval:
+    """All tables, seen from one document."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def arrivals(self, document_ids: Collection[str]) -> list[Document]:
+        """Every arrival of these documents, in the order of arrival."""
+        found: list[Document] = []
+        with self._database.reading() as connection:
+            for part in in_parts(sorted(document_ids)):
+                query = select(*COLUMNS).where(DocumentRow.document_id.in_(part)).order_by(DocumentRow.id)
+                found += read_documents(connection, query)
+        return found
+
+    def shared_contents(self, digests: Collection[str], document_ids: Collection[str]) -> set[str]:
+        """Those of these digests that a document which is not among ``document_ids`` has too."""
+        shared: set[str] = set()
+        with self._database.reading() as connection:
+            for part in in_parts(sorted(digests)):
+                query = select(DocumentRow.sha256, DocumentRow.document_id).where(DocumentRow.sha256.in_(part))
+                shared |= {digest for digest, name in connection.execute(query) if name not in document_ids}
+        return shared
+
+    def inbox_paths(self) -> list[str]:
+        """Every path of the drop folder that is noted."""
+        with self._database.reading() as connection:
+            return list(connection.execute(select(InboxFile.__table__.c.path)).scalars())
+
+    def others_containing(self, words: Sequence[str], document_ids: Collection[str]) -> set[str]:
+        """Names and paths of other documents in which one of ``words`` stands."""
+        columns = (DocumentRow.document_id, DocumentRow.file_name, DocumentRow.source_path)
+        holds = or_(*(column.contains(word, autoescape=True) for column in columns for word in words))
+        query = select(*columns).where(and_(holds, DocumentRow.document_id.not_in(sorted(document_ids))))
+        asked = or_(*(SearchResult.query_document.contains(word, autoescape=True) for word in words))
+        with self._database.reading() as connection:
+            archived = {value for row in connection.execute(query.limit(_MOST_OTHERS)) for value in row}
+            queries = connection.execute(select(SearchResult.query_document).where(asked).limit(_MOST_OTHERS))
+            return archived | set(queries.scalars())
+
+    def remove(
+        self, document_ids: Collection[str], digests: Collection[str], paths: Sequence[str], keys: Sequence[str]
+    ) -> None:
+        """Removes the rows of documents, contents, noted paths and keys from every table, all at once.
+
+        Args:
+            document_ids: of the documents.
+            digests: of contents that no other document has.
+            paths: in the drop folder.
+            keys: that may have named the documents, in small letters.
+        """
+        with self._database.writing() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                for name, values in (("document_id", document_ids), ("sha256", digests)):
+                    if name in table.c:
+                        for part in in_parts(sorted(values)):
+                            connection.execute(delete(table).where(table.c[name].in_(part)))
+            for part in in_parts(keys):
+                connection.execute(delete(KeyRequest).where(func.lower(KeyRequest.key).in_(part)))
+            for part in in_parts(paths):
+                connection.execute(delete(InboxFile).where(InboxFile.path.in_(part)))

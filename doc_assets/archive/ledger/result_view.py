@@ -1,0 +1,55 @@
+"""The view ``doc_similarity_results``: one row a run and query document, with the earlier system's columns.
+
+It is for programs that read the database; ``evidence.export_rows`` makes the same rows from the typed results.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, MetaData, Table, Text, select
+
+from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.schema import Json, UtcDateTime
+
+KEY_FIELDS = ("사업자등록번호", "수신일자", "업종명", "가맹점상호명", "구분")
+
+RESULT_VIEW = Table(
+    "doc_similarity_results",
+    MetaData(),  # its own: to the migrations it is no table
+    Column("id", BigInteger),
+    Column("run_identifier", Text),
+    Column("requesting_username", Text),
+    Column("search_time_stamp", UtcDateTime),
+    Column("query_document", Text),
+    Column("matched_query_document", Text),
+    Column("top_similar_docs", Json),
+    Column("threshold_match_count", Integer),
+    Column("sim_img_check", Json),
+    Column("image_authenticity", Json),
+    Column("fraud_doc_probability", Text),
+    Column("global_top_docs", Json),
+    *(Column(name, Text) for name in KEY_FIELDS),
+    Column("risk_score", Float),
+    Column("flagged", Boolean),
+    Column("finding", Text),
+    Column("source_document", Text),
+    Column("source_merchant_id", Text),
+    Column("document_date", Text),
+    Column("date_source", Text),
+    Column("source_date", Text),
+    Column("probability", Float),
+    Column("doubt", Float),
+)
+_COLUMNS = tuple(column.name for column in RESULT_VIEW.columns)
+EARLIER_COLUMNS = _COLUMNS[1 : _COLUMNS.index("risk_score")]
+"""Columns of the earlier system's table, in its order."""
+
+_ROWS_AT_ONCE = 500
+
+
+def read_view(database: Database) -> Iterator[dict[str, Any]]:
+    """Rows of the view in order, a few hundred in memory at a time."""
+    query = select(*(RESULT_VIEW.c[name] for name in _COLUMNS[1:])).order_by(RESULT_VIEW.c.id)
+    with database.reading() as connection:
+        rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+        yield from (dict(row) for row in rows.mappings())

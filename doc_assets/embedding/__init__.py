@@ -1,1 +1,0 @@
-"""Photos -> vectors: one file an embedder, one interface (``base``), and their Parquet shards."""

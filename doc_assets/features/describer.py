@@ -1,0 +1,32 @@
+"""Photo -> keypoints and words, under one id."""
+
+import hashlib
+from dataclasses import dataclass
+
+from doc_assets.datatypes import LocalFeatures, RgbImage, SparseVector
+from doc_assets.features.sift import VERSION, SiftExtractor
+from doc_assets.features.words import VisualWords
+
+
+@dataclass(frozen=True, slots=True)
+class Describer:
+    """What finds and names a photo's local features.
+
+    Attributes:
+        extractor: finds keypoints.
+        words: names them.
+    """
+
+    extractor: SiftExtractor
+    words: VisualWords
+
+    @property
+    def features_id(self) -> str:
+        """Method and digest; features with different ids may never be compared."""
+        made_with = f"{VERSION}|{self.extractor.max_features}|{self.words.sha256}"
+        return f"sift-{hashlib.sha256(made_with.encode()).hexdigest()[:8]}"
+
+    def describe(self, photo: RgbImage) -> tuple[LocalFeatures, SparseVector]:
+        """The photo's keypoints and words."""
+        features = self.extractor.extract(photo)
+        return features, self.words.encode(features)

@@ -1,0 +1,1 @@
+"""Photos -> vectors: one file an embedder, one interface (``base``)."""

@@ -1,1 +1,0 @@
-"""Makes the weights that ship with the package, from pictures the package draws itself."""

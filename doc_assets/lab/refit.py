@@ -1,0 +1,97 @@
+"""The package's weights fitted again, on a site's own photos instead of drawn pictures."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from upath import UPath
+
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.payloads import read_keys
+from doc_assets.archive.photo_shards import read_photo_at
+from doc_assets.datatypes import RgbImage
+from doc_assets.errors import SetupError
+from doc_assets.features.embedders.base import Embedder
+from doc_assets.lab.fit_pictures import PictureSource
+from doc_assets.photos.cutting import decode_jpeg
+
+Weights = Literal["embedder", "words", "probability"]
+WEIGHTS: tuple[Weights, ...] = ("embedder", "words", "probability")
+FEWEST_PHOTOS = 300
+"""Fewer cannot span a 256-d projection."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampledPhotos:
+    """Photos of an archive by number; numbers beyond the last begin anew.
+
+    Attributes:
+        places: shard and row of each.
+    """
+
+    places: tuple[tuple[str, int], ...]
+
+    def __call__(self, number: int) -> RgbImage:
+        """The photo as stored."""
+        shard, row = self.places[number % len(self.places)]
+        return decode_jpeg(read_photo_at(UPath(shard), row).jpeg)
+
+
+def sample_photos(archive: Archive, n: int, seed: int, fewest: int = FEWEST_PHOTOS) -> SampledPhotos:
+    """At most ``n`` different photos of current documents, the same ones for the same archive and seed.
+
+    Raises:
+        SetupError: if the archive has fewer than ``fewest``.
+    """
+    current = {document.document_id for document in archive.ledger.documents.current()}
+    places = [
+        (str(shard), row)
+        for drop_key in archive.ledger.intake.drop_keys()
+        for chunk in archive.chunks(drop_key)
+        if (shard := archive.photo_shard(chunk)).exists()
+        for row, key in enumerate(read_keys(shard))
+        if key.document_id in current
+    ]
+    if len(places) < fewest:
+        raise SetupError(
+            f"The archive has {len(places)} photos, fitting needs {fewest} or more. Ingest more, or keep the "
+            "package's weights."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(places))[:n]
+    return SampledPhotos(tuple(places[at] for at in sorted(chosen)))
+
+
+def refit(folder: Path, what: Collection[Weights], photos: SampledPhotos, embedder: Embedder) -> dict[Weights, str]:
+    """Fits and writes what is asked for; returns the SHA-256 of each file.
+
+    Args:
+        folder: where ``<what>/`` folders with weights and manifest go.
+        what: which weights.
+        photos: what to learn from.
+        embedder: whose similarities the probability is fitted for.
+    """
+    fits = {"embedder": _fit_embedder, "words": _fit_words, "probability": _fit_probability}
+    done: dict[Weights, str] = {}
+    for name in what:
+        done[name] = fits[name](folder / name, len(photos.places), photos, embedder)
+    return done
+
+
+def _fit_embedder(folder: Path, n: int, source: PictureSource, _embedder: Embedder) -> str:
+    from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+
+    return fit_gist(folder, replace(FitRecipe(), pictures=n, seed=0), source=source)
+
+
+def _fit_words(folder: Path, n: int, source: PictureSource, _embedder: Embedder) -> str:
+    from doc_assets.lab.fit_words import WordsRecipe, fit_words
+
+    return fit_words(folder, replace(WordsRecipe(), pictures=n, seed=0), source=source)
+
+
+def _fit_probability(folder: Path, n: int, source: PictureSource, embedder: Embedder) -> str:
+    from doc_assets.lab.fit_probability import ProbabilityRecipe, fit_probability
+
+    return fit_probability(folder, embedder, replace(ProbabilityRecipe(), pictures=n, seed=0), source)

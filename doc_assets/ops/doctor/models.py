@@ -1,0 +1,113 @@
+"""Weights of everything learnt that is in use."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from doc_assets.errors import DamagedError, MissingModelError, ServiceError, SetupError
+from doc_assets.features.embedders.base import EmbedderSpec
+from doc_assets.features.model_folders import differences, model_names, resolve_checkpoint
+from doc_assets.features.words import VisualWords
+from doc_assets.ops.doctor.check import Check, Finding, Level, green, red, yellow
+from doc_assets.photos.base import make_extractor
+from doc_assets.pipeline.embedder import embedder_in_use, embedder_of_settings, load_embedder
+from doc_assets.reading.text.base import make_engine
+from doc_assets.search.verify.probability import PairModel
+from doc_assets.settings import Settings
+
+
+def model_checks(settings: Settings) -> list[Check]:
+    """Checks of the weights that the settings name; each is loaded and its digest compared."""
+    embedder = cache(lambda: check_embedder(settings))  # two checks ask; weights are loaded once
+    return [
+        Check("models", "embedder", embedder),
+        Check("models", "photo extractor", lambda: check_extractor(settings)),
+        Check("models", "words", lambda: check_words(settings)),
+        Check("models", "probability", lambda: check_probability(settings, embedder)),
+        Check("models", "page text", lambda: check_page_text(settings)),
+        Check("models", "added models", lambda: check_added(settings.models_dir)),
+    ]
+
+
+def check_embedder(settings: Settings) -> Finding:
+    """The embedder in use, loaded; nothing is downloaded for that."""
+    try:
+        spec = embedder_in_use(settings)
+    except (DamagedError, ServiceError, SQLAlchemyError) as error:
+        return red(f"the ledger, which names it, cannot be read: {error}", "See `ledger database`.")
+    options = {name: value for name, value in spec.options.items() if name != "allow_download"}
+
+    def load() -> str:
+        embedder = load_embedder(settings, EmbedderSpec(spec.name, options), device="cpu", batch_size=1)
+        return f"{embedder.embedder_id}, {embedder.dim} numbers a photo"
+
+    found = _loaded(load, "DOC_ASSETS_EMBEDDER and DOC_ASSETS_EMBEDDER_OPTIONS")
+    if found.level is Level.GREEN and spec != embedder_of_settings(settings):
+        return yellow(
+            f"{found.says}; the settings name {settings.embedder} {json.dumps(settings.embedder_options)}",
+            "The archive's embedder counts. `doc-assets reindex` changes it to that of the settings.",
+        )
+    return found
+
+
+def check_extractor(settings: Settings) -> Finding:
+    """The photo extractor in use."""
+    options = resolve_checkpoint(settings.photo_extractor_options, settings.models_dir)
+    return _loaded(
+        lambda: make_extractor(settings.photo_extractor, options).version,
+        "DOC_ASSETS_PHOTO_EXTRACTOR and DOC_ASSETS_PHOTO_EXTRACTOR_OPTIONS",
+    )
+
+
+def check_words(settings: Settings) -> Finding:
+    """The codebook of visual words."""
+    codebook = str(settings.words_codebook) if settings.words_codebook else None
+    return _loaded(lambda: f"{codebook or 'built in'}, {VisualWords(codebook).sha256[:8]}", "DOC_ASSETS_WORDS_CODEBOOK")
+
+
+def check_probability(settings: Settings, look_at_embedder: Callable[[], Finding]) -> Finding:
+    """The model of photo pairs, and whether it was fitted with the embedder that ``check_embedder`` found."""
+    path = str(settings.probability_model) if settings.probability_model else None
+    found = _loaded(lambda: f"{path or 'built in'}, {PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
+    embedder = look_at_embedder()
+    if found.level is Level.RED or embedder.level is Level.RED:
+        return found
+    model, used = PairModel(path), embedder.says.partition(",")[0]
+    if model.fitted_for == used:
+        return found
+    return yellow(
+        f"{found.says}, was fitted with {model.fitted_for}, in use is {used}: pairs that keypoints cannot decide do "
+        "not count",
+        "Fit one with `doc-assets fit-probability` and name it in DOC_ASSETS_PROBABILITY_MODEL.",
+    )
+
+
+def check_page_text(settings: Settings) -> Finding:
+    """The text engine and its language models, if pages are selected by text."""
+    if settings.page_selector != "text":
+        return green("not in use, DOC_ASSETS_PAGE_SELECTOR=photos")
+    return _loaded(
+        lambda: make_engine(settings.page_text_engine, settings.page_text_engine_options).engine_id,
+        "DOC_ASSETS_PAGE_TEXT_ENGINE and DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS",
+    )
+
+
+def check_added(models_dir: Path) -> Finding:
+    """Whether every added model has all its files, in their sizes; ``models verify`` reads them."""
+    names = model_names(models_dir)
+    wrong = [fault for name in names for fault in differences(models_dir / name, read_content=False)]
+    if wrong:
+        return red("; ".join(wrong[:3]), "Run `doc-assets models verify`; remove the model's folder and add it again.")
+    return green(f"{len(names)} in {models_dir}")
+
+
+def _loaded(load: Callable[[], str], setting: str) -> Finding:
+    try:
+        return green(load())
+    except MissingModelError as error:
+        return red(f"missing or damaged: {error}", f"Bring the file back, or correct {setting}.")
+    except SetupError as error:
+        return red(str(error), f"Correct {setting}.")

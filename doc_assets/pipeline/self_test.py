@@ -1,0 +1,136 @@
+"""Would a re-use be found today? Archive photos are attacked in memory and searched like a query's.
+
+And does the search graph still find what comparing with every photo finds?
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
+from doc_assets.archive.embedding_shards import read_embeddings
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.payloads import read_keys
+from doc_assets.archive.photo_shards import StoredPhoto, read_photo_at
+from doc_assets.archive.vectors.base import VectorStore
+from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
+from doc_assets.faults import DocumentState
+from doc_assets.features.describer import Describer
+from doc_assets.features.embedders.base import Embedder
+from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
+from doc_assets.search.faults import SearchFault
+from doc_assets.search.matching import Matcher
+from doc_assets.search.query import QueryDocument, QueryPhoto
+from doc_assets.util.progress import track
+
+_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What the self test found.
+
+    Attributes:
+        found, planted: by attack.
+    """
+
+    found: dict[str, int]
+    planted: dict[str, int]
+
+    @property
+    def total(self) -> float:
+        """Share of all planted copies whose original counts as matched; 1 if none was planted."""
+        planted = sum(self.planted.values())
+        return sum(self.found.values()) / planted if planted else 1.0
+
+    @property
+    def missed(self) -> list[str]:
+        """Attacks of which a copy was not found."""
+        return [name for name, n in self.planted.items() if self.found.get(name, 0) < n]
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedCopies:
+    """Makes attacked copies of archive photos.
+
+    Attributes:
+        archive: where photos are.
+        embedder, describer: as the archive was made with.
+        jpeg_quality: as photos are stored.
+    """
+
+    archive: Archive
+    embedder: Embedder
+    describer: Describer
+    jpeg_quality: int
+
+    def recall(self, matcher: Matcher, n: int, seed: str) -> Recall:
+        """Searches for ``n`` attacked photos; which photos and attacks depends on ``seed`` alone."""
+        from doc_assets.lab.attacks import ATTACKS, attack  # noqa: PLC0415 - draws with cv2, see the bans
+
+        rng = np.random.default_rng(list(seed.encode()))
+        names = list(ATTACKS)
+        first = int(rng.integers(len(names)))
+        found: dict[str, int] = defaultdict(int)
+        planted: dict[str, int] = defaultdict(int)
+        photos = list(_sampled_photos(self.archive, n, rng))
+        for number, photo in enumerate(track(photos, "planted copies", len(photos))):
+            name = names[(first + number) % len(names)]
+            query = self._query(attack(name, decode_jpeg(photo.jpeg), int(rng.integers(1 << 31))))
+            planted[name] += 1
+            faults: list[SearchFault] = []  # a copy that cannot be compared is a copy that is not found
+            # The photo may have been re-used in the archive, so its own document need not come first.
+            found[name] += any(
+                match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request.rule) > 0
+                for match in matcher.match(query, [], faults)
+            )
+        return Recall(dict(found), dict(planted))
+
+    def _query(self, pixels: RgbImage) -> QueryDocument:
+        jpeg = encode_jpeg(pixels, self.jpeg_quality)
+        stored = decode_jpeg(jpeg)
+        (views,) = self.embedder.embed_views([stored])
+        crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, stored)
+        photo = QueryPhoto.of(crop, jpeg, views, self.describer.describe(stored), self.describer.words)
+        return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
+
+
+def graph_recall(archive: Archive, versions: Versions, store: VectorStore, collection: str, n: int, seed: str) -> float:
+    """Share of the true ten nearest photos of ``n`` archive photos that the search graph finds; 1 for an empty one."""
+    rng = np.random.default_rng(list(seed.encode()))
+    vectors = _sampled_vectors(archive, versions, n, rng)
+    if not len(vectors):
+        return 1.0
+    quick = store.search(collection, vectors, _NEIGHBOURS)
+    exact = store.search(collection, vectors, _NEIGHBOURS, exact=True)
+    wanted = sum(len(hits) for hits in exact)
+    same = sum(
+        len({hit.point_id for hit in ours} & {hit.point_id for hit in true})
+        for ours, true in zip(quick, exact, strict=True)
+    )
+    return same / wanted if wanted else 1.0
+
+
+def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[StoredPhoto]:
+    for document, chunk in _sampled_documents(archive, n, rng):
+        shard = archive.photo_shard(chunk)
+        rows = [at for at, key in enumerate(read_keys(shard)) if key.document_id == document.document_id]
+        if rows:
+            yield read_photo_at(shard, int(rng.choice(rows)))
+
+
+def _sampled_vectors(archive: Archive, versions: Versions, n: int, rng: np.random.Generator) -> Embeddings:
+    chunks = {chunk: None for _, chunk in _sampled_documents(archive, max(1, n // 8), rng)}
+    rows = [
+        row.vector for chunk in chunks for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id))
+    ]
+    if not rows:
+        return np.empty((0, 0), np.float32)
+    return np.stack([rows[at] for at in rng.choice(len(rows), min(n, len(rows)), replace=False)])
+
+
+def _sampled_documents(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[tuple[Document, Chunk]]:
+    for document in archive.ledger.documents.sample_indexed(rng.random(n).tolist()):
+        yield document, chunk_of(document, archive.chunks(document.drop_key))

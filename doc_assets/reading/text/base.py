@@ -1,0 +1,62 @@
+"""The interface of every OCR engine, and the list of them.
+
+A new engine is one file in this folder: a subclass of ``TextEngine`` under ``@text_engines.register("name")``.
+The contract tests run on it at once.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.errors import SettingsError
+from doc_assets.util.registry import Registry
+
+GreyImage = NDArray[np.uint8]
+"""(H, W) uint8, 0 is black."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line as read: its text and the engine's confidence in [0, 1]; "" and 0 if it read nothing."""
+
+    text: str
+    confidence: float
+
+
+class TextEngine(ABC):
+    """Reads lines of text. Cheap to make: models are loaded by the first ``read``.
+
+    Attributes:
+        engine_id: name, version and digest of the models, fit for a folder's name; changes whenever the same
+            line may be read differently.
+    """
+
+    engine_id: str
+
+    @abstractmethod
+    def read(self, lines: Sequence[GreyImage]) -> list[TextLine]:
+        """What upright lines say, one entry a line: dark on light, about 48 px of text height, a margin around."""
+
+
+text_engines: Registry[TextEngine] = Registry("text engine", __package__)
+
+
+def make_engine(name: str, options: dict[str, Any]) -> TextEngine:
+    """The engine of that name with these options.
+
+    Raises:
+        SettingsError: if there is no such engine or it does not take these options.
+        SetupError: if something it needs is not installed.
+    """
+    cls = text_engines.get(name)
+    try:
+        return cls(**options)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"Text engine {name!r} does not take DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS={json.dumps(options)}: {error}"
+        ) from error

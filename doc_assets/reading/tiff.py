@@ -1,0 +1,144 @@
+"""TIFF documents: each page through the reader that can decode it, as the picture a person would see."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from doc_assets.datatypes import RgbImage
+from doc_assets.errors import UnreadableDocumentError
+from doc_assets.faults import Fault, FaultCode
+from doc_assets.reading import decoding
+from doc_assets.reading.noise import Complaints, Noise
+from doc_assets.reading.opened import FileContent
+from doc_assets.reading.preflight import Directory, Limits, Streams, preflight, shown_alone, streams_of
+from doc_assets.reading.squaring import squared, upright_ratio
+from doc_assets.reading.stream_damage import all_have_ends, deflate_damage, jpeg_damage
+from doc_assets.reading.tiff_layout import DEFLATE, FAX, Compression, PageLayout
+
+_MESSAGE_CHARS = 300
+_OPENCV = "OpenCV"
+_JPEG_DAMAGED = "Premature end of JPEG file, or bytes in it were changed"
+_FAX_ROWS_TOLERATED = 0.01
+"""Share of rows that a noisy line may have spoilt; libtiff repairs them from the row above."""
+
+
+class TiffDocument:
+    """The pages of a TIFF.
+
+    Args:
+        content: the file.
+        limits: what it may ask for.
+        noise: what libraries print.
+
+    Raises:
+        UnreadableDocumentError: if it has no page, or breaks a limit on pages or pixels.
+    """
+
+    def __init__(self, content: FileContent, limits: Limits, noise: Noise) -> None:
+        self._content, self._limits, self._noise = content, limits, noise
+        self._structure = preflight(content.view, limits)
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """What is wrong with the chain of directories, and with pages that can be used all the same."""
+        return self._structure.faults
+
+    def __len__(self) -> int:
+        return len(self._structure.pages)
+
+    def is_picture(self, index: int) -> bool:
+        """False: a TIFF is a scan of pages."""
+        return False
+
+    def page(self, index: int) -> RgbImage:
+        """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
+
+        Raises:
+            UnreadableDocumentError: with the code and the reason, if the page cannot be used.
+            MemoryError: if the child's memory does not suffice.
+        """
+        page = self._structure.pages[index]
+        if isinstance(page, Fault):
+            raise UnreadableDocumentError(page.code, page.message)
+        with shown_alone(self._content.view, self._structure, page):
+            picture = self._decoded(page, index)
+        return squared(picture, upright_ratio(page.layout), self._limits.max_page_px)
+
+    def _decoded(self, page: Directory, index: int) -> RgbImage:
+        """The picture of the first library that can read the page."""
+        refusals = []
+        for name, read in self._readers(page.layout):
+            self._noise.take()  # another page's or library's complaints say nothing about this one
+            try:
+                picture = read()
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - damaged files make readers raise anything
+                self._judge(page, index, self._noise.take(), has_picture=False)
+                self._refuse_damaged_deflate(page)
+                refusals.append(f"{name}: {_short(error)}")
+            else:
+                self._judge(page, index, self._noise.take(), has_picture=True)
+                if name != _OPENCV:
+                    self._refuse_damaged_jpeg(page)
+                return picture
+        raise UnreadableDocumentError(FaultCode.DAMAGED, f"No reader can decode it: {'; '.join(refusals)}")
+
+    def _readers(self, layout: PageLayout) -> Iterator[tuple[str, Callable[[], RgbImage]]]:
+        """Libraries that may read the page, best one first."""
+        if decoding.suits_opencv(layout):
+            yield _OPENCV, partial(decoding.decode_with_opencv, self._content, layout)
+        if layout.compression == Compression.OLD_JPEG:
+            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+        libtiff = "libtiff", partial(decoding.decode_with_libtiff, self._content, layout)
+        tifffile = "tifffile", partial(self._on_file, decoding.decode_with_tifffile, layout)
+        yield from [tifffile, libtiff] if decoding.suits_tifffile(layout) else [libtiff, tifffile]
+        if layout.compression != Compression.OLD_JPEG:
+            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+
+    def _on_file(self, read: Callable[..., RgbImage], *args: object) -> RgbImage:
+        with os.fdopen(os.dup(self._content.descriptor), "rb") as file:
+            file.seek(0)  # duplicates of a descriptor share their place in the file
+            return read(file, *args)
+
+    def _judge(self, page: Directory, index: int, complaints: Complaints, *, has_picture: bool) -> None:
+        """Refuses a page whose data is damaged; single rows of a fax, which starts every row anew, are remarked."""
+        damage = complaints.damage_or_error if has_picture else complaints.damage
+        if not damage:
+            return
+        if page.layout.compression == Compression.JPEG:
+            # libjpeg says the same whether data is missing or only the mark that it ends; this is looked at.
+            streams = self._streams(page)
+            if all_have_ends(self._content, streams) or jpeg_damage(self._content, streams, self._noise):
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
+            return
+        rows = complaints.fax_rows
+        is_by_row = page.layout.compression in FAX and page.layout.compression != Compression.G4
+        if has_picture and is_by_row and rows is not None and rows <= page.height * _FAX_ROWS_TOLERATED:
+            message = f"{rows} of {page.height} fax rows are damaged; the page is used: {damage}"
+            self._structure.faults.append(Fault(FaultCode.DAMAGED, message, index))
+            return
+        raise UnreadableDocumentError(FaultCode.DAMAGED, f"The decoder complained: {damage}")
+
+    def _refuse_damaged_jpeg(self, page: Directory) -> None:
+        """What the other libraries keep to themselves."""
+        if page.layout.compression in {Compression.JPEG, Compression.OLD_JPEG}:
+            damage = jpeg_damage(self._content, self._streams(page), self._noise)
+            if damage:
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
+
+    def _refuse_damaged_deflate(self, page: Directory) -> None:
+        """Before a reader is tried that is not as strict."""
+        if page.layout.compression in DEFLATE:
+            damage = deflate_damage(self._content, self._streams(page))
+            if damage:
+                raise UnreadableDocumentError(FaultCode.DAMAGED, f"The deflate data is damaged: {damage}")
+
+    def _streams(self, page: Directory) -> Streams:
+        return streams_of(self._content.view, self._structure, page)
+
+
+def _short(error: Exception) -> str:
+    text = re.sub(r" ?<_io\.[A-Za-z]+[^>]*>", "", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}"[:_MESSAGE_CHARS]

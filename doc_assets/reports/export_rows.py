@@ -1,0 +1,53 @@
+"""Results of many searches as rows of one table: the earlier system's columns, then what each result comes to."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from doc_assets.archive.ledger.result_view import EARLIER_COLUMNS, KEY_FIELDS
+from doc_assets.archive.ledger.results import FoundDocument, ResultRecord
+from doc_assets.archive.ledger.searches import SearchLedger, SearchRecord
+from doc_assets.reports.headline import HEADLINE, headline
+
+EXPORTED = (*EARLIER_COLUMNS, *HEADLINE)
+"""Columns of an export, in this order."""
+
+
+def export_rows(
+    searches: SearchLedger, search_ids: Sequence[str], left_out: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """One row per search and query document, in the order of the searches; those of one search in memory at a time.
+
+    What is made of columns that are left out does not stand in the rows; the columns themselves still do.
+    """
+    for search_id in search_ids:
+        search = searches.get(search_id)
+        best = searches.global_top_docs(search_id)
+        for result in searches.results(search_id):
+            yield {**_earlier(search, result), "global_top_docs": best, **headline(result.shown_without(left_out))}
+
+
+def _earlier(search: SearchRecord, result: ResultRecord) -> dict[str, Any]:
+    """The earlier system's columns; the view ``doc_similarity_results`` says the same in SQL."""
+    return {
+        "run_identifier": search.search_id,
+        "requesting_username": search.requested_by,
+        "search_time_stamp": search.started_at,
+        "query_document": result.query_document,
+        "matched_query_document": result.query_document,
+        "top_similar_docs": {found.document: found.score for found in result.top_docs},
+        "threshold_match_count": result.legacy.get("threshold_match_count"),
+        "sim_img_check": {found.document: {"explanatory_db_images": _photos(found)} for found in result.top_docs},
+        "image_authenticity": result.legacy.get("image_authenticity"),
+        "fraud_doc_probability": result.legacy.get("fraud_doc_probability"),
+        **{name: result.fields.get(name) for name in KEY_FIELDS},
+        "사업자등록번호": result.merchant_id,
+    }
+
+
+def _photos(found: FoundDocument) -> dict[str, float]:
+    """Similarity by photo; of several query photos that it was found for, the highest."""
+    best: dict[str, float] = {}
+    for pair in found.matches:
+        name = f"{found.document}#{pair.page}/{pair.photo}"
+        best[name] = max(pair.similarity, best.get(name, pair.similarity))
+    return best

@@ -1,0 +1,81 @@
+"""Why two photos are alike: a multinomial logistic model on what a dense look measured."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doc_assets.datatypes import Likeness, LikenessTraits
+from doc_assets.errors import MissingModelError
+from doc_assets.features.weight_files import load_weights
+
+WEIGHTS_DIR = Path(__file__).with_name("weights")
+MODEL = "likeness.safetensors"
+N_TRAITS = 10
+TELLING_INLIERS = 20
+"""Keypoints that agree between photos of one scene or thing; of 8,048 pairs of different scenes none had more."""
+CANNOT_TELL = 0.2
+"""A pair of at least this probability may be one photograph, though it is not called so."""
+LEAST_WHOLE, LEAST_BORDER = 0.6, 0.7
+"""A re-use shows one of both photos whole, or agrees with it around whatever covers it: of 486 re-uses that the model
+knew, half of them hard, none had less of both. A thing that fills half of two photographs has."""
+MOST_IN_PART = 0.45
+"""The probability of one photograph where less than that agrees: it cannot be told from a shared thing."""
+CLASSES = ("same_photograph", "other_shot", "shared_thing")
+
+
+def trait_vector(traits: LikenessTraits) -> NDArray[np.float64]:
+    """(10,) what the model sees: distances and what is missing from a perfect copy, on a logarithmic scale.
+
+    The first copies of a photograph differ from it by thousandths and other shots by tenths; only a logarithm lets one
+    linear model tell both apart. The small constants are the noise of a perfect copy.
+    """
+    lacking = np.array([traits.border, traits.weak_side, traits.whole, traits.light])
+    return np.concatenate(
+        [
+            np.log([traits.residual + 0.005, traits.moved + 0.002, traits.perspective + 0.005]),
+            np.log([1.005 - np.clip(traits.agreement, 0, 1)]),
+            np.log(1.03 - np.clip([traits.detail, traits.grain], 0, 1)),
+            np.log(1.02 - np.clip(lacking, 0, 1)),
+        ]
+    )
+
+
+class LikenessModel:
+    """A fitted model of why aligned photos are alike.
+
+    Args:
+        folder: holds ``likeness.safetensors``; the package's own by default.
+
+    Attributes:
+        sha256: of the file.
+
+    Raises:
+        MissingModelError: if the file is absent, damaged or no such model.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS_DIR) -> None:
+        path = folder / MODEL
+        tensors, self.sha256 = load_weights(path)
+        weights, intercept = tensors.get("weights"), tensors.get("intercept")
+        wanted = (N_TRAITS, len(CLASSES)), (len(CLASSES),)
+        if weights is None or intercept is None or (weights.shape, intercept.shape) != wanted:
+            raise MissingModelError(
+                f"{path} holds { ({name: tensor.shape for name, tensor in tensors.items()}) }; wanted are weights "
+                f"{wanted[0]} and intercept {wanted[1]}. Fit it with `python -m benchmarks.fit_likeness`."
+            )
+        self._weights, self._intercept = weights.astype(np.float64), intercept.astype(np.float64)
+
+    def judge(self, traits: LikenessTraits) -> Likeness:
+        """The probabilities of the three explanations; they sum to 1."""
+        logits = trait_vector(traits) @ self._weights + self._intercept
+        same, other, thing = _shares(logits)
+        if traits.whole < LEAST_WHOLE and traits.border < LEAST_BORDER and same > MOST_IN_PART:
+            same = MOST_IN_PART
+            other, thing = (each * (1 - same) for each in _shares(logits[1:]))
+        return Likeness(same, other, thing, traits)
+
+
+def _shares(logits: NDArray[np.float64]) -> list[float]:
+    odds = np.exp(logits - logits.max())
+    return [float(each) for each in odds / odds.sum()]

@@ -1,0 +1,118 @@
+"""Which columns of a key table mean what, and how they are found in its header."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from doc_assets.sources.dates import DATE_COLUMNS
+from doc_assets.sources.key_cells import visible
+from doc_assets.sources.merchants import INVISIBLE, NAME_COLUMN
+
+KEY_COLUMN = "파일명"
+MERCHANT_COLUMN = "사업자등록번호"
+FIELD_COLUMNS = (NAME_COLUMN, "업종명", "구분", MERCHANT_COLUMN, "수신일자")
+
+MAX_SHOWN: Final = 20
+"""Names that a message lists at most."""
+
+_UNSEEN = str.maketrans("", "", INVISIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """Where a key table has what; column names in any case and width, line breaks and invisible characters aside.
+
+    Attributes:
+        key_column: names documents.
+        merchant_column: names merchants; a table may lack it.
+        field_columns: travel with documents and results; those a table lacks are left out.
+        sheet: of a workbook, by name or place from 1; empty for the first that has the key column.
+        date_columns: say when documents were received; they travel like ``field_columns``.
+    """
+
+    key_column: str = KEY_COLUMN
+    merchant_column: str = MERCHANT_COLUMN
+    field_columns: tuple[str, ...] = FIELD_COLUMNS
+    sheet: str = ""
+    date_columns: tuple[str, ...] = DATE_COLUMNS
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Columns that travel, each once; of names that a header cannot tell apart the first."""
+        named: dict[str, str] = {}
+        for name in (*self.field_columns, *self.date_columns):
+            named.setdefault(column_name(name), name)
+        return tuple(named.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Places of a table's columns.
+
+    Attributes:
+        key: place of the key column, from 0.
+        merchant: place of the merchant column; None if there is none.
+        fields: name as in the layout -> places of the columns that claim it.
+        width: columns up to the last one with a name.
+    """
+
+    key: int
+    merchant: int | None
+    fields: tuple[tuple[str, tuple[int, ...]], ...]
+    width: int
+
+
+def column_name(text: str) -> str:
+    """The same text for names that differ in case, width, composition, blanks or characters that nobody sees."""
+    return unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold()
+
+
+def find_columns(names: Mapping[int, str], layout: TableLayout) -> Columns | None:
+    """The places of a layout's columns in a header; None if no column has the key column's name.
+
+    Args:
+        names: place from 0 -> text of a cell.
+        layout: what is looked for.
+
+    Raises:
+        ValueError: if two columns claim to name the documents, or the merchants.
+    """
+    places: dict[str, list[int]] = {}
+    for place, text in sorted(names.items()):
+        places.setdefault(column_name(text), []).append(place)
+    places.pop("", None)
+    if column_name(layout.key_column) not in places:
+        return None
+    key = _only(places, names, layout.key_column)
+    merchant = _only(places, names, layout.merchant_column)
+    fields = tuple((name, tuple(places.get(column_name(name), ()))) for name in layout.carried)
+    if key is None:
+        return None
+    width = max(place for group in places.values() for place in group) + 1
+    return Columns(key, merchant, tuple((name, found) for name, found in fields if found), width)
+
+
+def _only(places: Mapping[str, list[int]], names: Mapping[int, str], wanted: str) -> int | None:
+    found = places.get(column_name(wanted), []) if column_name(wanted) else []
+    if len(found) > 1:
+        claims = " and ".join(f"{visible(names[place])} (column {letters(place)})" for place in found)
+        raise ValueError(f"{len(found)} columns claim to be {visible(wanted)}: {claims}; rename or remove one of them")
+    return found[0] if found else None
+
+
+def letters(place: int) -> str:
+    """A column's place as spreadsheets show it: A, B, ... Z, AA."""
+    text = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def shown_names(names: Iterable[str]) -> str:
+    """Names in one line, invisible characters shown; ``none`` if there are none."""
+    listed = [visible(name) for name in names if name]
+    more = f" and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
+    return (", ".join(listed[:MAX_SHOWN]) or "none") + more

@@ -1,0 +1,141 @@
+"""``doc-assets init``, and that every command of the README works in the home that it made."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from dotenv import dotenv_values
+from typer.testing import CliRunner
+
+from doc_assets.cli import app
+from doc_assets.ops.doctor.check import Level
+from doc_assets.ops.doctor.key_tables import check_naming, check_table
+from doc_assets.settings import load_settings, own_secrets
+from doc_assets_tests.page_finding import need_tesseract
+from doc_assets_tests.program import PROGRAM, outside_environment
+from doc_assets_tests.shared import PROJECT
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """A folder in which ``init`` was run, and nothing else says what the settings are."""
+    for name in ("DOC_ASSETS_HOME", "DOC_ASSETS_LOG_DIR"):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["init"])
+    assert done.exit_code == 0, done.output
+    return tmp_path
+
+
+def test_only_secrets_that_the_product_asks_of_others_are_generated(started):
+    values = dotenv_values(started / ".env")
+
+    assert own_secrets() == ["image_api_key"]
+    assert set(values) == {"DOC_ASSETS_HOME", "DOC_ASSETS_LOG_DIR", "DOC_ASSETS_IMAGE_API_KEY"}
+    assert len(values["DOC_ASSETS_IMAGE_API_KEY"]) >= 40
+    assert load_settings().key_insert_token == "001"
+
+
+def test_the_doctor_is_red_about_a_token_that_an_earlier_init_generated(settings):
+    token = "zj0Z8q3v1yqgQm0w5oJcT9l2nC4xK7bR6dF8hS1aU0E"
+    generated = check_naming(settings.model_copy(update={"key_insert_token": token}))
+
+    assert generated.level is Level.RED
+    assert "DOC_ASSETS_KEY_INSERT_TOKEN" in generated.says
+    assert check_naming(settings.model_copy(update={"key_insert_token": "a/b"})).level is Level.RED
+    assert check_naming(settings).level is Level.GREEN
+    assert check_naming(settings.model_copy(update={"key_insert_token": ""})).level is Level.GREEN
+
+
+def test_the_doctor_is_red_about_a_rule_that_finds_none_of_the_tables_keys(started, monkeypatch):
+    archive = started / "archive"
+    archive.mkdir()
+    for number in range(3):
+        (archive / f"N2024THA0010000{number}_1.tif").write_bytes(b"II*\0")
+    table = started / "k.csv"
+    table.write_text("파일명,사업자등록번호\n" + "".join(f"N2024THA0000{n},{n}\n" for n in range(3)), encoding="utf-8")
+    monkeypatch.setenv("DOC_ASSETS_KEY_TABLE", str(table))
+    monkeypatch.setenv("DOC_ASSETS_SEARCH_ROOTS", f'["{archive}"]')
+    assert CliRunner().invoke(app, ["resolve-keys", "--key-table", str(table)]).exit_code == 0
+
+    assert check_table(load_settings()).level is Level.GREEN
+    monkeypatch.setenv("DOC_ASSETS_KEY_INSERT_TOKEN", "999")
+    found = check_table(load_settings())
+    assert (found.level, "none of its first 3 keys" in found.says) == (Level.RED, True)
+    table.write_text("이름\nx\n", encoding="utf-8")
+    assert check_table(load_settings()).level is Level.RED
+
+
+@pytest.mark.filterwarnings("default")  # of Dagster's, which a process of its own would not raise either
+def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypatch):  # noqa: PLR0915
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8").partition("## Use")[2].partition("## How")[0]
+    named = set(
+        re.findall(r"(?<=doc-assets )[a-z-]+|(?<=\| )[a-z]+(?:-[a-z]+)+(?= |\n)|(?<=\| )(?:doctor|restore)", readme)
+    )
+    (started / "in").mkdir()
+    for path in sorted((corpus / "archive").iterdir())[:2]:
+        shutil.copy(path, "in")
+    one = min((started / "in").iterdir())
+    first, second = sorted(path.stem for path in (started / "in").iterdir())[:2]
+    table = started / "k.csv"
+    table.write_text(f"파일명,사업자등록번호\n{first},120-81-47521\n{second},1208147521\n", encoding="utf-8")
+    keyed = ["--key-table", "k.csv", "--search-root", "in"]
+    used = set()
+
+    def run(*arguments, code=0):
+        used.add(arguments[0])
+        done = CliRunner().invoke(app, [*map(str, arguments)])
+        assert done.exit_code == code, (arguments, done.output, done.exception)
+        return " ".join(done.output.split())
+
+    run("resolve-keys", *keyed)
+    run("build-image-index", "--folder", "in")
+    run("build-image-index", *keyed)
+    run("search-doc", "--folder", "in", "--output-folder", "out", "--top-doc", 2)
+    run("search-doc", *keyed, "--output-folder", "out2")
+    run("screen", "--all")
+    run("groups")
+    run("form-pictures")
+    run("relabel")
+    run("doctor")
+    run("config", "show")
+    run("list-documents")
+    run("show", first)
+    run("models", "list")
+    run("models", "verify")
+    run("reindex", "--embedder", "gist")
+    run("maintain", "--dry-run")
+    run("status")
+    run("check")
+    run("explain", first, second)
+    run("export-results", "--output", "results.csv")
+    run("backup", "--to", "backups")
+    run("verify-backup", "backups")
+    run("export-stack", "stack.tar")
+    run("restore", "backups", "--yes-restore-into", "appdata")
+    run("import-stack", "stack.tar", "--yes-restore-into", "appdata")
+    run("forget", first, "--yes")
+    run("init")
+    try:
+        need_tesseract()
+        run("find-pages", "--folder", "in", "--text", "점검")
+    except pytest.skip.Exception:
+        used.add("find-pages")
+    replaced = []
+    monkeypatch.setattr("os.execv", lambda program, arguments: replaced.append(arguments))
+    run("ui")
+    assert "dev" in replaced[0]
+    for server in ("serve-images", "serve-metrics"):
+        used.add(server)
+        roots = ["--search-root", "in"] if server == "serve-images" else []
+        process = subprocess.Popen(
+            [PROGRAM, server, "--port", "0", *roots], env=outside_environment(), stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert "served on http" in process.stdout.readline()
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+    assert one.exists()
+    assert named <= used, named - used

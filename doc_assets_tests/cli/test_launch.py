@@ -1,0 +1,41 @@
+"""Opening the Dagster instance of a home."""
+
+import subprocess
+import sys
+
+from doc_assets_tests.program import outside_environment
+
+OPEN_ON_SIGNAL = """
+import sys
+from doc_assets.commands.launch import open_instance
+from doc_assets.ops.home import prepare_home
+from doc_assets.settings import load_settings
+settings = load_settings()
+print("ready", flush=True)
+sys.stdin.readline()
+prepare_home(settings)
+with open_instance() as instance:
+    instance.add_dynamic_partitions("drops", [sys.argv[1]])
+"""
+
+
+def test_commands_that_start_together_in_a_new_home_all_find_its_tables(tmp_path):
+    env = outside_environment()
+    env |= {"DOC_ASSETS_HOME": str(tmp_path / "home"), "DOC_ASSETS_LOG_DIR": str(tmp_path / "log")}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN_ON_SIGNAL, f"key-{i}"], env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for i in range(4)
+    ]  # fmt: skip
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=120)[1] for process in started]
+
+    assert [process.returncode for process in started] == [0] * 4, errors

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import torch
+
+from doc_assets.errors import ServiceError
+from doc_assets.features.embedders.torch_base import TorchEmbedder
+
+
+class SmallCard(TorchEmbedder):
+    """An embedder on a device that holds only so many photos at once."""
+
+    name = "small card"
+    dim = 2
+    weights_sha256 = "0" * 64
+    preprocessing = "1"
+
+    def __init__(self, holds: int, batch_size: int) -> None:
+        super().__init__("cpu", batch_size)
+        self.holds = holds
+        self.sizes: list[int] = []
+
+    def prepare(self, photo):
+        return torch.tensor([float(photo[0, 0, 0]) + 1, 1.0])
+
+    def forward(self, batch):
+        if len(batch) > self.holds:
+            raise torch.OutOfMemoryError(f"tried to hold {len(batch)}")
+        self.sizes.append(len(batch))
+        return batch
+
+
+def _photos(n):
+    return [np.full((2, 2, 3), i, np.uint8) for i in range(n)]
+
+
+def test_the_batch_size_halves_until_it_fits_and_stays_there():
+    card = SmallCard(holds=5, batch_size=32)
+
+    vectors = card.embed(_photos(100))
+
+    expected = np.array([[i + 1, 1] for i in range(100)], np.float32)
+    np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-6)
+    assert max(card.sizes) <= 5
+    assert card.batch_size <= 5
+    assert sum(card.sizes) == 100
+
+
+def test_a_device_that_holds_no_photo_at_all_is_an_error():
+    with pytest.raises(ServiceError, match="not even one photo"):
+        SmallCard(holds=0, batch_size=8).embed(_photos(3))

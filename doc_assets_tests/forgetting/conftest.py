@@ -1,3 +1,0 @@
-from doc_assets_tests.ledger.conftest import ledger_url, postgres_server
-
-__all__ = ["ledger_url", "postgres_server"]

@@ -1,0 +1,168 @@
+"""Backup, destroy, restore: equal counts and the same answers, as an operator does it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from doc_assets_tests.archive.ledger import postgres
+from doc_assets_tests.ops.backup.conftest import PLANS, Place
+
+
+def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(searched):
+    place, before = searched, searched.counts()
+
+    backup = place.backup()
+    place.done("verify-backup", backup)
+    shutil.rmtree(place.home)
+    report = place.restore(backup)
+
+    assert place.counts() == before
+    assert not [path for path in place.home.rglob(".*") if "restor" in path.name]
+    assert place.answers("after") == place.first_answers
+    assert len(place.first_answers) == 20
+    place.done("check", "--read-data")
+    assert report["forgotten_again"] == []
+    assert (place.home / "results" / "before" / "report.html").is_file()
+
+
+@pytest.fixture
+def on_postgres(tmp_path, drawn, postgres_server):
+    """A home whose ledger and Dagster records are in databases of their own."""
+    with postgres.empty_database(postgres_server) as ledger, postgres.empty_database(postgres_server) as dagster:
+        place = Place(tmp_path, drawn, DOC_ASSETS_LEDGER_URL=ledger)
+        dagster_home = place.home / "dagster"
+        dagster_home.mkdir(parents=True)
+        storage = {"storage": {"postgres": {"postgres_url": dagster}}, "telemetry": {"enabled": False}}
+        (dagster_home / "dagster.yaml").write_text(yaml.safe_dump(storage), encoding="utf-8")
+        place.databases = [ledger, dagster]
+        yield place
+
+
+@pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
+def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, drawn, searched):
+    from sqlalchemy import create_engine, text
+
+    place = on_postgres
+    place.done("build-image-index", "--folder", drawn / "archive")
+    before = place.counts()
+
+    backup = place.backup()
+    manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["ledger"]["kind"], manifest["dagster"]["kind"]) == ("postgresql", "postgresql")
+    configuration = (place.home / "dagster" / "dagster.yaml").read_text(encoding="utf-8")
+    shutil.rmtree(place.home)
+    for url in place.databases:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+    (place.home / "dagster").mkdir(parents=True)
+    (place.home / "dagster" / "dagster.yaml").write_text(configuration, encoding="utf-8")
+    place.restore(backup)
+
+    assert place.counts() == before
+    assert place.answers("after") == searched.first_answers
+    place.done("check")
+    place.done("verify-backup", place.backup())  # also of schemas that a restore made
+
+
+def test_a_restore_beside_newer_data_replaces_all_of_it(place, drawn):
+    backup, before = place.backup(), place.counts()
+    more = place.folder / "more"
+    more.mkdir()
+    shutil.copy(sorted((drawn / "incoming").iterdir())[0], more)
+    place.done("build-image-index", "--folder", more)
+    assert place.counts() != before
+
+    newer = place.counts()
+    refused = place.run("restore", backup)
+    wrong = place.run("restore", backup, "--yes-restore-into", "other")
+    assert (refused.returncode, wrong.returncode) == (2, 2)
+    assert "--yes-restore-into home" in refused.stderr
+    assert place.counts() == newer
+
+    place.restore(backup)
+
+    assert place.counts() == before
+    place.done("check", "--read-data")
+
+
+def test_an_exported_stack_is_taken_in_by_another_home(place, tmp_path, drawn):
+    before = place.counts()
+    file = tmp_path / "stack.tar"
+
+    place.done("export-stack", file)
+    other = Place(tmp_path / "other", drawn)
+    other.folder.mkdir()
+    other.done("import-stack", file, "--yes-restore-into", "home")
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".export")] == []
+    assert other.counts() == before
+    other.done("check", "--read-data")
+    assert place.run("export-stack", file).returncode == 2  # it is there
+
+
+def test_a_lost_vector_store_is_made_again_from_parquet(place):
+    before = place.counts()
+    shutil.rmtree(place.home / "qdrant")
+    assert place.run("check").returncode == 1
+
+    place.done("rebuild-index")
+
+    assert place.counts() == before
+    place.done("check")
+
+
+def test_a_backup_by_reference_needs_the_documents_where_they_are(place):
+    before = place.counts()
+    folder = Path(json.loads(place.done("backup", "--to", place.backups, "--reference", "--json"))["folder"])
+    assert not (folder / "bulk").exists()
+    place.done("verify-backup", folder)
+    shutil.rmtree(place.home / "qdrant")
+    (place.home / "ledger.sqlite").unlink()
+
+    place.restore(folder)
+    assert place.counts() == before
+    place.done("check", "--read-data")
+
+    next((place.home / "documents").rglob("*.tif")).unlink()
+    assert place.run("verify-backup", folder).returncode == 1
+    refused = place.run("restore", folder, "--yes-restore-into", "home")
+    assert refused.returncode == 2
+    assert place.run("export-stack", place.folder / "x.tar", "--backup", folder).returncode == 2
+
+
+def test_every_plan_is_a_query_of_the_drill():
+    assert sum(plan.folder == "incoming" for plan in PLANS) == 20
+
+
+@pytest.mark.parametrize(("killed_in", "stays"), [("_require_same_counts", "newer"), ("_settle", "restored")])
+def test_a_killed_restore_is_ended_by_the_next_one(place, drawn, killed_in, stays):
+    """Before the restored home proved whole its old data comes back; afterwards the restored one stays."""
+    backup, counts = place.backup(), {"restored": place.counts()}
+    more = place.folder / "more"
+    more.mkdir()
+    shutil.copy(sorted((drawn / "incoming").iterdir())[0], more)
+    place.done("build-image-index", "--folder", more)
+    counts["newer"] = place.counts()
+    program = (
+        "import os, sys; from doc_assets.ops.backup import restore; "
+        f"restore.{killed_in} = lambda *_: os._exit(9); from doc_assets.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, "restore", str(backup), "--yes-restore-into", "home"]
+    killed = subprocess.run(command, cwd=place.folder, env=place.environment, check=False, capture_output=True)
+    assert killed.returncode == 9
+    (backup / "stranger").write_bytes(b"x")  # so that nothing is restored after what was left is ended
+
+    assert place.run("restore", backup, "--yes-restore-into", "home").returncode == 2
+
+    assert place.counts() == counts[stays]
+    place.done("check", "--read-data")
+    assert not [path for path in place.home.rglob(".*") if "restor" in path.name]

@@ -1,0 +1,294 @@
+"""A document vanishes, whatever kills the run in between; on SQLite and PostgreSQL."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from upath import UPath
+
+from doc_assets.archive.archive import Archive
+from doc_assets.archive.consistency import check_archive
+from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.errors import SettingsError, UnknownDocumentError
+from doc_assets.lab.corpus import IDENTICAL
+from doc_assets.ops.erasure import run as forgetting
+from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
+from doc_assets.ops.erasure.run import Home, find_traces, forget
+from doc_assets.pipeline.screening import screen_drop
+from doc_assets.pipeline.sealing import SealingRules, seal_source
+from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.stored_queries import StoredQueries
+from doc_assets.search.findings import Thresholds
+from doc_assets.search.request import SearchRequest
+from doc_assets.search.verify.probability import PairModel
+from doc_assets.sources.sources import FolderSource
+from doc_assets.util.threads import Workers
+from doc_assets_tests.archive.ledger import postgres
+from doc_assets_tests.conftest import NOW
+from doc_assets_tests.pipeline.pipeline import Pipeline
+
+STEPS = [
+    "_remove_points",
+    "prune_chunk",
+    "_redact",
+    "_rewrite_reports",
+    "remove_traces",
+    "_replace_names",
+    "find_traces",
+]
+
+
+class World:
+    """A home that is ingested and screened."""
+
+    def __init__(self, root, url, tools, files, names):
+        self.root, self.files = root, files
+        self.reader, *others = tools
+        self.source, self.reuse, self.twin = names
+        self.ledger = Ledger.open(url, root / "forgotten.key")
+        self.archive = Archive(self.ledger, UPath(root))
+        self.pipeline = Pipeline(self.archive, self.reader, *others, root / "qdrant")
+        self.events = f"sqlite:///{root / 'dagster' / 'events.db'}"
+
+    def fill(self):
+        for drop in self.pipeline.ingest(self.files):
+            self._screen(drop)
+        (self.root / "dagster").mkdir()
+        (self.root / "log").mkdir()
+        names = [path.name for path in self.files.iterdir()]
+        (self.root / "log" / "app.log").write_text(f"read {names}\n", encoding="utf-8")
+        engine = create_engine(self.events)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE events (body TEXT)"))
+            for name in names:
+                connection.execute(text("INSERT INTO events VALUES (:name)"), {"name": f'{{"path": "{name}"}}'})
+        engine.dispose()
+
+    def _screen(self, drop):
+        tools, threads = self.pipeline, Workers(2)
+        queries = StoredQueries(self.archive, tools.versions, tools.embedder, tools.describer, threads)
+        screen_drop(
+            self.archive, tools.store, "photos", queries, FeatureLookup(self.archive, tools.versions.features_id),
+            PixelLookup(self.archive), PairModel(), SearchRequest(include_batch=False, privacy_mode=False), drop,
+        )  # fmt: skip
+        threads.close()
+        self._report(drop)
+
+    def _report(self, drop):
+        from doc_assets.archive.ledger.searches import search_id_of
+        from doc_assets.reports.stored_results import write_anew
+
+        search = self.ledger.searches.get(search_id_of(drop))
+        write_anew(self.archive, self.reader, search, self.root / "results" / "drops" / drop)
+
+    def home(self):
+        from contextlib import nullcontext
+
+        return Home(
+            archive=self.archive, open_store=self.pipeline.store, open_reader=lambda: nullcontext(self.reader),
+            model=PairModel(), thresholds=Thresholds(), folder=self.root, log_dir=self.root / "log",
+            results=self.root / "results",
+            orchestration=self.root / "dagster", orchestration_databases=lambda: [self.events],
+        )  # fmt: skip
+
+    def forget(self, name):
+        request = plan_request(self.archive, meant(self.archive, [name]))
+        request.save(self.root)
+        return request, forget(self.home(), request, NOW)
+
+    def faults(self):
+        with self.pipeline.store() as store:
+            return check_archive(self.archive, store, "photos", self.pipeline.versions, read_data=True).faults
+
+
+@pytest.fixture(scope="module")
+def tools(reader, cutter, embedder, describer):
+    return reader, cutter, embedder, describer
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, corpus, plans):
+    """A re-used photo's source, its re-use, a document and its twin; and the names of all but the third."""
+    folder = tmp_path_factory.mktemp("files")
+    reuse = next(plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored")
+    twin = next(plan for plan in plans if plan.reuse and plan.reuse.attack == IDENTICAL)
+    for plan in (reuse, twin):
+        shutil.copy(corpus / "incoming" / plan.name, folder)
+        shutil.copy(corpus / "archive" / plan.reuse.source_document, folder)
+    return folder, (reuse.reuse.source_document, reuse.name, twin.name)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, tools, files):
+    root = tmp_path_factory.mktemp("made")
+    made = World(root, f"sqlite:///{root / 'ledger.sqlite'}", tools, *files)
+    made.fill()
+    made.ledger.close()
+    return root
+
+
+@pytest.fixture
+def world(made, tmp_path, tools, files):
+    """A copy of the home that was made once."""
+    root = tmp_path / "home"
+    shutil.copytree(made, root)
+    opened = World(root, f"sqlite:///{root / 'ledger.sqlite'}", tools, *files)
+    yield opened
+    opened.ledger.close()
+
+
+@pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
+def test_the_same_holds_with_the_ledger_in_postgresql(tmp_path, postgres_server, tools, files):
+    with postgres.empty_database(postgres_server) as url:
+        world = World(tmp_path, url, tools, *files)
+        world.fill()
+
+        _, report = world.forget(world.source)
+
+        assert report.traces == []
+        assert world.faults() == []
+        world.ledger.close()
+
+
+def _shards(root):
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*.parquet")}
+
+
+def test_nothing_is_left_and_the_others_stay(world):
+    assert world.faults() == []
+    before = world.pipeline.points()
+    (drop,) = world.ledger.intake.drop_keys()
+    (answer,) = [r for r in world.ledger.searches.results(f"drop:{drop}") if r.query_document == world.reuse]
+    assert answer.flagged
+
+    request, report = world.forget(world.source)
+
+    assert report.traces == []
+    assert report.points > 0
+    assert world.faults() == []
+    after = world.pipeline.points()
+    assert after.items() <= before.items()
+    assert {p.file_name for p in before.values()} - {p.file_name for p in after.values()} == {world.source}
+    assert ForgetRequest.open_requests(world.root) == []
+    results = {r.query_document: r for r in world.ledger.searches.results(f"drop:{drop}")}
+    assert world.source not in results
+    assert not results[world.reuse].flagged
+    assert (world.root / "results" / "drops" / drop / "report.html").exists()
+    assert world.source in [path.name for path in request.originals()]
+
+
+def test_nothing_becomes_stale_or_is_made_again(world):
+    world.forget(world.source)
+    shards = _shards(world.root)
+
+    assert stale_drops(world.ledger, world.pipeline.versions) == []
+    for drop in world.ledger.intake.drop_keys():
+        world.pipeline.run(drop)
+
+    assert _shards(world.root) == shards
+    assert world.faults() == []
+
+
+def test_a_run_that_is_killed_at_every_step_is_ended_by_the_next(world, monkeypatch):
+    request = plan_request(world.archive, meant(world.archive, [world.source]))
+    request.save(world.root)
+
+    def killed(*_arguments, **_more):
+        raise KeyboardInterrupt
+
+    for step in STEPS:
+        with monkeypatch.context() as patch:
+            patch.setattr(forgetting, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                forget(world.home(), request, NOW)
+
+    (again,) = ForgetRequest.open_requests(world.root)
+    assert again == request
+    assert forget(world.home(), again, NOW).traces == []
+    assert world.faults() == []
+    assert ForgetRequest.open_requests(world.root) == []
+
+
+def test_the_bytes_of_a_twin_stay_and_are_not_refused(world):
+    digest = hashlib.sha256((world.files / world.twin).read_bytes()).hexdigest()
+
+    _, report = world.forget(world.twin)
+
+    assert report.traces == []
+    assert world.faults() == []
+    assert (world.root / "documents" / digest[:2] / f"{digest}.tif").exists()
+    assert not world.ledger.tombstones.is_forgotten_content(digest)
+    assert world.ledger.tombstones.forgotten_documents([world.twin.removesuffix(".tif"), "other"]) == {
+        world.twin.removesuffix(".tif")
+    }
+
+
+def test_a_forgotten_document_is_known_again_by_name_and_by_content(world, tmp_path):
+    world.forget(world.source)
+    again = tmp_path / "again"
+    again.mkdir()
+    shutil.copy(world.files / world.source, again)
+    shutil.copy(world.files / world.source, again / "another-name.tif")
+
+    rules = SealingRules(drop_max_documents=9, chunk_documents=3)
+    intake = seal_source(world.archive, FolderSource(UPath(again)), NOW, rules)
+    world.pipeline.run(*intake.sealed)
+
+    assert intake.forgotten == [world.source]
+    ((state, code, digest),) = [
+        (d.state, d.reason_code, d.sha256) for d in world.ledger.documents.of_chunk(intake.sealed[0], range(9))
+    ]
+    assert (state, code, digest) == ("rejected", "E_FORGOTTEN", None)
+    assert world.ledger.tombstones.allow(world.source.removesuffix(".tif"))
+    let_in = seal_source(world.archive, FolderSource(UPath(again)), NOW, rules)
+    assert (let_in.forgotten, len(let_in.sealed)) == ([], 1)
+
+
+def test_without_its_key_the_ledger_refuses_instead_of_letting_documents_back(world):
+    world.forget(world.source)
+    (world.root / "forgotten.key").unlink()
+
+    with pytest.raises(SettingsError, match=r"forgotten\.key"):
+        world.pipeline.ingest(world.files)
+
+
+def test_a_planted_trace_is_found_and_keeps_the_request(world):
+    planted = world.root / "models" / "notes.txt"
+    planted.parent.mkdir()
+    planted.write_text(f"see {world.source}", encoding="utf-8")
+
+    _, report = world.forget(world.source)
+
+    assert [Path(trace.place).name for trace in report.traces] == ["notes.txt"]
+    (request,) = ForgetRequest.open_requests(world.root)
+    planted.unlink()
+    assert list(find_traces(world.home(), request.needles)) == []
+
+
+def test_an_unknown_document_changes_nothing(world):
+    with pytest.raises(UnknownDocumentError, match="N-never-seen"):
+        plan_request(world.archive, [world.source, "N-never-seen.tif"])
+
+
+def test_bytes_that_another_document_has_too_are_no_trace(world, tmp_path):
+    from doc_assets.ops.erasure.needles import A_PIECE
+    from doc_assets.sources.staging import staged_path
+
+    inbox = world.root / "inbox"
+    inbox.mkdir()
+    copy = inbox / "another-merchants-report.tif"
+    copy.write_bytes((world.files / world.source).read_bytes() + b"other bytes behind the last page")
+    world.pipeline.ingest(inbox)
+
+    request, report = world.forget(world.source)
+
+    assert report.traces == []
+    (other,) = world.archive.ledger.documents.current_with_ids(["another-merchants-report"]).values()
+    assert staged_path(world.archive.bulk, other.sha256).exists()
+    assert copy.exists()
+    left = world.root / "a copy that nobody knows.tif"
+    left.write_bytes(copy.read_bytes())
+    assert [(trace.place, trace.what) for trace in find_traces(world.home(), request.needles)] == [(str(left), A_PIECE)]

@@ -1,0 +1,292 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from doc_assets.archive.consistency import check_archive
+from doc_assets.archive.embedding_shards import read_embeddings
+from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.payloads import read_payloads
+from doc_assets.archive.photo_shards import read_photos
+from doc_assets.errors import SetupError
+from doc_assets.photos.base import make_extractor
+from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.pipeline.cutting import cut_drop
+from doc_assets.pipeline.describing import STORED_FEATURES, describe_drop
+from doc_assets.pipeline.embedding import embed_drop
+from doc_assets.pipeline.indexing import index_drop
+from doc_assets.pipeline.rebuild import discard_results
+from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.sources.staging import staged_path
+from doc_assets_tests.conftest import NOW
+from doc_assets_tests.pipeline.pipeline import Pipeline
+
+
+@pytest.fixture
+def pipeline(archive, reader, cutter, embedder, describer, tmp_path):
+    return Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
+
+
+@pytest.fixture
+def folder(corpus, tmp_path):
+    """A folder with the corpus' archive documents."""
+    return shutil.copytree(corpus / "archive", tmp_path / "in")
+
+
+def _faults(pipeline):
+    with pipeline.store() as store:
+        return check_archive(pipeline.archive, store, "photos", pipeline.versions).faults
+
+
+def _shards(pipeline, drop):
+    photos, vectors = [], []
+    for chunk in pipeline.archive.chunks(drop):
+        photos += list(read_payloads(pipeline.archive.photo_shard(chunk)))
+        shard = pipeline.archive.embedding_shard(chunk, pipeline.embedder.embedder_id)
+        vectors += [row.payload for row in read_embeddings(shard)]
+    return photos, vectors
+
+
+def test_a_folder_becomes_an_archive_in_which_everything_agrees(pipeline, folder, plans):
+    (drop,) = pipeline.ingest(folder)
+
+    expected = {plan.name: len(plan.pictures) for plan in plans if plan.folder == "archive"}
+    counted = {d.file_name: d.n_photos for d in pipeline.archive.ledger.documents.current()}
+    photos, vectors = _shards(pipeline, drop)
+    assert counted == expected
+    assert len(photos) == len(vectors) == len(pipeline.points()) == sum(expected.values())
+    assert _faults(pipeline) == []
+
+
+def test_a_second_run_does_no_work_and_changes_nothing(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    points = pipeline.points()
+
+    read, cut, embedded, indexed, published = pipeline.run(drop)
+
+    assert (cut.chunks_made, embedded.embedded, indexed.removed) == (0, 0, 0)
+    assert published.published
+    assert pipeline.points() == points
+    assert pipeline.ingest(folder) == []
+    assert read.n_documents == 8
+
+
+def test_the_same_bytes_under_the_same_name_are_no_work(pipeline, folder, tmp_path):
+    pipeline.ingest(folder)
+    points = pipeline.points()
+    again = tmp_path / "again"
+    again.mkdir()
+    name = sorted(folder.iterdir())[0].name
+    shutil.copy(folder / name, again / name)
+
+    (drop,) = pipeline.ingest(again)
+
+    assert pipeline.archive.ledger.documents.states_of_drop(drop) == {"duplicate": 1}
+    assert pipeline.points() == points
+    assert _faults(pipeline) == []
+
+
+def test_new_bytes_under_the_same_name_replace_the_old_everywhere(pipeline, folder, corpus, tmp_path):
+    (old_drop,) = pipeline.ingest(folder)
+    first, second = sorted(folder.iterdir())[:2]
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    shutil.copy(second, newer / first.name)
+    before = {d.file_name: d for d in pipeline.archive.ledger.documents.current()}
+
+    (new_drop,) = pipeline.ingest(newer)
+
+    after = {d.file_name: d for d in pipeline.archive.ledger.documents.current()}
+    assert after[first.name].drop_key == new_drop
+    assert after[first.name].sha256 == before[second.name].sha256 != before[first.name].sha256
+    for payloads in (*_shards(pipeline, old_drop), pipeline.points().values()):
+        old = [p for p in payloads if p.file_name == first.name and p.sha256 == before[first.name].sha256]
+        assert old == []
+    assert _faults(pipeline) == []
+
+    pipeline.run(old_drop)  # an old drop that runs again must not bring the old version back
+
+    assert {d.file_name: d.drop_key for d in pipeline.archive.ledger.documents.current()}[first.name] == new_drop
+    assert _faults(pipeline) == []
+
+
+def test_an_unreadable_new_version_leaves_the_old_one_in_place(pipeline, folder, tmp_path):
+    pipeline.ingest(folder)
+    points = pipeline.points()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    name = sorted(folder.iterdir())[0].name
+    (broken / name).write_bytes(b"II*\0 this is no picture")
+
+    (drop,) = pipeline.ingest(broken)
+
+    assert pipeline.archive.ledger.documents.states_of_drop(drop) == {"rejected": 1}
+    assert pipeline.points() == points
+    assert _faults(pipeline) == []
+
+
+def test_one_bad_file_does_not_stop_the_others_and_is_listed_with_its_reason(pipeline, folder):
+    (folder / "text.tif").write_text("not a picture at all", encoding="utf-8")
+    (folder / "empty.tif").touch()
+    (folder / "=cmd|calc!A1.tif").write_bytes(b"GIF89a no photo")
+
+    (drop,) = pipeline.ingest(folder)
+
+    ledger = pipeline.archive.ledger.documents
+    assert ledger.states_of_drop(drop) == {"ok": 8, "rejected": 3}
+    reasons = {d.file_name: d.reason_code for d in ledger.of_drop(drop, ["rejected"], 10)}
+    assert reasons == {"text.tif": "E_NOT_TIFF", "empty.tif": "E_EMPTY", "=cmd|calc!A1.tif": "E_NOT_TIFF"}
+    assert _faults(pipeline) == []
+
+
+def test_another_extractor_makes_a_drop_stale_until_it_is_cut_again(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    ledger = pipeline.archive.ledger
+    assert stale_drops(ledger, pipeline.versions) == []
+    pipeline.cutter = PhotoCutter(make_extractor("template", {"boxes": [[0.1, 0.1, 0.9, 0.4]], "normalized": True}))
+    assert stale_drops(ledger, pipeline.versions) == [drop]
+
+    with pytest.raises(SetupError, match="Materialize photos"):
+        embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+    with pytest.raises(SetupError, match="Materialize photos"):
+        describe_drop(pipeline.archive, pipeline.describer, 1, pipeline.cutter.version, drop, NOW)
+    pipeline.run(drop)
+
+    assert stale_drops(ledger, pipeline.versions) == []
+    assert len(pipeline.points()) == ledger.documents.counts().photos
+    assert _faults(pipeline) == []
+
+
+def test_indexing_before_embedding_or_describing_is_refused(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
+    cut_drop(pipeline.archive, pipeline.reader, pipeline.cutter, drop, NOW)
+
+    with pipeline.store() as store, pytest.raises(SetupError, match="Materialize photo_embeddings"):
+        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
+    embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+    with pipeline.store() as store, pytest.raises(SetupError, match="Materialize local_features"):
+        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
+
+
+def test_features_of_single_photos_are_found_again(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    payloads = list(pipeline.points().values())
+    lookup = FeatureLookup(pipeline.archive, pipeline.describer.features_id)
+    photos = {
+        photo.payload.key: decode_jpeg(photo.jpeg)
+        for chunk in pipeline.archive.chunks(drop)
+        for photo in read_photos(pipeline.archive.photo_shard(chunk))
+    }
+
+    found = lookup(payloads)
+
+    assert set(found) == set(photos)
+    pixels = PixelLookup(pipeline.archive)(payloads)
+    assert set(pixels) == set(photos)
+    for key, photo in photos.items():
+        np.testing.assert_array_equal(pixels[key], photo)
+    for key, features in found.items():
+        fresh = pipeline.describer.extractor.extract(photos[key])
+        kept = len(features.points)
+        assert kept == min(STORED_FEATURES, len(fresh.points))
+        np.testing.assert_array_equal(features.descriptors, fresh.descriptors[:kept])
+        np.testing.assert_allclose(features.points, fresh.points[:kept], atol=0.25)
+    older = replace(payloads[0], sha256="0" * 64)
+    assert lookup([older]) == {}
+    assert PixelLookup(pipeline.archive)([older]) == {}
+    pipeline.archive.feature_shard(pipeline.archive.chunks(drop)[0], pipeline.describer.features_id).unlink()
+    with pytest.raises(SetupError, match="Materialize local_features"):
+        FeatureLookup(pipeline.archive, pipeline.describer.features_id)(payloads)
+
+
+def test_a_rebuild_makes_the_same_points_again(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    points = pipeline.points()
+
+    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
+    _, cut, embedded, _, _ = pipeline.run(drop)
+
+    assert cut.chunks_made == 3
+    assert embedded.embedded == len(points)
+    assert pipeline.points() == points
+
+
+def test_an_unknown_drop_is_named(pipeline):
+    with pytest.raises(SetupError, match="20200101-0000-0001"):
+        pipeline.run("20200101-0000-0001")
+
+
+def test_the_check_finds_what_was_taken_away(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    documents = list(pipeline.archive.ledger.documents.current())
+    staged_path(pipeline.archive.bulk, documents[0].sha256).unlink()
+    staged_path(pipeline.archive.bulk, documents[1].sha256).write_bytes(b"flipped")
+    with pipeline.store() as store:
+        (gone, _), *_ = store.scan(pipeline.collection, [documents[2].document_id])
+        store.delete(pipeline.collection, [gone])
+    last = pipeline.archive.chunks(drop)[-1]
+    pipeline.archive.embedding_shard(last, pipeline.embedder.embedder_id).unlink()
+
+    faults = "\n".join(_faults(pipeline))
+
+    assert f"{documents[0].file_name}: the staged copy" in faults
+    assert f"{documents[1].file_name}: the staged copy" in faults
+    assert f"{documents[2].file_name}: {documents[2].n_photos} photos, {documents[2].n_photos - 1} points" in faults
+    assert f"the ledger counts {documents[-1].n_photos} photos, Parquet holds 0 vectors" in faults
+
+
+def test_reading_all_data_finds_a_flipped_bit(pipeline, folder):
+    pipeline.ingest(folder)
+    (document, *_) = pipeline.archive.ledger.documents.current()
+    path = staged_path(pipeline.archive.bulk, document.sha256)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pipeline.store() as store:
+        arguments = (pipeline.archive, store, "photos", pipeline.versions)
+        assert check_archive(*arguments).n_faults == 0
+        (fault,) = check_archive(*arguments, read_data=True).faults
+
+    assert document.file_name in fault
+
+
+def test_photos_of_a_document_whose_copy_was_changed_are_not_cut(pipeline, folder):
+    (drop,) = pipeline.ingest(folder)
+    (first, *_) = pipeline.archive.ledger.documents.current()
+    staged_path(pipeline.archive.bulk, first.sha256).write_bytes(b"II* something else")
+    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
+
+    pipeline.run(drop)
+
+    found = {document.id: document for document in pipeline.archive.ledger.documents.current()}
+    damaged = found.pop(first.id)
+    assert (damaged.state, damaged.reason_code, damaged.n_photos) == ("partial", "E_DAMAGED", 0)
+    assert "Drop the document again" in damaged.reason
+    assert all(document.state == "ok" and document.n_photos for document in found.values())
+
+
+def test_a_second_embedder_fills_its_own_collection_and_is_published_when_complete(pipeline, folder, tmp_path):
+    from doc_assets.features.embedders.base import make_embedder
+    from doc_assets_tests.features.embedders.tiny_encoders import save_vit
+
+    (first,) = pipeline.ingest(folder)
+    options = {"checkpoint": str(save_vit(tmp_path / "vit"))}
+    other = make_embedder("transformers", options, device="cpu", batch_size=4)
+    successor = Pipeline(pipeline.archive, pipeline.reader, pipeline.cutter, other, pipeline.describer, pipeline.qdrant)
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    shutil.copy(sorted(folder.iterdir())[0], extra / "another name.tif")
+
+    successor.ingest(extra)
+
+    with pipeline.store() as store:
+        assert store.resolve("photos") == pipeline.collection  # the new one holds one drop of two
+
+    successor.run(first)
+
+    with pipeline.store() as store:
+        assert store.resolve("photos") == successor.collection
