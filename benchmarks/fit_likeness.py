@@ -21,16 +21,16 @@ from PIL import Image, ImageDraw
 from benchmarks.likeness_pairs import goods, other_shots, street
 from benchmarks.photo_gallery import worker_pool
 from benchmarks.report import PROJECT, Row, arguments, print_table, save
-from doc_assets.datatypes import RgbImage
+from doc_assets.datatypes import Likeness, LikenessTraits, RgbImage
 from doc_assets.features.sift import SiftExtractor, mirrored
-from doc_assets.features.weight_files import save_weights
+from doc_assets.features.weight_files import Tensors, save_weights
 from doc_assets.lab.attacks import ATTACKS, attack, recompress
 from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.lab.scenes import draw_scene
 from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.kinds import CLASSES, MODEL, N_TRAITS, WEIGHTS_DIR, LikenessModel, trait_vector
+from doc_assets.search.verify.kinds import CLASSES, MODEL, WEIGHTS_DIR, LikenessModel, judge, terms, trait_vector
 from doc_assets.search.verify.likeness import measure
 from doc_assets.util.fonts import font
 
@@ -39,7 +39,9 @@ QUALITY = 90
 SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
 RIDGE = 1.0
 HARD_EVERY = 2  # every second re-use is a hard one
-THING_WEIGHT = 2.0  # innocent merchants of a chain are more than forgers who reach for a camera
+THINGS = 3  # printed things for each pair of another sort: five sorts of them at seven sizes
+THING_WEIGHT = 3.0  # innocent merchants of a chain are more than forgers who reach for a camera
+EDGE = 0.01  # share of the fitted pairs beyond which a trait counts as its edge
 SIDES_PX = 450, 900
 CURVE = PROJECT / "docs" / "images" / "likeness_reliability.png"
 
@@ -55,11 +57,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A pair that was looked at: its true class, its traits for the model, what it is."""
+    """A pair that was looked at: its true class, what the look measured, what it is."""
 
     name: str
     truth: int
-    vector: NDArray[np.float64]
+    traits: LikenessTraits
     is_fitted: bool
 
 
@@ -135,46 +137,58 @@ def look(task: Task) -> Example | None:
     if alignment is None or alignment.inliers < FEWEST_INLIERS:
         return None
     traits = measure(query, archive, alignment)
-    return Example(task.name, truth, trait_vector(traits), task.is_fitted) if traits is not None else None
+    return Example(task.name, truth, traits, task.is_fitted) if traits is not None else None
 
 
-def fit(examples: Sequence[Example]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights (10, 3) and intercept (3,) of a multinomial logistic model; those of the first class are 0.
+def fit(examples: Sequence[Example]) -> Tensors:
+    """A model of ``kinds.MODEL_SHAPES``: multinomial logistic; the weights of the first class are 0.
 
-    Maximises the likelihood less ``RIDGE`` / 2 times the squared weights of traits in standard deviations. Re-uses
+    Maximises the likelihood less ``RIDGE`` / 2 times the squared weights of terms in standard deviations. Re-uses
     together weigh as much as the two others together.
     """
+    rows, truth = np.array([trait_vector(each.traits) for each in examples]), np.array([e.truth for e in examples])
+    lowest, highest = np.quantile(rows, [EDGE, 1 - EDGE], axis=0)
+    inside = np.clip(rows, lowest, highest)
+    mean, spread = inside.mean(axis=0), inside.std(axis=0)
+    data = terms(inside, mean, spread)
+    middle, width = data.mean(axis=0), data.std(axis=0)
+    weight = np.where(truth == CLASSES.index("shared_thing"), THING_WEIGHT, 1.0)
+    weight[truth == 0] *= weight[truth > 0].sum() / max(weight[truth == 0].sum(), 1)
+    found = _most_likely((data - middle) / width, truth, weight)
+    weights = found[:-1] / width[:, None]
+    bounds = {"mean": mean, "spread": spread, "lowest": lowest, "highest": highest}
+    return {"weights": weights, "intercept": found[-1] - middle @ weights, **bounds}
+
+
+def _most_likely(
+    data: NDArray[np.float64], truth: NDArray[np.int64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(terms + 1, classes) weights and, last, intercepts of the penalised greatest likelihood."""
     import torch
 
-    rows, truth = np.array([each.vector for each in examples]), np.array([each.truth for each in examples])
-    mean, spread = rows.mean(axis=0), rows.std(axis=0)
-    data = torch.tensor(np.c_[(rows - mean) / spread, np.ones(len(rows))])
-    weight = np.where(truth == 2, THING_WEIGHT, 1.0)
-    weight[truth == 0] *= weight[truth > 0].sum() / max(weight[truth == 0].sum(), 1)
-    free = torch.zeros((N_TRAITS + 1, len(CLASSES) - 1), dtype=torch.float64, requires_grad=True)
+    with_one = torch.tensor(np.c_[data, np.ones(len(data))])
+    free = torch.zeros((with_one.shape[1], len(CLASSES) - 1), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([free], max_iter=1000, line_search_fn="strong_wolfe", tolerance_grad=1e-6)
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        logits = torch.cat([torch.zeros((len(data), 1), dtype=torch.float64), data @ free], dim=1)
+        logits = torch.cat([torch.zeros((len(with_one), 1), dtype=torch.float64), with_one @ free], dim=1)
         each = torch.nn.functional.cross_entropy(logits, torch.tensor(truth), reduction="none")
         total = (torch.tensor(weight) * each).sum() + RIDGE / 2 * (free[:-1] ** 2).sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
-    found = np.c_[np.zeros(N_TRAITS + 1), free.detach().numpy()]
-    weights = found[:-1] / spread[:, None]
-    return weights, found[-1] - mean @ weights
+    return np.asarray(np.c_[np.zeros(len(free)), free.detach().numpy()])
 
 
-def probabilities(
-    examples: Sequence[Example], weights: NDArray[np.float64], intercept: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(N, 3) what the model says."""
-    logits = np.array([each.vector for each in examples]) @ weights + intercept
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+def probabilities(examples: Sequence[Example], model: Tensors) -> NDArray[np.float64]:
+    """(N, 3) what the product says with this model."""
+    return np.array([_odds(judge(each.traits, model)) for each in examples])
+
+
+def _odds(likeness: Likeness) -> tuple[float, float, float]:
+    return likeness.same_photograph, likeness.other_shot, likeness.shared_thing
 
 
 def main() -> None:
@@ -187,34 +201,31 @@ def main() -> None:
         looked = pool.map(look, tasks, chunksize=8)
         examples = [each for each in looked if each is not None]
     fitted, judged = ([each for each in examples if each.is_fitted == is_fitted] for is_fitted in (True, False))
-    weights, intercept = fit(fitted)
-    rows = [*_rows("fitted", fitted, weights, intercept), *_rows("kept apart", judged, weights, intercept)]
+    model = fit(fitted)
+    rows = [*_rows("fitted", fitted, model), *_rows("kept apart", judged, model)]
     print_table(rows)
     print()
-    reliability = _reliability(judged, probabilities(judged, weights, intercept)[:, 0])
+    reliability = _reliability(judged, probabilities(judged, model)[:, 0])
     print_table(reliability)
     settings: Row = {"pairs": options.pairs, "fitted": len(fitted), "judged": len(judged)}
     save("fit_likeness", {**settings, "reliability": reliability}, rows)
     if options.save:
-        tensors = {"weights": weights, "intercept": intercept}
         made = {"command": f"python -m benchmarks.fit_likeness --pairs {options.pairs} --save", **settings}
-        save_weights(WEIGHTS_DIR / MODEL, tensors, made)
+        save_weights(WEIGHTS_DIR / MODEL, model, made)
         LikenessModel()
         _draw_curve(reliability)
 
 
 def _tasks(pairs: int) -> Iterator[Task]:
     for is_fitted in (True, False):
-        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", pairs)):
+        for name, n in (("re-use", 2 * pairs), ("drawn shots", pairs), ("thing", THINGS * pairs)):
             yield from (Task(name, number, is_fitted) for number in range(n))
         n = min(pairs, len(pairs_of_goods(is_fitted=is_fitted)))
         yield from (Task("shots", number, is_fitted) for number in range(n))
 
 
-def _rows(
-    part: str, examples: Sequence[Example], weights: NDArray[np.float64], intercept: NDArray[np.float64]
-) -> Iterator[Row]:
-    found = probabilities(examples, weights, intercept)
+def _rows(part: str, examples: Sequence[Example], model: Tensors) -> Iterator[Row]:
+    found = probabilities(examples, model)
     for name in dict.fromkeys(each.name for each in examples):
         of_name = found[[each.name == name for each in examples]]
         row: Row = {"part": part, "pairs of": name, "looked at": len(of_name)}

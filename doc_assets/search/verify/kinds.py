@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import Likeness, LikenessTraits
 from doc_assets.errors import MissingModelError
-from doc_assets.features.weight_files import load_weights
+from doc_assets.features.weight_files import Tensors, load_weights
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
 MODEL = "likeness.safetensors"
@@ -22,6 +22,11 @@ knew, half of them hard, none had less of both. A thing that fills half of two p
 MOST_IN_PART = 0.45
 """The probability of one photograph where less than that agrees: it cannot be told from a shared thing."""
 CLASSES = ("same_photograph", "other_shot", "shared_thing")
+MODEL_SHAPES = {
+    "weights": (2 * N_TRAITS, len(CLASSES)),
+    "intercept": (len(CLASSES),),
+    **{name: (N_TRAITS,) for name in ("mean", "spread", "lowest", "highest")},
+}
 
 
 def trait_vector(traits: LikenessTraits) -> NDArray[np.float64]:
@@ -41,8 +46,20 @@ def trait_vector(traits: LikenessTraits) -> NDArray[np.float64]:
     )
 
 
+def terms(traits: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 10) traits -> (N, 20): each in standard deviations, and its square.
+
+    Of a straight line alone, a copy through paper and lens and a second shot lie on one side; what tells them apart is
+    how far each trait is from its middle.
+    """
+    scaled = (traits - mean) / spread
+    return np.concatenate([scaled, scaled**2], axis=1)
+
+
 class LikenessModel:
-    """A fitted model of why aligned photos are alike.
+    """A fitted model of why aligned photos are alike: multinomial logistic on the traits and their squares.
+
+    Traits outside of what the fit has seen count as its edge, because a square grows without end.
 
     Args:
         folder: holds ``likeness.safetensors``; the package's own by default.
@@ -57,23 +74,27 @@ class LikenessModel:
     def __init__(self, folder: Path = WEIGHTS_DIR) -> None:
         path = folder / MODEL
         tensors, self.sha256 = load_weights(path)
-        weights, intercept = tensors.get("weights"), tensors.get("intercept")
-        wanted = (N_TRAITS, len(CLASSES)), (len(CLASSES),)
-        if weights is None or intercept is None or (weights.shape, intercept.shape) != wanted:
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        if found != MODEL_SHAPES:
             raise MissingModelError(
-                f"{path} holds { ({name: tensor.shape for name, tensor in tensors.items()}) }; wanted are weights "
-                f"{wanted[0]} and intercept {wanted[1]}. Fit it with `python -m benchmarks.fit_likeness`."
+                f"{path} holds {found}; wanted is {MODEL_SHAPES}. Fit it with `python -m benchmarks.fit_likeness`."
             )
-        self._weights, self._intercept = weights.astype(np.float64), intercept.astype(np.float64)
+        self._tensors = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
 
     def judge(self, traits: LikenessTraits) -> Likeness:
         """The probabilities of the three explanations; they sum to 1."""
-        logits = trait_vector(traits) @ self._weights + self._intercept
-        same, other, thing = _shares(logits)
-        if traits.whole < LEAST_WHOLE and traits.border < LEAST_BORDER and same > MOST_IN_PART:
-            same = MOST_IN_PART
-            other, thing = (each * (1 - same) for each in _shares(logits[1:]))
-        return Likeness(same, other, thing, traits)
+        return judge(traits, self._tensors)
+
+
+def judge(traits: LikenessTraits, model: Tensors) -> Likeness:
+    """The probabilities of the three explanations by a model of ``MODEL_SHAPES``; they sum to 1."""
+    inside = np.clip(trait_vector(traits), model["lowest"], model["highest"])
+    logits = terms(inside[None], model["mean"], model["spread"])[0] @ model["weights"] + model["intercept"]
+    same, other, thing = _shares(logits)
+    if traits.whole < LEAST_WHOLE and traits.border < LEAST_BORDER and same > MOST_IN_PART:
+        same = MOST_IN_PART
+        other, thing = (each * (1 - same) for each in _shares(logits[1:]))
+    return Likeness(same, other, thing, traits)
 
 
 def _shares(logits: NDArray[np.float64]) -> list[float]:
