@@ -1,41 +1,19 @@
 """Rows of ``documents`` as values, and how they are read."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date as Date
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import ColumnElement, Connection, Select
 
-from doc_assets.archive.ledger.schema import DocumentRow
+from doc_assets.archive.ledger.schema import Base, DocumentRow
 from doc_assets.datatypes import DateSource, DocumentDate
 
 Key = TypeVar("Key", int, str)
 
 READABLE = ("ok", "partial")
 _KEYS_A_STATEMENT = 500
-
-COLUMNS = (
-    DocumentRow.id,
-    DocumentRow.drop_key,
-    DocumentRow.position,
-    DocumentRow.document_id,
-    DocumentRow.file_name,
-    DocumentRow.source_path,
-    DocumentRow.merchant_id,
-    DocumentRow.size_bytes,
-    DocumentRow.mtime_ns,
-    DocumentRow.sha256,
-    DocumentRow.state,
-    DocumentRow.reason_code,
-    DocumentRow.reason,
-    DocumentRow.is_current,
-    DocumentRow.n_pages,
-    DocumentRow.n_photos,
-    DocumentRow.fields,
-    DocumentRow.document_date,
-    DocumentRow.date_source,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +85,14 @@ class ArchiveCounts:
     current: int
     photos: int
     drops: int
+
+
+def columns_of(record: type, table: type[Base]) -> tuple[ColumnElement[Any], ...]:
+    """The columns of a table that a data class names, in the order of its fields: rows of them make the data class."""
+    return tuple(getattr(table, each.name) for each in fields(record))
+
+
+COLUMNS = columns_of(Document, DocumentRow)
 
 
 def read_documents(connection: Connection, query: Select[Any]) -> list[Document]:

@@ -19,7 +19,7 @@ from doc_assets.archive.ledger.results import (
     found_from_json,
     global_top_docs,
 )
-from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.rows import columns_of, in_parts
 from doc_assets.archive.ledger.schema import Search, SearchResult
 
 _DROP = "drop:"
@@ -77,16 +77,7 @@ class SearchLedger:
 
     def start(self, record: SearchRecord) -> None:
         """Files a search that begins; a search with this id that was begun before is begun anew."""
-        values = {
-            "search_id": record.search_id,
-            "started_at": record.started_at,
-            "finished_at": record.finished_at,
-            "collection": record.collection,
-            "n_indexed_photos": record.n_indexed_photos,
-            "settings": record.settings,
-            "requested_by": record.requested_by,
-            "changed_findings": [],
-        }
+        values = {**asdict(record), "changed_findings": []}
         with self._database.writing() as connection:
             known = connection.execute(
                 select(Search.search_id).where(Search.search_id == record.search_id)
@@ -178,17 +169,7 @@ class SearchLedger:
             KeyError: if there is none.
         """
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(
-                    Search.search_id,
-                    Search.started_at,
-                    Search.finished_at,
-                    Search.collection,
-                    Search.n_indexed_photos,
-                    Search.settings,
-                    Search.requested_by,
-                ).where(Search.search_id == search_id)
-            ).one_or_none()
+            row = connection.execute(_SEARCHES.where(Search.search_id == search_id)).one_or_none()
         if row is None:
             raise KeyError(search_id)
         return SearchRecord(*row)
@@ -246,27 +227,8 @@ class SearchLedger:
             return [ChangedFinding(**each) for each in connection.execute(query).scalar_one_or_none() or []]
 
 
-_RESULTS = select(
-    SearchResult.query_document,
-    SearchResult.document_id,
-    SearchResult.position,
-    SearchResult.merchant_id,
-    SearchResult.document_date,
-    SearchResult.date_source,
-    SearchResult.state,
-    SearchResult.error,
-    SearchResult.n_photos,
-    SearchResult.elapsed_s,
-    SearchResult.top_docs,
-    SearchResult.legacy,
-    SearchResult.fields,
-    SearchResult.faults,
-    SearchResult.searched,
-    SearchResult.findings,
-    SearchResult.risk_score,
-    SearchResult.doubt,
-    SearchResult.flagged,
-)
+_SEARCHES = select(*columns_of(SearchRecord, Search))
+_RESULTS = select(*columns_of(ResultRecord, SearchResult))
 
 
 def _values(result: ResultRecord) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_merchants_of_before_are_written_as_they_are_compared(ledger_url):
     from doc_assets_tests.archive.ledger.test_searches import RESULT, SEARCH
     from doc_assets_tests.conftest import NOW
 
-    (migration,) = (PROJECT / "doc_assets" / "ledger" / "migrations" / "versions").glob("*_merchants.py")
+    (migration,) = (PROJECT / "doc_assets" / "archive" / "ledger" / "migrations" / "versions").glob("*_merchants.py")
     before = re.search('down_revision = "([0-9]+)"', migration.read_text(encoding="utf-8"))[1]
     written = {"a": "120-81-47521", "b": "1208147521", "c": "120 81 47521", "d": "1.20815E+09", "e": "M-17", "f": None}
     files = [ArrivedFile(f"/in/{name}.tif", f"{name}.tif", name, 1, 1, merchant) for name, merchant in written.items()]
