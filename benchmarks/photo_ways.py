@@ -22,7 +22,7 @@ from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.words import VisualWords
 from doc_assets.pipeline.describing import STORED_FEATURES
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.probability import same_shot_probability
+from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import HANDFUL
 
 MATCH = 0.5
@@ -230,7 +230,7 @@ def look(
 
 def _look_at(task: Task, queries: Shelf, gallery: Shelf) -> tuple[dict[tuple[int, int], tuple[float, float]], float]:
     done = {}
-    spent = 0.0
+    spent, model = 0.0, PairModel()
     for number, pairs in task:
         query = _features(queries, number)
         flipped = mirrored(query)
@@ -238,7 +238,7 @@ def _look_at(task: Task, queries: Shelf, gallery: Shelf) -> tuple[dict[tuple[int
             archive = _features(gallery, at)
             began = time.process_time()
             alignment = align(query, flipped, archive)
-            probability = same_shot_probability(similarity, alignment)
+            probability = model.probability(similarity, alignment)
             spent += time.process_time() - began
-            done[number, at] = probability, same_shot_probability(similarity, None)
+            done[number, at] = probability, model.probability(similarity, None)
     return done, spent

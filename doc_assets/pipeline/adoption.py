@@ -9,7 +9,6 @@ from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_abs
 from doc_assets.archive.ledger.rows import in_parts
 from doc_assets.archive.ledger.schema import DocumentRow, IndexedDocument
 from doc_assets.archive.vectors.base import VectorStore
-from doc_assets.errors import IndexSchemaError
 
 _AT_ONCE = 2000
 
@@ -59,13 +58,3 @@ def _strangers(database: Database, store: VectorStore, collection: str) -> Itera
                 query = select(DocumentRow.document_id, DocumentRow.sha256).where(DocumentRow.document_id.in_(names))
                 known |= {(name, digest) for name, digest in connection.execute(query)}
         yield from part - known
-
-
-def require_own(store: VectorStore, collection: str) -> None:
-    """Refuses a collection that was found to be another home's.
-
-    Raises:
-        IndexSchemaError: if it was.
-    """
-    if (says := store.refused.get(collection)) is not None and collection not in store.collections():
-        raise IndexSchemaError(says)

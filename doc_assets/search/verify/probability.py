@@ -3,7 +3,6 @@
 It decides which pairs are worth a dense look; where that can be had, ``kinds.LikenessModel`` has the last word.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -96,13 +95,3 @@ class PairModel:
         """
         counting = similarity if self.similarity_counts else 0.0
         return float(1 / (1 + np.exp(-(traits(counting, alignment) @ self._weights + self._intercept))))
-
-
-def same_shot_probability(similarity: float, alignment: Alignment | None) -> float:
-    """``PairModel.probability`` of the package's own model."""
-    return _packaged().probability(similarity, alignment)
-
-
-@lru_cache(maxsize=1)
-def _packaged() -> PairModel:
-    return PairModel()

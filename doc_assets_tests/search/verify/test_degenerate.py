@@ -12,7 +12,9 @@ from doc_assets.features.sift import SIDE_PX, SiftExtractor, mirrored
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import MIN_PAIRS, align
-from doc_assets.search.verify.probability import same_shot_probability
+from doc_assets.search.verify.probability import PairModel
+
+MODEL = PairModel()
 
 MOST = 40
 _RNG = np.random.default_rng(5)
@@ -71,7 +73,7 @@ def check(found):
     assert 0 < found.archive_share <= 1
     assert np.isfinite(np.linalg.inv(found.transform)).all()
     assert finite(changes_of(found, Box(0, 0, 300, 200), Box(5, 5, 105, 405)))
-    assert 0 <= same_shot_probability(0.5, found) <= 1
+    assert 0 <= MODEL.probability(0.5, found) <= 1
 
 
 @settings(max_examples=400, deadline=None)

@@ -9,7 +9,9 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.verify.appearance import compare
 from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.probability import same_shot_probability
+from doc_assets.search.verify.probability import PairModel
+
+MODEL = PairModel()
 
 PICTURE = draw_picture(31)
 
@@ -100,9 +102,9 @@ def test_probability_follows_the_agreement_of_what_was_aligned_and_similarity_wi
     copy = aligned(attack("printed and scanned", PICTURE, 3), PICTURE)
     quarter = aligned(PICTURE[:224, :400], PICTURE)
 
-    assert same_shot_probability(0.9, copy) > 0.9
-    assert same_shot_probability(0.1, quarter) > 0.9  # a crop's similarity tells nothing
-    assert same_shot_probability(0.4, None) < same_shot_probability(0.6, None) < 0.4 < same_shot_probability(0.9, None)
+    assert MODEL.probability(0.9, copy) > 0.9
+    assert MODEL.probability(0.1, quarter) > 0.9  # a crop's similarity tells nothing
+    assert MODEL.probability(0.4, None) < MODEL.probability(0.6, None) < 0.4 < MODEL.probability(0.9, None)
 
 
 def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
@@ -113,7 +115,7 @@ def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
         found = aligned(another_shot(first, other, number), first)
         assert found is not None
         assert found.inliers >= 8
-        probabilities.append(same_shot_probability(0.5, found))
+        probabilities.append(MODEL.probability(0.5, found))
 
     assert max(probabilities) < 0.5
 
