@@ -67,9 +67,13 @@ def test_the_doctor_is_red_about_a_rule_that_finds_none_of_the_tables_keys(start
     assert check_table(load_settings()).level is Level.RED
 
 
+def _section(path, title):
+    return path.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
 @pytest.mark.filterwarnings("default")  # of Dagster's, which a process of its own would not raise either
 def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypatch):  # noqa: PLR0915
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8").partition("## Use")[2].partition("## How")[0]
+    readme = _section(PROJECT / "README.md", "Use") + _section(PROJECT / "docs" / "operators.md", "Commands")
     named = set(
         re.findall(r"(?<=doc-assets )[a-z-]+|(?<=\| )[a-z]+(?:-[a-z]+)+(?= |\n)|(?<=\| )(?:doctor|restore)", readme)
     )
