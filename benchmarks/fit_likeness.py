@@ -37,8 +37,9 @@ from doc_assets.util.fonts import font
 STORED_FEATURES, FEWEST_INLIERS = 300, 8
 QUALITY = 90
 SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
-RIDGE = 1.0
+RIDGE = 10.0
 HARD_EVERY = 2  # every second re-use is a hard one
+CROPPED_FIRST, PART_SHARES = 0.25, (0.7, 0.95)  # forgers crop, and then print or film what is left
 THINGS = 3  # printed things for each pair of another sort: five sorts of them at seven sizes
 THING_WEIGHT = 3.0  # innocent merchants of a chain are more than forgers who reach for a camera
 EDGE = 0.01  # share of the fitted pairs beyond which a trait counts as its edge
@@ -77,12 +78,20 @@ def _reuse(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImag
         kind = str(rng.choice(list(KINDS)))
         photo = put_into(photo, draw_thing(kind, int(rng.integers(1 << 30))), float(rng.choice(SHARES)), rng)
     seed = int(rng.integers(1 << 30))
+    shown = _part_of(photo, rng) if rng.random() < CROPPED_FIRST else photo
     if task.number % HARD_EVERY == 0:
         name = list(HARD_ATTACKS)[task.number // HARD_EVERY % len(HARD_ATTACKS)]
-        changed = hard_attack(name, photo, seed, [other])
+        changed = hard_attack(name, shown, seed, [other])
     else:
-        changed = attack(list(ATTACKS)[task.number // HARD_EVERY % len(ATTACKS)], photo, seed)
+        changed = attack(list(ATTACKS)[task.number // HARD_EVERY % len(ATTACKS)], shown, seed)
     return 0, changed, photo
+
+
+def _part_of(photo: RgbImage, rng: np.random.Generator) -> RgbImage:
+    height, width = photo.shape[:2]
+    share = float(rng.uniform(*PART_SHARES))
+    top, left = (int(rng.uniform(0, 1 - share) * side) for side in (height, width))
+    return np.ascontiguousarray(photo[top : top + round(share * height), left : left + round(share * width)])
 
 
 def _drawn_shots(task: Task, rng: np.random.Generator) -> tuple[int, RgbImage, RgbImage]:

@@ -12,6 +12,7 @@ from doc_assets.features.weight_files import Tensors, load_weights
 WEIGHTS_DIR = Path(__file__).with_name("weights")
 MODEL = "likeness.safetensors"
 N_TRAITS = 10
+N_TERMS = N_TRAITS + N_TRAITS * (N_TRAITS + 1) // 2
 TELLING_INLIERS = 20
 """Keypoints that agree between photos of one scene or thing; of 8,048 pairs of different scenes none had more."""
 CANNOT_TELL = 0.2
@@ -23,7 +24,7 @@ MOST_IN_PART = 0.45
 """The probability of one photograph where less than that agrees: it cannot be told from a shared thing."""
 CLASSES = ("same_photograph", "other_shot", "shared_thing")
 MODEL_SHAPES = {
-    "weights": (2 * N_TRAITS, len(CLASSES)),
+    "weights": (N_TERMS, len(CLASSES)),
     "intercept": (len(CLASSES),),
     **{name: (N_TRAITS,) for name in ("mean", "spread", "lowest", "highest")},
 }
@@ -47,19 +48,21 @@ def trait_vector(traits: LikenessTraits) -> NDArray[np.float64]:
 
 
 def terms(traits: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 10) traits -> (N, 20): each in standard deviations, and its square.
+    """(N, 10) traits -> (N, 65): each in standard deviations, their squares, and products of two.
 
-    Of a straight line alone, a copy through paper and lens and a second shot lie on one side; what tells them apart is
-    how far each trait is from its middle.
+    Of a straight line alone, a copy through paper and lens and a second shot lie on one side. What tells them apart is
+    how far a trait is from its middle, and which others are with it: dark ground around a screen, for one, comes with
+    lost detail.
     """
     scaled = (traits - mean) / spread
-    return np.concatenate([scaled, scaled**2], axis=1)
+    first, second = np.triu_indices(N_TRAITS)
+    return np.concatenate([scaled, scaled[:, first] * scaled[:, second]], axis=1)
 
 
 class LikenessModel:
-    """A fitted model of why aligned photos are alike: multinomial logistic on the traits and their squares.
+    """A fitted model of why aligned photos are alike: multinomial logistic on the traits and their products.
 
-    Traits outside of what the fit has seen count as its edge, because a square grows without end.
+    Traits outside of what the fit has seen count as its edge, because a product grows without end.
 
     Args:
         folder: holds ``likeness.safetensors``; the package's own by default.
