@@ -43,22 +43,22 @@ def photo_embeddings(
         report = embed_drop(opened, model, version, context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": report.vectors,
+            "dagster/partition_row_count": report.rows,
             "embedder": model.embedder_id,
             "weights_sha256": model.weights_sha256,
             "dim": model.dim,
-            "embedded_now": report.embedded,
-            "photos_per_second": report.embedded / report.seconds if report.embedded else 0.0,
+            "embedded_now": report.made_now,
+            "photos_per_second": report.photos_per_second,
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="every_photo_has_one_embedding",
-                passed=report.photos == report.vectors,
+                passed=report.photos == report.rows,
                 # What is left out is named in the ledger and keeps nothing else from the index.
-                severity=severity_of(report.photos == report.vectors + report.left_out),
-                description=f"{report.vectors} vectors for {report.photos} photos; {report.left_out} could not be "
+                severity=severity_of(report.adds_up),
+                description=f"{report.rows} vectors for {report.photos} photos; {report.left_out} could not be "
                 "embedded, and their documents are partial.",
-                metadata={"photos": report.photos, "vectors": report.vectors, "left_out": report.left_out},
+                metadata={"photos": report.photos, "vectors": report.rows, "left_out": report.left_out},
             )
         ],
     )

@@ -43,19 +43,19 @@ def local_features(
         report = describe_drop(opened, made_by, describer.workers, version, context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": report.described,
+            "dagster/partition_row_count": report.rows,
             "features": made_by.features_id,
-            "described_now": report.described_now,
-            "photos_per_second": report.described_now / report.seconds if report.described_now else 0.0,
+            "described_now": report.made_now,
+            "photos_per_second": report.photos_per_second,
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="every_photo_is_described",
-                passed=report.photos == report.described,
-                severity=severity_of(report.photos == report.described + report.left_out),
-                description=f"{report.described} rows of features for {report.photos} photos; {report.left_out} could "
+                passed=report.photos == report.rows,
+                severity=severity_of(report.adds_up),
+                description=f"{report.rows} rows of features for {report.photos} photos; {report.left_out} could "
                 "not be described, and their documents are partial.",
-                metadata={"photos": report.photos, "described": report.described, "left_out": report.left_out},
+                metadata={"photos": report.photos, "described": report.rows, "left_out": report.left_out},
             )
         ],
     )
