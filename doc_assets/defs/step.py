@@ -59,11 +59,6 @@ def _room_errors() -> Iterator[None]:
         raise NoRoomError(says) from error
 
 
-def severity_of(adds_up: bool) -> dg.AssetCheckSeverity:
-    """Of a check of counts that are not equal: a warning if all that lacks is accounted for, else an error."""
-    return dg.AssetCheckSeverity.WARN if adds_up else dg.AssetCheckSeverity.ERROR
-
-
 class _RunLog:
     """A ``ProgressSink`` that writes a line at most every ten seconds."""
 

@@ -1,13 +1,12 @@
 """Stage ``photos``: the pages of a drop's documents -> photos in Parquet shards."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from doc_assets.archive.archive import Archive, Chunk, stamp
-from doc_assets.archive.faults import ChunkFaults
+from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.page_sizes import PageOf
 from doc_assets.archive.ledger.rows import Document
@@ -15,14 +14,13 @@ from doc_assets.archive.page_text_shards import write_page_texts
 from doc_assets.archive.payloads import read_payloads
 from doc_assets.archive.photo_shards import StoredPhoto, write_photos
 from doc_assets.archive.superseding import with_current
-from doc_assets.archive.tables import read_stamp
-from doc_assets.datatypes import Page, PhotoPayload
+from doc_assets.datatypes import Page, PhotoCrop, PhotoPayload
 from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.pipeline.stage import DueTable, due_table, run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder
 from doc_assets.sources.staging import read_staged
 from doc_assets.util.isolation import Failure, attempt
-from doc_assets.util.progress import track
 
 STAGE = "photos"
 
@@ -58,142 +56,129 @@ def cut_drop(
 
     A document, page or photo that cannot be cut is a fault in the ledger; its chunk is done again by the next run.
     """
-    chunks = archive.chunks(drop_key)
-    counts: Counter[int] = Counter()
-    made = unread = 0
-    for chunk in track(chunks, "photos", len(chunks)):
+    stage = Stage(STAGE, "", cutter.version)
+    report = PhotosReport(0, 0, Counter(), 0)
 
-        def cut(documents: list[Document], chunk: Chunk = chunk) -> tuple[int | None, dict[int, int]]:
-            unread_now = _cut_chunk(archive, reader, cutter, chunk, documents)
-            found = Counter(payload.document_id for payload in _payloads(archive, chunk))
-            return unread_now, {document.id: found[document.document_id] for document in documents}
-
-        unread_now, found = with_current(archive, chunk, cut)
-        if unread_now is not None:
-            made, unread = made + 1, unread + unread_now
+    def work(chunk: Chunk) -> None:
+        unread, found = with_current(archive, chunk, partial(_cut_chunk, archive, reader, cutter, stage, chunk))
         archive.ledger.documents.record_photos(found)
-        counts.update(found.values())
-    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", cutter.version), now)
-    return PhotosReport(counts.total(), sum(n * times for n, times in counts.items()), counts, made, unread)
+        _count(report, unread, found)
+
+    run_stage(archive, stage, "photos", drop_key, now, work)
+    return report
+
+
+def _count(report: PhotosReport, unread: int | None, found: dict[int, int]) -> None:
+    report.documents += len(found)
+    report.photos += sum(found.values())
+    report.documents_by_count.update(found.values())
+    report.chunks_made += unread is not None
+    report.pages_unread += unread or 0
 
 
 def _cut_chunk(
-    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, chunk: Chunk, documents: Sequence[Document]
-) -> int | None:
-    """Writes the chunk's shards; returns how many pages' text could not be read, None if all was up to date."""
-    path = archive.photo_shard(chunk)
-    wanted = stamp(cutter.version, list(documents))
-    faults = ChunkFaults(STAGE, "", documents)
-    if read_stamp(path) == wanted:
-        if not faults.are_known(archive):
-            return None
-        _remove_derived(archive, chunk)  # it has the stamps of photos that are cut again now
-    unread = 0
+    archive: Archive, reader: DocumentReader, cutter: PhotoCutter, stage: Stage, chunk: Chunk, documents: list[Document]
+) -> tuple[int | None, dict[int, int]]:
+    """How many pages' text could not be read, None if the chunk was up to date; and its photos by document."""
+    table = due_table(archive, stage, chunk, documents, archive.photo_shard(chunk))
+    unread = None if table is None else _ChunkCutter(archive, reader, cutter, table).write()
+    found = Counter(payload.document_id for payload in read_payloads(archive.photo_shard(chunk)))
+    return unread, {document.id: found[document.document_id] for document in documents}
 
-    sizes: dict[PageOf, tuple[int, int]] = {}
 
-    def cut(document: Document) -> tuple[list[StoredPhoto], int]:
-        return _cut_document(archive, reader, cutter, document, faults, sizes)
+@dataclass(slots=True)
+class _ChunkCutter:
+    """Cuts the documents of one chunk, several at a time.
 
-    def photos() -> Iterator[StoredPhoto]:
-        nonlocal unread
-        for found, pages_unread in reader.threads.map(cut, documents):
-            unread += pages_unread
+    Attributes:
+        table: of the chunk's photos.
+        sizes: width and height of the pages that show photos.
+        unread: pages whose text could not be read.
+    """
+
+    archive: Archive
+    reader: DocumentReader
+    cutter: PhotoCutter
+    table: DueTable
+    sizes: dict[PageOf, tuple[int, int]] = field(default_factory=dict)
+    unread: int = 0
+
+    def write(self) -> int:
+        """Writes the chunk's tables; returns how many pages' text could not be read."""
+        if self.table.is_retry:  # what was made from its photos has the stamp of those that are cut again now
+            for path in self.archive.derived_shards(self.table.chunk):
+                path.unlink(missing_ok=True)
+        write_photos(self.table.path, self.table.stamp, self._photos())
+        return self.unread
+
+    def _photos(self) -> Iterator[StoredPhoto]:
+        for found, unread in self.reader.threads.map(self._cut, self.table.documents):
+            self.unread += unread
             yield from found
         # Before the photos appear: they say that the chunk is done.
-        _write_texts(archive, cutter, chunk, documents)
-        archive.ledger.page_sizes.remember(sizes)
-        faults.file(archive)
+        self._write_texts()
+        self.archive.ledger.page_sizes.remember(self.sizes)
+        self.table.faults.file(self.archive)
 
-    write_photos(path, wanted, photos())
-    return unread
+    def _cut(self, document: Document) -> tuple[list[StoredPhoto], int]:
+        """The photos of a document in reading order, and how many pages' text could not be read."""
+        cut = attempt(f"photos of {document.file_name}", partial(self._cut_pages, document))
+        if not isinstance(cut, Failure):
+            return cut
+        self.table.faults.add(document.document_id, Failure(f"Its photos could not be cut: {cut.reason}", cut.code))
+        return [], 0
 
+    def _cut_pages(self, document: Document) -> tuple[list[StoredPhoto], int]:
+        pages = self.cutter.of_document(str(document.sha256), self.archive.ledger.page_texts)
+        photos: list[StoredPhoto] = []
 
-def _remove_derived(archive: Archive, chunk: Chunk) -> None:
-    for path in archive.derived_shards(chunk):
-        path.unlink(missing_ok=True)
+        def on_page(page: Page) -> None:
+            unit = f"page {page.page_index + 1} of {document.file_name}"
+            crops = attempt(unit, partial(pages.photos, page))
+            if isinstance(crops, Failure):
+                self.table.faults.add(document.document_id, crops, page.page_index)
+                return
+            if crops:
+                self.sizes[str(document.sha256), page.page_index] = page.pixels.shape[1], page.pixels.shape[0]
+            photos.extend(self._encoded(document, crops, unit))
 
+        report = self.reader.read(read_staged(self.archive.bulk, str(document.sha256)), on_page)
+        if len(report.pages_read) < (document.n_pages or 0):  # the rest could be read before
+            reason = f"{len(report.pages_read)} of {document.n_pages} pages could be read again: {report.reason}"
+            self.table.faults.add(document.document_id, Failure(reason, report.reason_code))
+        pages.keep()
+        return photos, pages.pages_unread
 
-def _cut_document(
-    archive: Archive,
-    reader: DocumentReader,
-    cutter: PhotoCutter,
-    document: Document,
-    faults: ChunkFaults,
-    sizes: dict[PageOf, tuple[int, int]],
-) -> tuple[list[StoredPhoto], int]:
-    """The photos of a document in reading order, and how many pages' text could not be read; what breaks is noted.
-
-    ``sizes`` takes those of the pages that show photos.
-    """
-    name = document.document_id
-    cut = attempt(
-        f"photos of {document.file_name}", lambda: _cut_pages(archive, reader, cutter, document, faults, sizes)
-    )
-    if not isinstance(cut, Failure):
-        return cut
-    faults.add(name, Failure(f"Its photos could not be cut: {cut.reason}", cut.code))
-    return [], 0
-
-
-def _cut_pages(
-    archive: Archive,
-    reader: DocumentReader,
-    cutter: PhotoCutter,
-    document: Document,
-    faults: ChunkFaults,
-    sizes: dict[PageOf, tuple[int, int]],
-) -> tuple[list[StoredPhoto], int]:
-    pages = cutter.of_document(str(document.sha256), archive.ledger.page_texts)
-    photos: list[StoredPhoto] = []
-
-    def on_page(page: Page) -> None:
-        unit = f"page {page.page_index + 1} of {document.file_name}"
-        crops = attempt(unit, partial(pages.photos, page))
-        if isinstance(crops, Failure):
-            faults.add(document.document_id, crops, page.page_index)
-            return
-        if crops:
-            sizes[str(document.sha256), page.page_index] = page.pixels.shape[1], page.pixels.shape[0]
+    def _encoded(self, document: Document, crops: list[PhotoCrop], unit: str) -> Iterator[StoredPhoto]:
         for crop in crops:
-            jpeg = attempt(f"{unit}, photo {crop.photo_index + 1}", partial(cutter.encoded, crop.pixels))
+            jpeg = attempt(f"{unit}, photo {crop.photo_index + 1}", partial(self.cutter.encoded, crop.pixels))
             if isinstance(jpeg, Failure):
-                faults.add(document.document_id, jpeg, crop.page_index, crop.photo_index)
-                continue
-            payload = PhotoPayload(
-                document_id=document.document_id,
-                file_name=document.file_name,
-                sha256=str(document.sha256),
-                drop=document.drop_key,
-                page_index=crop.page_index,
-                photo_index=crop.photo_index,
-                box=crop.box,
-                merchant_id=document.merchant_id,
-            )
-            photos.append(StoredPhoto(payload, crop.skew_deg, jpeg))
+                self.table.faults.add(document.document_id, jpeg, crop.page_index, crop.photo_index)
+            else:
+                yield StoredPhoto(_payload(document, crop), crop.skew_deg, jpeg)
 
-    report = reader.read(read_staged(archive.bulk, str(document.sha256)), on_page)
-    if len(report.pages_read) < (document.n_pages or 0):  # the rest could be read before
-        reason = f"{len(report.pages_read)} of {document.n_pages} pages could be read again: {report.reason}"
-        faults.add(document.document_id, Failure(reason, report.reason_code))
-    pages.keep()
-    return photos, pages.pages_unread
+    def _write_texts(self) -> None:
+        """The text read on the chunk's pages as a table; that of the ledger, which other programs need not open."""
+        if not isinstance(self.cutter.pages, PageFinder):
+            return
+        engine_id = self.cutter.pages.reader.engine_id
+        texts = (
+            (document.document_id, str(document.sha256), text)
+            for document in self.table.documents
+            for text in self.archive.ledger.page_texts.known(str(document.sha256), engine_id)
+        )
+        path = self.archive.page_text_shard(self.table.chunk, engine_id)
+        write_page_texts(path, self.table.stamp, engine_id, texts)
 
 
-def _write_texts(archive: Archive, cutter: PhotoCutter, chunk: Chunk, documents: Sequence[Document]) -> None:
-    """The text read on the chunk's pages as a table; that of the ledger, which other programs need not open."""
-    if not isinstance(cutter.pages, PageFinder):
-        return
-    engine_id = cutter.pages.reader.engine_id
-    texts = (
-        (document.document_id, str(document.sha256), text)
-        for document in documents
-        for text in archive.ledger.page_texts.known(str(document.sha256), engine_id)
+def _payload(document: Document, crop: PhotoCrop) -> PhotoPayload:
+    return PhotoPayload(
+        document_id=document.document_id,
+        file_name=document.file_name,
+        sha256=str(document.sha256),
+        drop=document.drop_key,
+        page_index=crop.page_index,
+        photo_index=crop.photo_index,
+        box=crop.box,
+        merchant_id=document.merchant_id,
     )
-    write_page_texts(
-        archive.page_text_shard(chunk, engine_id), stamp(cutter.version, list(documents)), engine_id, texts
-    )
-
-
-def _payloads(archive: Archive, chunk: Chunk) -> Iterator[PhotoPayload]:
-    return read_payloads(archive.photo_shard(chunk))

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of, stamp
 from doc_assets.archive.faults import ChunkFaults
@@ -17,8 +18,8 @@ from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import IndexedPhoto
 from doc_assets.errors import SetupError
 from doc_assets.features.embedders.base import Embedder, EmbedderSpec
+from doc_assets.pipeline.stage import run_stage
 from doc_assets.util.isolation import Failure, attempt_each
-from doc_assets.util.progress import track
 
 STAGE = "indexed_photos"
 
@@ -89,18 +90,15 @@ def index_drop(
     """
     collection = versions.collection
     store.create(collection, dim)
-    chunks = archive.chunks(drop_key)
-    points = removed = 0
-    for chunk in track(chunks, "index", len(chunks)):
 
-        def index(documents: list[Document], chunk: Chunk = chunk) -> tuple[int, int]:
-            return _index_documents(archive, store, versions, chunk, documents)
-
-        written, gone = with_current(archive, chunk, index)
-        points, removed = points + written, removed + gone
+    def work(chunk: Chunk) -> tuple[int, int]:
+        counts = with_current(archive, chunk, partial(_index_documents, archive, store, versions, chunk))
         _mend_overtaken(archive, store, versions, chunk)
-    store.finish(collection)
-    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, collection, versions.points), now)
+        return counts
+
+    stage, finish = Stage(STAGE, collection, versions.points), partial(store.finish, collection)
+    counts = run_stage(archive, stage, "index", drop_key, now, work, finish=finish)
+    points, removed = (sum(each[i] for each in counts) for i in range(2))
     return IndexReport(collection, points, removed, store.count(collection))
 
 

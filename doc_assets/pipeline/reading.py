@@ -12,12 +12,12 @@ from doc_assets.archive.ledger.rows import Document, ReadOutcome
 from doc_assets.archive.superseding import remove_superseded
 from doc_assets.errors import AccountingError, UnreadableDocumentError
 from doc_assets.faults import DocumentState, FaultCode, ReadReport
+from doc_assets.pipeline.stage import run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.sources.names import display_name, real_path
 from doc_assets.sources.origin import read_origin
 from doc_assets.sources.staging import read_staged, sha256_of, stage, staged_path
 from doc_assets.util.isolation import Failure, attempt
-from doc_assets.util.progress import track
 
 STAGE = "documents"
 VERSION = "documents-1"
@@ -64,14 +64,16 @@ def read_drop(archive: Archive, reader: DocumentReader, drop_key: str, now: date
     Raises:
         ServiceError: if the disk is full or no decoder can be started; nothing is recorded as rejected for that.
     """
-    chunks = archive.chunks(drop_key)
-    for chunk in track(chunks, "documents", len(chunks)):
+
+    def work(chunk: Chunk) -> int:
         _read_chunk(archive, reader, chunk)
         remove_superseded(archive, chunk)
-    archive.ledger.documents.complete_stage(drop_key, Stage(STAGE, "", VERSION), now)
+        return len(chunk.positions)
+
+    n_files = sum(run_stage(archive, Stage(STAGE, "", VERSION), "documents", drop_key, now, work))
     faulty = (DocumentState.REJECTED, DocumentState.PARTIAL)
     states = archive.ledger.documents.states_of_drop(drop_key)
-    _require_all_settled(states, sum(len(chunk.positions) for chunk in chunks), drop_key)
+    _require_all_settled(states, n_files, drop_key)
     return DocumentsReport(
         states=states,
         pages=archive.ledger.documents.pages_of_drop(drop_key),

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -49,12 +50,12 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "drop_report": ["document_matches"],
     }
     assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
-        "documents": "intake",
-        "photos": "photos",
-        "photo_embeddings": "embedding",
-        "local_features": "local_features",
-        "indexed_photos": "index",
-        "photo_collection": "index",
+        "documents": "ingestion",
+        "photos": "ingestion",
+        "photo_embeddings": "ingestion",
+        "local_features": "ingestion",
+        "indexed_photos": "ingestion",
+        "photo_collection": "ingestion",
         "document_matches": "screening",
         "drop_report": "screening",
     }
@@ -135,3 +136,37 @@ def test_loading_imports_nothing_heavy_because_every_run_pays_for_it():
 
     assert modules == "[]"
     assert int(n_modules) < 1800  # 1,400 take 1.2 CPU seconds; seconds themselves depend on who else is at work
+
+
+def test_jobs_that_may_use_a_gpu_carry_the_tags_that_the_settings_ask_for(monkeypatch):
+    monkeypatch.setenv("DOC_ASSETS_CARD_RUN_TAGS", '{"site/gpu": "yes"}')
+
+    tagged = {job.name for job in defs().resolve_all_job_defs() if job.tags.get("site/gpu") == "yes"}
+
+    assert tagged == {
+        "fill_collection_job",
+        "ingest_drop_job",
+        "refit_job",
+        "screen_drop_job",
+        "search_documents_job",
+    }
+
+
+def test_settings_are_read_when_definitions_are_built_and_not_when_modules_are_imported():
+    program = (
+        "import importlib, pkgutil, doc_assets\n"
+        "for module in pkgutil.walk_packages(doc_assets.__path__, 'doc_assets.'):\n"
+        "    if not module.name.endswith('.migrations.env'):  # a script that Alembic runs\n"
+        "        importlib.import_module(module.name)\n"
+        "from doc_assets.definitions import defs\n"
+        "print('imported', flush=True)\n"
+        "defs()\n"
+    )
+    environment = {**os.environ, "DOC_ASSETS_COLOUR": "red"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert run.stdout.strip() == "imported", run.stderr
+    assert run.returncode == 1
+    assert "Unknown setting DOC_ASSETS_COLOUR" in run.stderr

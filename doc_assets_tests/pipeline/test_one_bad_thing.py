@@ -64,8 +64,9 @@ def _break(monkeypatch, stage):
         wrapped = _raising(reading._content, lambda _archive, _reader, document: document.document_id == BAD)
         monkeypatch.setattr(reading, "_content", wrapped)
     elif stage == "document of photos":
-        wrapped = _raising(cutting._cut_pages, lambda _a, _r, _c, document, *_: document.document_id == BAD)
-        monkeypatch.setattr(cutting, "_cut_pages", wrapped)
+        cutter = cutting._ChunkCutter
+        wrapped = _raising(cutter._cut_pages, lambda _self, document: document.document_id == BAD)
+        monkeypatch.setattr(cutter, "_cut_pages", wrapped)
     elif stage == "page":
         wrapped = _raising(DocumentCutter.photos, lambda _self, found: is_marked(found))
         monkeypatch.setattr(DocumentCutter, "photos", wrapped)

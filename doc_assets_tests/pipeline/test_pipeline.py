@@ -66,7 +66,7 @@ def test_a_second_run_does_no_work_and_changes_nothing(pipeline, folder):
 
     read, cut, embedded, indexed, published = pipeline.run(drop)
 
-    assert (cut.chunks_made, embedded.embedded, indexed.removed) == (0, 0, 0)
+    assert (cut.chunks_made, embedded.made_now, indexed.removed) == (0, 0, 0)
     assert published.published
     assert pipeline.points() == points
     assert pipeline.ingest(folder) == []
@@ -210,7 +210,7 @@ def test_a_rebuild_makes_the_same_points_again(pipeline, folder):
     _, cut, embedded, _, _ = pipeline.run(drop)
 
     assert cut.chunks_made == 3
-    assert embedded.embedded == len(points)
+    assert embedded.made_now == len(points)
     assert pipeline.points() == points
 
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from doc_assets.defs.index.assets import photo_collection
+from doc_assets.defs.ingestion.assets import photo_collection
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,

@@ -1,6 +1,6 @@
 """Another embedder: its collection is filled beside the one in use, examined, and put in use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.defs.jobs import INGESTION
-from doc_assets.defs.partitions import EMBEDDING_TAGS, INDEX_POOL, MAX_RUNTIME_TAG, drops
+from doc_assets.defs.jobs import INGESTION, DropJob
+from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG, drops
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -29,13 +29,11 @@ from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, sw
 from doc_assets.util.threads import Workers
 
 _MAX_REQUESTS = 100
-_FILLING = [name for name in INGESTION if name != "photo_collection"]
 
-fill_collection_job = dg.define_asset_job(
+fill_collection_job = DropJob(
     "fill_collection_job",
-    selection=dg.AssetSelection.assets(*_FILLING),
-    tags=EMBEDDING_TAGS,
-    description="One drop into the collection of the embedder in the run's config, beside the one in use.",
+    [name for name in INGESTION if name != "photo_collection"],
+    "One drop into the collection of the embedder in the run's config, beside the one in use.",
 )
 
 
@@ -103,31 +101,43 @@ def switch_collection_job() -> None:
     put_collection_in_use()
 
 
-@dg.sensor(
-    jobs=[fill_collection_job, switch_collection_job],
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Fills the collection that `doc-assets reindex --queue` asked for, a run a drop, and puts it in use.",
-)
-def reindex_sensor(
-    context: dg.SensorEvaluationContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-) -> list[dg.RunRequest] | dg.SkipReason:
-    """Run requests for what is missing; run keys keep them from coming twice."""
-    with archive.open() as opened:
-        asked = opened.ledger.collections.last("queued")
-        if asked is None:
-            return dg.SkipReason("No collection is asked for; `doc-assets reindex --queue` does.")
-        candidate = embedder.pinned_to(EmbedderSpec(asked.embedder, asked.options))
-        missing = stale_drops(opened.ledger, versions_in_use(photo_cutter, candidate, describer))
+@dg.definitions
+def reindexing() -> dg.Definitions:
+    """The jobs, one with the tags that the settings ask for, and the sensor that starts them."""
+    filling = fill_collection_job.definition()
+
+    @dg.sensor(
+        jobs=[filling, switch_collection_job],
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Fills the collection that `doc-assets reindex --queue` asked for, a run a drop, and puts it in "
+        "use.",
+    )
+    def reindex_sensor(
+        context: dg.SensorEvaluationContext,
+        archive: ArchiveResource,
+        photo_cutter: PhotoCutterResource,
+        embedder: EmbedderResource,
+        describer: DescriberResource,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        with archive.open() as opened:
+            asked = opened.ledger.collections.last("queued")
+            if asked is None:
+                return dg.SkipReason("No collection is asked for; `doc-assets reindex --queue` does.")
+            candidate = embedder.pinned_to(EmbedderSpec(asked.embedder, asked.options))
+            missing = stale_drops(opened.ledger, versions_in_use(photo_cutter, candidate, describer))
+        if missing:
+            context.instance.add_dynamic_partitions(str(drops.name), missing)
+        return _run_requests(candidate, f"{asked.name}:{asked.since:%Y%m%dT%H%M%S}", missing)
+
+    return dg.Definitions(jobs=[filling, switch_collection_job], sensors=[reindex_sensor])
+
+
+def _run_requests(candidate: EmbedderResource, request: str, missing: Sequence[str]) -> list[dg.RunRequest]:
+    """Runs for the drops that are missing, or the one that switches; run keys keep them from coming twice."""
     config = run_config(candidate)
-    request = f"{asked.name}:{asked.since:%Y%m%dT%H%M%S}"
     if not missing:
         return [dg.RunRequest(f"{request}:switch", config, job_name=switch_collection_job.name)]
-    context.instance.add_dynamic_partitions(str(drops.name), missing)
     return [
         dg.RunRequest(f"{request}:{drop}", config, job_name=fill_collection_job.name, partition_key=drop)
         for drop in missing[:_MAX_REQUESTS]

@@ -23,7 +23,7 @@ def schedules() -> dg.Definitions:
     settings = load_settings()
 
     @dg.schedule(
-        job=ingest_drop_job,
+        job_name=ingest_drop_job.name,
         cron_schedule=settings.reindex_cron,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.defs.partitions import MAX_RUNTIME_TAG
+from doc_assets.defs.partitions import MAX_RUNTIME_TAG, gpu_job
 from doc_assets.defs.resources import ArchiveResource, IntakeResource, ReaderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.sources import SourcesResource
@@ -80,7 +80,7 @@ def key_tables() -> dg.Definitions:
     """The sensor with the interval that the settings ask for."""
 
     @dg.sensor(
-        jobs=[ingest_key_table_job, search_documents_job],
+        jobs=[ingest_key_table_job, gpu_job(search_documents_job)],
         minimum_interval_seconds=load_settings().intake_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Works off key tables dropped into key_tables/ingest and key_tables/search: the first take "
@@ -132,12 +132,12 @@ def _next_step(instance: dg.DagsterInstance, table: WaitingTable, mark: str, ret
 
 def _request(purpose: str, table: WaitingTable, mark: str, attempt: int) -> dg.RunRequest:
     config: dict[str, Any] = {"key_table": str(table.path)}
-    op, job = ("seal_key_table", ingest_key_table_job)
+    op, job = "seal_key_table", ingest_key_table_job.name
     if purpose == "search":
-        op, job = ("match_query_documents", search_documents_job)
+        op, job = "match_query_documents", search_documents_job.name
     return dg.RunRequest(
         run_key=f"{mark}:{attempt}",
-        job_name=job.name,
+        job_name=job,
         run_config={"ops": {op: {"config": config}}},
         tags={TABLE_TAG: mark},
     )

@@ -24,7 +24,7 @@ def sensors() -> dg.Definitions:
     """The sensor with the interval that the settings ask for."""
 
     @dg.sensor(
-        job=ingest_drop_job,
+        job_name=ingest_drop_job.name,
         minimum_interval_seconds=load_settings().intake_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches the drop folder, seals files that stand still into drops and ingests them.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.defs.partitions import EMBEDDING_TAGS
+from doc_assets.defs.partitions import gpu_job
 from doc_assets.defs.resources import ArchiveResource, EmbedderResource
 from doc_assets.defs.step import step
 from doc_assets.lab.refit import WEIGHTS, refit, sample_photos
@@ -51,10 +51,13 @@ def fit_on_archive(
     )
 
 
-@dg.job(
-    tags=EMBEDDING_TAGS,
-    description="Fits codebook, probability or embedder again on photos of the archive.",
-)
+@dg.graph(description="Fits codebook, probability or embedder again on photos of the archive.")
 def refit_job() -> None:
     """Archive photos -> weights."""
     fit_on_archive()
+
+
+@dg.definitions
+def refit_jobs() -> dg.Definitions:
+    """The job with the tags that the settings ask for."""
+    return dg.Definitions(jobs=[gpu_job(refit_job)])

@@ -8,7 +8,7 @@ from doc_assets.archive.ledger.incomplete import note_incomplete
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
-from doc_assets.defs.partitions import OWNERS, drops
+from doc_assets.defs.partitions import drop_asset
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -29,20 +29,14 @@ from doc_assets.search.faults import what_is_lacking
 from doc_assets.util.threads import Workers
 
 
-@dg.asset(
-    partitions_def=drops,
+@drop_asset(
+    "screening",
     deps=["indexed_photos", "photo_collection"],
-    group_name="screening",
     kinds={"qdrant", "opencv"},
-    owners=OWNERS,
-    code_version="document_matches-1",
-    check_specs=[
-        dg.AssetCheckSpec(
-            "whole_archive_was_searched",
-            asset="document_matches",
-            description="The collection held every photo that the ledger counts; otherwise a re-use may be missed.",
-        )
-    ],
+    check=(
+        "whole_archive_was_searched",
+        "The collection held every photo that the ledger counts; otherwise a re-use may be missed.",
+    ),
 )
 def document_matches(
     context: dg.AssetExecutionContext,
@@ -100,14 +94,7 @@ def document_matches(
     )
 
 
-@dg.asset(
-    partitions_def=drops,
-    deps=[document_matches],
-    group_name="screening",
-    kinds={"html", "excel"},
-    owners=OWNERS,
-    code_version="drop_report-1",
-)
+@drop_asset("screening", deps=["document_matches"], kinds={"html", "excel"})
 def drop_report(
     context: dg.AssetExecutionContext,
     archive: ArchiveResource,

@@ -11,7 +11,7 @@ from doc_assets.archive.identity import date_faults
 from doc_assets.archive.ledger.incomplete import INCOMPLETE, note_incomplete
 from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
-from doc_assets.defs.partitions import EMBEDDING_TAGS
+from doc_assets.defs.partitions import gpu_job
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -189,10 +189,13 @@ def write_search_results(
         )
 
 
-@dg.job(
-    tags=EMBEDDING_TAGS,
-    description="Searches the archive for the photos of query documents, on demand.",
-)
+@dg.graph(description="Searches the archive for the photos of query documents, on demand.")
 def search_documents_job() -> None:
     """Query documents -> ranked archive documents."""
     write_search_results(match_query_documents())
+
+
+@dg.definitions
+def search_jobs() -> dg.Definitions:
+    """The job with the tags that the settings ask for."""
+    return dg.Definitions(jobs=[gpu_job(search_documents_job)])

@@ -1,0 +1,1 @@
+"""Assets from the files of a drop to the searchable collection."""
