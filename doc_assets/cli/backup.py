@@ -3,16 +3,21 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
+from doc_assets.commands.console import console, progress_bars
 from doc_assets.errors import SettingsError
 from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from doc_assets.ops.backup.make import MadeBackup
+    from doc_assets.ops.backup.manifest import Manifest
     from doc_assets.ops.backup.restore import RestoreReport
+    from doc_assets.ops.backup.verify import Verdict
+    from doc_assets.pipeline.rebuild import RebuildReport
 
 YesInto = Annotated[
     str, typer.Option("--yes-restore-into", metavar="NAME", help="Name of the home, instead of typing it.")
@@ -20,6 +25,8 @@ YesInto = Annotated[
 BackupFolder = Annotated[
     Path, typer.Argument(exists=True, file_okay=False, help="A backup, or a folder of backups for its newest.")
 ]
+
+_MOST_LISTED = 50
 
 
 @app.command(rich_help_panel="Backup")
@@ -36,7 +43,8 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the home: ledger, collections, Dagster's records, documents, tables, models, reports."""
-    from doc_assets.commands import backup as commands
+    from doc_assets.defs.backup.estate import back_up
+    from doc_assets.defs.instance import open_instance
     from doc_assets.ops.backup.retention import Keeping
 
     with command() as settings:
@@ -44,18 +52,20 @@ def backup(
             settings.backup_keep if keep is None else keep,
             settings.backup_keep_days if keep_days is None else keep_days,
         )
-        made = commands.backup(settings, to, by_reference=by_reference, keeping=keeping)
-        say(commands.made_as_data(made), lambda: commands.print_made(made), as_json=as_json)
+        with open_instance() as instance, progress_bars():
+            made = back_up(settings, instance, to=to, by_reference=by_reference, keeping=keeping)
+        say(_made_as_data(made), lambda: _print_made(made), as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
 def verify_backup(folder: BackupFolder, as_json: AsJson = False) -> None:
     """Read a backup to its last byte: digests, dumps, counts, revision; exit 1 and a list if it is not whole."""
-    from doc_assets.commands import backup as commands
+    from doc_assets.ops.backup.verify import verify
 
     with command(of_half_made_home=True):
-        verdict = commands.verify(folder)
-        say(commands.verdict_as_data(verdict), lambda: commands.print_verdict(verdict), as_json=as_json)
+        with progress_bars():
+            verdict = verify(folder)
+        say(_verdict_as_data(verdict), lambda: _print_verdict(verdict), as_json=as_json)
         if verdict.faults:
             raise typer.Exit(FAILED)
 
@@ -73,22 +83,19 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what a backup says; what it holds now comes back if the restored one is not whole."""
-    from doc_assets.commands import restore as commands
+    from doc_assets.defs.backup import restore as restoring
 
     with command(of_half_made_home=True) as settings:
         if (folder is None) != undo:
             raise typer.BadParameter("name a backup, or --undo alone")
         if folder is None:
-            is_old = commands.undo(settings)
-            words = (
-                "The home is what it was before the interrupted restore."
-                if is_old
-                else ("The interrupted restore had been found whole; the restored data stays.")
-            )
-            say({"undone": is_old}, lambda: typer.echo(words), as_json=as_json)
+            with progress_bars():
+                is_old = restoring.undo(settings)
+            say({"undone": is_old}, lambda: _print_undone(is_old=is_old), as_json=as_json)
             return
         _confirm(settings, yes_restore_into)
-        report = commands.restore(settings, folder)
+        with progress_bars():
+            report = restoring.restore(settings, folder)
         _say_restored(report, as_json=as_json)
 
 
@@ -102,10 +109,19 @@ def export_stack(
     as_json: AsJson = False,
 ) -> None:
     """Write everything of this home into one file that another machine imports."""
-    from doc_assets.commands import backup as commands
+    from doc_assets.defs.backup.estate import back_up
+    from doc_assets.defs.instance import open_instance
+    from doc_assets.ops.backup.packing import export
+    from doc_assets.ops.backup.retention import Keeping
 
     with command() as settings:
-        manifest, size = commands.export_stack(settings, file, from_backup)
+
+        def make(folder: Path) -> "MadeBackup":
+            with open_instance() as instance:
+                return back_up(settings, instance, to=folder, by_reference=False, keeping=Keeping())
+
+        with progress_bars():
+            manifest, size = export(file.absolute(), from_backup, make)
         data = {"file": str(file.absolute()), "bytes": size, **manifest.counts}
         in_words = f"{file}: {size:,} bytes, {manifest.counts['documents']} documents."
         say(data, lambda: typer.echo(in_words), as_json=as_json)
@@ -118,32 +134,26 @@ def import_stack(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what an exported file says; what it holds now comes back if that is not whole."""
-    from doc_assets.commands import restore as commands
+    from doc_assets.defs.backup import restore as restoring
 
     with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
-        report = commands.import_stack(settings, file)
+        with progress_bars():
+            report = restoring.import_stack(settings, file)
         _say_restored(report, as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
 def rebuild_index(as_json: AsJson = False) -> None:
     """Make the collection anew from Parquet, for a vector store that was lost; nothing is embedded again."""
-    from doc_assets.commands import rebuild as commands
+    from doc_assets.defs.index.rebuilding import rebuild
 
     with command() as settings:
-        report = commands.rebuild_index(settings)
-        say(asdict(report), lambda: commands.print_rebuilt(report), as_json=as_json)
+        with progress_bars():
+            report = rebuild(settings)
+        say(asdict(report), lambda: _print_rebuilt(report), as_json=as_json)
         if not report.collection.is_sound or report.not_ready:
             raise typer.Exit(FAILED)
-
-
-def _say_restored(report: "RestoreReport", *, as_json: bool) -> None:
-    from doc_assets.commands import restore as commands
-
-    say(commands.as_data(report), lambda: commands.print_restored(report), as_json=as_json)
-    if report.traces:
-        raise typer.Exit(FAILED)
 
 
 def _confirm(settings: Settings, typed: str) -> None:
@@ -160,3 +170,92 @@ def _confirm(settings: Settings, typed: str) -> None:
         typed = typer.prompt(f"This replaces everything in {settings.home}. Type its name, {name}, to go on")
     if typed != name:
         raise SettingsError(f"The home is called {name!r}, not {typed!r}; nothing was changed.")
+
+
+def _print_made(made: "MadeBackup") -> None:
+    """What was made, in words."""
+    out, manifest = console(), made.manifest
+    out.print(f"{made.folder}: {_counts(manifest)}; {len(manifest.files)} files, {manifest.size_bytes:,} bytes.")
+    if not manifest.quiet:
+        out.print("Runs went on meanwhile: after a restore the next re-index ends what they had begun.")
+    if manifest.faults:
+        out.print(f"The home disagrees with itself in {manifest.faults} places; `doc-assets check` lists them.")
+    for folder in made.removed:
+        out.print(f"  removed {folder}")
+
+
+def _made_as_data(made: "MadeBackup") -> dict[str, Any]:
+    """The same as data."""
+    from doc_assets.defs.backup.estate import described
+
+    return {**described(made), "removed": [str(folder) for folder in made.removed]}
+
+
+def _print_verdict(verdict: "Verdict") -> None:
+    """Whether it is whole, in words."""
+    out = console()
+    state = f"{len(verdict.faults)} faults" if verdict.faults else "whole"
+    out.print(f"{verdict.folder}: {_counts(verdict.manifest)}: {state}.")
+    for fault in verdict.faults[:_MOST_LISTED]:
+        out.print(f"  {fault}")
+    if len(verdict.faults) > _MOST_LISTED:
+        out.print(f"  ... and {len(verdict.faults) - _MOST_LISTED} more")
+
+
+def _verdict_as_data(verdict: "Verdict") -> dict[str, Any]:
+    """The same as data."""
+    manifest = verdict.manifest
+    return {
+        "folder": str(verdict.folder),
+        "made_at": manifest.made_at.isoformat(),
+        "schema_revision": manifest.ledger.revision,
+        "versions": manifest.versions,
+        "counts": manifest.counts,
+        "faults": verdict.faults,
+    }
+
+
+def _counts(manifest: "Manifest") -> str:
+    counts = manifest.counts
+    return f"{counts['documents']} documents, {counts['photos']} photos, {counts['points']} points"
+
+
+def _print_undone(*, is_old: bool) -> None:
+    typer.echo(
+        "The home is what it was before the interrupted restore."
+        if is_old
+        else "The interrupted restore had been found whole; the restored data stays."
+    )
+
+
+def _say_restored(report: "RestoreReport", *, as_json: bool) -> None:
+    data = {**asdict(report), "folder": str(report.folder), "made_at": report.made_at.isoformat()}
+    say(data, lambda: _print_restored(report), as_json=as_json)
+    if report.traces:
+        raise typer.Exit(FAILED)
+
+
+def _print_restored(report: "RestoreReport") -> None:
+    """What came back, in words."""
+    out = console()
+    counts = ", ".join(f"{n} {what}" for what, n in report.counts.items())
+    out.print(f"Restored from {report.folder}, made at {report.made_at:%Y-%m-%d %H:%M:%S} UTC: {counts}; all equal.")
+    for fault in report.faults[:_MOST_LISTED]:
+        out.print(f"  was in the backup already: {fault}")
+    if report.forgotten_again:
+        out.print(f"{len(report.forgotten_again)} documents that were forgotten since were forgotten again.")
+    if report.traces:
+        out.print(f"{report.traces} traces of them are left; `doc-assets forget` lists them.")
+    for note in report.notes:
+        out.print(note)
+
+
+def _print_rebuilt(report: "RebuildReport") -> None:
+    """The collection as it is now, in words."""
+    out, found = console(), report.collection
+    out.print(
+        f"{found.collection}: {found.points} points, the ledger counts {found.expected}; "
+        f"{found.alias} {'points at it' if found.published else 'still points at another collection'}."
+    )
+    for drop_key in report.not_ready:
+        out.print(f"  drop {drop_key} is not embedded with the versions in use; run ingest_drop_job for it.")

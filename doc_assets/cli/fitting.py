@@ -1,11 +1,13 @@
 """Commands that make the weights."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from doc_assets.cli.shell import app, command
+from doc_assets.commands.console import console, progress_bars
 
 
 @app.command(rich_help_panel="Models")
@@ -14,10 +16,17 @@ def fit_embedder(
     pictures: Annotated[int, typer.Option(min=300, help="Pictures drawn to learn from.")] = 2400,
 ) -> None:
     """Fit the built-in embedder's weights on drawn pictures."""
-    from doc_assets.commands.fit import fit
+    from doc_assets.lab.fit_gist import FitRecipe, fit_gist
 
     with command():
-        fit(output_folder, pictures)
+        with progress_bars():
+            digest = fit_gist(output_folder, FitRecipe(pictures=pictures))
+        path = output_folder / "gist.safetensors"
+        options = json.dumps({"weights": str(path.absolute())})
+        _print_fitted(path, digest)
+        out = console()
+        out.print(f"Use it with DOC_ASSETS_EMBEDDER_OPTIONS={options}; in an archive that has photos already, with")
+        out.print(f"doc-assets reindex --embedder gist --options '{options}'")
 
 
 @app.command(rich_help_panel="Models")
@@ -26,10 +35,16 @@ def fit_words(
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1200,
 ) -> None:
     """Fit the codebook of visual words on drawn pictures."""
-    from doc_assets.commands.fit import fit_codebook
+    from doc_assets.features.words import CODEBOOK
+    from doc_assets.lab.fit_words import WordsRecipe
+    from doc_assets.lab.fit_words import fit_words as fit
 
     with command():
-        fit_codebook(output_folder, pictures)
+        with progress_bars():
+            digest = fit(output_folder, WordsRecipe(pictures=pictures))
+        path = output_folder / CODEBOOK
+        _print_fitted(path, digest)
+        console().print(f"Use it with DOC_ASSETS_WORDS_CODEBOOK={path.absolute()}")
 
 
 @app.command(rich_help_panel="Models")
@@ -38,7 +53,20 @@ def fit_probability(
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1000,
 ) -> None:
     """Fit the probability that a photo pair is the same shot on drawn pictures."""
-    from doc_assets.commands.fit import fit_pairs
+    from doc_assets.lab.fit_probability import ProbabilityRecipe
+    from doc_assets.lab.fit_probability import fit_probability as fit
+    from doc_assets.pipeline.embedder import embedder_in_use, load_embedder
+    from doc_assets.search.verify.probability import MODEL
 
     with command() as settings:
-        fit_pairs(settings, output_folder, pictures)
+        how = {"device": settings.device, "batch_size": settings.embed_batch_size}
+        embedder = load_embedder(settings, embedder_in_use(settings), **how)
+        with progress_bars():
+            digest = fit(output_folder, embedder, ProbabilityRecipe(pictures=pictures))
+        path = output_folder / MODEL
+        _print_fitted(path, digest)
+        console().print(f"Use it with DOC_ASSETS_PROBABILITY_MODEL={path.absolute()}")
+
+
+def _print_fitted(path: Path, digest: str) -> None:
+    console().print(f"{path} (SHA-256 {digest})")

@@ -1,13 +1,20 @@
 """``forget``."""
 
-import json
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command
-from doc_assets.util.visible import visible_json
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
+from doc_assets.commands.console import console, progress_bars
+
+if TYPE_CHECKING:
+    from doc_assets.ops.erasure.request import ForgetRequest
+    from doc_assets.ops.erasure.run import ForgetReport
+
+_MOST_LISTED = 50
 
 
 @app.command(rich_help_panel="Documents")
@@ -25,28 +32,27 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
-    from doc_assets.commands import forget as commands
+    from doc_assets.defs.forgetting import requests as forgetting
 
     with command() as settings:
         if allow:
-            commands.allow(settings, document or [])
+            forgetting.allow(settings, document or [])
             return
-        requests = commands.plan(settings, document or [])
+        requests = forgetting.plan(settings, document or [])
         if not as_json:
-            commands.print_plan(requests)
-        reports = []
+            _print_plan(requests)
+        reports: list[ForgetReport] = []
         if prepare:
-            keys = commands.prepare(settings, requests)
+            for request in requests:
+                request.save(settings.home)
             if not as_json:
-                typer.echo(f"Requests for forget_documents_job: {' '.join(keys)}")
+                typer.echo(f"Requests for forget_documents_job: {' '.join(request.key for request in requests)}")
         elif not dry_run:
             if not yes:
                 _ask()
-            reports = commands.carry_out(settings, requests, delete_originals=delete_originals)
-            if not as_json:
-                commands.print_reports(reports)
-        if as_json:
-            typer.echo(visible_json(json.dumps(commands.as_data(requests, reports), ensure_ascii=False, indent=1)))
+            with progress_bars():
+                reports = forgetting.carry_out(settings, requests, delete_originals=delete_originals)
+        say(_as_data(requests, reports), lambda: _print_reports(reports), as_json=as_json)
         if any(report.traces for report in reports):
             raise typer.Exit(FAILED)
 
@@ -56,3 +62,45 @@ def _ask() -> None:
         typer.secho("doc-assets: forgetting cannot be undone; give --yes.", fg=typer.colors.RED, err=True)
         raise typer.Exit(WRONG_USE)
     typer.confirm("This cannot be undone. Forget them?", abort=True)
+
+
+def _print_plan(requests: Sequence["ForgetRequest"]) -> None:
+    """What would be forgotten, in words."""
+    out = console()
+    for request in requests:
+        out.print(
+            f"{', '.join(request.document_ids)}: {request.arrivals} files that arrived, {request.photos} photos, "
+            f"{len(request.searches)} searches or drops whose results name them."
+        )
+        for path in request.originals():
+            out.print(f"  original still there: {path}")
+
+
+def _print_reports(reports: Sequence["ForgetReport"]) -> None:
+    """What was removed and what is left, in words."""
+    out = console()
+    for report in reports:
+        out.print(
+            f"{report.points} points, {len(report.searches)} results of searches, {len(report.reports)} reports "
+            f"written anew, {len(report.removed_files)} further files removed, {report.replaced} names replaced."
+        )
+        for folder in report.foreign:
+            out.print(f"  results outside the home, not touched: {folder}")
+        for path in report.originals:
+            out.print(f"  the original is still there: {path}")
+        out.print(f"Proof: {len(report.traces)} traces.")
+        for trace in report.traces[:_MOST_LISTED]:
+            out.print(f"  {trace.place}: {trace.what}")
+
+
+def _as_data(requests: Sequence["ForgetRequest"], reports: Sequence["ForgetReport"]) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "documents": sorted({name for request in requests for name in request.document_ids}),
+        "requests": [request.key for request in requests],
+        "arrivals": sum(request.arrivals for request in requests),
+        "photos": sum(request.photos for request in requests),
+        "searches": sorted({search for request in requests for search in request.searches}),
+        "originals": sorted({str(path) for request in requests for path in request.originals()}),
+        "reports": [asdict(report) for report in reports],
+    }

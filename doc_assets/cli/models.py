@@ -1,11 +1,19 @@
 """``models add``, ``list`` and ``verify``."""
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.commands.console import console
+from doc_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from doc_assets.features.model_folders import AddedModel, Model
+    from doc_assets.ops.doctor.model_files import ComparedModel
 
 models = typer.Typer(
     no_args_is_help=True, help="Models of the home: add them, list them, compare them with their manifests."
@@ -23,21 +31,24 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Copy a model into the home with a manifest of sizes and SHA-256; formats that can run code are refused."""
-    from doc_assets.commands.models import add_model, print_added
+    from doc_assets.features.model_sources import add_model
 
     with command() as settings:
-        added = add_model(settings, source, name, revision)
-        say(asdict(added), lambda: print_added(added, settings), as_json=as_json)
+        added = add_model(settings.models_dir, source, name, revision)
+        say(asdict(added), lambda: _print_added(added, settings), as_json=as_json)
 
 
 @models.command("list")
 def list_added(as_json: AsJson = False) -> None:
     """Show the models that were added, and which the settings use."""
-    from doc_assets.commands.models import list_models, print_models
+    from doc_assets.features.model_folders import model_names, read_manifest
 
     with command() as settings:
-        found = list_models(settings)
-        say(found, lambda: print_models(settings, found), as_json=as_json)
+        folder, users = settings.models_dir, _users(settings)
+        added = [read_manifest(folder / name) for name in model_names(folder)]
+        found = [(model, [what for what, used in users.items() if used == folder / model.name]) for model in added]
+        data = [_as_data(model, used_by) for model, used_by in found]
+        say(data, lambda: _print_models(settings, found), as_json=as_json)
 
 
 @models.command()
@@ -48,10 +59,60 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every file of models and compare it with the manifest; exit 1 if one differs."""
-    from doc_assets.commands.models import print_verdicts, verify_models
+    from doc_assets.ops.doctor.model_files import compare_models
 
     with command() as settings:
-        verdicts = verify_models(settings, names or [])
-        say([asdict(verdict) for verdict in verdicts], lambda: print_verdicts(verdicts), as_json=as_json)
-        if any(verdict.faults for verdict in verdicts):
+        compared = compare_models(settings.models_dir, names or [])
+        say([asdict(model) for model in compared], lambda: _print_compared(compared), as_json=as_json)
+        if any(model.faults for model in compared):
             raise typer.Exit(FAILED)
+
+
+def _print_added(added: "AddedModel", settings: Settings) -> None:
+    """What was added and how to use it."""
+    out, model = console(), added.model
+    what = "added" if added.is_new else "is there already, with the same files"
+    out.print(f"{model.name} {what}: {len(model.files)} files, {model.size_bytes:,} bytes, from {model.source}")
+    if added.left_out:
+        out.print(f"Left out: {', '.join(added.left_out)}")
+    out.print(f"In {settings.models_dir / model.name}. Use it with")
+    out.print("  DOC_ASSETS_EMBEDDER=transformers")
+    out.print(f'  DOC_ASSETS_EMBEDDER_OPTIONS={{"checkpoint": "{model.name}"}}')
+
+
+def _users(settings: Settings) -> dict[str, Path]:
+    """What uses a model's folder, and which."""
+    from doc_assets.features.model_folders import resolve_checkpoint
+    from doc_assets.pipeline.embedder import embedder_in_use
+
+    options = {"embedder": embedder_in_use(settings).options, "photo extractor": settings.photo_extractor_options}
+    resolved = {what: resolve_checkpoint(given, settings.models_dir) for what, given in options.items()}
+    return {what: Path(str(given["checkpoint"])) for what, given in resolved.items() if "checkpoint" in given}
+
+
+def _as_data(model: "Model", used_by: list[str]) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "source": model.source,
+        "added_at": model.added_at,
+        "size_bytes": model.size_bytes,
+        "files": [asdict(file) for file in model.files],
+        "used_by": used_by,
+    }
+
+
+def _print_models(settings: Settings, models: list[tuple["Model", list[str]]]) -> None:
+    """The added models as a table."""
+    table = Table("model", "bytes", "files", "source", "added", "used by")
+    for model, used_by in models:
+        n_files, users = str(len(model.files)), ", ".join(used_by)
+        table.add_row(model.name, f"{model.size_bytes:,}", n_files, model.source, model.added_at, users)
+    console().print(table if models else f"No model was added to {settings.models_dir}; the built-in ones need none.")
+
+
+def _print_compared(models: list["ComparedModel"]) -> None:
+    """One line a model, and its faults below it."""
+    for model in models:
+        console().print(f"{'DIFFERS' if model.faults else 'agrees '} {model.name}")
+        for fault in model.faults:
+            console().print(f"  {fault}")

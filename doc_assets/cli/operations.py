@@ -1,16 +1,34 @@
 """Commands that set up a home, look after it and tidy it."""
 
+import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
-from doc_assets.settings import load_settings
+from doc_assets.commands.console import console
+from doc_assets.errors import SettingsError
+from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, yellow
+from doc_assets.ops.home import INSTANCE_FILE
+from doc_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from doc_assets.ops.configuration import InitReport, Setting
+    from doc_assets.ops.maintenance.report import MaintenanceReport
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
 app.add_typer(config, name="config", rich_help_panel="Operation")
+
+_COLOURS = {Level.GREEN: "green", Level.YELLOW: "yellow", Level.RED: "bold red"}
+_MAX_PRINTED = 50
+_log = logging.getLogger(__name__)
 
 
 @app.command(rich_help_panel="Operation")
@@ -19,23 +37,23 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a home's folders and an .env with generated secrets in this folder; keeps what is there."""
-    from doc_assets.commands.configuration import initialize, print_init
+    from doc_assets.ops.configuration import initialize
 
     with our_errors():
         report = initialize(home)
-        say(asdict(report), lambda: print_init(report), as_json=as_json)
+        say(asdict(report), lambda: _print_init(report), as_json=as_json)
 
 
 @app.command(rich_help_panel="Operation")
 def doctor(as_json: AsJson = False) -> None:
     """Look at everything needed, a line each, with what to do; exit 1 if one is red, 2 if the settings are."""
-    from doc_assets.commands.doctor import examine, print_lines, settings_are_broken
+    from doc_assets.ops.doctor.examination import examine, settings_are_broken
 
-    lines = examine()
-    say([asdict(line) for line in lines], lambda: print_lines(lines), as_json=as_json)
+    lines = examine(_dagster_checks)
+    say([asdict(line) for line in lines], lambda: _print_lines(lines), as_json=as_json)
     if settings_are_broken(lines):
         raise typer.Exit(WRONG_USE)
-    if any(line.level == "red" for line in lines):
+    if any(line.level == Level.RED for line in lines):
         raise typer.Exit(FAILED)
 
 
@@ -45,12 +63,14 @@ def maintain(
     as_json: AsJson = False,
 ) -> None:
     """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
-    from doc_assets.commands.maintain import maintain as tidy
-    from doc_assets.commands.maintain import print_report
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.ops.maintenance.tidy import tidy_home
 
     with command() as settings:
-        report = tidy(settings, dry_run=dry_run)
-        say(asdict(report), lambda: print_report(report), as_json=as_json)
+        with Ledger.open(settings.ledger_address) as ledger:
+            report = tidy_home(settings, ledger, dry_run=dry_run)
+        _log_kinds(report)
+        say(asdict(report), lambda: _print_report(report), as_json=as_json)
         if report.n_failed:
             raise typer.Exit(FAILED)
 
@@ -58,30 +78,136 @@ def maintain(
 @app.command(rich_help_panel="Operation")
 def send_test_alert() -> None:
     """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
-    from doc_assets.commands.alert import send_test_alert as send
+    from doc_assets.ops.alerts.alert import trial_alert
+    from doc_assets.ops.alerts.webhook import webhook_from
 
     with command() as settings:
-        typer.echo(f"{send(settings)} took the test alert.")
+        webhook = webhook_from(settings)
+        if webhook is None:
+            raise SettingsError(
+                "Alerts are off. Set DOC_ASSETS_ALERT_WEBHOOK_URL, and its origin in DOC_ASSETS_ALERT_WEBHOOK_ALLOWED."
+            )
+        webhook.post(trial_alert(datetime.now(UTC)))
+        typer.echo(f"{webhook.origin} took the test alert.")
 
 
 @config.command()
 def show(as_json: AsJson = False) -> None:
     """Show every setting in use and where it comes from; secrets are masked."""
-    from doc_assets.commands.configuration import effective_settings, print_settings
+    from doc_assets.ops.configuration import effective_settings
 
     with our_errors():
         found = effective_settings(load_settings())
-        say([asdict(setting) for setting in found], lambda: print_settings(found), as_json=as_json)
+        say([asdict(setting) for setting in found], lambda: _print_settings(found), as_json=as_json)
 
 
 @config.command()
 def validate(as_json: AsJson = False) -> None:
     """Check the settings without touching any data; exit 2 and a list if one cannot be used."""
-    from doc_assets.commands.configuration import faults_of
+    from doc_assets.ops.configuration import faults_of
 
     with our_errors():
-        faults = faults_of(load_settings())
+        faults = faults_of(load_settings(), _is_cron_line)
         in_words = "\n".join(faults) or "All settings can be used."
         say({"faults": faults}, lambda: typer.echo(in_words), as_json=as_json)
         if faults:
             raise typer.Exit(WRONG_USE)
+
+
+def _print_init(report: "InitReport") -> None:
+    """What was made, what was kept, and the next step."""
+    out = console()
+    for path in report.made:
+        out.print(f"made  {path}")
+    for path in report.kept:
+        out.print(f"kept  {path}")
+    if report.secrets:
+        out.print(f"Generated in {report.env_file} (mode 600): {', '.join(report.secrets)}")
+    out.print("Next: `doc-assets doctor`, then `doc-assets ui` or `doc-assets build-image-index --folder DIR`.")
+
+
+def _dagster_checks(settings: Settings) -> list[Check]:
+    return [
+        Check("dagster", "instance", lambda: _check_instance(settings)),
+        Check("dagster", "daemon", lambda: _check_daemon(settings)),
+    ]
+
+
+def _check_instance(settings: Settings) -> Finding:
+    """Whether Dagster's home is configured and its storage answers."""
+    import dagster as dg
+
+    file = settings.dagster_home / INSTANCE_FILE
+    if not file.exists():
+        return yellow(f"{file} does not exist", "Run `doc-assets init`.")
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        runs = instance.get_runs_count()
+    return green(f"{settings.dagster_home}, {runs} runs")
+
+
+def _check_daemon(settings: Settings) -> Finding:
+    """Whether the daemon that runs sensors and schedules shows signs of life."""
+    import dagster as dg
+
+    if not (settings.dagster_home / INSTANCE_FILE).exists():
+        return yellow("never started", "Run `doc-assets init`, then `doc-assets ui`.")
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        required = [status for status in instance.get_daemon_statuses().values() if status.required]
+    sick = sorted(status.daemon_type for status in required if not status.healthy)
+    if not sick:
+        return green(f"{len(required)} daemons alive")
+    if len(sick) == len(required):
+        return yellow("not running: inbox and schedules are not looked at", "Start it: `doc-assets ui`.")
+    return yellow(f"no sign of life from {', '.join(sick)}", "Its log says why; start the daemon again.")
+
+
+def _print_lines(lines: Sequence[CheckedLine]) -> None:
+    """Every line in its colour, and a summary."""
+    out = console()
+    width = max(len(f"{line.group}: {line.name}") for line in lines)
+    for line in lines:
+        shown = Text()
+        shown.append(f"{line.level:<6}", _COLOURS[line.level])
+        shown.append(f"  {f'{line.group}: {line.name}':<{width}}  {line.says}")
+        if line.fix:
+            shown.append(f"  -> {line.fix}")
+        out.print(shown)
+    n = Counter(line.level for line in lines)
+    out.print(f"{n[Level.GREEN]} green, {n[Level.YELLOW]} yellow, {n[Level.RED]} red")
+
+
+def _log_kinds(report: "MaintenanceReport") -> None:
+    verb = "would go" if report.dry_run else "went"
+    for kind, tally in report.kinds.items():
+        _log.info("%s: %d things, %d bytes %s", kind, tally.n, tally.size_bytes, verb)
+
+
+def _print_report(report: "MaintenanceReport") -> None:
+    """What went, by kind."""
+    out = console()
+    table = Table("kind", "things", "bytes")
+    for kind, tally in report.kinds.items():
+        table.add_row(kind, str(tally.n), f"{tally.size_bytes:,}")
+    if report.kinds:
+        out.print(table)
+    for path in report.paths[:_MAX_PRINTED]:
+        out.print(f"  {path}")
+    if len(report.paths) > _MAX_PRINTED:
+        out.print(f"  ... and more; --json lists {len(report.paths)}")
+    for fault in report.failed:
+        out.print(f"NOT DELETED  {fault}")
+    verb = "would go" if report.dry_run else "went"
+    out.print(f"{sum(tally.n for tally in report.kinds.values())} things, {report.size_bytes:,} bytes {verb}.")
+
+
+def _print_settings(settings: list["Setting"]) -> None:
+    table = Table("setting", "value", "from")
+    for setting in settings:
+        table.add_row(setting.name, setting.value, setting.source)
+    console().print(table)
+
+
+def _is_cron_line(line: str) -> bool:
+    from dagster._utils.schedules import is_valid_cron_string
+
+    return is_valid_cron_string(line)

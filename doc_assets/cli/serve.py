@@ -1,5 +1,6 @@
 """``serve-images`` and ``serve-metrics``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,13 +26,16 @@ def serve_images(
     ] = None,
 ) -> None:
     """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
-    from doc_assets.commands.serve import serve_images as serve
+    from doc_assets.defs.sources import sources_from
+    from doc_assets.ops.image_server.service import serve_images as serve
 
     def ready(address: str) -> None:
         typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
 
     with command() as settings:
-        serve(settings, host, port, tuple(search_root), absolute(key_table), absolute(save_folder), ready)
+        rules = sources_from(settings).rules()
+        rules = replace(rules, key_table=absolute(key_table) or rules.key_table)
+        serve(settings, rules, host, port, tuple(search_root), absolute(save_folder), ready)
 
 
 @app.command(rich_help_panel="Operation")
@@ -42,7 +46,11 @@ def serve_metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
 ) -> None:
     """Serve figures of archive, runs, daemons and disks for Prometheus, without the name of any document."""
-    from doc_assets.commands.serve_metrics import serve_metrics as serve
+    from doc_assets.cli.instance_metrics import InstanceFigures
+    from doc_assets.ops.metrics.service import serve_metrics as serve
+
+    def ready(address: str) -> None:
+        typer.echo(f"Figures are served on {address} (Ctrl+C ends).")
 
     with command() as settings:
-        serve(settings, host, port, lambda address: typer.echo(f"Figures are served on {address} (Ctrl+C ends)."))
+        serve(settings, InstanceFigures, host, port, ready)

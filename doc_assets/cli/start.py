@@ -2,13 +2,25 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from upath import UPath
 
 from doc_assets.cli.shell import FAILED, app, command
+from doc_assets.commands.console import console, progress_bars
+from doc_assets.errors import SetupError
 from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
+from doc_assets.settings import Settings
+from doc_assets.util.progress import track
+
+if TYPE_CHECKING:
+    from doc_assets.defs.resources import VectorStoreResource
+    from doc_assets.lab.demo import Answer
 
 
 @app.command(rich_help_panel="Start")
@@ -16,10 +28,8 @@ def demo(
     folder: Annotated[Path | None, typer.Option(file_okay=False, help="Default: demo/ in the home.")] = None,
 ) -> None:
     """Draw documents with known re-use, ingest them, search them and compare with the truth."""
-    from doc_assets.commands.demo import run_demo
-
     with command() as settings:
-        if not run_demo(settings, folder or settings.home / "demo"):
+        if not _run_demo(settings, folder or settings.home / "demo"):
             raise typer.Exit(FAILED)
 
 
@@ -29,7 +39,7 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster's web UI with sensor and schedules on this home."""
-    from doc_assets.commands.launch import open_instance
+    from doc_assets.defs.instance import open_instance
 
     with command() as settings:
         with open_instance():
@@ -39,3 +49,104 @@ def ui(
         claim_daemon(settings, "doc-assets ui")
         arguments = ["dev", "-w", str(WORKSPACE_FILE), "-p", str(port), "-h", host, "--log-format", log_format]
         os.execv(program, [str(program), *arguments])
+
+
+def _run_demo(settings: Settings, folder: Path) -> bool:
+    """Draws, ingests, searches and prints; returns whether every run succeeded and enough re-uses came first."""
+    from doc_assets.commands.launch import ingest_drop
+    from doc_assets.commands.search import run_search
+    from doc_assets.lab.demo import INCOMING, N_ARCHIVE, N_PLANTED, are_enough, compared, draw_demo, n_found
+    from doc_assets.reports.report import INDEX_NAME
+
+    out = console()
+    _require_own_home(settings, folder)
+    _require_own_server(settings)
+    with progress_bars():
+        plans = draw_demo(folder)
+    out.print(f"{N_ARCHIVE} archive and {len(INCOMING)} incoming documents are drawn in {folder}.")
+    drops = _seal(settings, folder / "archive")
+    with progress_bars():
+        ingested = [ingest_drop(drop) for drop in track(drops, "drops", len(drops))]
+    out.print(f"The archive is ingested as drop {', '.join(drops)}.")
+    output = settings.results_dir / "demo"
+    config = {"folder": str(folder / "incoming"), "output_folder": str(output), "privacy_mode": False}  # drawn photos
+    searched, results = run_search(settings, config)
+    answers = compared(results, plans)
+    _print_answers(answers)
+    for outcome in (*ingested, searched):
+        if not outcome.succeeded:
+            out.print(f"Run {outcome.run_id} failed: {outcome.error or ', '.join(outcome.failed_checks)}")
+    out.print(f"{n_found(answers)} of {N_PLANTED} planted re-uses came first.")
+    out.print(f"Report  {output / INDEX_NAME}")
+    out.print("UI      make dev, then http://127.0.0.1:3000 (runs, lineage, drops of this demo)")
+    return all(outcome.succeeded for outcome in (*ingested, searched)) and are_enough(n_found(answers))
+
+
+def _require_own_home(settings: Settings, folder: Path) -> None:
+    """Refuses a home with other documents, which drawn ones must not be mixed with."""
+    from doc_assets.archive.ledger.ledger import Ledger
+
+    with Ledger.open(settings.ledger_address) as ledger:
+        own = str(folder.absolute())
+        others = sum(1 for document in ledger.documents.current() if not document.source_path.startswith(own))
+    if others:
+        raise SetupError(
+            f"The home {settings.home} holds {others} documents that are not the demo's. Set DOC_ASSETS_HOME to an "
+            "empty folder for the demo."
+        )
+
+
+def _require_own_server(settings: Settings) -> None:
+    """Refuses a Qdrant server that holds another home's collections: a demo is tried out where nothing can happen."""
+    from doc_assets.archive.vectors.server import ServerStore
+    from doc_assets.defs.resources import resources_from
+
+    if not settings.qdrant_url:
+        return
+    resource: VectorStoreResource = resources_from(settings)["vector_store"]
+    with resource.open() as store:
+        others = store.others() if isinstance(store, ServerStore) else []
+    if others:
+        raise SetupError(
+            f"The Qdrant server {settings.qdrant_url} holds {len(others)} collections of other homes "
+            f"({', '.join(others[:3])}). For the demo unset DOC_ASSETS_QDRANT_URL, or name a server of its own."
+        )
+
+
+def _seal(settings: Settings, folder: Path) -> Sequence[str]:
+    """Seals a folder's documents; returns the keys of their drops."""
+    from doc_assets.archive.archive import Archive
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.commands.ingest import sealing_rules
+    from doc_assets.pipeline.sealing import seal_source
+    from doc_assets.sources.sources import FolderSource
+
+    source = FolderSource(UPath(folder), recursive=False)
+    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
+        return seal_source(Archive(ledger, settings.bulk), source, datetime.now(UTC), sealing_rules(settings)).drops
+
+
+def _print_answers(answers: Sequence["Answer"]) -> None:
+    table = Table(
+        "query",
+        "best document",
+        "photos matched",
+        "similarity",
+        "probability",
+        "done to the photo",
+        "seen as",
+        "right?",
+    )
+    for answer in answers:
+        result, best = answer.result, answer.best
+        table.add_row(
+            result.query_document,
+            best.document,
+            f"{best.n_matched_photos} of {result.n_photos}",
+            f"{best.score:.3f}",
+            f"{result.best_probability or 0:.3f}",
+            answer.reuse.attack if answer.reuse else "nothing, new photos",
+            answer.seen_as,
+            "yes" if answer.is_right else "NO",
+        )
+    console().print(table)

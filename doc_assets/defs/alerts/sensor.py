@@ -11,7 +11,7 @@ import dagster as dg
 from doc_assets.defs.alerts.failures import failures_after, last_failure_id
 from doc_assets.errors import ServiceError
 from doc_assets.ops.alerts.alert import failure_alert
-from doc_assets.ops.alerts.target import webhook_from
+from doc_assets.ops.alerts.webhook import webhook_from
 from doc_assets.settings import load_settings
 
 _MOST_AT_A_TICK = 50

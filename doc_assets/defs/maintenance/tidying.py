@@ -7,7 +7,7 @@ from doc_assets.defs.partitions import MAX_RUNTIME_TAG
 from doc_assets.defs.resources import ArchiveResource
 from doc_assets.defs.step import step
 from doc_assets.errors import SetupError
-from doc_assets.ops.maintenance.upkeep import tidy_home
+from doc_assets.ops.maintenance.tidy import tidy_home
 from doc_assets.settings import load_settings
 
 _MAX_SHOWN = 100

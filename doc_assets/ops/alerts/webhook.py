@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from doc_assets.errors import ServiceError, SettingsError
+from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
@@ -88,6 +89,23 @@ class Webhook:
                 return "" if answer.is_success else f"it answered {answer.status_code}"
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def webhook_from(settings: Settings) -> Webhook | None:
+    """The webhook of the settings; None if alerts are off.
+
+    Raises:
+        SettingsError: if its address cannot be used.
+    """
+    if not settings.alert_webhook_url:
+        return None
+    token = settings.alert_webhook_token
+    return Webhook(
+        settings.alert_webhook_url,
+        tuple(settings.alert_webhook_allowed),
+        token.get_secret_value() if token else "",
+        settings.alert_timeout_s,
+    )
 
 
 def _origin(url: str, setting: str) -> tuple[str, str, int]:

@@ -10,15 +10,19 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.exc import DatabaseError
 
+from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import DocumentRow, SearchResult
 from doc_assets.archive.ledger.tombstones import TombstoneLedger, Tombstones
-from doc_assets.errors import BackupError
+from doc_assets.errors import BackupError, DamagedError, ServiceError
+from doc_assets.ops.backup.databases import file_of, kind_of
+from doc_assets.ops.backup.estate import Estate
 from doc_assets.sources.names import document_id
 
 _PREFIX = "forgotten-"
@@ -68,6 +72,29 @@ def read_beside(root: Path) -> list[ForgottenList]:
                 "come back. Put a sound copy there, or remove it if you know that nothing was forgotten."
             ) from error
     return found
+
+
+def known_in(estate: Estate, notes: list[str]) -> list[ForgottenList]:
+    """What the ledger of a home that is about to be replaced knows as forgotten; nothing if it is new.
+
+    Args:
+        estate: the home.
+        notes: gets a line if the ledger cannot be read.
+    """
+    if kind_of(estate.ledger_url) == "sqlite" and not file_of(estate.ledger_url).is_file():
+        return []
+    database = Database(estate.ledger_url)
+    try:
+        if database.revision() is None:
+            return []
+        ledger = Ledger(database, estate.forgotten_key)  # whatever its revision: an update may be what is undone
+        known = ledger.tombstones.taken_out()
+    except (DamagedError, DatabaseError, ServiceError) as error:
+        notes.append(f"The ledger that was replaced could not be read ({error}), nor what it knew as forgotten.")
+        return []
+    finally:
+        database.close()
+    return [ForgottenList(known, datetime.now(UTC))] if known else []
 
 
 def returned(ledger: Ledger, lists: Sequence[Tombstones]) -> list[str]:

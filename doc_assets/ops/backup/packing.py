@@ -9,12 +9,15 @@ import io
 import os
 import shutil
 import tarfile
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from upath import UPath
 
 from doc_assets.errors import BackupError
+from doc_assets.ops.backup.make import MadeBackup
 from doc_assets.ops.backup.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -23,10 +26,39 @@ from doc_assets.ops.backup.manifest import (
     parse_manifest,
     read_manifest,
 )
+from doc_assets.ops.backup.verify import verify
 from doc_assets.util.files import atomic_writer
 from doc_assets.util.progress import track
 
 _PIECE_BYTES = 1 << 20
+
+
+def export(target: Path, existing: Path | None, make: Callable[[Path], MadeBackup]) -> tuple[Manifest, int]:
+    """Writes a backup as one file: one that exists, or one that is made for it. Returns its manifest and its bytes.
+
+    Args:
+        target: the file.
+        existing: a backup, or a folder of backups for its newest; None for a new one.
+        make: makes a new one in a folder of backups.
+
+    Raises:
+        BackupError: if the file exists, the backup is not whole, or something cannot be read or written.
+    """
+    if target.exists():
+        raise BackupError(f"{target} exists already; name another file.")
+    if existing is not None:
+        verdict = verify(existing)
+        if verdict.faults:
+            raise BackupError(f"{verdict.folder} is not whole: {verdict.faults[0]}")
+        return verdict.manifest, pack(verdict.folder, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        room = tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent)
+    except OSError as error:
+        raise BackupError(f"{target.parent} cannot be written: {error}.") from error
+    with room as folder:
+        made = make(Path(folder))
+        return made.manifest, pack(made.folder, target)
 
 
 def pack(folder: Path, target: Path) -> int:

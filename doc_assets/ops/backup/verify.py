@@ -1,6 +1,7 @@
 """Whether a backup is whole: every digest, every dump and table read to its end, every count."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from upath import UPath
@@ -9,9 +10,36 @@ from doc_assets.archive.ledger.database import SCHEMA_REVISION
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.files import entry_of
-from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest
+from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest, read_manifest
+from doc_assets.ops.backup.retention import find_backup
 from doc_assets.ops.backup.vectors import count_points
 from doc_assets.util.progress import track
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a backup is whole.
+
+    Attributes:
+        folder: of the backup.
+        manifest: of it.
+        faults: what is wrong, in words.
+    """
+
+    folder: Path
+    manifest: Manifest
+    faults: list[str]
+
+
+def verify(folder: Path) -> Verdict:
+    """Reads a backup, or the newest one in a folder, to its last byte; needs no home.
+
+    Raises:
+        BackupError: if there is none.
+    """
+    found = find_backup(folder.absolute())
+    manifest = read_manifest(found)
+    return Verdict(found, manifest, faults_of(found, manifest))
 
 
 def faults_of(folder: Path, manifest: Manifest, bulk: UPath | None = None) -> list[str]:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from upath import UPath
@@ -11,9 +11,11 @@ from upath import UPath
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.faults import DocumentState
 from doc_assets.ops.maintenance.report import MaintenanceReport, own_files
+from doc_assets.settings import Settings
 from doc_assets.sources.origin import fetched_digest
 from doc_assets.sources.staging import STAGED_PATTERN
 from doc_assets.util.files import LEFTOVER_PATTERN, is_local
+from doc_assets.util.log_files import CLOSED_PATTERN
 
 _LEFTOVER_DAYS = 1
 """A writer that is alive finishes or is killed long before."""
@@ -52,6 +54,13 @@ class Keeping:
     logs_days: int
     results_days: int
     superseded_days: int
+
+
+def tidy_home(settings: Settings, ledger: Ledger, *, dry_run: bool) -> MaintenanceReport:
+    """Deletes what the settings say is too old, or says what would go."""
+    places = Places(settings.home, settings.bulk, settings.log_dir, CLOSED_PATTERN, settings.results_dir)
+    keeping = Keeping(settings.keep_logs_days, settings.keep_results_days, settings.keep_superseded_days)
+    return tidy(ledger, places, keeping, datetime.now(UTC), dry_run=dry_run)
 
 
 def tidy(ledger: Ledger, places: Places, keeping: Keeping, now: datetime, *, dry_run: bool) -> MaintenanceReport:

@@ -5,8 +5,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.commands.serve_metrics import make_registry
+from doc_assets.cli.instance_metrics import InstanceFigures
 from doc_assets.ops.home import prepare_home
+from doc_assets.ops.metrics.service import make_registry
 from doc_assets_tests.archive.ledger import postgres
 
 
@@ -22,7 +23,7 @@ def test_a_postgresql_that_stops_is_a_source_that_is_down_and_no_zero(settings):
             update={"ledger_url": SecretStr(url), "metrics_refresh_s": 0.2, "metrics_timeout_s": 5.0}
         )
         prepare_home(watched)
-        registry = make_registry(watched)
+        registry = make_registry(watched, InstanceFigures)
         running = _page(registry)
     time.sleep(0.5)
     stopped = _page(registry)

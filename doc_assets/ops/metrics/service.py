@@ -1,12 +1,13 @@
-"""``doc-assets serve-metrics``."""
+"""The figures of a home, served as its settings say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import Metric
 
-from doc_assets.commands.instance_metrics import InstanceFigures
 from doc_assets.ops.backup.manifest import MANIFEST
 from doc_assets.ops.backup.retention import backups_in
 from doc_assets.ops.doctor.services import connect_briefly
@@ -30,11 +31,31 @@ _FIRST_LOOK_S = 20.0
 """Opening Dagster's instance takes a few seconds; who starts this waits for it, and nobody hears of it as an outage."""
 
 
-def serve_metrics(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+class OrchestratorFigures(Protocol):
+    """What is asked of the orchestrator's records."""
+
+    def families(self) -> Iterable[Metric]:
+        """Everything that is counted in them."""
+
+    def probe(self) -> None:
+        """Raises if they cannot be read."""
+
+    def collection(self, folder: Path, alias: str) -> CollectionFigures | None:
+        """What the last run that wrote the embedded collection counted; None if there was none."""
+
+
+def serve_metrics(
+    settings: Settings,
+    open_records: Callable[[], OrchestratorFigures],
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+) -> None:
     """Serves figures until the process is told to end.
 
     Args:
         settings: of the home.
+        open_records: a reader of the orchestrator's records, each time another one.
         host: address to listen on. There is no login: figures name nothing, and only those who watch should reach it.
         port: 0 for any that is free.
         ready: gets the address when requests are answered.
@@ -44,23 +65,25 @@ def serve_metrics(settings: Settings, host: str, port: int, ready: Callable[[str
     """
     with ExitStack() as stack:
         listening = stack.enter_context(listen(host, port, has_key=True))
-        app = make_app(make_registry(settings))
+        app = make_app(make_registry(settings, open_records))
         server = make_server(app, _MAX_CONNECTIONS)
         serve(server, listening, lambda: ready(address_of(listening) + METRICS_PATH))
 
 
-def make_registry(settings: Settings) -> CollectorRegistry:
+def make_registry(settings: Settings, open_records: Callable[[], OrchestratorFigures]) -> CollectorRegistry:
     """Everything that can be asked about a home, asked once already."""
     registry = CollectorRegistry()
-    collector = SourceCollector(_sources(settings), settings.metrics_refresh_s, settings.metrics_timeout_s)
+    collector = SourceCollector(
+        _sources(settings, open_records), settings.metrics_refresh_s, settings.metrics_timeout_s
+    )
     collector.look(_FIRST_LOOK_S)
     registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 
 
-def _sources(settings: Settings) -> list[Source]:
-    runs, records = InstanceFigures(), InstanceFigures()  # two, because each source has a thread of its own
+def _sources(settings: Settings, open_records: Callable[[], OrchestratorFigures]) -> list[Source]:
+    runs, records = open_records(), open_records()  # two, because each source has a thread of its own
     places = {"home": settings.home, "logs": settings.log_dir}
     if is_local(settings.bulk):
         places["bulk"] = Path(str(settings.bulk))

@@ -1,4 +1,4 @@
-"""Figures of Dagster's instance."""
+"""Figures of Dagster's instance, for ``serve-metrics``; not below ``defs/``, all of which every run imports."""
 
 import os
 import threading

@@ -1,13 +1,11 @@
-"""``doc-assets serve-images``."""
+"""The document API of a home, served as its settings say."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import limits
 
-from doc_assets.defs.sources import sources_from
 from doc_assets.errors import SettingsError
 from doc_assets.ops.image_server.access_log import AccessLog
 from doc_assets.ops.image_server.app import ServedFolders, make_app
@@ -17,15 +15,16 @@ from doc_assets.ops.image_server.saving import SaveFolder
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
 from doc_assets.ops.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
+from doc_assets.sources.opening import SourceRules
 from doc_assets.util.log_files import SharedFileHandler
 
 
 def serve_images(
     settings: Settings,
+    rules: SourceRules,
     host: str,
     port: int,
     roots: tuple[str, ...],
-    key_table: Path | None,
     save_folder: Path | None,
     ready: Callable[[str], None],
 ) -> None:
@@ -33,10 +32,10 @@ def serve_images(
 
     Args:
         settings: of the home.
+        rules: how documents are found; their key table tells about documents.
         host: address to listen on; another than this machine's own needs the settings' API key.
         port: 0 for any that is free.
-        roots: archive folders; those of the settings if empty.
-        key_table: tells about documents; that of the settings if None.
+        roots: archive folders; those of the rules if empty.
         save_folder: for copies that clients ask for; None keeps none.
         ready: gets the address when requests are answered.
 
@@ -45,8 +44,6 @@ def serve_images(
         FolderUnreachableError: if an archive folder cannot be listed.
     """
     key = settings.image_api_key.get_secret_value() if settings.image_api_key else ""
-    rules = sources_from(settings).rules()
-    rules = replace(rules, key_table=key_table or rules.key_table)
     with ExitStack() as stack:
         listening = stack.enter_context(listen(host, port, has_key=bool(key)))
         served = ServedFolders(

@@ -1,15 +1,14 @@
-"""``doc-assets init``, ``config show`` and ``config validate``."""
+"""The settings in use: where each comes from, which cannot be used together, and the first ones of a new home."""
 
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from rich.table import Table
 
-from doc_assets.commands.console import console
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
 from doc_assets.ops.home import prepare_home
 from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets
@@ -46,16 +45,13 @@ def source_of(field: str) -> str:
     return "default"
 
 
-def print_settings(settings: list[Setting]) -> None:
-    """The settings as a table."""
-    table = Table("setting", "value", "from")
-    for setting in settings:
-        table.add_row(setting.name, setting.value, setting.source)
-    console().print(table)
+def faults_of(settings: Settings, is_cron_line: Callable[[str], bool]) -> list[str]:
+    """What the single values do not show: names, files and addresses that cannot be used together. Reads no data.
 
-
-def faults_of(settings: Settings) -> list[str]:
-    """What the single values do not show: names, files and addresses that cannot be used together. Reads no data."""
+    Args:
+        settings: that are looked at.
+        is_cron_line: whether the scheduler takes a line.
+    """
     from doc_assets.features.embedders.base import embedders  # noqa: PLC0415
     from doc_assets.features.model_folders import resolve_checkpoint  # noqa: PLC0415
     from doc_assets.photos.base import make_extractor  # noqa: PLC0415
@@ -66,10 +62,10 @@ def faults_of(settings: Settings) -> list[str]:
         "PHOTO_EXTRACTOR": lambda: make_extractor(settings.photo_extractor, extractor_options),
         "LEDGER_URL": lambda: _require_url(settings.ledger_address),
         "BULK_ROOT": lambda: _require_storage(settings),
-        "TIMEZONE": lambda: _require_zone(settings.timezone),
-        "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron),
-        "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron),
-        "BACKUP_CRON": lambda: _require_cron(settings.backup_cron),
+        "TIMEZONE": lambda: ZoneInfo(settings.timezone),
+        "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron, is_cron_line),
+        "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron, is_cron_line),
+        "BACKUP_CRON": lambda: _require_cron(settings.backup_cron, is_cron_line),
         "KEY_INSERT_TOKEN": lambda: require_token(settings.key_insert_token),
     }
     for field in ("key_table", "words_codebook", "probability_model"):
@@ -100,16 +96,8 @@ def _require_storage(settings: Settings) -> None:
     settings.bulk.exists()  # says so if the protocol is unknown or its package is not installed
 
 
-def _require_zone(name: str) -> None:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
-    ZoneInfo(name)
-
-
-def _require_cron(line: str) -> None:
-    from dagster._utils.schedules import is_valid_cron_string  # noqa: PLC0415
-
-    if not is_valid_cron_string(line):
+def _require_cron(line: str, is_cron_line: Callable[[str], bool]) -> None:
+    if not is_cron_line(line):
         raise SettingsError(f"{line!r} is no cron line, e.g. 0 2 * * *.")
 
 
@@ -202,15 +190,3 @@ def _write_env(path: Path, settings: Settings) -> list[str] | None:
 def _quoted(value: str) -> str:
     """A value as ``.env`` files take it, whatever blanks and signs a path has."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def print_init(report: InitReport) -> None:
-    """What was made, what was kept, and the next step."""
-    out = console()
-    for path in report.made:
-        out.print(f"made  {path}")
-    for path in report.kept:
-        out.print(f"kept  {path}")
-    if report.secrets:
-        out.print(f"Generated in {report.env_file} (mode 600): {', '.join(report.secrets)}")
-    out.print("Next: `doc-assets doctor`, then `doc-assets ui` or `doc-assets build-image-index --folder DIR`.")
