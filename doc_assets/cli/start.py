@@ -29,7 +29,7 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster's web UI with sensor and schedules on this home."""
-    from doc_assets.commands.launch import open_instance
+    from doc_assets.cli.launch import open_instance
 
     with command() as settings:
         with open_instance():

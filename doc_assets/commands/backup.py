@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.launch import open_instance
+from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.launch import open_instance
 from doc_assets.defs.backup.estate import back_up, described
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup.make import MadeBackup

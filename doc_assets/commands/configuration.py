@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from rich.table import Table
 
-from doc_assets.commands.console import console
+from doc_assets.cli.console import console
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
 from doc_assets.ops.home import prepare_home
 from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets

@@ -10,15 +10,14 @@ from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.results import FoundDocument, ResultRecord
 from doc_assets.archive.vectors.server import ServerStore
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.ingest import sealing_rules
-from doc_assets.commands.launch import ingest_drop
-from doc_assets.commands.search import run_search
+from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.launch import ingest_drop
+from doc_assets.cli.search import run_search
 from doc_assets.datatypes import View
 from doc_assets.defs.resources import VectorStoreResource, resources_from
 from doc_assets.errors import SetupError
 from doc_assets.lab.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
-from doc_assets.pipeline.sealing import seal_source
+from doc_assets.pipeline.sealing import seal_source, sealing_rules
 from doc_assets.reports.report import INDEX_NAME
 from doc_assets.settings import Settings
 from doc_assets.sources.sources import FolderSource

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from doc_assets.commands.console import console
+from doc_assets.cli.console import console
 from doc_assets.errors import InterruptedRestoreError, SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, red, run_checks, yellow
 from doc_assets.ops.doctor.folders import folder_checks

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from doc_assets.commands.console import console, progress_bars
+from doc_assets.cli.console import console, progress_bars
 from doc_assets.features.words import CODEBOOK
 from doc_assets.lab.fit_gist import FitRecipe, fit_gist
 from doc_assets.lab.fit_probability import ProbabilityRecipe, fit_probability

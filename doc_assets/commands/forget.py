@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.launch import open_instance
+from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.launch import open_instance
 from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
 from doc_assets.defs.resources import resources_from
 from doc_assets.defs.sources import sources_from

@@ -5,7 +5,7 @@ import logging
 from rich.table import Table
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.commands.console import console
+from doc_assets.cli.console import console
 from doc_assets.ops.maintenance.report import MaintenanceReport
 from doc_assets.ops.maintenance.upkeep import tidy_home
 from doc_assets.settings import Settings

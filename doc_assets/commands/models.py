@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from doc_assets.commands.console import console
+from doc_assets.cli.console import console
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.features import model_folders, words
 from doc_assets.features import weight_files as weights

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.launch import open_instance
+from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.launch import open_instance
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.resources import (
     ArchiveResource,

@@ -12,9 +12,9 @@ from sqlalchemy.exc import DatabaseError
 
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.launch import open_instance
 from doc_assets.commands import forget as forgetting
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.launch import open_instance
 from doc_assets.defs.backup.estate import estate_of
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
