@@ -1,10 +1,19 @@
-"""The command line ``doc-assets``: one file a group of commands, each thin; the work is in ``commands/``."""
+"""The command line ``doc-assets``: one file a group of commands, which ask, call and print.
 
+The help lists the commands in the order of the imports.
+"""
+
+# isort: off
 from doc_assets.cli import (
     archive,
+    reindex,
+    status,
     backup,
     browsing,
+    groups,
+    form_pictures,
     examine,
+    retry,
     fitting,
     forget,
     keys,
@@ -16,6 +25,8 @@ from doc_assets.cli import (
     serve,
     start,
 )
+
+# isort: on
 from doc_assets.cli.shell import app
 
 __all__ = [
@@ -25,15 +36,20 @@ __all__ = [
     "examine",
     "fitting",
     "forget",
+    "form_pictures",
+    "groups",
     "keys",
     "ledger",
     "main",
     "models",
     "operations",
     "pages",
+    "reindex",
+    "retry",
     "search",
     "serve",
     "start",
+    "status",
 ]
 
 

@@ -1,18 +1,31 @@
-"""Commands that fill the archive and look into it."""
+"""Commands that fill the archive, and compare what came with what is there."""
 
-import json
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
+from doc_assets.cli.console import console, print_lines, progress_bars, show_table
+from doc_assets.cli.printing import print_date_faults, print_key_problems
+from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command
+from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
-    from doc_assets.features.embedders.base import EmbedderSpec
+    from doc_assets.archive.ledger.rows import Document
+    from doc_assets.cli.launch import RunOutcome
+    from doc_assets.pipeline.sealing import SourceIntake
     from doc_assets.settings import Settings
+    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.sources import KeyProblem
+
+_MAX_LISTED = 50
+_MAX_IGNORED = 10
 
 
+@app.command("index", short_help="Short for build-image-index.", rich_help_panel="Archive")
 @app.command(rich_help_panel="Archive")
 def build_image_index(
     folder: Folder = None,
@@ -29,13 +42,98 @@ def build_image_index(
     ] = False,
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
-    from doc_assets.commands.ingest import ingest_source
     from doc_assets.sources.opening import SourceRequest
 
     asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
-        if not ingest_source(settings, asked, force_rebuild=force_rebuild, allow_missing=allow_missing):
+        intake, outcomes = _ingest(settings, asked, force_rebuild=force_rebuild)
+        arrivals = _arrivals(settings, intake)
+        _print_intake(intake, list(arrivals.values()))
+        _print_left_out(intake, asked, outcomes)
+        if intake.nothing and asked.folder:
+            console().print(f"{intake.nothing} Nothing was ingested.")
             raise typer.Exit(FAILED)
+        accounted = len(arrivals) == len(set(intake.origins)) and not intake.forgotten
+        accounted = accounted and not _missing(intake.problems, allow_missing=allow_missing)
+        clean = all(document.state in {"ok", "duplicate"} for document in arrivals.values())
+        if not (accounted and clean and all(outcome.succeeded for outcome in outcomes)):
+            raise typer.Exit(FAILED)
+
+
+def _ingest(
+    settings: "Settings", asked: "SourceRequest", *, force_rebuild: bool
+) -> "tuple[SourceIntake, list[RunOutcome]]":
+    """Seals what is new in a source and runs its drops up to the searchable collection."""
+    from doc_assets.cli.launch import ingest_drop
+    from doc_assets.defs.resources import resources_from
+    from doc_assets.pipeline.rebuild import discard_results
+    from doc_assets.pipeline.sealing import seal_request, sealing_rules
+
+    tools = resources_from(settings)
+    rules = replace(sealing_rules(settings), read_all=force_rebuild)
+    with tools["archive"].open() as archive:
+        intake = seal_request(archive, tools["sources"].rules(), asked, datetime.now(UTC), rules)
+        if force_rebuild:
+            discard_results(archive.ledger, archive.bulk, intake.drops)
+    with progress_bars():
+        return intake, [ingest_drop(drop) for drop in track(intake.drops, "drops", len(intake.drops))]
+
+
+def _arrivals(settings: "Settings", intake: "SourceIntake") -> "dict[str, Document]":
+    from doc_assets.archive.ledger.ledger import Ledger
+
+    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
+        return ledger.documents.arrivals_at(intake.origins)
+
+
+def _missing(problems: "Iterable[KeyProblem]", *, allow_missing: bool) -> "list[KeyProblem]":
+    """A row that cannot be used is no key without a document: nobody knows what it names."""
+    from doc_assets.sources.resolving import KeyState
+
+    return [p for p in problems if not (allow_missing and p.is_of_table and p.state is not KeyState.UNUSABLE)]
+
+
+def _print_intake(intake: "SourceIntake", documents: "list[Document]") -> None:
+    states = Counter(document.state for document in documents)
+    photos = sum(document.n_photos or 0 for document in documents if document.is_current)
+    console().print(
+        f"{intake.source}: {len(set(intake.origins))} documents, {len(intake.sealed)} new drops; "
+        + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        + f"; {photos} photos."
+    )
+    print_lines(intake.notes)
+    print_key_problems(intake.problems)
+    print_date_faults(intake.date_faults)
+    if intake.described:
+        n = len(intake.described)
+        console().print(f"{n} documents of before have another merchant, date or key table fields now.")
+    _print_faulty([document for document in documents if document.state in {"rejected", "partial", "pending"}])
+
+
+def _print_faulty(documents: "Sequence[Document]") -> None:
+    if not documents:
+        return
+    rows = [(each.file_name, each.state, each.reason_code, each.reason) for each in documents[:_MAX_LISTED]]
+    show_table(("document", "state", "code", "reason"), rows)
+    if len(documents) > _MAX_LISTED:
+        console().print(f"... and {len(documents) - _MAX_LISTED} more; `doc-assets status` counts them.")
+
+
+def _print_left_out(intake: "SourceIntake", asked: "SourceRequest", outcomes: "Sequence[RunOutcome]") -> None:
+    """What failed, and what was not taken."""
+    out = console()
+    for outcome in outcomes:
+        if outcome.error:
+            out.print(f"Run {outcome.run_id} failed: {outcome.error}")
+        for name, said in zip(outcome.failed_checks, outcome.said, strict=True):
+            out.print(f"Run {outcome.run_id}: the check {name} failed. {said}")
+    if intake.forgotten:
+        out.print(
+            f"{len(intake.forgotten)} documents were forgotten and are not taken again: "
+            f"{', '.join(intake.forgotten[:10])}. `doc-assets forget --allow DOCUMENT` lets them in."
+        )
+    if intake.ignored.n:
+        out.print(f"{intake.ignored.named(_MAX_IGNORED, asked.folder)}.")
 
 
 @app.command(rich_help_panel="Archive")
@@ -44,85 +142,48 @@ def screen(
     everything: Annotated[bool, typer.Option("--all", help="Every drop.")] = False,
 ) -> None:
     """Compare the documents of drops with the whole archive as it is now, and write their reports."""
-    from doc_assets.commands.screen import screen_drops
+    from doc_assets.cli.launch import screen_drop
 
     with command() as settings:
-        if not screen_drops(settings, drop or [], everything=everything):
+        wanted = _drops_to_screen(settings, drop or [], everything=everything)
+        with progress_bars():
+            outcomes = [screen_drop(key) for key in track(wanted, "drops", len(wanted))]
+        _print_screened(settings, dict(zip(wanted, outcomes, strict=True)))
+        if not all(outcome.succeeded for outcome in outcomes):
             raise typer.Exit(FAILED)
 
 
-@app.command(rich_help_panel="Archive")
-def reindex(
-    embedder: Annotated[str, typer.Option(help="gist or transformers. Default: DOC_ASSETS_EMBEDDER.")] = "",
-    options: Annotated[
-        str, typer.Option(help='Its options as JSON: {"checkpoint": "dinov2-small"}. Default with --embedder: none.')
-    ] = "",
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave it to the daemon: a run a drop, then the switch.")
-    ] = False,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Use the collection before again, at once.")] = False,
-    remove_unused: Annotated[
-        bool, typer.Option("--remove-unused", help="Delete every collection but the one in use.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Change the embedder: fill another collection beside the one in use, examine it, switch; back with --rollback."""
-    from doc_assets.commands import reindex as commands
+def _drops_to_screen(settings: "Settings", drops: Sequence[str], *, everything: bool) -> list[str]:
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.errors import SettingsError
 
-    asked = [bool(embedder or options or queue), rollback, remove_unused]
-    if sum(asked) > 1:
-        raise typer.BadParameter("--rollback and --remove-unused go with nothing else.")
-    with command() as settings:
-        if remove_unused:
-            names = commands.remove_unused(settings)
-            say({"removed": names}, lambda: commands.print_removed(names), as_json=as_json)
-            return
-        spec = embedder_asked(settings, embedder, options)
-        report = commands.roll_back(settings) if rollback else commands.reindex(settings, spec, queue=queue)
-        say(asdict(report), lambda: commands.print_report(report), as_json=as_json)
-        if report.errors:
-            raise typer.Exit(FAILED)
+    with Ledger.open(settings.ledger_address) as ledger:
+        known = ledger.intake.drop_keys()
+    unknown = sorted(set(drops) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"The ledger knows no drop {', '.join(unknown)}; it knows {', '.join(known[-5:]) or 'none'}."
+        )
+    wanted = known if everything else [key for key in known if key in set(drops)]
+    if not wanted:
+        raise SettingsError("There is no drop to screen; name one with --drop, or take --all.")
+    return wanted
 
 
-@app.command(rich_help_panel="Archive")
-def status(as_json: AsJson = False) -> None:
-    """Show what is in the archive."""
-    from doc_assets.commands.status import archive_status, print_status
+def _print_screened(settings: "Settings", outcomes: "dict[str, RunOutcome]") -> None:
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.archive.ledger.searches import search_id_of
+    from doc_assets.reports.report import INDEX_NAME
 
-    with command() as settings:
-        found = archive_status(settings)
-        say(asdict(found), lambda: print_status(settings, found), as_json=as_json)
-
-
-@app.command(rich_help_panel="Archive")
-def check(
-    read_data: Annotated[
-        bool, typer.Option("--read-data", help="Read every byte: documents, photos, tables, databases, points.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare ledger, staged documents, Parquet and collection; exit 1 and a list if they disagree."""
-    from doc_assets.commands.status import check_home, print_findings
-
-    with command() as settings:
-        findings = check_home(settings, read_data=read_data)
-        say(asdict(findings), lambda: print_findings(findings), as_json=as_json)
-        if findings.n_faults:
-            raise typer.Exit(FAILED)
-
-
-def embedder_asked(settings: "Settings", name: str, options: str) -> "EmbedderSpec":
-    """The embedder of the options of ``reindex``, else that of the settings."""
-    from doc_assets.features.embedders.base import EmbedderSpec
-    from doc_assets.pipeline.embedder import embedder_of_settings
-
-    default = embedder_of_settings(settings)
-    if not name and not options:
-        return default
-    try:
-        given = json.loads(options or "{}")
-    except ValueError as error:
-        raise typer.BadParameter(f"--options is no JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise typer.BadParameter(f"--options must be a JSON object, got {options}")
-    return EmbedderSpec(name or default.name, given)
+    rows = []
+    for key, outcome in outcomes.items():
+        if outcome.error:
+            console().print(f"Run {outcome.run_id} failed: {outcome.error}")
+            continue
+        for name, said in zip(outcome.failed_checks, outcome.said, strict=True):
+            console().print(f"Drop {key}: the check {name} failed. {said}")
+        with Ledger.open(settings.ledger_address) as ledger:
+            results = ledger.searches.results(search_id_of(key))
+        flagged = sum(result.flagged for result in results)
+        rows.append((key, len(results), flagged, settings.results_dir / "drops" / key / INDEX_NAME))
+    show_table(("drop", "documents", "flagged", "report"), rows)

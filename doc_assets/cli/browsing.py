@@ -1,12 +1,23 @@
 """Commands that look at single documents."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from doc_assets.cli.console import console, show_place, show_table
+from doc_assets.cli.printing import print_members
 from doc_assets.cli.shell import AsJson, app, command, say
 from doc_assets.faults import DocumentState
 from doc_assets.sources.merchants import merchant_id
+
+if TYPE_CHECKING:
+    from doc_assets.archive.ledger.browsing import Mention
+    from doc_assets.archive.ledger.rows import Document
+    from doc_assets.archive.story import Arrival, DocumentStory
+    from doc_assets.datatypes import DateSource
+
+_SOURCES: "dict[DateSource, str]" = {"key_table": "key table", "name": "name", "arrival": "arrival"}
 
 
 @app.command(rich_help_panel="Documents")
@@ -21,12 +32,35 @@ def list_documents(
 ) -> None:
     """List documents as they arrived, each arrival with its state."""
     from doc_assets.archive.ledger.browsing import DocumentFilter
-    from doc_assets.commands import browse
+    from doc_assets.archive.ledger.ledger import Ledger
 
     wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:
-        page = browse.list_documents(settings, wanted, limit, offset)
-        say(browse.as_json(page), lambda: browse.print_documents(page), as_json=as_json)
+        with Ledger.open(settings.ledger_address) as ledger:
+            total, documents = ledger.browsing.page(wanted, limit, offset)
+        page = {"total": total, "offset": offset, "documents": documents}
+        say(page, lambda: _print_documents(documents, offset, total), as_json=as_json)
+
+
+def _print_documents(documents: "Sequence[Document]", offset: int, total: int) -> None:
+    columns = ("drop", "document", "date", "by", "state", "code", "merchant", "pages", "photos", "in archive")
+    rows = (
+        (
+            each.drop_key,
+            each.file_name,
+            each.document_date,
+            _SOURCES[each.date_source],
+            each.state,
+            each.reason_code,
+            each.merchant_id,
+            each.n_pages,
+            each.n_photos,
+            "yes" if each.is_current else "",
+        )
+        for each in documents
+    )
+    show_table(columns, rows)
+    show_place(offset, len(documents), total)
 
 
 @app.command(rich_help_panel="Documents")
@@ -35,54 +69,70 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known of a document: arrivals, photos, files, and the results that name it."""
-    from doc_assets.commands import browse
+    from upath import UPath
+
+    from doc_assets.archive.archive import Archive
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.archive.story import document_story
 
     with command() as settings:
-        story = browse.document_story(settings, document)
-        say(browse.as_json(story), lambda: browse.print_story(story), as_json=as_json)
+        with Ledger.open(settings.ledger_address) as ledger:
+            story = document_story(Archive(ledger, UPath(settings.bulk)), document)
+        say(story, lambda: _print_story(story), as_json=as_json)
 
 
-@app.command(rich_help_panel="Documents")
-def groups(
-    group: Annotated[int | None, typer.Argument(help="Number of one group: list its photos.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """List photos that several documents show, those of most merchants first; or the documents of one group."""
-    from doc_assets.commands import browse
-    from doc_assets.commands import groups as commands
-
-    with command() as settings:
-        if group is not None:
-            members = commands.group_members(settings, group)
-            say(browse.as_json(members), lambda: commands.print_members(members), as_json=as_json)
-            return
-        page = commands.list_groups(settings, limit, offset)
-        say(browse.as_json(page), lambda: commands.print_groups(page), as_json=as_json)
+def _print_story(story: "DocumentStory") -> None:
+    console().print(story.document_id)
+    for arrival in story.arrivals:
+        _print_arrival(arrival)
+    if story.photos:
+        show_table(("photo", "page", "box"), ((each.photo + 1, each.page, each.box) for each in story.photos))
+    if story.groups:
+        print_members(story.groups, "Photos that others show too")
+    else:
+        console().print("No other document of the archive was found to show one of its photos.")
+    _print_mentions("as query", story.as_query)
+    _print_mentions("as match", story.as_match)
 
 
-@app.command(rich_help_panel="Documents")
-def form_pictures(
-    confirm: Annotated[int | None, typer.Option(metavar="ID", help="Take this picture for the form's.")] = None,
-    undo: Annotated[int | None, typer.Option(metavar="ID", help="Do not take it for the form's any longer.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """List pictures that forms print (codes, maps, logos), candidates first; confirm or undo one."""
-    from doc_assets.commands import browse
-    from doc_assets.commands import form_pictures as commands
+def _print_arrival(arrival: "Arrival") -> None:
+    out, document, drop = console(), arrival.document, arrival.drop
+    kept = "in the archive" if document.is_current else "not in the archive"
+    out.print(f"\n{drop.drop_key}  sealed {drop.sealed_at.isoformat(timespec='seconds')}  {document.state}, {kept}")
+    if document.reason_code:
+        out.print(f"  reason    {document.reason_code}: {document.reason}")
+    out.print(f"  file      {document.source_path} ({document.size_bytes:,} bytes)")
+    out.print(f"  date      {document.document_date.isoformat()} by its {_SOURCES[document.date_source]}")
+    shown = {
+        "merchant": document.merchant_id,
+        "SHA-256": document.sha256,
+        "pages": document.n_pages,
+        "photos": document.n_photos,
+    }
+    for name, value in shown.items():
+        if value is not None:
+            out.print(f"  {name:<9} {value}")
+    for collection in arrival.collections:
+        out.print(f"  indexed   {collection}")
+    for file in arrival.files:
+        out.print(f"  {file.what:<9} {file.path}{'' if file.exists else '  GONE'}")
 
-    if confirm is not None and undo is not None:
-        raise typer.BadParameter("Confirm one picture or undo one, not both in one command.")
-    with command() as settings:
-        if confirm is not None:
-            decided = commands.decide(settings, confirm, "confirmed")
-        elif undo is not None:
-            decided = commands.decide(settings, undo, "undone")
-        else:
-            page = commands.list_pictures(settings, limit, offset)
-            say(browse.as_json(page), lambda: commands.print_pictures(page), as_json=as_json)
-            return
-        say(browse.as_json(decided), lambda: commands.print_decided(decided), as_json=as_json)
+
+def _print_mentions(title: str, mentions: "Sequence[Mention]") -> None:
+    if not mentions:
+        console().print(f"No result names it {title}.")
+        return
+    columns = ("search", "started", "query", "rank", "score", "photos matched", "risk")
+    rows = (
+        (
+            each.search_id,
+            each.started_at.isoformat(timespec="seconds"),
+            each.query_document,
+            each.rank,
+            None if each.score is None else f"{each.score:.3f}",
+            each.n_matched_photos,
+            ("" if each.risk_score is None else f"{each.risk_score:.2f}") + (" !" if each.flagged else ""),
+        )
+        for each in mentions
+    )
+    show_table(columns, rows, title=f"Results: {title}")

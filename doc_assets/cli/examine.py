@@ -1,12 +1,35 @@
-"""Commands that look at single documents, and read rejected ones again."""
+"""Commands that look into documents: why two match or do not, and the photos that are cut from any."""
 
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.archive.archive import Archive, Versions
+    from doc_assets.archive.ledger.rows import Document
+    from doc_assets.pipeline.explain import PairExplanation
+    from doc_assets.pipeline.explanation import Explanation, KeptQuery
+    from doc_assets.reading.sandbox import DocumentReader
+    from doc_assets.reports.extraction import ExtractedDocument
+    from doc_assets.search.query import QueryDocument
+    from doc_assets.settings import Settings
+
+_REASONS = {
+    "matched": "matched",
+    "other_shot": "not matched: another shot of the same scene, parts of which lie off one plane",
+    "shared_thing": "not matched: the same printed thing in two photos that differ around it",
+    "form_picture": "not matched: a picture of the form, a code or flat graphics in both",
+    "cannot_tell": "not matched: the same photo or another shot of the scene, it cannot be told",
+    "not_retrieved": "not matched: a search does not see the pair, it is not among the nearest by vector or words",
+    "no_alignment": "not matched: too few keypoints agree on one transform, and similarity alone does not suffice",
+    "not_alike": "not matched: keypoints agree, but the overlap does not look alike, as of two shots of one place",
+    "replaced": "the archive's photo was replaced by a newer version meanwhile",
+}
 
 
 @app.command(rich_help_panel="Documents")
@@ -19,12 +42,118 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say of every photo pair of two documents why it was matched or was not."""
-    from doc_assets.commands.examine import explain as run
-    from doc_assets.commands.examine import print_explanation
-
     with command() as settings:
-        found = run(settings, query, candidate, picture)
-        say(asdict(found), lambda: print_explanation(found), as_json=as_json)
+        found = _explain(settings, query, candidate, picture)
+        say(found, lambda: _print_explanation(found), as_json=as_json)
+
+
+def _explain(settings: "Settings", query: str, candidate: str, picture: Path | None) -> "Explanation":
+    """Compares a file or an archived document with an archived one, as a search would."""
+    from doc_assets.archive.pictures import ArchivePictures
+    from doc_assets.cli.ledger import labeller_of
+    from doc_assets.defs.resources import resources_from, versions_in_use
+    from doc_assets.pipeline.explanation import KeptPictures, KeptQuery, archived_document, draw_first, explanation_of
+
+    tools, kept = resources_from(settings), KeptQuery()
+    versions = versions_in_use(tools["photo_cutter"], tools["embedder"], tools["describer"])
+    with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
+        other = archived_document(archive, candidate)
+        asked = _asked(tools, archive, reader, versions, query, kept)
+        pairs = _pairs(tools, archive, versions, asked, other)
+        found = explanation_of(labeller_of(settings, archive.ledger), asked, other, pairs)
+        if picture is not None:
+            archived = ArchivePictures(archive, reader)
+            queries = KeptPictures(kept) if Path(query).is_file() else archived
+            draw_first(picture, pairs, (asked.file_name, other.file_name), queries, archived)
+    return found
+
+
+def _asked(
+    tools: dict[str, Any],
+    archive: "Archive",
+    reader: "DocumentReader",
+    versions: "Versions",
+    query: str,
+    kept: "KeptQuery",
+) -> "QueryDocument":
+    """The query: a file, whose pictures are kept, or a document of the archive."""
+    from doc_assets.pipeline.explanation import archived_document
+    from doc_assets.pipeline.stored_queries import StoredQueries
+    from doc_assets.search.query import QueryReader
+    from doc_assets.sources.sources import single_file
+
+    embedder, describer = tools["embedder"].load(), tools["describer"].load()
+    if not Path(query).is_file():
+        stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
+        return stored.of_document(archived_document(archive, query))
+    sources, ledger = tools["sources"], archive.ledger
+    cutter, date_of = tools["photo_cutter"].load(), ledger.documents.date_of
+    asking = QueryReader(reader, cutter, embedder, describer, ledger.page_texts, sources.dates(), date_of)
+    return asking.read(single_file(Path(query), key_of=sources.key_of()), kept)
+
+
+def _pairs(
+    tools: dict[str, Any], archive: "Archive", versions: "Versions", asked: "QueryDocument", other: "Document"
+) -> "list[PairExplanation]":
+    from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+    from doc_assets.pipeline.explain import explain_pairs
+    from doc_assets.search.completeness import require_collection
+    from doc_assets.search.run import published_collection
+
+    defaults, alias = tools["search_defaults"], tools["vector_store"].alias
+    with tools["vector_store"].open() as store:
+        require_collection(archive.ledger, store, alias)
+        return explain_pairs(
+            archive,
+            versions,
+            store,
+            published_collection(store, alias, versions.collection),
+            FeatureLookup(archive, versions.features_id),
+            PixelLookup(archive),
+            defaults.model(versions.embedder_id),
+            defaults.request(),
+            asked,
+            other,
+        )
+
+
+def _print_explanation(found: "Explanation") -> None:
+    from doc_assets.pipeline.explain import RANKS
+
+    out = console()
+    out.print(f"{found.query} against {found.candidate}: {len(found.pairs)} photo pairs.")
+    out.print(f"  dated {found.dates[0]} and {found.dates[1]}")
+    for note in (*found.notes, *found.reasons):
+        out.print(f"  {note}")
+    if found.pairs:
+        columns = (
+            "query photo",
+            "photo",
+            "similarity",
+            "rank",
+            "inliers",
+            "agreement",
+            "probability",
+            "done",
+            "verdict",
+        )
+        show_table(columns, (_row(pair) for pair in found.pairs))
+        out.print(f"Rank: place among the query photo's neighbours by vector / by words; - is beyond {RANKS}.")
+
+
+def _row(pair: "PairExplanation") -> Iterator[str]:
+    from doc_assets.reports.wording import said_of
+
+    seen = pair.entry
+    yield str(pair.query_photo + 1)
+    yield str(pair.photo + 1)
+    yield f"{seen.similarity:.3f}" if seen else "-"
+    yield f"{pair.vector_rank or '-'} / {pair.words_rank or '-'}"
+    yield str(seen.inliers) if seen else "-"
+    yield f"{seen.overlap.agreement:.2f}" if seen and seen.overlap else "-"
+    yield f"{seen.probability:.3f}" if seen and seen.probability is not None else "-"
+    yield ", ".join(text.en for text in said_of(seen)) if seen and seen.is_shown else ""
+    yield _REASONS[pair.reason]
 
 
 @app.command(rich_help_panel="Documents")
@@ -37,27 +166,38 @@ def extract_photos(
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
 ) -> None:
     """Cut the photos of documents into JPEG files; nothing is archived."""
-    from doc_assets.commands.examine import extract_photos as run
-
     if folder is None and not file:
         raise typer.BadParameter("name a --folder or at least one --file")
     with command() as settings:
-        if not run(settings, folder, file or [], output_folder, recursive=recursive):
+        found = _extract(settings, folder, file or [], output_folder, recursive=recursive)
+        _print_extracted(found, output_folder)
+        if any(document.error is not None for document in found):
             raise typer.Exit(FAILED)
 
 
-@app.command(rich_help_panel="Documents")
-def retry_rejected(
-    drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated. Default: all.")] = None,
-    code: Annotated[list[str] | None, typer.Option(help="Reason, e.g. E_TIMEOUT; may be repeated.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Read rejected documents again: from where they came, or from the copy if the file is gone."""
-    from doc_assets.commands.retry import print_retry
-    from doc_assets.commands.retry import retry_rejected as run
+def _extract(
+    settings: "Settings", folder: Path | None, files: Sequence[Path], output: Path, *, recursive: bool
+) -> "list[ExtractedDocument]":
+    from doc_assets.defs.resources import resources_from
+    from doc_assets.reports.extraction import extract_photos as extract
+    from doc_assets.search.run import query_files
+    from doc_assets.sources.opening import SourceRequest
 
-    with command() as settings:
-        outcome = run(settings, drop or [], code or [])
-        say(asdict(outcome), lambda: print_retry(outcome), as_json=as_json)
-        if not outcome.succeeded:
-            raise typer.Exit(FAILED)
+    tools = resources_from(settings)
+    asked = SourceRequest(str(folder or ""), recursive)
+    with (
+        tools["sources"].open(asked, files_are_named=bool(files)) as opened,
+        tools["reader"].open() as reader,
+        progress_bars(),
+    ):
+        return extract(reader, tools["photo_cutter"].load(), query_files(opened.sources, files), output)
+
+
+def _print_extracted(found: "Sequence[ExtractedDocument]", output: Path) -> None:
+    from doc_assets.reports.extraction import LIST_NAME
+
+    photos = sum(len(document.photos) for document in found)
+    console().print(f"{len(found)} documents, {photos} photos in {output} ({LIST_NAME} says where they stood).")
+    for document in found:
+        if document.error is not None:
+            console().print(f"  {document.document}: {document.state}: {document.error}")

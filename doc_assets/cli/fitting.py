@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from doc_assets.cli.console import console, progress_bars
 from doc_assets.cli.shell import app, command
-from doc_assets.commands.console import console, progress_bars
 
 
 @app.command(rich_help_panel="Models")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from doc_assets.cli.console import console, progress_bars
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
-from doc_assets.commands.console import console, progress_bars
 
 if TYPE_CHECKING:
     from doc_assets.ops.erasure.request import ForgetRequest

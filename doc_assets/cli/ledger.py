@@ -1,14 +1,21 @@
-"""Commands on the ledger's tables."""
+"""Commands on the ledger's tables, and on the results in them."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from doc_assets.cli.console import console, progress_bars
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.search.labels import Labeller
+    from doc_assets.settings import Settings
 
 
 @app.command(rich_help_panel="Operation")
@@ -18,16 +25,21 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the ledger's tables to a revision; going down loses what newer columns and tables hold."""
-    from doc_assets.commands.ledger import migrate as run
-    from doc_assets.commands.ledger import schema_status
+    from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
 
     with command() as settings:
-        found = schema_status(settings) if status else run(settings, to)
+        with closing(Database(settings.ledger_address)) as database:
+            if not status and to is None:
+                database.migrate()
+            elif not status:
+                database.migrate_to(str(to))
+        with closing(Database(settings.ledger_address)) as database:
+            revision, known = database.revision(), database.revisions()
         if as_json:
-            typer.echo(json.dumps(asdict(found)))
+            typer.echo(json.dumps({"revision": revision, "wanted": SCHEMA_REVISION, "known": known}))
         else:
-            typer.echo(f"revision {found.revision or 'none'}, needed {found.wanted}, known {', '.join(found.known)}")
-        if status and found.revision != found.wanted:
+            typer.echo(f"revision {revision or 'none'}, needed {SCHEMA_REVISION}, known {', '.join(known)}")
+        if status and revision != SCHEMA_REVISION:
             raise typer.Exit(FAILED)
 
 
@@ -41,11 +53,19 @@ def export_results(
     as_json: AsJson = False,
 ) -> None:
     """Write results as one table with the earlier system's columns."""
-    from doc_assets.commands.ledger import export_results as run
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.pipeline.relabel import relabel as label_again
+    from doc_assets.reports.export_rows import EXPORTED, export_rows
+    from doc_assets.reports.exports import write_rows
 
-    with command() as settings:
-        begun = since.replace(tzinfo=UTC) if since else None
-        n = run(settings, search or [], drop or [], begun, output_format, output)
+    with command() as settings, Ledger.open(settings.ledger_address) as ledger:
+        wanted = _known_searches(ledger, search or [], drop or [])
+        left_out = settings.remove_columns_from_results
+        columns = [name for name in EXPORTED if name not in left_out]
+        begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
+        chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
+        label_again(labeller_of(settings, ledger), chosen, only_outdated=True)
+        n = write_rows(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
         typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
 
 
@@ -56,9 +76,58 @@ def relabel(
     as_json: AsJson = False,
 ) -> None:
     """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
-    from doc_assets.commands import relabel as commands
-    from doc_assets.commands.ledger import known_searches
+    from doc_assets.defs.resources import resources_from
+    from doc_assets.pipeline.relabel import relabel as label_again
+    from doc_assets.reports.stored_results import ResultFolders, write_home_files
 
     with command() as settings:
-        changed = commands.relabel(settings, known_searches(settings, search or [], drop or []))
-        say(changed, lambda: commands.print_relabelled(settings, changed), as_json=as_json)
+        tools = resources_from(settings)
+        with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
+            searches = archive.ledger.searches
+            wanted = _known_searches(archive.ledger, search or [], drop or [])
+            changed = label_again(labeller_of(settings, archive.ledger), wanted or searches.ids())
+            folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
+            write_home_files(archive, reader, folders, changed, left_out)
+        say(changed, lambda: _print_relabelled(settings, changed), as_json=as_json)
+
+
+def labeller_of(settings: "Settings", ledger: "Ledger") -> "Labeller":
+    """Makes labels by the settings in use."""
+    from doc_assets.archive.vectors.base import embedder_of
+    from doc_assets.defs.resources import resources_from
+    from doc_assets.search.labels import Labeller
+
+    defaults = resources_from(settings)["search_defaults"]
+    used = ledger.collections.last("in_use")
+    model = defaults.model(embedder_of(used.name) if used else None)
+    return Labeller(ledger, defaults.request().thresholds, model)
+
+
+def _known_searches(ledger: "Ledger", searches: Sequence[str], drops: Sequence[str]) -> list[str]:
+    """Ids of these searches and of the screening of these drops."""
+    from doc_assets.archive.ledger.searches import search_id_of
+
+    wanted = [*searches, *(search_id_of(drop) for drop in drops)]
+    for search_id in wanted:
+        _require_known(ledger, search_id)
+    return wanted
+
+
+def _require_known(ledger: "Ledger", search_id: str) -> None:
+    from doc_assets.errors import SettingsError
+
+    try:
+        ledger.searches.get(search_id)
+    except KeyError as error:
+        raise SettingsError(
+            f"The ledger knows no search {search_id!r}. A search's id is that of its run in Dagster and stands in its "
+            "JSON summary; a drop has one once it was screened (`doc-assets screen --drop KEY`)."
+        ) from error
+
+
+def _print_relabelled(settings: "Settings", changed: dict[str, list[str]]) -> None:
+    documents = sum(len(names) for names in changed.values())
+    console().print(
+        f"{len(changed)} searches are labelled: a pair matches from {settings.match_probability:g}, a document is "
+        f"flagged from {settings.flag_risk:g} on. The labels of {documents} documents are others now."
+    )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from doc_assets.cli.console import console
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
-from doc_assets.commands.console import console
 from doc_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from doc_assets.cli.console import console
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
-from doc_assets.commands.console import console
 from doc_assets.errors import SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, yellow
 from doc_assets.ops.home import INSTANCE_FILE

@@ -1,12 +1,19 @@
 """``find-pages``."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, ApiUrl, AsJson, Folder, KeyTable, SearchRoots, absolute, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.reading.text.finder import PageFinder
+    from doc_assets.reports.found_pages import PageRow
+    from doc_assets.settings import Settings
+    from doc_assets.sources.opening import SourceRequest
 
 
 @app.command(rich_help_panel="Documents")
@@ -29,13 +36,63 @@ def find_pages(
     as_json: AsJson = False,
 ) -> None:
     """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
-    from doc_assets.commands.find_pages import Asked, print_pages
-    from doc_assets.commands.find_pages import find_pages as find
+    from doc_assets.reports.found_pages import write_pages
     from doc_assets.sources.opening import SourceRequest
 
     source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
-        rows = find(settings, source, report=report, asked=Asked(text, zone, mode, engine))
-        say([asdict(row) for row in rows], lambda: print_pages(rows), as_json=as_json)
+        rows = _found(settings, source, _finder(settings, text, zone, mode, engine))
+        if report is not None:
+            write_pages(rows, report)
+        say(rows, lambda: _print_pages(rows), as_json=as_json)
         if any(row.error for row in rows):
             raise typer.Exit(FAILED)
+
+
+def _finder(
+    settings: "Settings", text: str | None, zones: list[str] | None, mode: str | None, engine: str | None
+) -> "PageFinder":
+    """What looks for the text; what is None is as the settings ``page_text_...`` say."""
+    from doc_assets.reading.text.finder import make_finder
+
+    other_engine = engine not in {None, settings.page_text_engine}
+    return make_finder(
+        wanted=text if text is not None else settings.page_text_wanted,
+        mode=mode or settings.page_text_mode,
+        max_errors=settings.page_text_max_errors,
+        zones=zones or settings.page_text_zones,
+        engine=engine or settings.page_text_engine,
+        engine_options={} if other_engine else settings.page_text_engine_options,
+        timeout_s=settings.page_text_timeout_s,
+    )
+
+
+def _found(settings: "Settings", asked: "SourceRequest", finder: "PageFinder") -> "list[PageRow]":
+    """The pages; the ledger remembers what was read."""
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.defs.resources import resources_from
+    from doc_assets.reports.found_pages import find_pages as find
+
+    tools = resources_from(settings)
+    with (
+        progress_bars(),
+        Ledger.open(settings.ledger_address) as ledger,
+        tools["sources"].open(asked) as opened,
+        tools["reader"].open() as reader,
+    ):
+        return find(reader, finder, ledger.page_texts, opened.source)
+
+
+def _print_pages(rows: "Sequence[PageRow]") -> None:
+    """The pages that carry the text, what could not be read, and how many pages there are."""
+    carrying = (
+        (row.document, row.page, row.text, f"{row.confidence or 0:.2f}", row.zone, f"{90 * (row.quarter_turns or 0)}°")
+        for row in rows
+        if row.found
+    )
+    show_table(("document", "page", "text", "confidence", "zone", "turn"), carrying)
+    for row in rows:
+        if row.error:
+            console().print(f"{row.document}{f', page {row.page}' if row.page else ''}: {row.error}")
+    looked = [row for row in rows if row.found is not None]
+    console().print(f"{sum(bool(row.found) for row in looked)} of {len(looked)} pages carry the text.")

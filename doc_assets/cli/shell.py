@@ -6,6 +6,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,11 +95,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def say(data: object, in_words: Callable[[], None], *, as_json: bool) -> None:
-    """Prints ``data`` as JSON if that was asked for, else what ``in_words`` prints."""
+    """Prints ``data`` as JSON if that was asked for, else what ``in_words`` prints.
+
+    Data classes are objects of their fields, days and times are RFC 3339.
+    """
     if as_json:
-        typer.echo(visible_json(json.dumps(data, ensure_ascii=False, indent=1)))
+        typer.echo(visible_json(json.dumps(data, ensure_ascii=False, indent=1, default=_plain)))
     else:
         in_words()
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in JSON.")
 
 
 def absolute(path: Path | None) -> Path | None:

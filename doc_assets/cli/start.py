@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 from upath import UPath
 
+from doc_assets.cli.console import console, progress_bars
 from doc_assets.cli.shell import FAILED, app, command
-from doc_assets.commands.console import console, progress_bars
 from doc_assets.errors import SetupError
 from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
 from doc_assets.settings import Settings
@@ -53,8 +53,8 @@ def ui(
 
 def _run_demo(settings: Settings, folder: Path) -> bool:
     """Draws, ingests, searches and prints; returns whether every run succeeded and enough re-uses came first."""
-    from doc_assets.commands.launch import ingest_drop
-    from doc_assets.commands.search import run_search
+    from doc_assets.cli.launch import ingest_drop
+    from doc_assets.cli.search import run_search
     from doc_assets.lab.demo import INCOMING, N_ARCHIVE, N_PLANTED, are_enough, compared, draw_demo, n_found
     from doc_assets.reports.report import INDEX_NAME
 
@@ -117,8 +117,7 @@ def _seal(settings: Settings, folder: Path) -> Sequence[str]:
     """Seals a folder's documents; returns the keys of their drops."""
     from doc_assets.archive.archive import Archive
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.commands.ingest import sealing_rules
-    from doc_assets.pipeline.sealing import seal_source
+    from doc_assets.pipeline.sealing import seal_source, sealing_rules
     from doc_assets.sources.sources import FolderSource
 
     source = FolderSource(UPath(folder), recursive=False)

@@ -5,7 +5,7 @@ Nothing is searched again here: labels follow from stored results, stored links 
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from doc_assets.archive.ledger.form_pictures import Decision, KnownPicture
@@ -72,6 +72,44 @@ def decide_form(labeller: Labeller, picture_id: int, state: Decision, who: str, 
     """
     labeller.ledger.form_pictures.decide(picture_id, state, who, when)
     return mark_links(labeller.ledger, [picture_id], labeller.thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What an operator's word on a picture came to.
+
+    Attributes:
+        picture_id, state: the picture, and what it is now.
+        by: who said so.
+        changed: documents of drops whose finding changed.
+        searches: other searches that were judged anew, with the query documents whose labels are others now.
+    """
+
+    picture_id: int
+    state: Decision
+    by: str
+    changed: list[ChangedFinding]
+    searches: dict[str, list[str]]
+
+    def labelled(self) -> dict[str, list[str]]:
+        """By search, also those of drops, the query documents whose labels are others now."""
+        return {search_id_of(drop): names for drop, names in by_drop(self.changed).items()} | self.searches
+
+
+def judge_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> Decided:
+    """``decide_form``, and every stored result that the picture concerns is judged anew.
+
+    Raises:
+        InputError: if there is no such picture, or that was decided already.
+    """
+    changed = label_documents(labeller, decide_form(labeller, picture_id, state, who, when))
+    searches = labeller.ledger.searches
+    others = {
+        search_id: label_search(labeller, search_id)
+        for search_id in searches.ids()
+        if drop_of(search_id) is None and searches.get(search_id).finished_at is not None
+    }
+    return Decided(picture_id, state, who, changed, {each: names for each, names in others.items() if names})
 
 
 def mark_links(ledger: Ledger, pictures: Collection[int], thresholds: Thresholds) -> set[int]:

@@ -7,7 +7,7 @@ from doc_assets_tests.program import outside_environment
 
 OPEN_ON_SIGNAL = """
 import sys
-from doc_assets.commands.launch import open_instance
+from doc_assets.defs.instance import open_instance
 from doc_assets.ops.home import prepare_home
 from doc_assets.settings import load_settings
 settings = load_settings()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doc_assets.commands.console import console
+from doc_assets.cli.console import console
 from doc_assets.ops.logs import JsonLines, TextLines
 from doc_assets.reports.result_files import harmless
 from doc_assets.sources.names import display_name, document_id

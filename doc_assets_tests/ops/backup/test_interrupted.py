@@ -14,7 +14,9 @@ from doc_assets.util.files import claim
 REFUSED = [
     ["status"],
     ["check", "--read-data"],
+    ["index", "--folder", "."],
     ["build-image-index", "--folder", "."],
+    ["search", "--folder", ".", "--output-folder", "out"],
     ["search-doc", "--folder", ".", "--output-folder", "out"],
     ["screen", "--all"],
     ["reindex"],

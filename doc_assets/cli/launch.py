@@ -1,23 +1,20 @@
 """Runs the jobs in this process and records them in the home's Dagster instance, for the command line."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from doc_assets.definitions import defs
 from doc_assets.defs.index import reindexing
+from doc_assets.defs.instance import open_instance
 from doc_assets.defs.jobs import INGESTION, ingest_drop_job, screen_drop_job
 from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
 from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import EmbedderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
-from doc_assets.util.files import exclusive
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -44,18 +41,6 @@ class RunOutcome:
     def succeeded(self) -> bool:
         """Whether nothing failed."""
         return self.error is None and not self.failed_checks
-
-
-@contextmanager
-def open_instance() -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of the prepared home.
-
-    Commands that start together in a new home would find each other's half-made tables, so they make them in turn.
-    """
-    with exclusive(Path(os.environ["DAGSTER_HOME"]) / ".opening.lock"):
-        instance = dg.DagsterInstance.get()
-    with instance:
-        yield instance
 
 
 def ingest_drop(drop_key: str) -> RunOutcome:

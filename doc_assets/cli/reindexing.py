@@ -1,14 +1,13 @@
-"""``doc-assets reindex``: another embedder, without a gap in searching."""
+"""Another embedder without a gap in searching: runs that fill a collection beside the one in use, then the switch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from doc_assets.archive.archive import Versions
 from doc_assets.archive.ledger.collections import Collection, CollectionState
-from doc_assets.commands.console import console, progress_bars
-from doc_assets.commands.launch import fill_drop, switch_collection
+from doc_assets.cli.console import progress_bars
+from doc_assets.cli.launch import fill_drop, switch_collection
 from doc_assets.defs.resources import (
     ArchiveResource,
     EmbedderResource,
@@ -141,34 +140,3 @@ def remove_unused(settings: Settings) -> list[str]:
     store: VectorStoreResource = resources["vector_store"]
     with archive.open() as opened, store.open() as engine:
         return remove_others(opened, engine)
-
-
-def print_report(report: ReindexReport) -> None:
-    """The report in words."""
-    out, done = console(), report.switched
-    for run, error in report.errors.items():
-        out.print(f"Run {run} failed: {error}")
-    if report.queued:
-        out.print(
-            f"{report.collection} is asked for. reindex_sensor fills it; `doc-assets status` shows how far it is."
-        )
-        return
-    out.print(f"{report.drops} drops were filled into {report.collection}.")
-    if done is None:
-        out.print("Searches go on as before." if report.errors else "It is the collection in use.")
-        return
-    out.print(f"In use now: {done['collection']}, {done['photos']} photos; before: {done['before'] or 'none'}.")
-    if not done["similarity_counts"]:
-        out.print(
-            "The pair model was fitted with another embedder: pairs that keypoints cannot decide do not count. Fit one "
-            "(`doc-assets fit-probability`) and name it in DOC_ASSETS_PROBABILITY_MODEL."
-        )
-    if done["planted"] is not None:
-        than = f" (before: {done['planted_before']})" if done["planted_before"] else ""
-        out.print(f"Attacked copies found: {done['planted']}{than}. Search graph: {done['graph_recall']:.3f}.")
-        out.print("Back with `doc-assets reindex --rollback`; `--remove-unused` deletes the collection before.")
-
-
-def print_removed(names: Sequence[str]) -> None:
-    """Names of deleted collections in words."""
-    console().print("\n".join(f"Deleted {name}." for name in names) or "There is no collection but the one in use.")

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
@@ -21,6 +22,25 @@ def console() -> Console:
     """Standard output; runs no code and reads no markup of file names, and cuts nothing when it is no terminal."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
     return _SafeConsole(markup=False, highlight=False, soft_wrap=True, width=width)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
+    """A table; a cell that is None stays empty."""
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def show_place(offset: int, shown: int, total: int) -> None:
+    """Which part of a longer list was shown."""
+    console().print(f"{offset + 1 if shown else 0} to {offset + shown} of {total}")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines as they are, whatever a file has put into them."""
+    for line in lines:
+        console().print(Text(line))
 
 
 class _SafeConsole(Console):

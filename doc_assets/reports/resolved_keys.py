@@ -1,0 +1,167 @@
+"""What the keys of a table name, as a report and as a file of every key; no document is read."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from upath import UPath
+
+from doc_assets.archive.identity import date_faults
+from doc_assets.sources.dates import DateRule
+from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.names import display_name
+from doc_assets.sources.opening import SourceRules, open_resolver
+from doc_assets.sources.resolving import KeyState, Resolution
+from doc_assets.util.files import atomic_writer
+from doc_assets.util.visible import visible_json
+
+_MAX_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveReport:
+    """What the keys of a table name.
+
+    Attributes:
+        rows, keys, repeated: rows that are not empty, different keys, rows that repeat one.
+        n_faults: rows that cannot be used; keys, repeated and these add up to the rows.
+        faults: the first fifty of them, by line.
+        n_suspicious: keys whose merchant number is suspicious.
+        suspicious: the first fifty of them, by line.
+        notes: what else is to be said of the table.
+        summary: the counts in words.
+        states: keys by state.
+        files: files found.
+        problems: keys without a file, the first fifty.
+        date_faults: keys whose date cannot be used, the first fifty ...
+        n_date_faults: ... of so many.
+    """
+
+    rows: int
+    keys: int
+    repeated: int
+    n_faults: int
+    faults: list[str]
+    n_suspicious: int
+    suspicious: list[str]
+    notes: list[str]
+    summary: str
+    states: dict[str, int]
+    files: int
+    problems: list[dict[str, Any]]
+    date_faults: list[str]
+    n_date_faults: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether every row names at least one file, and no table of rows was read as an empty one."""
+        return not self.n_faults and set(self.states) <= {KeyState.FOUND}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was found of the keys so far."""
+
+    dates: DateRule
+    now: datetime
+    states: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    undated: list[str] = field(default_factory=list)
+    n_undated: int = 0
+
+    def add(self, found: Resolution) -> None:
+        """A key."""
+        self.states[found.state] += 1
+        if found.state is KeyState.FOUND:
+            self.files += len(found.files)
+        elif len(self.problems) < _MAX_LISTED:
+            self.problems.append(_entry(found))
+        for fault in date_faults([found.row], self.dates, self.now):
+            self.n_undated += 1
+            self.undated += [fault] if len(self.undated) < _MAX_LISTED else []
+
+
+def resolve_keys(
+    rules: SourceRules, dates: DateRule, key_table: Path, roots: Sequence[str], manifest: Path | None, *, rebuild: bool
+) -> ResolveReport:
+    """Looks up every key of a table and says what it names; reads no document and changes no archive.
+
+    Args:
+        rules: how key tables and archive folders are read.
+        dates: where documents' dates stand.
+        key_table: the table.
+        roots: archive folders; those of the rules if empty.
+        manifest: gets every key with its files, as JSON.
+        rebuild: whether every archive folder is listed again.
+    """
+    tally = _Tally(dates, datetime.now(UTC))
+    with ExitStack() as stack:
+        table = stack.enter_context(KeyTable.read(key_table, rules.layout, rules.naming))
+        resolver = open_resolver(rules, tuple(roots), stack, rebuild=rebuild)
+        written = _Manifest(stack.enter_context(atomic_writer(UPath(manifest))), table) if manifest else None
+        for found in resolver.resolve(table.rows()):
+            tally.add(found)
+            if written is not None:
+                written.add(found)
+        if written is not None:
+            written.end(tally.states)
+        return _report(table, tally)
+
+
+def _report(table: KeyTable, tally: _Tally) -> ResolveReport:
+    return ResolveReport(
+        table.n_rows,
+        table.n_keys,
+        table.n_repeated,
+        table.n_faults,
+        [f"line {line}: {reason}" for line, reason in table.faults(_MAX_LISTED)],
+        table.n_suspicious,
+        [f"line {line}: {reason}" for line, reason in table.suspicious(_MAX_LISTED)],
+        [*table.notes, *(f"line {line}: {text}" for line, text in table.remarks(_MAX_LISTED))],
+        table.summary,
+        dict(sorted(tally.states.items())),
+        tally.files,
+        tally.problems,
+        tally.undated,
+        tally.n_undated,
+    )
+
+
+class _Manifest:
+    """A JSON file of all keys, written one by one: tables have a million rows."""
+
+    def __init__(self, target: IO[bytes], table: KeyTable) -> None:
+        self._target, self._table = target, table
+        self._first = True
+        self._write('{"keys": [')
+
+    def add(self, found: Resolution) -> None:
+        """A key."""
+        self._write(("\n" if self._first else ",\n") + json.dumps(_entry(found), ensure_ascii=False))
+        self._first = False
+
+    def end(self, states: dict[str, int]) -> None:
+        """The rest."""
+        rest = {"table": self._table.path.name, "states": states, "faults": self._table.faults()}
+        self._write('\n], "summary": ' + json.dumps(rest, ensure_ascii=False) + "}\n")
+
+    def _write(self, text: str) -> None:
+        self._target.write(visible_json(text).encode())
+
+
+def _entry(found: Resolution) -> dict[str, Any]:
+    return {
+        "key": found.row.key,
+        "line": found.row.line,
+        "state": str(found.state),
+        "files": [display_name(path) for path in found.files],
+        "tried": list(found.tried),
+        "reason": found.reason or None,
+        **({"fields": found.row.fields} if found.row.fields else {}),
+    }
