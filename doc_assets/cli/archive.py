@@ -142,15 +142,18 @@ def screen(
     everything: Annotated[bool, typer.Option("--all", help="Every drop.")] = False,
 ) -> None:
     """Compare the documents of drops with the whole archive as it is now, and write their reports."""
+    with command() as settings:
+        outcomes = _screen(_drops_to_screen(settings, drop or [], everything=everything))
+        _print_screened(settings, outcomes)
+        if not all(outcome.succeeded for outcome in outcomes.values()):
+            raise typer.Exit(FAILED)
+
+
+def _screen(drops: Sequence[str]) -> "dict[str, RunOutcome]":
     from doc_assets.cli.launch import screen_drop
 
-    with command() as settings:
-        wanted = _drops_to_screen(settings, drop or [], everything=everything)
-        with progress_bars():
-            outcomes = [screen_drop(key) for key in track(wanted, "drops", len(wanted))]
-        _print_screened(settings, dict(zip(wanted, outcomes, strict=True)))
-        if not all(outcome.succeeded for outcome in outcomes):
-            raise typer.Exit(FAILED)
+    with progress_bars():
+        return {key: screen_drop(key) for key in track(drops, "drops", len(drops))}
 
 
 def _drops_to_screen(settings: "Settings", drops: Sequence[str], *, everything: bool) -> list[str]:

@@ -65,7 +65,7 @@ def search_doc(
     with command() as settings:
         outcome, results = run_search(settings, config)
         if key_table is not None:
-            print_lines(_table_report(settings, key_table))
+            print_lines(_table_report(settings, key_table.absolute()))
         _print_found(outcome, results, config["output_folder"])
         if not outcome.succeeded:
             raise typer.Exit(FAILED)
