@@ -13,22 +13,27 @@ other_torch = $(if $(filter cuda,$(TORCH)),$(wildcard $(1)/torch-*+cpu*),$(if $(
 OTHER_INSTALLED := $(call other_torch,.venv/lib/python3*/site-packages)
 OTHER_WHEEL := $(call other_torch,wheelhouse)
 
-.PHONY: demo test test-all test-install check dev format lock clean test-stack test-stack-more other-torch
+.PHONY: demo test test-all test-install style check dev format lock clean test-stack test-stack-more other-torch
 
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
 	@$(BIN)/doc-assets demo
 
-test: .venv/.installed ## everything that must hold: style, types, layers, tests
+PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: style ## what must hold after every change; FAST=1 leaves out what takes documents in and searches, for a first look
+	$(PYTEST) -m "not slow$(if $(FAST), and not whole)"
+
+test-all: test-install style ## all tests, and an installation as on a machine that nobody prepared
+	$(PYTEST)
+
+check: test
+
+style: .venv/.installed ## format, lint, types, layers, definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
-
-check: test
-
-test-all: test-install test ## make test, and an installation as on a machine that nobody prepared
 
 # Up to 6 minutes and 15 GB of disk for a while: elsewhere a wheel or an index at hand hides what the lock files lack.
 test-install: ## `make demo` in a copy of the tree, with nothing but the public index

@@ -20,6 +20,49 @@ INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed an
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 
+DOCUMENTS = {"corpus", "drawn"}
+"""Fixtures that draw documents: a test that has one takes the whole program, unless it is slow."""
+
+SLOWEST = (
+    "cli/test_kill.py",
+    "ops/backup/test_drill.py",
+    "cli/test_cli.py",
+    "cli/test_reindex.py",
+    "cli/test_hidden_folders.py",
+    "ops/backup/test_object_storage.py",
+    "cli/test_screen.py",
+    "cli/test_forget.py",
+    "ops/metrics/test_scrape.py",
+    "ops/image_server/test_end_to_end.py",
+    "cli/test_daemon.py",
+    "test_torch_step.py",
+    "pipeline/test_screening.py",
+    "cli/test_operations.py",
+    "cli/test_examine.py",
+    "pipeline/test_pipeline.py",
+    "ops/backup/test_forgotten.py",
+    "lab/test_scenes.py",
+    "cli/test_privacy.py",
+    "pipeline/test_refit.py",
+)
+"""Modules with the most CPU time, the longest first: begun last, one of them would keep one worker alone."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks tests by what they cost, and begins with the longest."""
+    root = Path(__file__).parent
+    ranks = {root / module: rank for rank, module in enumerate(SLOWEST)}
+    if absent := [module for module in SLOWEST if not (root / module).is_file()]:
+        raise pytest.UsageError(f"among the slowest modules, but not there: {absent}")
+    for item in items:
+        if DOCUMENTS & set(item.fixturenames) and item.get_closest_marker("slow") is None:
+            item.add_marker("whole")
+        elif item.get_closest_marker("slow") and item.get_closest_marker("whole"):
+            raise pytest.UsageError(f"{item.nodeid} is marked as slow and as whole")
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """No test reads or changes the developer's home, settings or folder."""

@@ -19,6 +19,8 @@ from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.sources.merchants import NAME_COLUMN
 
+pytestmark = pytest.mark.whole
+
 SCENE, PLACE = 6_400_003, 6_400_050
 BANNER = draw_thing("banner", 5)
 

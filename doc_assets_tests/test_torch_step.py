@@ -147,6 +147,7 @@ ONLY_CPU = {"torch": f"{TORCH}+cpu"}
 WHOLE_CUDA = {"torch": TORCH, **CUDA}
 
 
+@pytest.mark.slow
 def test_a_cpu_build_among_the_machines_own_wheels_is_taken_alone(machine):
     cuda_build(machine.public)
     cpu_build(machine.wheels)
@@ -158,6 +159,7 @@ def test_a_cpu_build_among_the_machines_own_wheels_is_taken_alone(machine):
     assert machine.asked["makers"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["wheelhouse", "extra index", "settings of pip", "index"])
 def test_a_cpu_build_is_found_wherever_the_machine_offers_it(machine, where):
     cuda_build(machine.public)
@@ -174,6 +176,7 @@ def test_a_cpu_build_is_found_wherever_the_machine_offers_it(machine, where):
     assert machine.installed() == ONLY_CPU
 
 
+@pytest.mark.slow
 def test_without_a_network_the_wheelhouse_is_enough(machine):
     cpu_build(machine.wheelhouse)
 
@@ -183,6 +186,7 @@ def test_without_a_network_the_wheelhouse_is_enough(machine):
     assert not machine.asked
 
 
+@pytest.mark.slow
 def test_else_the_makers_are_asked_once(machine):
     cuda_build(machine.public)
     cpu_build(machine.makers)
@@ -194,6 +198,7 @@ def test_else_the_makers_are_asked_once(machine):
     assert machine.asked["makers"] == 3  # a question, then page and file of the installation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("makers", ["makers", "silent"])
 def test_else_the_public_build_comes_with_all_it_needs_after_a_sentence(machine, makers):
     cuda_build(machine.public)
@@ -210,6 +215,7 @@ def test_else_the_public_build_comes_with_all_it_needs_after_a_sentence(machine,
     )
 
 
+@pytest.mark.slow
 def test_makers_whose_address_leads_nowhere_hold_nothing_up(machine):
     cuda_build(machine.public)
 
@@ -218,6 +224,7 @@ def test_makers_whose_address_leads_nowhere_hold_nothing_up(machine):
     assert machine.installed() == WHOLE_CUDA
 
 
+@pytest.mark.slow
 def test_a_cpu_build_of_another_version_is_none(machine):
     cuda_build(machine.public)
     for folder in (machine.wheels, machine.makers):
@@ -228,6 +235,7 @@ def test_a_cpu_build_of_another_version_is_none(machine):
     assert machine.installed() == WHOLE_CUDA
 
 
+@pytest.mark.slow
 def test_a_cpu_build_that_is_listed_and_cannot_be_fetched_is_followed_by_the_next_source(machine):
     cuda_build(machine.public)
     (machine.public / f"torch-{TORCH}+cpu-py3-none-any.whl").write_bytes(b"no wheel")
@@ -239,6 +247,7 @@ def test_a_cpu_build_that_is_listed_and_cannot_be_fetched_is_followed_by_the_nex
     assert "that failed, see above; the next source is asked" in said
 
 
+@pytest.mark.slow
 def test_only_a_cpu_build_is_taken_if_that_is_asked_for(machine):
     cuda_build(machine.public)
 
@@ -250,6 +259,7 @@ def test_only_a_cpu_build_is_taken_if_that_is_asked_for(machine):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_cuda_build_is_taken_though_a_cpu_build_lies_at_hand(machine):
     cuda_build(machine.public)
     cpu_build(machine.wheels)
@@ -262,6 +272,7 @@ def test_a_cuda_build_is_taken_though_a_cpu_build_lies_at_hand(machine):
     assert machine.asked["makers"] == 0
 
 
+@pytest.mark.slow
 def test_both_builds_can_follow_each_other(machine):
     cuda_build(machine.public)
     cpu_build(machine.wheels)
@@ -270,6 +281,7 @@ def test_both_builds_can_follow_each_other(machine):
         assert machine.installed()["torch"] == there
 
 
+@pytest.mark.slow
 def test_a_public_build_that_an_earlier_installation_left_without_its_dependencies_is_made_whole(machine):
     left = machine.environment.glob("lib/python3*/site-packages")
     with zipfile.ZipFile(cuda_build(machine.public)) as made:
@@ -280,6 +292,7 @@ def test_a_public_build_that_an_earlier_installation_left_without_its_dependenci
     assert machine.installed() == WHOLE_CUDA
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_asked_for_again(machine):
     cuda_build(machine.public)
     machine.step()
@@ -290,6 +303,7 @@ def test_what_is_there_is_not_asked_for_again(machine):
     assert not machine.asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["", "cuda"])
 def test_a_named_index_gives_its_cuda_build_with_what_that_needs(machine, wanted):
     cuda_build(machine.public)
@@ -305,6 +319,7 @@ def test_a_named_index_gives_its_cuda_build_with_what_that_needs(machine, wanted
     assert "secret" not in said
 
 
+@pytest.mark.slow
 def test_a_named_index_with_both_builds_gives_the_one_that_is_asked_for(machine):
     cpu_build(machine.named)
     wheel(machine.named, "torch", f"{TORCH}+cu128")
@@ -314,6 +329,7 @@ def test_a_named_index_with_both_builds_gives_the_one_that_is_asked_for(machine)
         assert machine.installed() == {"torch": there}
 
 
+@pytest.mark.slow
 def test_a_named_index_that_has_nothing_is_told_and_the_others_are_asked(machine):
     cuda_build(machine.public)
     cpu_build(machine.makers)
@@ -324,6 +340,7 @@ def test_a_named_index_that_has_nothing_is_told_and_the_others_are_asked(machine
     assert machine.installed() == ONLY_CPU
 
 
+@pytest.mark.slow
 def test_a_lack_of_every_build_is_said_in_a_sentence(machine):
     said = machine.step(exit_code=1, PIP_INDEX_URL="http://127.0.0.1:1/nobody", PIP_RETRIES="1")
 
@@ -333,6 +350,7 @@ def test_a_lack_of_every_build_is_said_in_a_sentence(machine):
     assert "TORCH_INDEX_URL" in said
 
 
+@pytest.mark.slow
 def test_a_public_build_without_what_it_needs_is_not_left_behind(machine):
     cuda_build(machine.wheels)
     next(machine.wheels.glob("triton-*.whl")).unlink()
@@ -342,6 +360,7 @@ def test_a_public_build_without_what_it_needs_is_not_left_behind(machine):
     assert machine.installed() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sources", "wanted", "expected"), [
     ("public", "", WHOLE_CUDA), ("public wheels", "", ONLY_CPU), ("public wheels makers", "cuda", WHOLE_CUDA),
 ])  # fmt: skip
@@ -360,6 +379,7 @@ def test_a_wheelhouse_holds_all_that_its_torch_needs(machine, sources, wanted, e
     assert machine.installed() == expected
 
 
+@pytest.mark.slow
 def test_wheels_for_another_python_than_the_images_are_refused(machine):
     cuda_build(machine.public)
     old = cpu_build(machine.wheelhouse)
@@ -372,6 +392,7 @@ def test_wheels_for_another_python_than_the_images_are_refused(machine):
     machine.step("--wheels", machine.wheelhouse, "--image", here)
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_taken_and_takes_nothing(machine):
     cuda_build(machine.public)
 
@@ -380,6 +401,7 @@ def test_a_dry_run_says_what_would_be_taken_and_takes_nothing(machine):
     assert list(machine.wheelhouse.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_word_that_is_no_build_is_wrong_use(machine):
     said = machine.step(TORCH="gpu", exit_code=2)
 

@@ -14,6 +14,8 @@ import pytest
 
 from doc_assets_tests.program import PROGRAM, outside_environment
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 180
 
 RUNS = """query { runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"""

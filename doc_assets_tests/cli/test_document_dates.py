@@ -8,6 +8,8 @@ import pytest
 from doc_assets_tests.program import Program
 from doc_assets_tests.reading.tiffs import pillow_tif, scan
 
+pytestmark = pytest.mark.whole
+
 NAMED = "N2024012000066THA00100001_8"
 NAMED_TOO = "N2024020100067THA00100002_1"
 

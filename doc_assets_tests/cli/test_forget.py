@@ -13,6 +13,8 @@ from doc_assets.lab.corpus import draw_corpus, draw_document, plan_corpus
 from doc_assets_tests.cli.test_privacy import _traces
 from doc_assets_tests.program import Program
 
+pytestmark = pytest.mark.whole
+
 PLANS = plan_corpus(4, ["mirrored"], seed=12)
 
 

@@ -14,6 +14,8 @@ from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
 
+pytestmark = pytest.mark.whole
+
 KINDS = [FormPicture.QR, FormPicture.MAP, FormPicture.BANNER, FormPicture.LOGO, FormPicture.SEAL]
 STOLEN = 74_100
 

@@ -12,6 +12,8 @@ from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
 
+pytestmark = pytest.mark.whole
+
 SHARED = draw_picture(75_900)
 MERCHANTS = 5
 ASKED = MERCHANTS  # the document that is searched for

@@ -8,6 +8,8 @@ import pytest
 from doc_assets_tests.page_finding import need_tesseract
 from doc_assets_tests.program import Program, as_ordinary_user
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path):

@@ -17,6 +17,8 @@ from doc_assets.lab.corpus import draw_corpus, plan_corpus
 from doc_assets.util.files import LEFTOVER_PATTERN
 from doc_assets_tests.program import PROGRAM, outside_environment
 
+pytestmark = pytest.mark.slow
+
 KILLS = 5
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from doc_assets_tests.program import Program
 
+pytestmark = pytest.mark.whole
+
 OUT = ("--output-folder", "out")
 
 

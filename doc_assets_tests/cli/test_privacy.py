@@ -15,6 +15,8 @@ from doc_assets.lab.corpus import draw_corpus, draw_document, plan_corpus
 from doc_assets_tests.program import in_process, outside_environment
 from doc_assets_tests.shared import PROJECT
 
+pytestmark = pytest.mark.whole
+
 STARTS = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|II\*\0|MM\0\*")
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{400,}={0,2}")
 SIDE = 24

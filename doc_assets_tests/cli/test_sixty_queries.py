@@ -9,6 +9,8 @@ from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets_tests.broken import page, red, write
 from doc_assets_tests.program import Program
 
+pytestmark = pytest.mark.whole
+
 N = 60
 PAGE, PHOTO, PAIR, ROW = (f"Q{number:04d}" for number in (7, 23, 31, 48))
 COPIES = {PAGE: 1, PHOTO: 2, PAIR: 3, "Q0050": 4}

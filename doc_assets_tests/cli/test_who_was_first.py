@@ -19,6 +19,8 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets_tests.program import Program
 
+pytestmark = pytest.mark.whole
+
 A, B, C, D = 71_001, 71_002, 71_003, 71_004
 """Pictures that more than one document shows."""
 

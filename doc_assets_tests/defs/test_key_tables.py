@@ -12,6 +12,8 @@ from doc_assets.defs.resources import resources_from
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.settings import load_settings
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def home(monkeypatch, tmp_path):

@@ -17,6 +17,8 @@ from doc_assets.reading.sandbox import DocumentReader
 from doc_assets_tests.broken import draw_folder, is_marked, is_red, page, red, write
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 BAD = "DOC00003"
 SAID = "broken on purpose"
 

@@ -19,6 +19,8 @@ from doc_assets.util.threads import Workers
 from doc_assets_tests.broken import draw_folder, is_red, page, red, write
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 BAD = "DOC00003"
 COPY = "DOC00002"
 SAID = "broken on purpose"

@@ -14,6 +14,8 @@ from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.sources.sources import FolderSource
 from doc_assets_tests.conftest import NOW
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def folder(tmp_path):

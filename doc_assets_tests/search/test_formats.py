@@ -19,6 +19,8 @@ from doc_assets.sources.sources import FolderSource
 from doc_assets_tests.pipeline.pipeline import Pipeline
 from doc_assets_tests.reading.pictures import encoded, pdf
 
+pytestmark = pytest.mark.whole
+
 ATTACKS = ["recompressed", "mirrored", "turned by 90°", "printed and scanned", "cropped", "from a screen"]
 
 

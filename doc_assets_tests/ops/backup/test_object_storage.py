@@ -5,8 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from doc_assets.ops.backup.estate import BULK_FOLDERS
 from doc_assets_tests.sources.test_s3 import bucket
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["bucket"]
 

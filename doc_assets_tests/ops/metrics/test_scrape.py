@@ -43,7 +43,7 @@ def _wait_for(what, ask, patience_s=120):
         try:
             if found := ask():
                 return found
-        except httpx.HTTPError:
+        except (httpx.HTTPError, json.JSONDecodeError):  # a server that has not begun yet
             pass
         time.sleep(0.5)
     pytest.fail(f"waited {patience_s} s in vain for {what}")
@@ -171,6 +171,7 @@ def _queries():
     return [*_dashboard_queries(), *(rule["expr"] for rule in _rules())]
 
 
+@pytest.mark.slow
 def test_what_is_counted_is_what_is_there(home):
     assert home.value("doc_assets_documents", state="ok") == 6
     assert home.value("doc_assets_documents", state="rejected") == 1
@@ -197,6 +198,7 @@ def test_what_is_counted_is_what_is_there(home):
     assert now - 600 < home.value("doc_assets_last_backup_timestamp_seconds") < now
 
 
+@pytest.mark.slow
 def test_every_series_that_dashboard_and_rules_ask_for_is_there(home):
     there = {name for name, _, _ in home.series()} | {"up"}
     queried = _queried()
@@ -207,12 +209,14 @@ def test_every_series_that_dashboard_and_rules_ask_for_is_there(home):
         assert not {name for name in there if name.startswith(OF_CARDS)}  # no card, no figures of one
 
 
+@pytest.mark.slow
 def test_every_series_has_a_place_on_the_dashboard_or_in_a_rule(home):
     ours = {name for name, _, _ in home.series() if name.startswith("doc_assets_")}
 
     assert ours - _queried() == set()
 
 
+@pytest.mark.slow
 def test_no_series_names_a_document_a_file_or_a_drop(home, corpus):
     page = home.scrape()
     names = [path.stem for path in (corpus / "archive").iterdir()] + [Path(BROKEN).stem, "patience", "bulk-0"]
@@ -221,6 +225,7 @@ def test_no_series_names_a_document_a_file_or_a_drop(home, corpus):
     assert str(home.root) not in page
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_away_is_said_and_no_zero_stands_for_it(home):
     ledger = home.root / "home" / "ledger.sqlite"
     moved = ledger.rename(ledger.with_suffix(".away"))
@@ -237,6 +242,7 @@ def test_a_ledger_that_is_away_is_said_and_no_zero_stands_for_it(home):
     assert not was_made
 
 
+@pytest.mark.slow
 def test_a_collection_that_is_gone_is_said(home):
     folder = home.root / "home" / "qdrant"
     moved = folder.rename(folder.with_name("qdrant.away"))
@@ -250,6 +256,7 @@ def test_a_collection_that_is_gone_is_said(home):
     assert "doc_assets_collection_photos" not in names
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_a_prometheus_with_our_files_reads_everything_and_understands_every_query(home):
     port = _free_port()
