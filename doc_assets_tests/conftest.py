@@ -15,6 +15,8 @@ from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.settings import PREFIX, Settings
+from doc_assets_tests.once import once
+from doc_assets_tests.program import Program
 
 INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed and scanned", None]
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -122,6 +124,28 @@ def plans() -> list[DocumentPlan]:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory, plans) -> Path:
     """The planned documents as files, in ``archive/`` and ``incoming/``."""
-    folder = tmp_path_factory.mktemp("corpus")
-    draw_corpus(folder, plans, workers=2)
-    return folder
+    return once(tmp_path_factory, "corpus", lambda folder: draw_corpus(folder, plans, workers=2))
+
+
+@pytest.fixture(scope="session")
+def ingested_home(tmp_path_factory, corpus) -> Path:
+    """A home into which the command took the corpus' archive documents; for copies of it."""
+
+    def fill(folder: Path) -> None:
+        run = Program(folder, {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")})
+        done = run("build-image-index", "--folder", corpus / "archive")
+        assert (done.returncode, done.stderr) == (0, "")
+
+    return once(tmp_path_factory, "ingested", fill) / "home"
+
+
+@pytest.fixture(scope="session")
+def filled_root(tmp_path_factory, corpus, reader, cutter, embedder, describer) -> Path:
+    """Ledger, bulk data and vectors of the corpus' archive documents without Dagster; for copies of it."""
+    from doc_assets_tests.pipeline.pipeline import opened
+
+    def fill(folder: Path) -> None:
+        with opened(folder, reader, cutter, embedder, describer) as pipeline:
+            pipeline.ingest(corpus / "archive")
+
+    return once(tmp_path_factory, "filled", fill)

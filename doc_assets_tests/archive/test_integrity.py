@@ -12,21 +12,18 @@ from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.embedding_shards import read_embeddings
 from doc_assets.archive.ledger.integrity import sqlite_faults
-from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.photo_shards import read_photos
 from doc_assets.archive.tables import is_intact, read_rows
-from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.pipeline.pipeline import opened
 
 FLIPS = 200
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, corpus, reader, cutter, embedder, describer):
+def made(tmp_path_factory, filled_root, reader, cutter, embedder, describer):
     """An ingested corpus, in chunks of three documents."""
-    root = tmp_path_factory.mktemp("made")
-    with Ledger.open(f"sqlite:///{root / 'ledger.sqlite'}") as ledger:
-        pipeline = Pipeline(Archive(ledger, UPath(root / "bulk")), reader, cutter, embedder, describer, root / "qdrant")
-        pipeline.ingest(corpus / "archive")
+    root = shutil.copytree(filled_root, tmp_path_factory.mktemp("made") / "root")
+    with opened(root, reader, cutter, embedder, describer) as pipeline:
         yield pipeline
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 
+import dagster as dg
 import pytest
 from PIL import Image
 
@@ -22,13 +23,22 @@ def run(home):
 
 
 @pytest.fixture(scope="module")
-def ingested(run, corpus):
-    done = run("build-image-index", "--folder", corpus / "archive")
-    assert done.returncode == 0, done.stdout + done.stderr
+def ingested(home, ingested_home):
+    shutil.copytree(ingested_home, home / "data", symlinks=True)
 
 
 def _planted(plans, attack):
     return next(plan for plan in plans if plan.reuse and plan.reuse.attack == attack)
+
+
+def test_a_home_is_whole_wherever_it_is_copied(ingested, run, home):
+    status = run.json("status")
+
+    assert (status["counts"]["current"], status["points"]) == (8, status["counts"]["photos"])
+    assert status["stale_drops"] == []
+    assert run("check", "--read-data").returncode == 0
+    with dg.DagsterInstance.from_config(str(home / "data" / "dagster")) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("documents")) == {"bulk-000001"}
 
 
 def test_a_match_is_explained_and_drawn(ingested, run, corpus, plans, tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from doc_assets.archive.archive import Versions
+from doc_assets.archive.archive import Archive, Versions
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.pipeline.cutting import cut_drop
@@ -67,3 +68,10 @@ class Pipeline:
         """Every point's id and payload."""
         with self.store() as store:
             return dict(store.scan(self.collection))
+
+
+@contextmanager
+def opened(root: Path, *tools):
+    """A pipeline with reader, cutter, embedder and describer on what lies in a folder; empty if nothing does."""
+    with Ledger.open(f"sqlite:///{root / 'ledger.sqlite'}") as ledger:
+        yield Pipeline(Archive(ledger, UPath(root / "bulk")), *tools, root / "qdrant")

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from doc_assets.archive.ledger.searches import search_id_of
@@ -11,7 +13,7 @@ from doc_assets.search.matching import Matcher
 from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
-from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.pipeline.pipeline import opened
 
 REQUEST = SearchRequest(include_batch=False, privacy_mode=False)
 
@@ -22,18 +24,25 @@ def threads():
         yield opened
 
 
-@pytest.fixture
-def filled(archive, reader, cutter, embedder, describer, corpus, tmp_path):
+@pytest.fixture(scope="module")
+def two_drops(filled_root, reader, cutter, embedder, describer, corpus, tmp_path_factory):
     """The archive's documents as one drop, the incoming ones and a broken one as the next."""
-    made = Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
-    made.ingest(corpus / "archive")
-    incoming = tmp_path / "incoming"
-    incoming.mkdir()
-    for path in (corpus / "incoming").iterdir():
-        (incoming / path.name).write_bytes(path.read_bytes())
+    folder = tmp_path_factory.mktemp("screened")
+    incoming = shutil.copytree(corpus / "incoming", folder / "incoming")
     (incoming / "broken.tif").write_bytes(b"II*\0")
-    (made.drop,) = made.ingest(incoming)
-    return made
+    root = shutil.copytree(filled_root, folder / "root")
+    with opened(root, reader, cutter, embedder, describer) as made:
+        (drop,) = made.ingest(incoming)
+    return root, drop
+
+
+@pytest.fixture
+def filled(two_drops, reader, cutter, embedder, describer, tmp_path):
+    """A pipeline with both drops, in a folder of its own."""
+    root, drop = two_drops
+    with opened(shutil.copytree(root, tmp_path / "root"), reader, cutter, embedder, describer) as made:
+        made.drop = drop
+        yield made
 
 
 def _screen(filled, threads, request=REQUEST, drop=None):

@@ -6,18 +6,10 @@ from doc_assets.errors import ReindexError
 from doc_assets.pipeline.self_test import Recall
 from doc_assets.pipeline.switching import Bounds, Candidate, go_back, switch
 from doc_assets_tests.conftest import NOW
-from doc_assets_tests.pipeline.pipeline import SPEC, Pipeline
+from doc_assets_tests.pipeline.pipeline import SPEC
 
 EVERYTHING = Recall({"jpeg": 4}, {"jpeg": 4})
 BOUNDS = Bounds(graph_recall=0.9, planted_recall=0.8)
-
-
-@pytest.fixture
-def filled(archive, reader, cutter, embedder, describer, corpus, tmp_path):
-    """The archive's documents, searchable."""
-    made = Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
-    made.ingest(corpus / "archive")
-    return made
 
 
 @pytest.fixture
