@@ -1,4 +1,4 @@
-"""The command line ``doc-assets``: one file a group of commands, which ask, call and print.
+"""The command line ``doc-assets``: one file per group of commands, signature and body together.
 
 The help lists the commands in the order of the imports.
 """
