@@ -124,7 +124,7 @@ def test_what_fills_a_part_of_both_photos_is_never_called_one_photograph(whole, 
 
 def test_worse_measurements_never_make_one_photograph_more_probable():
     best = LikenessTraits(0.01, 0.001, 0.999, 0.95, 0.8, 1.0, 1.0, 1.0, 1.0, 0.001)
-    worse = {"residual": 1.0, "moved": 0.3, "whole": 0.4}
+    worse = {"residual": 1.0, "moved": 0.3, "whole": 0.4, "light": 0.3}
     assert MODEL_IN_USE.judge(best).same_photograph > 0.95
     for name, value in worse.items():
         values = {each.name: getattr(best, each.name) for each in fields(best)} | {name: value}
