@@ -75,7 +75,9 @@ def _section(path, title):
 def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypatch):  # noqa: PLR0915
     readme = _section(PROJECT / "README.md", "Use") + _section(PROJECT / "docs" / "operators.md", "Commands")
     named = set(
-        re.findall(r"(?<=doc-assets )[a-z-]+|(?<=\| )[a-z]+(?:-[a-z]+)+(?= |\n)|(?<=\| )(?:doctor|restore)", readme)
+        re.findall(
+            r"(?<=doc-assets )[a-z][a-z-]+|(?<=\| )[a-z]+(?:-[a-z]+)+(?= |\n)|(?<=\| )(?:doctor|restore)", readme
+        )
     )
     (started / "in").mkdir()
     for path in sorted((corpus / "archive").iterdir())[:2]:

@@ -17,7 +17,7 @@ def _commands(group, *names):
 
 
 COMMANDS = dict(_commands(typer.main.get_command(app)))
-ALSO = {("search-doc",): ["--folder", "."], ("extract-photos",): ["--folder", "."]}
+ALSO = {("search-doc",): ["--folder", "."], ("search",): ["--folder", "."], ("extract-photos",): ["--folder", "."]}
 
 
 def _needed(command, tmp_path):
