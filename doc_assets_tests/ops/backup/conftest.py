@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,9 @@ class Place:
         return ended.stdout
 
     def backup(self) -> Path:
-        """Makes a backup and returns its folder."""
+        """Makes a backup and returns its folder, which is named by its second."""
+        while (self.backups / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").exists():
+            time.sleep(0.05)
         return Path(json.loads(self.done("backup", "--to", self.backups, "--json"))["folder"])
 
     def restore(self, folder: Path) -> dict[str, object]:
