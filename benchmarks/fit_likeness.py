@@ -31,7 +31,16 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.lab.scenes import draw_scene
 from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.kinds import CLASSES, MODEL, WEIGHTS_DIR, LikenessModel, judge, terms, trait_vector
+from doc_assets.search.verify.kinds import (
+    CLASSES,
+    MODEL,
+    TRAITS,
+    WEIGHTS_DIR,
+    LikenessModel,
+    judge,
+    terms,
+    trait_vector,
+)
 from doc_assets.search.verify.likeness import measure
 from doc_assets.util.fonts import font
 
@@ -39,9 +48,7 @@ STORED_FEATURES, FEWEST_INLIERS = 300, 8
 QUALITY = 90
 SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
 RIDGE = 10.0
-WORSE = ("residual", "moved", "perspective", "agreement", "detail", "grain", "border", "weak_side", "whole", "light")
-"""Traits in the order of the model's vector, each growing as a pair becomes worse."""
-NEVER_BETTER = [WORSE.index(name) for name in ("residual", "moved", "whole", "light")]
+NEVER_BETTER = [TRAITS.index(name) for name in ("residual", "moved", "whole", "light")]
 """What lies off the plane, moved, or is not there never speaks for one photograph; poor detail may: prints lose it."""
 SLOPES, SLOPE_POINTS, MIXED, STEP = 3000.0, 4000, 0.3, 1e-3
 HARD_EVERY = 2  # every second re-use is a hard one

@@ -53,16 +53,9 @@ def in_process(
     command = [*map(str, arguments)]
     with chdir(folder), mock.patch.dict(os.environ, dict(environment), clear=True), _own_log():
         result = CliRunner().invoke(app, command, prog_name="doc-assets")
-    told = "" if result.exc_info is None or _is_exit(result.exception) else _told(result.exception)
+    error = result.exception
+    told = "" if error is None or isinstance(error, SystemExit) else "".join(traceback.format_exception(error))
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr + told)
-
-
-def _is_exit(error: BaseException | None) -> bool:
-    return error is None or isinstance(error, SystemExit)
-
-
-def _told(error: BaseException | None) -> str:
-    return "" if error is None else "".join(traceback.format_exception(error))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Backups, the way back, and the collection made anew."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -151,7 +150,7 @@ def rebuild_index(as_json: AsJson = False) -> None:
     with command() as settings:
         with progress_bars():
             report = rebuild(settings)
-        say(asdict(report), lambda: _print_rebuilt(report), as_json=as_json)
+        say(report, lambda: _print_rebuilt(report), as_json=as_json)
         if not report.collection.is_sound or report.not_ready:
             raise typer.Exit(FAILED)
 
@@ -229,8 +228,7 @@ def _print_undone(*, is_old: bool) -> None:
 
 
 def _say_restored(report: "RestoreReport", *, as_json: bool) -> None:
-    data = {**asdict(report), "folder": str(report.folder), "made_at": report.made_at.isoformat()}
-    say(data, lambda: _print_restored(report), as_json=as_json)
+    say(report, lambda: _print_restored(report), as_json=as_json)
     if report.traces:
         raise typer.Exit(FAILED)
 

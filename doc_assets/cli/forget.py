@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -102,5 +101,5 @@ def _as_data(requests: Sequence["ForgetRequest"], reports: Sequence["ForgetRepor
         "photos": sum(request.photos for request in requests),
         "searches": sorted({search for request in requests for search in request.searches}),
         "originals": sorted({str(path) for request in requests for path in request.originals()}),
-        "reports": [asdict(report) for report in reports],
+        "reports": list(reports),
     }

@@ -1,13 +1,11 @@
 """``models add``, ``list`` and ``verify``."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from doc_assets.cli.console import console
+from doc_assets.cli.console import console, show_table
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 from doc_assets.settings import Settings
 
@@ -35,7 +33,7 @@ def add(
 
     with command() as settings:
         added = add_model(settings.models_dir, source, name, revision)
-        say(asdict(added), lambda: _print_added(added, settings), as_json=as_json)
+        say(added, lambda: _print_added(added, settings), as_json=as_json)
 
 
 @models.command("list")
@@ -63,7 +61,7 @@ def verify(
 
     with command() as settings:
         compared = compare_models(settings.models_dir, names or [])
-        say([asdict(model) for model in compared], lambda: _print_compared(compared), as_json=as_json)
+        say(compared, lambda: _print_compared(compared), as_json=as_json)
         if any(model.faults for model in compared):
             raise typer.Exit(FAILED)
 
@@ -96,18 +94,21 @@ def _as_data(model: "Model", used_by: list[str]) -> dict[str, object]:
         "source": model.source,
         "added_at": model.added_at,
         "size_bytes": model.size_bytes,
-        "files": [asdict(file) for file in model.files],
+        "files": model.files,
         "used_by": used_by,
     }
 
 
 def _print_models(settings: Settings, models: list[tuple["Model", list[str]]]) -> None:
     """The added models as a table."""
-    table = Table("model", "bytes", "files", "source", "added", "used by")
-    for model, used_by in models:
-        n_files, users = str(len(model.files)), ", ".join(used_by)
-        table.add_row(model.name, f"{model.size_bytes:,}", n_files, model.source, model.added_at, users)
-    console().print(table if models else f"No model was added to {settings.models_dir}; the built-in ones need none.")
+    if not models:
+        console().print(f"No model was added to {settings.models_dir}; the built-in ones need none.")
+        return
+    rows = (
+        (model.name, f"{model.size_bytes:,}", len(model.files), model.source, model.added_at, ", ".join(used_by))
+        for model, used_by in models
+    )
+    show_table(("model", "bytes", "files", "source", "added", "used by"), rows)
 
 
 def _print_compared(models: list["ComparedModel"]) -> None:

@@ -3,17 +3,15 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from doc_assets.cli.console import console
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, our_errors, say
+from doc_assets.cli.console import console, show_table
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
 from doc_assets.errors import SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, yellow
 from doc_assets.ops.home import INSTANCE_FILE
@@ -39,9 +37,8 @@ def init(
     """Make a home's folders and an .env with generated secrets in this folder; keeps what is there."""
     from doc_assets.ops.configuration import initialize
 
-    with our_errors():
-        report = initialize(home)
-        say(asdict(report), lambda: _print_init(report), as_json=as_json)
+    report = initialize(home)
+    say(report, lambda: _print_init(report), as_json=as_json)
 
 
 @app.command(rich_help_panel="Operation")
@@ -50,7 +47,7 @@ def doctor(as_json: AsJson = False) -> None:
     from doc_assets.ops.doctor.examination import examine, settings_are_broken
 
     lines = examine(_dagster_checks)
-    say([asdict(line) for line in lines], lambda: _print_lines(lines), as_json=as_json)
+    say(lines, lambda: _print_lines(lines), as_json=as_json)
     if settings_are_broken(lines):
         raise typer.Exit(WRONG_USE)
     if any(line.level == Level.RED for line in lines):
@@ -70,7 +67,7 @@ def maintain(
         with Ledger.open(settings.ledger_address) as ledger:
             report = tidy_home(settings, ledger, dry_run=dry_run)
         _log_kinds(report)
-        say(asdict(report), lambda: _print_report(report), as_json=as_json)
+        say(report, lambda: _print_report(report), as_json=as_json)
         if report.n_failed:
             raise typer.Exit(FAILED)
 
@@ -96,9 +93,8 @@ def show(as_json: AsJson = False) -> None:
     """Show every setting in use and where it comes from; secrets are masked."""
     from doc_assets.ops.configuration import effective_settings
 
-    with our_errors():
-        found = effective_settings(load_settings())
-        say([asdict(setting) for setting in found], lambda: _print_settings(found), as_json=as_json)
+    found = effective_settings(load_settings())
+    say(found, lambda: _print_settings(found), as_json=as_json)
 
 
 @config.command()
@@ -106,12 +102,11 @@ def validate(as_json: AsJson = False) -> None:
     """Check the settings without touching any data; exit 2 and a list if one cannot be used."""
     from doc_assets.ops.configuration import faults_of
 
-    with our_errors():
-        faults = faults_of(load_settings(), _is_cron_line)
-        in_words = "\n".join(faults) or "All settings can be used."
-        say({"faults": faults}, lambda: typer.echo(in_words), as_json=as_json)
-        if faults:
-            raise typer.Exit(WRONG_USE)
+    faults = faults_of(load_settings(), _is_cron_line)
+    in_words = "\n".join(faults) or "All settings can be used."
+    say({"faults": faults}, lambda: typer.echo(in_words), as_json=as_json)
+    if faults:
+        raise typer.Exit(WRONG_USE)
 
 
 def _print_init(report: "InitReport") -> None:
@@ -185,11 +180,9 @@ def _log_kinds(report: "MaintenanceReport") -> None:
 def _print_report(report: "MaintenanceReport") -> None:
     """What went, by kind."""
     out = console()
-    table = Table("kind", "things", "bytes")
-    for kind, tally in report.kinds.items():
-        table.add_row(kind, str(tally.n), f"{tally.size_bytes:,}")
     if report.kinds:
-        out.print(table)
+        rows = ((kind, tally.n, f"{tally.size_bytes:,}") for kind, tally in report.kinds.items())
+        show_table(("kind", "things", "bytes"), rows)
     for path in report.paths[:_MAX_PRINTED]:
         out.print(f"  {path}")
     if len(report.paths) > _MAX_PRINTED:
@@ -201,10 +194,7 @@ def _print_report(report: "MaintenanceReport") -> None:
 
 
 def _print_settings(settings: list["Setting"]) -> None:
-    table = Table("setting", "value", "from")
-    for setting in settings:
-        table.add_row(setting.name, setting.value, setting.source)
-    console().print(table)
+    show_table(("setting", "value", "from"), ((each.name, each.value, each.source) for each in settings))
 
 
 def _is_cron_line(line: str) -> bool:

@@ -27,14 +27,11 @@ FAILED, WRONG_USE = 1, 2
 
 
 class _Commands(TyperGroup):
-    """The commands; our errors end each with a message and an exit code, wherever they are raised.
-
-    A command imports what it needs before its own work begins, and importing Dagster's definitions reads the settings.
-    """
+    """The commands; our errors end each with a message and an exit code, wherever they are raised."""
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        with our_errors():
+        with _our_errors():
             return super().invoke(ctx)
 
 
@@ -97,7 +94,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def say(data: object, in_words: Callable[[], None], *, as_json: bool) -> None:
     """Prints ``data`` as JSON if that was asked for, else what ``in_words`` prints.
 
-    Data classes are objects of their fields, days and times are RFC 3339.
+    Data classes are objects of their fields, days and times are RFC 3339, paths are strings.
     """
     if as_json:
         typer.echo(visible_json(json.dumps(data, ensure_ascii=False, indent=1, default=_plain)))
@@ -110,6 +107,8 @@ def _plain(value: object) -> object:
         return asdict(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no place in JSON.")
 
 
@@ -123,23 +122,22 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def command(*, of_half_made_home: bool = False) -> Iterator[Settings]:
-    """Settings, home and log for a command; our errors end it with a message and an exit code, not a traceback.
+    """Settings, home and log for a command.
 
     Args:
         of_half_made_home: whether it may use a home whose restore was interrupted.
     """
-    with our_errors():
-        settings = load_settings()
-        if not of_half_made_home:
-            require_whole(settings.home)
-        prepare_home(settings)
-        log_to_file(settings)
-        with _noted():
-            yield settings
+    settings = load_settings()
+    if not of_half_made_home:
+        require_whole(settings.home)
+    prepare_home(settings)
+    log_to_file(settings)
+    with _noted():
+        yield settings
 
 
 @contextmanager
-def our_errors() -> Iterator[None]:
+def _our_errors() -> Iterator[None]:
     """Turns our errors, and whatever a full disk causes, into a message and an exit code."""
     try:
         with _room_errors():

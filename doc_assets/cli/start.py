@@ -2,16 +2,15 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from upath import UPath
 
-from doc_assets.cli.console import console, progress_bars
+from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, app, command
 from doc_assets.errors import SetupError
 from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
@@ -126,7 +125,7 @@ def _seal(settings: Settings, folder: Path) -> Sequence[str]:
 
 
 def _print_answers(answers: Sequence["Answer"]) -> None:
-    table = Table(
+    columns = (
         "query",
         "best document",
         "photos matched",
@@ -136,16 +135,16 @@ def _print_answers(answers: Sequence["Answer"]) -> None:
         "seen as",
         "right?",
     )
-    for answer in answers:
-        result, best = answer.result, answer.best
-        table.add_row(
-            result.query_document,
-            best.document,
-            f"{best.n_matched_photos} of {result.n_photos}",
-            f"{best.score:.3f}",
-            f"{result.best_probability or 0:.3f}",
-            answer.reuse.attack if answer.reuse else "nothing, new photos",
-            answer.seen_as,
-            "yes" if answer.is_right else "NO",
-        )
-    console().print(table)
+    show_table(columns, (_row(answer) for answer in answers))
+
+
+def _row(answer: "Answer") -> Iterator[str]:
+    result, best = answer.result, answer.best
+    yield result.query_document
+    yield best.document
+    yield f"{best.n_matched_photos} of {result.n_photos}"
+    yield f"{best.score:.3f}"
+    yield f"{result.best_probability or 0:.3f}"
+    yield answer.reuse.attack if answer.reuse else "nothing, new photos"
+    yield answer.seen_as
+    yield "yes" if answer.is_right else "NO"

@@ -156,5 +156,5 @@ def run_photo_stage(archive: Archive, stage: PhotoStage, drop_key: str, now: dat
         return count_rows(archive.photo_shard(chunk)), count_rows(path), made_now, left_out
 
     counts = run_stage(archive, filed, stage.label, drop_key, now, work)
-    photos, rows, made_now, left_out = (sum(column) for column in zip(*counts, strict=True)) if counts else (0,) * 4
+    photos, rows, made_now, left_out = (sum(each[i] for each in counts) for i in range(4))
     return PhotoStageReport(photos, rows, made_now, left_out, time.monotonic() - began)

@@ -11,7 +11,9 @@ from doc_assets.features.weight_files import Tensors, load_weights
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
 MODEL = "likeness.safetensors"
-N_TRAITS = 10
+TRAITS = ("residual", "moved", "perspective", "agreement", "detail", "grain", "border", "weak_side", "whole", "light")
+"""What ``trait_vector`` holds, each growing as a pair becomes worse."""
+N_TRAITS = len(TRAITS)
 N_TERMS = N_TRAITS + N_TRAITS * (N_TRAITS + 1) // 2
 TELLING_INLIERS = 20
 """Keypoints that agree between photos of one scene or thing; of 8,048 pairs of different scenes none had more."""
@@ -31,7 +33,7 @@ MODEL_SHAPES = {
 
 
 def trait_vector(traits: LikenessTraits) -> NDArray[np.float64]:
-    """(10,) what the model sees: distances and what is missing from a perfect copy, on a logarithmic scale.
+    """(10,) ``TRAITS`` as the model sees them: distances, and what a perfect copy has and this has not, as logarithms.
 
     The first copies of a photograph differ from it by thousandths and other shots by tenths; only a logarithm lets one
     linear model tell both apart. The small constants are the noise of a perfect copy.
