@@ -321,9 +321,10 @@ def _draw_curve(rows: Sequence[Row]) -> None:
     draw.line((at(0, 0), at(1, 1)), fill=(190, 190, 190), width=2)
     points = [at(row["mean"], row["one photograph"]) for row in rows]
     draw.line(points, fill=(0, 90, 160), width=3)
-    for (x, y), row in zip(points, rows, strict=True):
+    for i, ((x, y), row) in enumerate(zip(points, rows, strict=True)):
         draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(0, 90, 160))
-        draw.text((x + 8, y - 6), str(row["pairs"]), font=font(13), fill=(90, 90, 90))
+        at_side = (x + 8, y - 6) if i % 2 else (x - 8, y - 22)  # numbers of points that are close do not meet
+        draw.text(at_side, str(row["pairs"]), font=font(13), fill=(90, 90, 90))
     draw.text((edge, 16), "really one photograph (number of pairs)", font=font(16), fill="black")
     draw.text((edge, side + edge + 16), "probability of the same photograph, 0 to 1", font=font(16), fill="black")
     CURVE.parent.mkdir(parents=True, exist_ok=True)
