@@ -41,7 +41,7 @@ FORM_KINDS = ("QR code", "map", "banner", "logo")
 
 _LONG_SIDE_PX = 800  # of photos as they lie in documents
 _FIRST_SCENE, _FIRST_THING = 31_000_000, 32_000_000  # seeds that no fit uses
-_NEIGHBOURS = 8
+_NEIGHBOURS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _kind(path: Path) -> str:
 
 
 def _nearest(paths: Sequence[Path], is_wanted: Callable[[Path, Path], bool]) -> list[tuple[Path, Path]]:
-    """Each photo with its nearest eight of those wanted, every pair once, the most similar pairs first."""
+    """Each photo with its ``_NEIGHBOURS`` nearest of those wanted, every pair once, the most similar pairs first."""
     vectors = embedder().embed([opened(path) for path in paths])
     similarity: NDArray[np.float32] = vectors @ vectors.T
     wanted = np.zeros(similarity.shape, bool)
