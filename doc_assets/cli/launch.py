@@ -16,6 +16,8 @@ from doc_assets.defs.resources import EmbedderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
 
+_ON_ITS_PAGE = {".dagster/repository": "__repository__@doc_assets"}
+"""Tag by which the UI's page of a job, and its timeline, find the runs of a code location (`workspace.yaml`)."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -97,7 +99,7 @@ def _run(
         partition_key=partition_key,
         asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
         # Should it be killed, nobody but its operator starts it again.
-        tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process()},
+        tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process(), **_ON_ITS_PAGE},
         raise_on_error=False,
     )
     failed = [
