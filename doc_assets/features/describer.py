@@ -1,11 +1,11 @@
 """Photo -> keypoints and words, under one id."""
 
-import hashlib
 from dataclasses import dataclass
 
 from doc_assets.datatypes import LocalFeatures, RgbImage, SparseVector
 from doc_assets.features.sift import VERSION, SiftExtractor
 from doc_assets.features.words import VisualWords
+from doc_assets.util.digests import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Describer:
     def features_id(self) -> str:
         """Method and digest; features with different ids may never be compared."""
         made_with = f"{VERSION}|{self.extractor.max_features}|{self.words.sha256}"
-        return f"sift-{hashlib.sha256(made_with.encode()).hexdigest()[:8]}"
+        return f"sift-{sha256_of(made_with.encode())[:8]}"
 
     def describe(self, photo: RgbImage) -> tuple[LocalFeatures, SparseVector]:
         """The photo's keypoints and words."""

@@ -23,7 +23,7 @@ _BLUR_PX = 1.3  # hides the dots of prints and copiers; with the side chosen by 
 
 _CONTRAST = 0.015  # below Lowe's 0.03: faded prints and blurred photos keep keypoints
 _EDGE = 12
-_GRID = 6  # cells a side; each gives its strongest keypoint in turn, so that a crop keeps its share
+_GRID = 6  # cells per side; each gives its strongest keypoint in turn, so that a crop keeps its share
 _BINS, _ORIENTATIONS = 4, 8
 DESCRIPTOR_DIM = _BINS * _BINS * _ORIENTATIONS
 

@@ -1,6 +1,5 @@
 """Weights that ship with the package: safetensors beside a manifest of their size, digest and origin."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.errors import MissingModelError
+from doc_assets.util.digests import sha256_of, sha256_of_files
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -31,7 +31,7 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
             f"Weights {path} or their {MANIFEST} are missing: {error}. Install the package again, "
             "or fit them anew with `doc-assets fit-embedder` or `doc-assets fit-words`."
         ) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_of(content)
     wanted = manifest.get(path.name, {}).get("sha256")
     if found != wanted:
         raise MissingModelError(
@@ -53,7 +53,7 @@ def save_weights(path: Path, tensors: Tensors, made: dict[str, object]) -> str:
     from safetensors.numpy import save  # noqa: PLC0415
 
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
-    digest = hashlib.sha256(content).hexdigest()
+    digest = sha256_of(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     manifest_path = path.parent / MANIFEST
@@ -80,6 +80,6 @@ def differing_weights(folder: Path) -> list[str]:
         file = folder / Path(name).name
         if not file.is_file():
             faults.append(f"{file} is missing")
-        elif (found := hashlib.sha256(file.read_bytes()).hexdigest()) != digest:
+        elif (found := sha256_of_files(file)) != digest:
             faults.append(f"{file} has SHA-256 {found}, not {digest}")
     return faults

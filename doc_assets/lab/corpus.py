@@ -1,20 +1,19 @@
 """A corpus of drawn inspection documents with known re-use: an archive, incoming documents, and the truth."""
 
 import json
-import multiprocessing
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic_core import to_jsonable_python
 
 from doc_assets.datatypes import Box, RgbImage
 from doc_assets.lab.attacks import attack
+from doc_assets.lab.fit_pictures import in_processes
 from doc_assets.lab.forms import Style, form_page, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.util.progress import track
 
 VERSION = 2
 TRUTH_NAME = "truth.json"
@@ -112,15 +111,15 @@ def draw_corpus(folder: Path, plans: list[DocumentPlan], workers: int = os.cpu_c
     """
     truth_path = folder / TRUTH_NAME
     wanted = {"version": VERSION, "plans": [asdict(plan) for plan in plans]}
-    if truth_path.exists() and json.loads(truth_path.read_text(encoding="utf-8"))["corpus"] == _as_json(wanted):
+    if truth_path.exists() and json.loads(truth_path.read_text(encoding="utf-8"))["corpus"] == to_jsonable_python(
+        wanted
+    ):
         return
     for part in ("archive", "incoming"):
         shutil.rmtree(folder / part, ignore_errors=True)
     by_name = {plan.name: plan for plan in plans}
     tasks = [(folder, plan, by_name[plan.reuse.source_document] if plan.reuse else None) for plan in plans]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        truths = list(track(pool.map(_draw_task, tasks, chunksize=4), "drawing documents", len(tasks)))
+    truths = in_processes(_draw_task, tasks, "drawing documents", workers, batch=4)
     photos = {
         plan.name: [{"page_index": photo.page_index, "box": photo.box.as_list()} for photo in truth]
         for plan, truth in zip(plans, truths, strict=True)
@@ -132,11 +131,6 @@ def draw_corpus(folder: Path, plans: list[DocumentPlan], workers: int = os.cpu_c
     truth_path.write_text(
         json.dumps({"corpus": wanted, "photos": photos}, ensure_ascii=False, indent=1), encoding="utf-8"
     )
-
-
-def _as_json(value: object) -> object:
-    """``value`` as it comes back from a JSON file."""
-    return json.loads(json.dumps(value))
 
 
 def _draw_task(task: tuple[Path, DocumentPlan, DocumentPlan | None]) -> list[PhotoTruth]:

@@ -1,11 +1,9 @@
 """Fits the projection of the gist embedder: what attacks change is whitened, what tells pictures apart stays."""
 
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +13,13 @@ from numpy.typing import NDArray
 from doc_assets.features.embedders.gist import GistBank, describe, prepare
 from doc_assets.features.weight_files import Tensors, save_weights
 from doc_assets.lab.attacks import ATTACKS, TURNING, attack
-from doc_assets.lab.fit_pictures import PictureSource
+from doc_assets.lab.fit_pictures import PictureSource, in_processes
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     import torch
 
 Matrix = NDArray[np.float64]
-
-_PICTURES_A_TASK = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +94,27 @@ def _attack_names() -> list[str]:
 
 def _descriptors(recipe: FitRecipe, workers: int, source: PictureSource) -> NDArray[np.float32]:
     """(pictures, 1 + attacks, RAW_DIM), made by ``workers`` processes."""
-    starts = range(recipe.seed, recipe.seed + recipe.pictures, _PICTURES_A_TASK)
-    ends = [min(start + _PICTURES_A_TASK, recipe.seed + recipe.pictures) for start in starts]
-    spawn = multiprocessing.get_context("spawn")  # forking after torch has started threads may hang
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        parts = pool.map(_describe_range, starts, ends, repeat(recipe.attacks_each), repeat(source))
-        return np.concatenate(list(track(parts, "drawing pictures", len(ends))))
+    work = partial(_described, attacks_each=recipe.attacks_each, source=source)
+    numbers = range(recipe.seed, recipe.seed + recipe.pictures)
+    return np.stack(in_processes(work, numbers, "drawing pictures", workers))
 
 
-def _describe_range(start: int, end: int, attacks_each: int, source: PictureSource) -> NDArray[np.float32]:
+def _described(number: int, attacks_each: int, source: PictureSource) -> NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        batch = torch.stack(list(_versions(number, attacks_each, source)))
+        found: NDArray[np.float32] = describe(_bank().energies(batch)).numpy()
+    return found
+
+
+@cache
+def _bank() -> GistBank:
+    """One for each process, which from then on leaves the other processors to its siblings."""
     import torch
 
     torch.set_num_threads(1)
-    bank = GistBank("cpu")
-    rows = []
-    with torch.inference_mode():
-        for number in range(start, end):
-            batch = torch.stack(list(_versions(number, attacks_each, source)))
-            rows.append(describe(bank.energies(batch)).numpy())
-    return np.stack(rows)
+    return GistBank("cpu")
 
 
 def _versions(number: int, attacks_each: int, source: PictureSource) -> Iterator["torch.Tensor"]:

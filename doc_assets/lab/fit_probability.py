@@ -1,13 +1,11 @@
-"""Fits the model of ``verification.probability`` on pairs of drawn pictures.
+"""Fits the model of ``search.verify.probability`` on pairs of drawn pictures.
 
 Copies are attacked pictures; against them stand the most similar other pictures, and other shots of the same place.
 """
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +17,13 @@ from doc_assets.features.embedders.base import Embedder
 from doc_assets.features.sift import VERSION, SiftExtractor, mirrored
 from doc_assets.features.weight_files import save_weights
 from doc_assets.lab.attacks import ATTACKS, another_shot, attack, recompress
-from doc_assets.lab.fit_pictures import PictureSource
+from doc_assets.lab.fit_pictures import PictureSource, in_processes
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.probability import MODEL, N_TRAITS, traits
 from doc_assets.util.progress import track
 from doc_assets.util.threads import Workers
 
-_PICTURES_A_TASK = 20
 _STORED = 300
 _QUALITY = 90
 _CONVERGED = 1e-8
@@ -100,7 +97,8 @@ def _pairs(
     originals = embedder.embed(_stored(source(n)) for n in track(numbers, "embedding", len(numbers)))
     views = embedder.embed_views(_attacked(n, source) for n in track(numbers, "embedding copies", len(numbers)))
     similarity = np.stack([(eight @ originals.T).max(axis=0) for eight in views])
-    archive, queries, others = _all_features(numbers, source)
+    features = in_processes(partial(_features, source=source), numbers, "local features")
+    archive, queries, others = zip(*features, strict=True)
     lost = np.random.default_rng([recipe.seed, 8]).random(len(queries)) < recipe.lost
 
     def of_picture(i: int) -> list[tuple[NDArray[np.float64], bool]]:
@@ -125,34 +123,14 @@ def _pairs(
     return np.array([row for row, _ in found]).reshape(-1, N_TRAITS), np.array([is_same for _, is_same in found])
 
 
-def _all_features(
-    numbers: range, source: PictureSource
-) -> tuple[list[LocalFeatures], list[LocalFeatures], list[LocalFeatures]]:
-    """Of the archive photos, their attacked copies and other shots of the same."""
-    starts = numbers[::_PICTURES_A_TASK]
-    ends = [min(start + _PICTURES_A_TASK, numbers.stop) for start in starts]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=spawn) as pool:
-        parts = list(track(pool.map(_features_of_range, starts, ends, repeat(source)), "local features", len(ends)))
-    archive, queries, others = zip(*(row for part in parts for row in part), strict=True)
-    return list(archive), list(queries), list(others)
-
-
-def _features_of_range(
-    start: int, end: int, source: PictureSource
-) -> list[tuple[LocalFeatures, LocalFeatures, LocalFeatures]]:
-    import cv2
-
-    cv2.setNumThreads(1)
+def _features(number: int, source: PictureSource) -> tuple[LocalFeatures, LocalFeatures, LocalFeatures]:
+    """Of the archive photo, its attacked copy and another shot of the same."""
     archive, query = SiftExtractor(_STORED), SiftExtractor()
-    return [
-        (
-            archive.extract(_stored(source(n))),
-            query.extract(_attacked(n, source)),
-            query.extract(_another(n, source)),
-        )
-        for n in range(start, end)
-    ]
+    return (
+        archive.extract(_stored(source(number))),
+        query.extract(_attacked(number, source)),
+        query.extract(_another(number, source)),
+    )
 
 
 def _stored(photo: RgbImage) -> RgbImage:

@@ -1,10 +1,8 @@
 """Fits the codebook of visual words: spherical k-means over the keypoints of drawn pictures and their attacks."""
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +14,13 @@ from doc_assets.features.sift import VERSION, SiftExtractor
 from doc_assets.features.weight_files import save_weights
 from doc_assets.features.words import CODEBOOK
 from doc_assets.lab.attacks import ATTACKS, attack
-from doc_assets.lab.fit_pictures import PictureSource
+from doc_assets.lab.fit_pictures import PictureSource, in_processes
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     import torch
 
-_PICTURES_A_TASK = 20
 _ROWS_AT_ONCE = 20_000
 
 
@@ -91,24 +88,14 @@ def _next_centres(rows: "torch.Tensor", centres: "torch.Tensor", rng: np.random.
 
 
 def _descriptors(recipe: WordsRecipe, workers: int, source: PictureSource) -> NDArray[np.uint8]:
-    starts = range(recipe.seed, recipe.seed + recipe.pictures, _PICTURES_A_TASK)
-    ends = [min(start + _PICTURES_A_TASK, recipe.seed + recipe.pictures) for start in starts]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        parts = pool.map(_describe_range, starts, ends, repeat(recipe.features_each), repeat(source))
-        return np.concatenate(list(track(parts, "drawing pictures", len(ends))))
+    work = partial(_described, features_each=recipe.features_each, source=source)
+    numbers = range(recipe.seed, recipe.seed + recipe.pictures)
+    return np.concatenate(in_processes(work, numbers, "drawing pictures", workers))
 
 
-def _describe_range(start: int, end: int, features_each: int, source: PictureSource) -> NDArray[np.uint8]:
-    import cv2
-
-    cv2.setNumThreads(1)
+def _described(number: int, features_each: int, source: PictureSource) -> NDArray[np.uint8]:
     extractor = SiftExtractor(features_each)
-    found = []
-    for number in range(start, end):
-        rng = np.random.default_rng([number, 6])
-        picture = source(number)
-        name = str(rng.choice(list(ATTACKS)))
-        changed = attack(name, picture, int(rng.integers(1 << 31)))
-        found += [extractor.extract(picture).descriptors, extractor.extract(changed).descriptors]
-    return np.concatenate(found)
+    rng = np.random.default_rng([number, 6])
+    picture = source(number)
+    changed = attack(str(rng.choice(list(ATTACKS))), picture, int(rng.integers(1 << 31)))
+    return np.concatenate([extractor.extract(picture).descriptors, extractor.extract(changed).descriptors])

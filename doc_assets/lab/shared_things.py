@@ -34,18 +34,9 @@ _QUALITY = 85
 _COARSE_PX = 256  # long side of the mask that a share is measured on
 _TRADES = ["약국", "식당", "미용실", "편의점", "카페", "분식", "안경", "세탁소", "치킨", "꽃집", "문구", "빵집"]
 _DISHES = [
-    "아메리카노",
-    "카페라떼",
-    "김치찌개",
-    "된장찌개",
-    "비빔밥",
-    "칼국수",
-    "떡볶이",
-    "순대",
-    "돈까스",
-    "냉면",
-    "우동",
-]
+    "아메리카노", "카페라떼", "김치찌개", "된장찌개", "비빔밥", "칼국수",
+    "떡볶이", "순대", "돈까스", "냉면", "우동",
+]  # fmt: skip
 _SLOGANS = ["그랜드 오픈", "전 품목 할인", "신메뉴 출시", "오늘만 특가", "배달 환영", "고객 감사 행사"]
 Matrix = NDArray[np.float64]
 
@@ -168,11 +159,7 @@ def sign(rng: Generator, pictures: Sequence[RgbImage] = ()) -> RgbImage:
     surface = write(surface, name, (height, height * 0.1), size, ink)
     small = f"TEL 02-{rng.integers(200, 999)}-{rng.integers(1000, 9999)}  {word(rng, True)}"
     surface = write(
-        surface,
-        small,
-        (height, height * 0.75),
-        fitted_size(small, width - height * 1.3, height * 0.16),
-        ink,
+        surface, small, (height, height * 0.75), fitted_size(small, width - height * 1.3, height * 0.16), ink
     )
     cv2.rectangle(surface, (3, 3), (width - 4, height - 4), ink, 3)
     return surface
@@ -210,13 +197,7 @@ def menu_board(rng: Generator, pictures: Sequence[RgbImage] = ()) -> RgbImage:
     for line in range(lines):
         y = line_px * (line + 1.8)
         dish, price = f"{word(rng, False) if rng.random() < 0.3 else ''}{rng.choice(_DISHES)}", price_of(rng)
-        surface = write(
-            surface,
-            dish,
-            (width * 0.06, y),
-            fitted_size(dish, width * 0.55, line_px * 0.7),
-            ink,
-        )
+        surface = write(surface, dish, (width * 0.06, y), fitted_size(dish, width * 0.55, line_px * 0.7), ink)
         surface = write(surface, price, (width * 0.7, y), line_px * 0.66, accent if rng.random() < 0.3 else ink)
     return surface
 

@@ -16,46 +16,21 @@ Colour = tuple[int, int, int]
 Plane = NDArray[np.float32]
 
 _RIPE: tuple[Colour, ...] = (
-    (200, 45, 35),
-    (225, 120, 35),
-    (230, 195, 60),
-    (120, 160, 60),
-    (190, 200, 110),
-    (120, 85, 55),
-    (95, 45, 80),
-    (215, 190, 150),
-)
+    (200, 45, 35), (225, 120, 35), (230, 195, 60), (120, 160, 60), (190, 200, 110), (120, 85, 55),
+    (95, 45, 80), (215, 190, 150),
+)  # fmt: skip
 """Of fruit and vegetables: apple, orange, lemon, cucumber, melon, potato, plum, onion."""
 _SYLLABLES = list(
     "가나다라마바사아자차카하고노도로모보소오조초코호구누두루무부수우주미리기시지치비산선한진은별달새봄늘온"
 )
 _LATIN = list("ABCDEFGHIKLMNOPRSTUVWZ")
 _GOODS = [
-    "우유",
-    "라면",
-    "두유",
-    "커피",
-    "녹차",
-    "김치",
-    "만두",
-    "과자",
-    "식초",
-    "간장",
-    "치즈",
-    "버터",
-    "주스",
-    "생수",
-]
+    "우유", "라면", "두유", "커피", "녹차", "김치", "만두",
+    "과자", "식초", "간장", "치즈", "버터", "주스", "생수",
+]  # fmt: skip
 _FINE_PRINT = [
-    "원산지 국내산",
-    "유통기한 별도표기",
-    "내용량 500g",
-    "보관방법 냉장",
-    "열량 120kcal",
-    "무첨가",
-    "특가",
-    "1+1 행사",
-]
+    "원산지 국내산", "유통기한 별도표기", "내용량 500g", "보관방법 냉장", "열량 120kcal", "무첨가", "특가", "1+1 행사",
+]  # fmt: skip
 
 
 def clouds(rng: Generator, height: int, width: int, roughness: float = 0.6) -> Plane:
@@ -137,10 +112,7 @@ def peel(rng: Generator, height: int) -> Callable[[Generator], RgbImage]:
         mix = 1 / (1 + np.exp(-2 * (mottle * clouds(own, height, 2 * height, roughness) + own.normal(0, 0.5))))
         surface = clipped(base * (1 - mix[:, :, None]) + blush * mix[:, :, None])
         for x, y, r in zip(
-            own.integers(0, 2 * height, spots),
-            own.integers(0, height, spots),
-            own.integers(1, 3, spots),
-            strict=True,
+            own.integers(0, 2 * height, spots), own.integers(0, height, spots), own.integers(1, 3, spots), strict=True
         ):
             cv2.circle(surface, (int(x), int(y)), int(r), speck, -1)
         for _ in range(int(own.integers(0, 3))):  # bruises and the stalk
@@ -216,11 +188,7 @@ def label(rng: Generator, height: int, width: int, pictures: Sequence[RgbImage] 
     cv2.rectangle(surface, (0, y), (width, int(y + height * 0.18)), band, -1)
     name, kind = word(rng), str(rng.choice(_GOODS))
     surface = write(
-        surface,
-        name,
-        (width * 0.06, y + height * 0.015),
-        fitted_size(name, width * 0.88, height * 0.15),
-        ink_on(band),
+        surface, name, (width * 0.06, y + height * 0.015), fitted_size(name, width * 0.88, height * 0.15), ink_on(band)
     )
     size = fitted_size(kind, width * rng.uniform(0.4, 0.9), height * 0.14)
     at = width * rng.uniform(0.03, 0.1), top - height * 0.03
@@ -258,11 +226,7 @@ def price_card(rng: Generator, height: int, width: int) -> RgbImage:
     ink = (200, 30, 30) if rng.random() < 0.6 and sum(ground) > 400 else ink_on(ground)
     name, price = f"{word(rng, False)} {rng.choice(_GOODS)}", price_of(rng)
     surface = write(
-        surface,
-        name,
-        (width * 0.06, height * 0.05),
-        fitted_size(name, width * 0.88, height * 0.28),
-        ink_on(ground),
+        surface, name, (width * 0.06, height * 0.05), fitted_size(name, width * 0.88, height * 0.28), ink_on(ground)
     )
     size = fitted_size(price, width * 0.88, height * 0.55)
     surface = write(surface, price, (width * 0.06, height * 0.36), size, ink)

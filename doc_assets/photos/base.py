@@ -4,14 +4,12 @@ A new extractor is one file in this folder: a subclass of ``PhotoExtractor`` und
 ``@photo_extractors.register("name")``. The contract tests run on it at once.
 """
 
-import json
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 from doc_assets.datatypes import Box, RgbImage
-from doc_assets.errors import SettingsError
 from doc_assets.util.registry import Registry
 
 
@@ -69,13 +67,7 @@ def make_extractor(name: str, options: dict[str, Any]) -> PhotoExtractor:
     Raises:
         SettingsError: if there is no such extractor or it does not take these options.
     """
-    cls = photo_extractors.get(name)
-    try:
-        return cls(**options)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"Photo extractor {name!r} does not take DOC_ASSETS_PHOTO_EXTRACTOR_OPTIONS={json.dumps(options)}: {error}"
-        ) from error
+    return photo_extractors.make(name, options, "DOC_ASSETS_PHOTO_EXTRACTOR_OPTIONS")
 
 
 def reading_order(areas: list[PhotoArea]) -> list[PhotoArea]:

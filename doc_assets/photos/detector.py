@@ -1,6 +1,5 @@
 """Finds photos with a trained object detector from a local folder."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing_extensions import override
 from doc_assets.datatypes import Box, RgbImage
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.photos.base import PhotoArea, PhotoExtractor, photo_extractors, reading_order
+from doc_assets.util.digests import sha256_of_files
 
 
 @photo_extractors.register("detector")
@@ -50,10 +50,8 @@ class DetectorExtractor(PhotoExtractor):
         self._model: Any = None
         self._processor: Any = None
         self._lock = Lock()
-        digest = hashlib.sha256(config.read_bytes())
-        for weights in sorted(folder.glob("*.safetensors")):
-            digest.update(weights.read_bytes())
-        self.version = f"detector-1/{digest.hexdigest()[:12]}/{sorted(self._labels)}/{min_score:g}/{max_overlap:g}"
+        digest = sha256_of_files(config, *sorted(folder.glob("*.safetensors")))
+        self.version = f"detector-1/{digest[:12]}/{sorted(self._labels)}/{min_score:g}/{max_overlap:g}"
 
     @override
     def find(self, page: RgbImage) -> list[PhotoArea]:

@@ -23,7 +23,7 @@ _MIN_GAP_PX = 5  # paper between two photos of one table
 _MAX_INK_BETWEEN = 0.4  # of a table's cells beside its photos: rules and captions, no more
 _SAME_SHARE = 0.9
 _MAX_BLOBS = 30
-_MAX_PHOTOS_A_BLOB = 8
+_MAX_PHOTOS_PER_BLOB = 8
 _FLAT_TOLERANCE = 8
 
 
@@ -115,7 +115,7 @@ class LayoutExtractor(PhotoExtractor):
         """The photos of one blob; several if something connects them."""
         remaining = blob.copy()
         found: list[Rectangle] = []
-        for _ in range(_MAX_PHOTOS_A_BLOB):
+        for _ in range(_MAX_PHOTOS_PER_BLOB):
             fitted = fit_rectangle(remaining)
             if fitted is None or not self._large_enough(fitted.width, fitted.height, grey.shape):
                 break

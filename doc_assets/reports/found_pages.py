@@ -13,7 +13,7 @@ from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder, PageFinding, TextMemory
 from doc_assets.reports.result_files import as_csv
 from doc_assets.sources.sources import DocumentSource, SourceFile, nothing_in, unreadable_file
-from doc_assets.sources.staging import sha256_of
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.files import write_atomic
 from doc_assets.util.progress import track
 

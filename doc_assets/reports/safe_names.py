@@ -1,8 +1,7 @@
 """Harmless file names for documents that others named."""
 
-import hashlib
-
 from doc_assets.sources.names import document_id
+from doc_assets.util.digests import sha256_of
 
 _COMMON_ENDING = ".tif"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -16,7 +15,7 @@ def safe_stem(name: str) -> str:
     if 0 < len(name) <= _MAX_HARMLESS and set(name) <= _SAFE:
         return name
     kept = "".join(sign if sign in _SAFE else "_" for sign in name)[:_MAX_SIGNS]
-    return f"{kept}_{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return f"{kept}_{sha256_of(name.encode('utf-8', 'surrogatepass'))[:8]}"
 
 
 def result_stem(file_name: str) -> str:

@@ -23,7 +23,7 @@ from doc_assets.search.faults import SearchFault, all_in_words
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.names import display_name, document_id
 from doc_assets.sources.sources import SourceFile
-from doc_assets.sources.staging import sha256_of
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.isolation import Failure, attempt, attempt_each
 
 

@@ -6,7 +6,6 @@ complete; what goes there is spooled first, so that an error half way uploads no
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from upath import UPath
+
+from doc_assets.util.digests import sha256_of
 
 _SPOOL_BYTES = 64 << 20
 """Kept in memory up to this size, in a temporary file beyond."""
@@ -97,7 +98,7 @@ def fitting_name(before: str, name: str, after: str) -> str:
     whole = before + name + after
     if len(os.fsencode(whole)) <= _NAME_BYTES:
         return whole
-    return f"{before}{hashlib.sha256(os.fsencode(name)).hexdigest()}{after}"
+    return f"{before}{sha256_of(os.fsencode(name))}{after}"
 
 
 def is_local(path: UPath) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from doc_assets.errors import AccountingError, DamagedError, InputError, NoRoomError, ServiceError, SetupError
 from doc_assets.util.files import no_room
+from doc_assets.util.visible import printable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -95,7 +96,7 @@ def attempt_each(
 
 def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
     """Text that may stand in a ledger, a report and a terminal: one line, nothing unprintable, not too long."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in text).strip()
+    shown = printable(text).strip()
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 

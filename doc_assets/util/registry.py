@@ -1,9 +1,10 @@
-"""Finds components by name: one file a component, no list to edit."""
+"""Finds components by name: one file per component, no list to edit."""
 
 import importlib
+import json
 import pkgutil
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from doc_assets.errors import SettingsError
 
@@ -49,6 +50,20 @@ class Registry(Generic[Component]):
         if name not in self._found:
             raise SettingsError(f"No {self._kind} is named {name!r}; there are {', '.join(sorted(self._found))}.")
         return self._found[name]
+
+    def make(self, name: str, options: Mapping[str, Any], setting: str) -> Component:
+        """A component of that name with these options.
+
+        Raises:
+            SettingsError: if there is none of that name, or it does not take the options; names their ``setting``.
+        """
+        make = self.get(name)
+        try:
+            return make(**options)
+        except (TypeError, ValueError) as error:
+            raise SettingsError(
+                f"{self._kind.capitalize()} {name!r} does not take {setting}={json.dumps(options)}: {error}"
+            ) from error
 
     def _scan(self) -> None:
         if self._scanned:

@@ -17,9 +17,9 @@ _ASCII_LINE = re.compile(r"[\x20-\x7e]*")
 _BYTE, _PLANE = 0xFF, 0xFFFF
 
 
-def is_hidden(sign: str) -> bool:
+def is_hidden(char: str) -> bool:
     """Whether a character acts on what shows it, or cannot be seen."""
-    return sign in _BLANK_LETTERS or unicodedata.category(sign) in _HIDDEN_CATEGORIES
+    return char in _BLANK_LETTERS or unicodedata.category(char) in _HIDDEN_CATEGORIES
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -32,14 +32,19 @@ def visible(text: str, *, lines: bool = False) -> str:
     if _ASCII_LINE.fullmatch(text):
         return text
     kept = _LAYOUT if lines else ""
-    return "".join(_code(sign) if sign not in kept and is_hidden(sign) else sign for sign in text)
+    return "".join(_code(char) if char not in kept and is_hidden(char) else char for char in text)
+
+
+def printable(text: str) -> str:
+    """``text`` as every database, log and terminal takes it: a blank for each character that cannot be printed."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def visible_json(document: str) -> str:
     r"""A JSON document with hidden characters as ``\u202e``: the same values for a program, harmless on a screen."""
     if document.isascii() and "\x7f" not in document:
         return document
-    return "".join(_json_code(sign) if sign != "\n" and is_hidden(sign) else sign for sign in document)
+    return "".join(_json_code(char) if char != "\n" and is_hidden(char) else char for char in document)
 
 
 def visible_value(value: Any) -> Any:  # noqa: ANN401 - any cell or template value
@@ -47,15 +52,15 @@ def visible_value(value: Any) -> Any:  # noqa: ANN401 - any cell or template val
     return visible(value, lines=True) if type(value) is str else value
 
 
-def _code(sign: str) -> str:
-    number = ord(sign)
+def _code(char: str) -> str:
+    number = ord(char)
     if number <= _BYTE:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= _PLANE else f"\\U{number:08x}"
 
 
-def _json_code(sign: str) -> str:
+def _json_code(char: str) -> str:
     return "".join(
         f"\\u{int.from_bytes(unit, 'big'):04x}"
-        for unit in zip(*[iter(sign.encode("utf-16-be", "surrogatepass"))] * 2, strict=True)
+        for unit in zip(*[iter(char.encode("utf-16-be", "surrogatepass"))] * 2, strict=True)
     )

@@ -4,7 +4,6 @@ A new embedder is one file in this folder: a subclass of ``Embedder`` under ``@e
 The contract tests run on it at once.
 """
 
-import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import N_VIEWS, Embeddings, RgbImage, View
 from doc_assets.errors import SettingsError
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.registry import Registry
 
 
@@ -37,8 +37,8 @@ class Embedder(ABC):
     @property
     def embedder_id(self) -> str:
         """Name and digest; vectors with different ids may never be compared."""
-        digest = hashlib.sha256(f"{self.weights_sha256}|{self.preprocessing}|{self.dim}".encode())
-        return f"{self.name}-{digest.hexdigest()[:8]}"
+        digest = sha256_of(f"{self.weights_sha256}|{self.preprocessing}|{self.dim}".encode())
+        return f"{self.name}-{digest[:8]}"
 
     @abstractmethod
     def embed(self, photos: Iterable[RgbImage]) -> Embeddings:
@@ -71,7 +71,7 @@ def make_embedder(name: str, options: dict[str, Any], *, device: str, batch_size
         name: as registered.
         options: its own options.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_size: photos a forward pass.
+        batch_size: photos per forward pass.
 
     Raises:
         SettingsError: if there is no such embedder or it does not take these options.

@@ -51,7 +51,7 @@ class GistEmbedder(TorchEmbedder):
     Args:
         weights: a file made by ``doc-assets fit-embedder``; the package's own by default.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_size: photos a forward pass.
+        batch_size: photos per forward pass.
     """
 
     name = "gist"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def pick_device(wanted: str) -> str:
-    """``cuda`` or ``cpu``; ``auto`` takes the card if there is one.
+    """``cuda`` or ``cpu``; ``auto`` takes the GPU if there is one.
 
     Raises:
         SettingsError: if ``cuda`` is wanted and there is none.
@@ -31,7 +31,7 @@ def pick_device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
             "DOC_ASSETS_DEVICE=cuda, but torch sees no CUDA device. Set it to auto or cpu, or give the "
-            "process a card (driver, container toolkit, a CUDA build of torch)."
+            "process a GPU (driver, container toolkit, a CUDA build of torch)."
         )
     return wanted
 
@@ -101,7 +101,7 @@ class TorchEmbedder(Embedder):
             if len(batch) == 1:
                 raise ServiceError(
                     f"{self.name}: not even one photo fits into the memory of {self.device}. "
-                    "Is another program using the card?"
+                    "Is another program using the GPU?"
                 ) from error
         if self.device == "cuda":
             torch.cuda.empty_cache()

@@ -1,6 +1,5 @@
 """Any image encoder that transformers loads: DINOv2, SigLIP, CLIP, ViT, ConvNeXt, ResNet, EfficientNet, ..."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +12,7 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.features.embedders.base import embedders
 from doc_assets.features.embedders.torch_base import TorchEmbedder
+from doc_assets.util.digests import sha256_of_files
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class TransformersEmbedder(TorchEmbedder):
         pooling: what of the output is the vector; ``auto`` decides by architecture.
         allow_download: whether a hub id may be fetched; otherwise it must be in the local cache.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_size: photos a forward pass.
+        batch_size: photos per forward pass.
     """
 
     name = "transformers"
@@ -134,12 +134,7 @@ def _digest(folder: Path) -> str:
             f"{folder} holds no *.safetensors file. Other weight formats can run code when they are loaded and are "
             "not accepted; convert the checkpoint with transformers' save_pretrained."
         )
-    digest = hashlib.sha256()
-    for path in [folder / "config.json", *weights]:
-        with path.open("rb") as source:
-            while block := source.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return sha256_of_files(folder / "config.json", *weights)
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

@@ -1,6 +1,5 @@
 """Keeping copies of documents that were asked for, in one folder."""
 
-import hashlib
 import logging
 import os
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from upath import UPath
 
 from doc_assets.reports.safe_names import safe_stem
 from doc_assets.sources.names import DOCUMENT_SUFFIXES, document_id
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.files import write_atomic
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class SaveFolder:
         Returns:
             Whether the copy is there; why not stands in the log.
         """
-        digest = hashlib.sha256(content).hexdigest()[:_DIGEST_SIGNS]
+        digest = sha256_of(content)[:_DIGEST_SIGNS]
         ending = Path(name).suffix.lower()
         kept = ending if ending in DOCUMENT_SUFFIXES else ".tif"
         target = self.path / f"{safe_stem(document_id(name))}_{digest}{kept}"
