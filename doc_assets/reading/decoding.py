@@ -17,7 +17,6 @@ from PIL import Image
 from doc_assets.datatypes import RgbImage
 from doc_assets.reading.colours import to_rgb, upright
 from doc_assets.reading.opened import FileContent
-from doc_assets.reading.subsampled import full_samples
 from doc_assets.reading.tiff_layout import (
     DEFLATE,
     FAX,
@@ -32,6 +31,7 @@ from doc_assets.reading.tiff_layout import (
 
 _BYTE_BITS, _THREE_BYTES = 8, 24
 _RGB = 3
+_SUBSAMPLINGS = {1, 2, 4}
 _JPEG_PICTURES = {(1, Photometric.WHITE_IS_ZERO), (1, Photometric.BLACK_IS_ZERO), (3, Photometric.RGB),
                   (3, Photometric.YCBCR)}  # fmt: skip
 
@@ -100,7 +100,7 @@ def decode_with_tifffile(file: BinaryIO, layout: PageLayout) -> RgbImage:
     with tifffile.TiffFile(file, name="page") as document:
         page = document.pages[0]
         if layout.photometric == Photometric.YCBCR and layout.compression in PLAIN and layout.subsampling != (1, 1):
-            samples = full_samples(page, layout)
+            samples = _full_samples(page, layout)
         else:
             samples = _interleaved(np.asarray(page.asarray(maxworkers=1)), layout)
     return upright(to_rgb(samples, _as_decoded(layout)), layout.orientation)
@@ -134,3 +134,72 @@ def _as_decoded(layout: PageLayout) -> PageLayout:
     if layout.photometric == Photometric.YCBCR and layout.compression not in PLAIN:
         return replace(layout, photometric=Photometric.RGB)
     return layout
+
+
+def _full_samples(page: Any, layout: PageLayout) -> NDArray[np.uint8]:  # noqa: ANN401 - tifffile has no types
+    """(H, W, 3) uint8 Y, Cb, Cr of a tifffile page that is no JPEG, chroma repeated for the pixels that share it.
+
+    No library here reads such pages. Interleaved data comes in units: the luma samples of a block of pixels row by
+    row, then one Cb and one Cr. Separate planes are smaller for Cb and Cr (TIFF Revision 6.0, section 21).
+
+    Raises:
+        ValueError: if the page is not stored as the format says, or its data ends early.
+        Exception: what decompressors raise.
+    """
+    across, down = layout.subsampling
+    if not {across, down} <= _SUBSAMPLINGS or layout.bits != _BYTE_BITS or layout.samples != 3 or page.predictor != 1:  # noqa: PLR2004
+        raise ValueError(f"YCbCr of {layout.samples} x {layout.bits} bits, {across} x {down} pixels to a chroma sample")
+    height, width = page.imagelength, page.imagewidth
+    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
+    n_down, n_across = -(-height // rows), -(-width // columns)
+    parts = _parts(page)
+    whole = np.empty((n_down * rows + down, n_across * columns + across, 3), np.uint8)
+    for i in range(n_down * n_across):
+        top, left = i // n_across * rows, i % n_across * columns
+        n_rows = rows if page.is_tiled else min(rows, height - top)
+        if layout.planar == SEPARATE:
+            part = _from_planes(parts[i :: n_down * n_across], n_rows, columns, across, down)
+        else:
+            part = _from_units(parts[i], n_rows, columns, across, down)
+        whole[top : top + n_rows, left : left + columns] = part[:n_rows, :columns]
+    return whole[:height, :width]
+
+
+def _parts(page: Any) -> list[NDArray[np.uint8]]:  # noqa: ANN401
+    import tifffile
+
+    decompress = None if page.compression == 1 else tifffile.TIFF.DECOMPRESSORS[page.compression]
+    found = []
+    for data, _ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, sort=False):
+        octets = data or b""
+        if page.fillorder == 2:  # noqa: PLR2004
+            octets = imagecodecs.bitorder_decode(octets)
+        found.append(np.frombuffer(octets if decompress is None else decompress(octets), np.uint8))
+    return found
+
+
+def _from_units(data: NDArray[np.uint8], rows: int, columns: int, across: int, down: int) -> NDArray[np.uint8]:
+    n_down, n_across, size = -(-rows // down), -(-columns // across), across * down + 2
+    units = _exactly(data, n_down * n_across * size).reshape(n_down, n_across, size)
+    luma = units[:, :, :-2].reshape(n_down, n_across, down, across).transpose(0, 2, 1, 3)
+    return _joined(luma.reshape(n_down * down, n_across * across), units[:, :, -2], units[:, :, -1], across, down)
+
+
+def _from_planes(planes: list[NDArray[np.uint8]], rows: int, columns: int, across: int, down: int) -> NDArray[np.uint8]:
+    n_down, n_across = -(-rows // down), -(-columns // across)
+    luma = np.zeros((n_down * down, n_across * across), np.uint8)
+    luma[:rows, :columns] = _exactly(planes[0], rows * columns).reshape(rows, columns)
+    cb, cr = (_exactly(plane, n_down * n_across).reshape(n_down, n_across) for plane in planes[1:3])
+    return _joined(luma, cb, cr, across, down)
+
+
+def _joined(
+    luma: NDArray[np.uint8], cb: NDArray[np.uint8], cr: NDArray[np.uint8], across: int, down: int
+) -> NDArray[np.uint8]:
+    return np.stack([luma, *(plane.repeat(down, 0).repeat(across, 1) for plane in (cb, cr))], -1)
+
+
+def _exactly(data: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
+    if len(data) < n:
+        raise ValueError(f"a strip or tile has {len(data)} bytes of {n}")
+    return data[:n]

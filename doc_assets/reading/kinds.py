@@ -12,7 +12,7 @@ HEAD_BYTES = 1024
 _DIB_BYTES = (12, 16, 40, 52, 56, 64, 108, 124)
 """Sizes of a BMP's second header, by which it is told from any text that begins with BM."""
 _NAMED_BYTES = 8
-_LONGEST_SIGN = 4
+_LONGEST_CHARACTER = 4
 
 
 class Kind(StrEnum):
@@ -116,7 +116,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if len(head) - error.start >= _LONGEST_SIGN:
+        if len(head) - error.start >= _LONGEST_CHARACTER:
             return False
         text = head[: error.start].decode("utf-8")  # a character that the end of the head cuts in two
     return "".join(text.split()).isprintable()

@@ -1,12 +1,16 @@
 """Interface between the decoder child and the readers of file formats: one opened document, decoded page by page."""
 
 import mmap
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.faults import Fault
+
+_MESSAGE_CHARACTERS = 300
+_FILE_OBJECT = re.compile(r" ?<_io\.[A-Za-z]+[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,9 @@ class OpenedDocument(Protocol):
             UnreadableDocumentError: with the code and the reason, if the page cannot be used.
             MemoryError: if the child's memory does not suffice.
         """
+
+
+def in_words(error: Exception) -> str:
+    """What a library raised, in one line without addresses in memory."""
+    text = _FILE_OBJECT.sub("", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}"[:_MESSAGE_CHARACTERS]

@@ -69,11 +69,7 @@ class PdfPages:
                 Fault(FaultCode.TRUNCATED, "The PDF has no end mark: it is cut short, and pages may be missing.")
             )
         self._pdf = self._loaded(content)
-        if len(self._pdf) > limits.max_pages:
-            raise UnreadableDocumentError(
-                FaultCode.TOO_MANY_PAGES,
-                f"{len(self._pdf)} pages, allowed are {limits.max_pages}; DOC_ASSETS_MAX_PAGES sets the limit.",
-            )
+        limits.require_pages(len(self._pdf))
         if not len(self._pdf):
             raise UnreadableDocumentError(FaultCode.NO_PAGE, "The PDF has no page.")
         self._prepare_forms()
@@ -152,12 +148,7 @@ class PdfPages:
         page_area = page.get_width() * page.get_height()
         for picture in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
             width, height = picture.get_px_size()
-            if width * height > self._limits.max_page_px:
-                raise UnreadableDocumentError(
-                    FaultCode.PAGE_TOO_LARGE,
-                    f"The page holds a picture of {width} x {height} pixels, allowed are {self._limits.max_page_px}; "
-                    "DOC_ASSETS_MAX_PAGE_PX sets the limit.",
-                )
+            self._limits.require_page(width, height, "The page holds a picture of")
             left, bottom, right, top = picture.get_bounds()
             area = max(0.0, right - left) * max(0.0, top - bottom)
             if area <= 0 or width * height <= 1:
@@ -195,11 +186,7 @@ class PdfPages:
         while math.ceil(width * scale) * math.ceil(height * scale) > most:
             scale *= _A_BIT_LESS  # both sides are rounded up
         self._drawn_px += math.ceil(width * scale) * math.ceil(height * scale)
-        if self._drawn_px > self._limits.max_document_px:
-            raise UnreadableDocumentError(
-                FaultCode.DOCUMENT_TOO_LARGE,
-                f"More than {self._limits.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit.",
-            )
+        self._limits.require_document(self._drawn_px)
         return scale
 
 

@@ -21,11 +21,10 @@ from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading.kinds import Kind
 from doc_assets.reading.noise import Noise
-from doc_assets.reading.opened import FileContent
+from doc_assets.reading.opened import FileContent, in_words
 from doc_assets.reading.preflight import Limits
 
 _MAX_BYTE = 255
-_MESSAGE_CHARS = 300
 _WHITE = (_MAX_BYTE, _MAX_BYTE, _MAX_BYTE)
 _GREY, _COLOUR = 2, 3
 _HARMLESS_REST = 4
@@ -52,15 +51,10 @@ class PictureDocument:
 
     def __init__(self, content: FileContent, kind: Kind, limits: Limits, noise: Noise) -> None:
         self._content, self._kind, self._noise = content, kind, noise
-        self._max_px = min(limits.max_page_px, limits.max_document_px)
         _WHOLE[kind](content.view)
         width, height = self._size()
-        if width * height > self._max_px:
-            raise UnreadableDocumentError(
-                FaultCode.PAGE_TOO_LARGE,
-                f"The picture has {width} x {height} pixels, allowed are {self._max_px}; "
-                "DOC_ASSETS_MAX_PAGE_PX sets the limit.",
-            )
+        limits.require_page(width, height, "The picture has")
+        limits.require_document(width * height)
 
     def __len__(self) -> int:
         return 1
@@ -126,9 +120,9 @@ def jpeg_damage(content: NDArray[np.uint8], noise: Noise) -> tuple[FaultCode, st
 
 
 def _damaged(kind: Kind, error: Exception) -> UnreadableDocumentError:
-    text = re.sub(r" ?<_io\.[A-Za-z]+[^>]*>", "", " ".join(str(error).split()))[:_MESSAGE_CHARS]
-    code = FaultCode.TRUNCATED if "truncated" in text.lower() else FaultCode.DAMAGED
-    return UnreadableDocumentError(code, f"The {kind} cannot be decoded: {type(error).__name__}: {text}")
+    reason = in_words(error)
+    code = FaultCode.TRUNCATED if "truncated" in reason.lower() else FaultCode.DAMAGED
+    return UnreadableDocumentError(code, f"The {kind} cannot be decoded: {reason}")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -205,13 +199,9 @@ def _whole_webp(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
         )
 
 
-def _whole_bmp(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
-    """Nothing here: a reader that finds too few bytes says so."""
-
-
 _WHOLE: dict[Kind, Callable[[Any], None]] = {
     Kind.JPEG: _whole_jpeg,
     Kind.PNG: _whole_png,
     Kind.WEBP: _whole_webp,
-    Kind.BMP: _whole_bmp,
+    Kind.BMP: lambda _: None,  # a reader that finds too few bytes says so
 }

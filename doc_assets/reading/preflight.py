@@ -17,6 +17,7 @@ import numpy as np
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
+from doc_assets.reading.kinds import Kind, kind_of
 from doc_assets.reading.tiff_layout import PageLayout, read_layout
 
 _CLASSIC, _BIG = 42, 43
@@ -39,16 +40,6 @@ _OLD_SUBFILE, _JPEG_STREAM, _JPEG_STREAM_BYTES, _JPEG_TABLES = 255, 513, 514, 34
 _REDUCED, _MASK = 0b001, 0b100  # NewSubfileType bits: reduced-resolution image, transparency mask
 _OLD_REDUCED = 2  # the old tag's value for it
 
-_KNOWN_STARTS = {
-    b"\xff\xd8\xff": "a JPEG",
-    b"\x89PNG": "a PNG",
-    b"GIF8": "a GIF",
-    b"%PDF": "a PDF",
-    b"BM": "a BMP",
-    b"PK\x03\x04": "a ZIP or Office file",
-    b"RIFF": "a WebP or RIFF file",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -57,6 +48,36 @@ class Limits:
     max_pages: int = 5000
     max_page_px: int = 150_000_000
     max_document_px: int = 20_000_000_000
+
+    def require_pages(self, n: int) -> None:
+        """Refuses a document of more pages.
+
+        Raises:
+            UnreadableDocumentError: if ``n`` are too many.
+        """
+        if n > self.max_pages:
+            message = f"More than {self.max_pages} pages; DOC_ASSETS_MAX_PAGES sets the limit."
+            raise UnreadableDocumentError(FaultCode.TOO_MANY_PAGES, message)
+
+    def require_page(self, width: int, height: int, what: str = "The page has") -> None:
+        """Refuses a page of more pixels; ``what`` begins the message.
+
+        Raises:
+            UnreadableDocumentError: if they are too many.
+        """
+        if width * height > self.max_page_px:
+            allowed = f"allowed are {self.max_page_px}; DOC_ASSETS_MAX_PAGE_PX sets the limit."
+            raise UnreadableDocumentError(FaultCode.PAGE_TOO_LARGE, f"{what} {width} x {height} pixels, {allowed}")
+
+    def require_document(self, n_px: int) -> None:
+        """Refuses a document of more pixels.
+
+        Raises:
+            UnreadableDocumentError: if ``n_px`` are too many.
+        """
+        if n_px > self.max_document_px:
+            message = f"More than {self.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit."
+            raise UnreadableDocumentError(FaultCode.DOCUMENT_TOO_LARGE, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +101,9 @@ class Structure:
     faults: list[Fault] = field(default_factory=list)
 
 
-class _Lie(Exception):
-    def __init__(self, code: FaultCode, message: str) -> None:
-        self.code = code
-        super().__init__(message)
+def fault_of(error: UnreadableDocumentError, page_index: int | None = None) -> Fault:
+    """The fault that an error names, of one page or of the whole document."""
+    return Fault(FaultCode(error.code), str(error), page_index)
 
 
 def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structure:
@@ -106,30 +126,25 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
         if offset in seen:
             structure.faults.append(Fault(FaultCode.LOOP, f"The directories loop back to offset {offset}."))
             break
-        if len(seen) >= limits.max_pages:
-            raise UnreadableDocumentError(
-                FaultCode.TOO_MANY_PAGES,
-                f"More than {limits.max_pages} pages; DOC_ASSETS_MAX_PAGES sets the limit.",
-            )
         seen.add(offset)
+        limits.require_pages(len(seen))
         try:
             tags, next_pointer_at = walk.directory(offset)
-        except _Lie as lie:
-            structure.faults.append(Fault(lie.code, f"{lie} Later pages may be missing."))
+        except UnreadableDocumentError as error:
+            structure.faults.append(Fault(FaultCode(error.code), f"{error} Later pages may be missing."))
             break
         page = _page(walk, tags, offset, next_pointer_at, limits)
         found.append(page)
         if isinstance(page.content, Directory):
             total_px += page.content.width * page.content.height
-        if total_px > limits.max_document_px:
-            raise UnreadableDocumentError(
-                FaultCode.DOCUMENT_TOO_LARGE,
-                f"More than {limits.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit.",
-            )
+        limits.require_document(total_px)
         offset = walk.pointer(next_pointer_at)
-    structure.pages = [_numbered(content, index) for index, content in enumerate(_shown(found))]
+    structure.pages = [
+        replace(page, page_index=index) if isinstance(page, Fault) else page for index, page in enumerate(_shown(found))
+    ]
     if not structure.pages:
-        _refuse_without_page(structure)
+        first = next(iter(structure.faults), Fault(FaultCode.NO_PAGE, "The file has no page."))
+        raise UnreadableDocumentError(first.code, first.message)
     return structure
 
 
@@ -194,19 +209,15 @@ def _header(content: bytes | bytearray | mmap.mmap) -> tuple[bool, str, int]:
         return False, str(order), struct.unpack_from(f"{order}I", start, 4)[0]
     if magic == _BIG and len(start) >= 16:  # noqa: PLR2004
         return True, str(order), struct.unpack_from(f"{order}Q", start, 8)[0]
-    what = next((name for mark, name in _KNOWN_STARTS.items() if start.startswith(mark)), None)
+    try:
+        kind = kind_of(start)
+    except UnreadableDocumentError:
+        kind = Kind.TIFF
+    known = f"This is a {kind}, not a TIFF."
     raise UnreadableDocumentError(
         FaultCode.NOT_TIFF,
-        f"This is {what}, not a TIFF." if what else f"No TIFF header; the file starts with {start[:8].hex(' ')}.",
+        known if kind is not Kind.TIFF else f"No TIFF header; the file starts with {start[:8].hex(' ')}.",
     )
-
-
-def _refuse_without_page(structure: Structure) -> None:
-    if structure.faults:
-        fault = structure.faults[0]
-        code = FaultCode.TRUNCATED if fault.code == FaultCode.TRUNCATED else fault.code
-        raise UnreadableDocumentError(code, fault.message)
-    raise UnreadableDocumentError(FaultCode.NO_PAGE, "The file has no page.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +244,19 @@ class _Walk:
     def directory(self, offset: int) -> tuple[dict[int, _Tag], int]:
         """The tags of the directory at ``offset``, and where its pointer to the next directory lies."""
         if offset + self._count_bytes > self.size:
-            raise _Lie(FaultCode.TRUNCATED, f"A directory should be at byte {offset}, the file has {self.size} bytes.")
+            raise UnreadableDocumentError(
+                FaultCode.TRUNCATED, f"A directory should be at byte {offset}, the file has {self.size} bytes."
+            )
         count = int(struct.unpack_from(self._count, self._content, offset)[0])
         next_pointer_at = offset + self._count_bytes + count * self._entry_bytes
         if not 0 < count <= _MAX_TAGS:
-            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The directory at byte {offset} claims {count} tags.")
+            raise UnreadableDocumentError(
+                FaultCode.BROKEN_DIRECTORY, f"The directory at byte {offset} claims {count} tags."
+            )
         if next_pointer_at + self._word_bytes > self.size:
-            raise _Lie(FaultCode.TRUNCATED, f"The directory at byte {offset} runs past the end of the file.")
+            raise UnreadableDocumentError(
+                FaultCode.TRUNCATED, f"The directory at byte {offset} runs past the end of the file."
+            )
         tags: dict[int, _Tag] = {}
         for i in range(count):
             at = offset + self._count_bytes + i * self._entry_bytes
@@ -258,9 +275,11 @@ class _Walk:
             return None
         kind = _INTEGER_TYPES.get(tag.type)
         if kind is None or tag.count == 0:
-            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"Tag {number} has type {tag.type} and {tag.count} values.")
+            raise UnreadableDocumentError(
+                FaultCode.BROKEN_DIRECTORY, f"Tag {number} has type {tag.type} and {tag.count} values."
+            )
         if tag.value_at + tag.count * _TYPE_BYTES[tag.type] > self.size:
-            raise _Lie(FaultCode.TRUNCATED, f"The values of tag {number} lie outside the file.")
+            raise UnreadableDocumentError(FaultCode.TRUNCATED, f"The values of tag {number} lie outside the file.")
         values = np.frombuffer(self._content, f"{self._order}{kind}", tag.count, tag.value_at)
         return values.astype(np.int64)
 
@@ -273,7 +292,7 @@ class _Walk:
         """The values of a tag of integers, None if it is absent or unreadable."""
         try:
             return self.integers(tags, number)
-        except _Lie:
+        except UnreadableDocumentError:
             return None
 
     def real(self, tags: dict[int, _Tag], number: int) -> list[float] | None:
@@ -320,16 +339,16 @@ def _page(walk: _Walk, tags: dict[int, _Tag], offset: int, next_pointer_at: int,
     """The page, or the fault that makes it unusable."""
     try:
         subfile = walk.integer(tags, _SUBFILE, 0)
-    except _Lie as lie:
-        return _Found(Fault(lie.code, str(lie)))
+    except UnreadableDocumentError as error:
+        return _Found(fault_of(error))
     old = walk.whole(tags, _OLD_SUBFILE)
     is_reduced = bool(subfile & _REDUCED) or (old is not None and int(old[0]) == _OLD_REDUCED)
     content: Directory | Fault
     try:
         width, height, samples = _geometry(walk, tags, limits)
         _check_strips(walk, tags, width, height, samples, limits)
-    except _Lie as lie:
-        content = Fault(lie.code, str(lie))
+    except UnreadableDocumentError as error:
+        content = fault_of(error)
     else:
         content = Directory(offset, next_pointer_at, width, height, read_layout(_TagsOf(walk, tags)))
     return _Found(content, is_reduced, bool(subfile & _MASK))
@@ -341,29 +360,22 @@ def _shown(found: list[_Found]) -> list[Directory | Fault]:
     return [one.content for one in pictures if not one.is_reduced] or [one.content for one in pictures]
 
 
-def _numbered(content: Directory | Fault, index: int) -> Directory | Fault:
-    return replace(content, page_index=index) if isinstance(content, Fault) else content
-
-
 def _geometry(walk: _Walk, tags: dict[int, _Tag], limits: Limits) -> tuple[int, int, int]:
-    """Width, height and samples a pixel, if they can be true."""
+    """Width, height and samples per pixel, if they can be true."""
     width, height = walk.integer(tags, _WIDTH, 0), walk.integer(tags, _HEIGHT, 0)
     if not (0 < width < _MAX_SIDE_PX and 0 < height < _MAX_SIDE_PX):
-        raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims {width} x {height} pixels.")
-    if width * height > limits.max_page_px:
-        raise _Lie(
-            FaultCode.PAGE_TOO_LARGE,
-            f"The page has {width} x {height} pixels, allowed are {limits.max_page_px}; "
-            "DOC_ASSETS_MAX_PAGE_PX sets the limit.",
-        )
+        raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, f"The page claims {width} x {height} pixels.")
+    limits.require_page(width, height)
     bits = walk.integers(tags, _BITS)
     samples, depth = walk.integer(tags, _SAMPLES, 1), 1 if bits is None else int(bits.max())
     if not (0 < samples <= _MAX_SAMPLES and 0 < depth <= _MAX_BITS):
-        raise _Lie(FaultCode.UNSUPPORTED, f"The page claims {samples} samples of {depth} bits.")
+        raise UnreadableDocumentError(FaultCode.UNSUPPORTED, f"The page claims {samples} samples of {depth} bits.")
     is_plain = walk.integer(tags, _COMPRESSION, 1) == _UNCOMPRESSED and walk.integer(tags, _PHOTOMETRIC, 1) != _YCBCR
     plain_bytes = -(-width * depth * samples // 8) * height
     if is_plain and plain_bytes > walk.size + _SLACK_BYTES:
-        raise _Lie(FaultCode.TRUNCATED, f"The page needs {plain_bytes} bytes uncompressed, the file has {walk.size}.")
+        raise UnreadableDocumentError(
+            FaultCode.TRUNCATED, f"The page needs {plain_bytes} bytes uncompressed, the file has {walk.size}."
+        )
     return width, height, samples
 
 
@@ -374,21 +386,25 @@ def _check_strips(walk: _Walk, tags: dict[int, _Tag], width: int, height: int, s
     if offsets is None:
         if compression == _OLD_JPEG:  # may carry one stream instead of strips
             return
-        raise _Lie(FaultCode.BROKEN_DIRECTORY, "The page has no strips.")
+        raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, "The page has no strips.")
     if tiled:
         across, down = walk.integer(tags, _TILE_WIDTH, 0), walk.integer(tags, _TILE_HEIGHT, 0)
         if across <= 0 or down <= 0 or across * down > limits.max_page_px:
-            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims tiles of {across} x {down} pixels.")
+            raise UnreadableDocumentError(
+                FaultCode.BROKEN_DIRECTORY, f"The page claims tiles of {across} x {down} pixels."
+            )
         needed = -(-width // across) * -(-height // down)
     else:
         rows = min(walk.integer(tags, _ROWS_PER_STRIP, height), height)
         if rows <= 0:
-            raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page claims strips of {rows} rows.")
+            raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, f"The page claims strips of {rows} rows.")
         needed = -(-height // rows)
     separate_planes = 2
     needed *= samples if walk.integer(tags, _PLANAR, 1) == separate_planes else 1
     if len(offsets) < needed:
-        raise _Lie(FaultCode.BROKEN_DIRECTORY, f"The page has {len(offsets)} strips or tiles, {needed} are needed.")
+        raise UnreadableDocumentError(
+            FaultCode.BROKEN_DIRECTORY, f"The page has {len(offsets)} strips or tiles, {needed} are needed."
+        )
     offsets = offsets[:needed]
     counts = walk.integers(tags, _TILE_COUNTS if tiled else _STRIP_COUNTS)
     sizes = np.ones(needed, np.int64)
@@ -397,7 +413,7 @@ def _check_strips(walk: _Walk, tags: dict[int, _Tag], width: int, height: int, s
     slack = _SLACK_BYTES if compression == _UNCOMPRESSED else 0
     outside = (offsets <= 0) | (offsets >= walk.size) | (sizes < 0) | (sizes > walk.size + slack - offsets)
     if outside.any():
-        raise _Lie(
+        raise UnreadableDocumentError(
             FaultCode.TRUNCATED,
             f"{int(outside.sum())} of {needed} strips or tiles lie outside the file of {walk.size} bytes.",
         )

@@ -8,30 +8,23 @@ import contextlib
 import fcntl
 import json
 import os
-import queue
 import socket
-import struct
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import IO, Any, Self
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from io import RawIOBase
+from typing import Any, Self
 
 import numpy as np
 
 from doc_assets.datatypes import Page
 from doc_assets.errors import ServiceError
 from doc_assets.faults import Fault, FaultCode, ReadReport
+from doc_assets.reading.child_process import STUCK_PER_CPU, ChildPool, ChildProcess, receive, receive_bytes
 from doc_assets.reading.preflight import Limits
 from doc_assets.util.threads import Workers
 
 _PIPE_BYTES = 1 << 20
-_INHERITED = {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONHOME"}
-"""Nothing else of the environment reaches a decoder; secrets live there."""
-
-_STUCK_PER_CPU = 20
-"""Wall time allowed for a second of CPU time: a child waits for its reader and for a busy machine."""
 _SMALLEST_PAGE_BYTES = 1000
 
 
@@ -63,9 +56,8 @@ class DocumentReader:
     def __init__(self, limits: ReaderLimits | None = None, workers: int = 1) -> None:
         self.limits = limits or ReaderLimits()
         self.threads = Workers(workers)
-        self._idle: queue.LifoQueue[_Zygote | None] = queue.LifoQueue()
-        for _ in range(workers):
-            self._idle.put(None)  # started when first needed
+        self._decoders = ChildPool(_Decoder)
+        self._slots = threading.Semaphore(workers)
 
     def read(self, content: bytes, on_page: Callable[[Page], None] | None = None) -> ReadReport:
         """Decodes a document page by page.
@@ -88,86 +80,57 @@ class DocumentReader:
                 "DOC_ASSETS_MAX_FILE_BYTES sets the limit."
             )
             return ReadReport(0, (), (Fault(FaultCode.FILE_TOO_LARGE, message),))
-        with self._zygote() as zygote:
-            return zygote.read(content, self.limits, on_page)
-
-    @contextlib.contextmanager
-    def _zygote(self) -> Iterator["_Zygote"]:
-        zygote = self._idle.get() or _Zygote()
-        try:
-            yield zygote
-        except BaseException:
-            zygote.close()  # half-read answers may be under way
-            self._idle.put(None)
-            raise
-        self._idle.put(zygote)
+        with self._slots, self._decoders.lent() as decoder:
+            return decoder.read(content, self.limits, on_page)
 
     def close(self) -> None:
         """Ends threads and decoder processes; a document under way is waited for."""
         self.threads.close()
-        for zygote in [self._idle.get() for _ in range(self.threads.n)]:
-            if zygote is not None:
-                zygote.close()
-            self._idle.put(None)
+        for _ in range(self.threads.n):
+            self._slots.acquire()
+        self._decoders.close()
+        self._slots.release(self.threads.n)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class _Zygote:
-    """One decoder process and its control socket."""
+class _Decoder(ChildProcess):
+    """One decoder process."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name in _INHERITED}
-        environment |= {
+        environment = {
             "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
             "OPENCV_LOG_LEVEL": "WARNING",  # damage of JPEG and fax data is told at this level
-            # A page's pixels in 2 MiB instead of 4 KiB steps: measured 60 % less system time a document.
+            # A page's pixels in 2 MiB instead of 4 KiB steps: measured 60 % less system time per document.
             "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "doc_assets.reading.zygote", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-            )
-        except OSError as error:
-            raise ServiceError(f"No decoder process could be started: {error}") from error
-        finally:
-            theirs.close()
-        self._control = ours
+        super().__init__("doc_assets.reading.zygote", environment=environment)
 
     def read(self, content: bytes, limits: ReaderLimits, on_page: Callable[[Page], None] | None) -> ReadReport:
-        job = {
-            "max_pages": limits.structure.max_pages,
-            "max_page_px": limits.structure.max_page_px,
-            "max_document_px": limits.structure.max_document_px,
-            "memory_bytes": limits.memory_bytes,
-            "timeout_s": limits.timeout_s,
-            "timeout_per_page_s": limits.timeout_per_page_s,
-            "stuck_after_s": _STUCK_PER_CPU * _longest(content, limits),
+        job = asdict(limits) | {
+            "stuck_after_s": STUCK_PER_CPU * _longest(content, limits),
             "with_pixels": on_page is not None,
         }
         answer = _Answer(on_page)
         with self._send(job, content) as pipe:
             answer.consume(pipe)
-        return answer.report(self._ending(), limits)
+        ending = receive(self.messages)
+        if ending is None:
+            raise ServiceError("The decoder process ended; was it killed for memory?")
+        return answer.report(ending, limits)
 
-    def _send(self, job: dict[str, Any], content: bytes) -> IO[bytes]:
+    def _send(self, job: dict[str, Any], content: bytes) -> RawIOBase:
         document = os.memfd_create("document")
-        _write_all(document, content)
+        with open(document, "wb", closefd=False) as file:
+            file.write(content)
         ours, theirs = os.pipe()
         _widen(theirs)
         try:
-            socket.send_fds(self._control, [json.dumps(job).encode()], [document, theirs])
+            socket.send_fds(self.control, [json.dumps(job).encode()], [document, theirs])
         except OSError as error:
             os.close(ours)
             raise ServiceError(f"The decoder process is gone: {error}") from error
@@ -175,21 +138,6 @@ class _Zygote:
             os.close(document)
             os.close(theirs)
         return os.fdopen(ours, "rb", buffering=0)
-
-    def _ending(self) -> dict[str, Any]:
-        line = b""
-        while not line.endswith(b"\n"):
-            part = self._control.recv(1 << 16)
-            if not part:
-                raise ServiceError("The decoder process ended; was it killed for memory?")
-            line += part
-        ending: dict[str, Any] = json.loads(line)
-        return ending
-
-    def close(self) -> None:
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
 
 
 class _Answer:
@@ -202,18 +150,11 @@ class _Answer:
         self._faults: list[Fault] = []
         self._complete = False
 
-    def consume(self, pipe: IO[bytes]) -> None:
-        while True:
-            start = _read_exactly(pipe, 4)
-            if start is None:
-                return
-            text = _read_exactly(pipe, struct.unpack("<I", start)[0])
-            if text is None:
-                return
-            if not self._take(json.loads(bytes(text)), pipe):
-                return
+    def consume(self, pipe: RawIOBase) -> None:
+        while (header := receive(pipe)) is not None and self._take(header, pipe):
+            pass
 
-    def _take(self, header: dict[str, Any], pipe: IO[bytes]) -> bool:
+    def _take(self, header: dict[str, Any], pipe: RawIOBase) -> bool:
         """One frame; False if the child died in the middle of it."""
         if "fault" in header:
             self._faults.append(Fault(FaultCode(header["fault"]), header["message"], header["page_index"]))
@@ -223,7 +164,7 @@ class _Answer:
             self._complete = True
         elif header["with_pixels"]:
             shape = (header["height"], header["width"], 3)
-            pixels = _read_exactly(pipe, shape[0] * shape[1] * shape[2])
+            pixels = receive_bytes(pipe, shape[0] * shape[1] * shape[2])
             if pixels is None:
                 return False
             self._pages.append(header["page_index"])
@@ -245,7 +186,7 @@ def _ended_early(ending: dict[str, Any], limits: ReaderLimits) -> Fault:
     if ending["timed_out"]:
         return Fault(
             FaultCode.TIMEOUT,
-            f"Decoding took longer than {limits.timeout_s:g} s and {limits.timeout_per_page_s:g} s a page; "
+            f"Decoding took longer than {limits.timeout_s:g} s and {limits.timeout_per_page_s:g} s per page; "
             "DOC_ASSETS_DECODE_TIMEOUT_S and DOC_ASSETS_DECODE_TIMEOUT_PER_PAGE_S set the limit.",
         )
     return Fault(FaultCode.CRASH, f"The decoder ended with signal {ending['signal']}; the remaining pages are lost.")
@@ -255,24 +196,6 @@ def _longest(content: bytes, limits: ReaderLimits) -> float:
     """CPU seconds that no document of this size is allowed to exceed."""
     most_pages = min(limits.structure.max_pages, len(content) // _SMALLEST_PAGE_BYTES + 1)
     return limits.timeout_s + limits.timeout_per_page_s * most_pages
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _read_exactly(pipe: IO[bytes], size: int) -> bytearray | None:
-    """``size`` bytes, None if the pipe ends before."""
-    buffer = bytearray(size)
-    view = memoryview(buffer)
-    while view:
-        n = pipe.readinto(view)  # type: ignore[attr-defined]
-        if not n:
-            return None
-        view = view[n:]
-    return buffer
 
 
 def _widen(pipe: int) -> None:

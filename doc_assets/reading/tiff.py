@@ -1,24 +1,27 @@
 """TIFF documents: each page through the reader that can decode it, as the picture a person would see."""
 
 import os
-import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+
+import numpy as np
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading import decoding
 from doc_assets.reading.noise import Complaints, Noise
-from doc_assets.reading.opened import FileContent
+from doc_assets.reading.opened import FileContent, in_words
 from doc_assets.reading.preflight import Directory, Limits, Streams, preflight, shown_alone, streams_of
-from doc_assets.reading.squaring import squared, upright_ratio
-from doc_assets.reading.stream_damage import all_have_ends, deflate_damage, jpeg_damage
 from doc_assets.reading.tiff_layout import DEFLATE, FAX, Compression, PageLayout
 
-_MESSAGE_CHARS = 300
 _OPENCV = "OpenCV"
 _JPEG_DAMAGED = "Premature end of JPEG file, or bytes in it were changed"
+_JPEG_END = b"\xff\xd9"
+_FILLING_BYTES = 16
+_TURNED = range(5, 9)
+"""Orientations that swap width and height."""
 _FAX_ROWS_TOLERATED = 0.01
 """Share of rows that a noisy line may have spoilt; libtiff repairs them from the row above."""
 
@@ -63,7 +66,7 @@ class TiffDocument:
             raise UnreadableDocumentError(page.code, page.message)
         with shown_alone(self._content.view, self._structure, page):
             picture = self._decoded(page, index)
-        return squared(picture, upright_ratio(page.layout), self._limits.max_page_px)
+        return _squared(picture, page.layout, self._limits.max_page_px)
 
     def _decoded(self, page: Directory, index: int) -> RgbImage:
         """The picture of the first library that can read the page."""
@@ -77,7 +80,7 @@ class TiffDocument:
             except Exception as error:  # noqa: BLE001 - damaged files make readers raise anything
                 self._judge(page, index, self._noise.take(), has_picture=False)
                 self._refuse_damaged_deflate(page)
-                refusals.append(f"{name}: {_short(error)}")
+                refusals.append(f"{name}: {in_words(error)}")
             else:
                 self._judge(page, index, self._noise.take(), has_picture=True)
                 if name != _OPENCV:
@@ -110,7 +113,7 @@ class TiffDocument:
         if page.layout.compression == Compression.JPEG:
             # libjpeg says the same whether data is missing or only the mark that it ends; this is looked at.
             streams = self._streams(page)
-            if all_have_ends(self._content, streams) or jpeg_damage(self._content, streams, self._noise):
+            if _all_have_ends(self._content, streams) or _jpeg_damage(self._content, streams, self._noise):
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
             return
         rows = complaints.fax_rows
@@ -124,14 +127,14 @@ class TiffDocument:
     def _refuse_damaged_jpeg(self, page: Directory) -> None:
         """What the other libraries keep to themselves."""
         if page.layout.compression in {Compression.JPEG, Compression.OLD_JPEG}:
-            damage = jpeg_damage(self._content, self._streams(page), self._noise)
+            damage = _jpeg_damage(self._content, self._streams(page), self._noise)
             if damage:
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
 
     def _refuse_damaged_deflate(self, page: Directory) -> None:
         """Before a reader is tried that is not as strict."""
         if page.layout.compression in DEFLATE:
-            damage = deflate_damage(self._content, self._streams(page))
+            damage = _deflate_damage(self._content, self._streams(page))
             if damage:
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"The deflate data is damaged: {damage}")
 
@@ -139,6 +142,62 @@ class TiffDocument:
         return streams_of(self._content.view, self._structure, page)
 
 
-def _short(error: Exception) -> str:
-    text = re.sub(r" ?<_io\.[A-Za-z]+[^>]*>", "", " ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}"[:_MESSAGE_CHARS]
+def _all_have_ends(content: FileContent, streams: Streams) -> bool:
+    """Whether every stream ends with the mark that says so; bytes that only fill up may follow it."""
+    ends = (
+        content.view[max(offset, offset + length - _FILLING_BYTES) : offset + length]
+        for offset, length in streams.places
+    )
+    return all(_JPEG_END in end for end in ends)
+
+
+def _jpeg_damage(content: FileContent, streams: Streams, noise: Noise) -> str:
+    """What libjpeg says of the streams; "" if nothing.
+
+    A stream that lacks only its end mark is whole: it is given one here, and libjpeg complains if data is missing too.
+    """
+    import cv2
+
+    noise.take()
+    for offset, length in streams.places:
+        stream = content.view[offset : offset + length] + _JPEG_END
+        if streams.tables:
+            stream = streams.tables.removesuffix(_JPEG_END) + stream[2:]
+        # A stream that OpenCV cannot read, of 12 bits or lossless, is not judged.
+        try:
+            cv2.imdecode(np.frombuffer(stream, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError(str(error)) from error
+        damage = noise.take().damage
+        if damage:
+            return damage
+    return ""
+
+
+def _deflate_damage(content: FileContent, streams: Streams) -> str:
+    """What zlib says of the streams; "" if nothing. libtiff does not look at their checksums."""
+    for offset, length in streams.places:
+        try:
+            zlib.decompressobj().decompress(content.view[offset : offset + length])
+        except zlib.error as error:
+            return str(error)
+    return ""
+
+
+def _squared(picture: RgbImage, layout: PageLayout, max_px: int) -> RgbImage:
+    """The upright page with square pixels, which a fax does not have: it has more dots across than down.
+
+    The coarser direction is scaled up, or the finer one down if the page would have more than ``max_px`` pixels.
+    """
+    ratio = 1 / layout.pixel_ratio if layout.orientation in _TURNED else layout.pixel_ratio  # height by width
+    if ratio == 1:
+        return picture
+    import cv2
+
+    height, width = picture.shape[:2]
+    size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
+    if size[0] * size[1] > max_px:
+        size = (max(1, round(width / ratio)), height) if ratio > 1 else (width, max(1, round(height * ratio)))
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)

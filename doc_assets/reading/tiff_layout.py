@@ -79,7 +79,7 @@ _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 258, 259, 262, 274, 
 _X_RESOLUTION, _Y_RESOLUTION, _PLANAR, _COLORMAP, _INK_SET, _EXTRA, _KIND = 282, 283, 284, 320, 332, 338, 339
 _DECODE, _LUMA, _SUBSAMPLING, _REFERENCE = 433, 529, 530, 532
 _RESOLUTION_RATIO = (0.2, 5.0)
-"""Pixels that are longer than this are a mistake in the tags; the coarsest fax has 204 x 98 dots an inch."""
+"""Pixels that are longer than this are a mistake in the tags; the coarsest fax has 204 x 98 dots per inch."""
 _NEARLY_SQUARE = 0.01
 
 

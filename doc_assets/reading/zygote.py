@@ -1,9 +1,9 @@
 """The decoder process: imports the image libraries once, then forks one limited child for each document.
 
-Run as ``python -m doc_assets.reading.zygote FD`` by ``sandbox``. A job arrives on the socket FD as one
-JSON line with two file descriptors: the document's bytes in anonymous memory, and a pipe for the answer.
-The child writes frames to the pipe: a 4-byte length, a JSON header, and for a page its pixels. When the
-child has ended, the socket carries one JSON line on how.
+Run as ``python -m doc_assets.reading.zygote FD`` by ``sandbox``. A job arrives on the socket FD as JSON with two
+file descriptors: the document's bytes in anonymous memory, and a pipe for the answer. The child writes messages
+(see ``child_process``) to the pipe, with the pixels behind that of a page. When the child has ended, the socket
+carries one message on how.
 
 A fork costs 5 ms where a new interpreter costs 200 ms; this process stays single-threaded, so forking is safe.
 """
@@ -17,8 +17,8 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,16 @@ import numpy as np
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
+from doc_assets.reading.child_process import send
 from doc_assets.reading.kinds import HEAD_BYTES, Kind, kind_of
 from doc_assets.reading.noise import Noise
-from doc_assets.reading.opened import FileContent, OpenedDocument
+from doc_assets.reading.opened import FileContent, OpenedDocument, in_words
 from doc_assets.reading.pdf import PdfPages
 from doc_assets.reading.picture import PictureDocument
-from doc_assets.reading.preflight import Limits
+from doc_assets.reading.preflight import Limits, fault_of
 from doc_assets.reading.tiff import TiffDocument
 
 _WRITTEN_BYTES = 1 << 20
-_MESSAGE_CHARS = 300
 
 
 def main() -> None:
@@ -50,14 +50,14 @@ def main() -> None:
 
     gc.freeze()  # a collection in a child would copy every page that this process shares with it
     control = socket.socket(fileno=int(sys.argv[1]))
+    messages = control.makefile("rwb", buffering=0)
     while True:
         message, descriptors, _flags, _address = socket.recv_fds(control, 1 << 16, 2)
         if not message:
             return
         document, answer = descriptors
         _load_reader(document)
-        ending = _serve(json.loads(message), document, answer)
-        control.sendall(json.dumps(ending).encode() + b"\n")
+        send(messages, _serve(json.loads(message), document, answer))
 
 
 def _serve(job: dict[str, Any], document: int, answer: int) -> dict[str, Any]:
@@ -73,37 +73,33 @@ def _serve(job: dict[str, Any], document: int, answer: int) -> dict[str, Any]:
     if timed_out:
         os.kill(pid, signal.SIGKILL)
     os.close(watch)
-    _, status, usage = os.wait4(pid, 0)
+    _, status = os.waitpid(pid, 0)
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    return {
-        "timed_out": timed_out or ended_by == signal.SIGXCPU,
-        "signal": ended_by,
-        "peak_bytes": usage.ru_maxrss * 1024,
-    }
+    return {"timed_out": timed_out or ended_by == signal.SIGXCPU, "signal": ended_by}
 
 
 def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
     size = os.fstat(document).st_size
     _limit(job)
     noise = Noise.captured()
-    out = _Frames(answer)
+    out = _Answer(open(answer, "wb", buffering=0))  # noqa: SIM115 - a descriptor, closed as the child ends
     try:
-        opened = _opened(document, size, Limits(job["max_pages"], job["max_page_px"], job["max_document_px"]), noise)
+        opened = _opened(document, size, Limits(**job["structure"]), noise)
         _limit_cpu(job["timeout_s"] + job["timeout_per_page_s"] * len(opened))
-        out.send({"pages": len(opened)})
+        send(out.stream, {"pages": len(opened)})
         n_told = _tell(out, opened, 0)
         for index in range(len(opened)):
             _send_page(out, opened, index, job)
             n_told = _tell(out, opened, n_told)
     except UnreadableDocumentError as error:
-        out.fault(Fault(FaultCode(error.code), str(error)))
+        out.fault(fault_of(error))
     except MemoryError:
         out.fault(Fault(FaultCode.MEMORY, _memory_message(job)))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks its reader is a damaged file
-        out.fault(Fault(FaultCode.DAMAGED, _broken_reader(error)))
-    out.send({"end": True})
+        out.fault(_broken_reader(error))
+    send(out.stream, {"end": True})
 
 
 def _opened(document: int, size: int, limits: Limits, noise: Noise) -> OpenedDocument:
@@ -146,7 +142,7 @@ def _limit_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, resource.RLIM_INFINITY))
 
 
-def _tell(out: "_Frames", opened: OpenedDocument, n_told: int) -> int:
+def _tell(out: "_Answer", opened: OpenedDocument, n_told: int) -> int:
     """Sends the document's faults after the first ``n_told``; returns how many it has."""
     faults = opened.faults
     for fault in faults[n_told:]:
@@ -154,52 +150,42 @@ def _tell(out: "_Frames", opened: OpenedDocument, n_told: int) -> int:
     return len(faults)
 
 
-def _send_page(out: "_Frames", opened: OpenedDocument, index: int, job: dict[str, Any]) -> None:
+def _send_page(out: "_Answer", opened: OpenedDocument, index: int, job: dict[str, Any]) -> None:
     try:
         pixels = opened.page(index)
     except MemoryError:
         out.fault(Fault(FaultCode.MEMORY, _memory_message(job), index))
     except UnreadableDocumentError as error:
-        out.fault(Fault(FaultCode(error.code), str(error), index))
+        out.fault(fault_of(error, index))
     except Exception as error:  # noqa: BLE001 - as above
-        out.fault(Fault(FaultCode.DAMAGED, _broken_reader(error), index))
+        out.fault(_broken_reader(error, index))
     else:
         out.page(index, pixels, is_picture=opened.is_picture(index), with_pixels=job["with_pixels"])
 
 
-def _broken_reader(error: Exception) -> str:
-    """What to say of an error that no reader foresaw."""
-    return f"The reader broke on it: {type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_CHARS]}"
+def _broken_reader(error: Exception, index: int | None = None) -> Fault:
+    """The fault of a file at an error that no reader foresaw."""
+    return Fault(FaultCode.DAMAGED, f"The reader broke on it: {in_words(error)}", index)
 
 
 def _memory_message(job: dict[str, Any]) -> str:
     return f"Decoding needs more than {job['memory_bytes'] >> 20} MiB; DOC_ASSETS_DECODE_MEMORY_BYTES sets the limit."
 
 
-class _Frames:
+class _Answer:
     """Writes the child's answer."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def send(self, header: dict[str, Any], payload: memoryview | None = None) -> None:
-        text = json.dumps(header).encode()
-        self._write(memoryview(struct.pack("<I", len(text)) + text))
-        if payload is not None:
-            self._write(payload)
+    def __init__(self, stream: RawIOBase) -> None:
+        self.stream = stream
 
     def fault(self, fault: Fault) -> None:
-        self.send({"fault": str(fault.code), "message": fault.message, "page_index": fault.page_index})
+        send(self.stream, {"fault": str(fault.code), "message": fault.message, "page_index": fault.page_index})
 
     def page(self, index: int, pixels: RgbImage, *, is_picture: bool, with_pixels: bool) -> None:
         height, width = pixels.shape[:2]
-        payload = np.ascontiguousarray(pixels).data.cast("B") if with_pixels else None
         header = {"page_index": index, "height": height, "width": width, "is_picture": is_picture}
-        self.send({**header, "with_pixels": with_pixels}, payload)
-
-    def _write(self, content: memoryview) -> None:
-        while content:
-            content = content[os.write(self._descriptor, content) :]
+        payload = np.ascontiguousarray(pixels).data.cast("B") if with_pixels else b""
+        send(self.stream, {**header, "with_pixels": with_pixels}, payload)
 
 
 if __name__ == "__main__":

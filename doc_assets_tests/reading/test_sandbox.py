@@ -217,8 +217,8 @@ def test_secrets_of_the_environment_do_not_reach_the_decoder(monkeypatch):
     monkeypatch.setenv("DOC_ASSETS_QDRANT_API_KEY", "hunter2")
     with DocumentReader() as opened:
         opened.read(pillow_tif(PAGE))
-        zygote = opened._idle.queue[0]
-        environment = Path(f"/proc/{zygote._process.pid}/environ").read_bytes()
+        decoder = opened._decoders._idle[0]
+        environment = Path(f"/proc/{decoder.process.pid}/environ").read_bytes()
 
     assert b"hunter2" not in environment
     assert b"PATH=" in environment
@@ -235,7 +235,7 @@ def test_closing_ends_every_decoder_process():
     reader = DocumentReader(workers=3)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(reader.read, [pillow_tif(PAGE)] * 30))
-    processes = [zygote._process for zygote in reader._idle.queue if zygote is not None]
+    processes = [decoder.process for decoder in reader._decoders._idle]
     assert processes
 
     reader.close()

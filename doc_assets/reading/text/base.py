@@ -4,7 +4,6 @@ A new engine is one file in this folder: a subclass of ``TextEngine`` under ``@t
 The contract tests run on it at once.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.errors import SettingsError
 from doc_assets.util.registry import Registry
 
 GreyImage = NDArray[np.uint8]
@@ -40,7 +38,7 @@ class TextEngine(ABC):
 
     @abstractmethod
     def read(self, lines: Sequence[GreyImage]) -> list[TextLine]:
-        """What upright lines say, one entry a line: dark on light, about 48 px of text height, a margin around."""
+        """What upright lines say, one entry per line: dark on light, about 48 px of text height, a margin around."""
 
 
 text_engines: Registry[TextEngine] = Registry("text engine", __package__)
@@ -53,10 +51,4 @@ def make_engine(name: str, options: dict[str, Any]) -> TextEngine:
         SettingsError: if there is no such engine or it does not take these options.
         SetupError: if something it needs is not installed.
     """
-    cls = text_engines.get(name)
-    try:
-        return cls(**options)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"Text engine {name!r} does not take DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS={json.dumps(options)}: {error}"
-        ) from error
+    return text_engines.make(name, options, "DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS")

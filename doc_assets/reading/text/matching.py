@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from doc_assets.errors import SettingsError
 
-_LETTERS_AN_ERROR = 6
+_LETTERS_PER_ERROR = 6
 """A wanted text of fewer letters must be read without error: in 사진 one other syllable is another word."""
 
-_SNIPPET_SIGNS = 120
+_SNIPPET_CHARACTERS = 120
 
 
 class TextMode(StrEnum):
@@ -47,7 +47,7 @@ class WantedText:
         """The lines of ``text`` that carry the wanted one, in one piece; None if it is not there."""
         text = unicodedata.normalize("NFC", text)
         plain, origins = _plain(text)
-        ends = [_end_of(part, plain, min(self.max_errors, len(part) // _LETTERS_AN_ERROR)) for part in self._parts()]
+        ends = [_end_of(part, plain, min(self.max_errors, len(part) // _LETTERS_PER_ERROR)) for part in self._parts()]
         found = [(max(0, end - len(part)), end) for part, end in zip(self._parts(), ends, strict=True) if end]
         if len(found) < len(ends):
             return None
@@ -68,18 +68,18 @@ def normalised(text: str) -> str:
 def snippet(text: str) -> str:
     """The beginning of a text on one line."""
     line = " / ".join(part.strip() for part in text.splitlines() if part.strip())
-    return line if len(line) <= _SNIPPET_SIGNS else f"{line[: _SNIPPET_SIGNS - 1]}…"
+    return line if len(line) <= _SNIPPET_CHARACTERS else f"{line[: _SNIPPET_CHARACTERS - 1]}…"
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """``text``, composed, normalised, and from where in it each sign comes."""
-    signs = [
-        (sign, at)
+    """``text``, composed, normalised, and from where in it each char comes."""
+    characters = [
+        (char, at)
         for at, source in enumerate(text)
-        for sign in unicodedata.normalize("NFKC", source).casefold()
-        if sign.isalnum()
+        for char in unicodedata.normalize("NFKC", source).casefold()
+        if char.isalnum()
     ]
-    return "".join(sign for sign, _ in signs), [at for _, at in signs]
+    return "".join(char for char, _ in characters), [at for _, at in characters]
 
 
 def _end_of(wanted: str, text: str, max_errors: int) -> int:
@@ -92,11 +92,11 @@ def _end_of(wanted: str, text: str, max_errors: int) -> int:
         return exact + len(wanted) if exact >= 0 else 0
     column = list(range(len(wanted) + 1))
     best, best_end = max_errors + 1, 0
-    for end, sign in enumerate(text, start=1):
+    for end, char in enumerate(text, start=1):
         diagonal, column[0] = column[0], 0
         for row, letter in enumerate(wanted, start=1):
             edited = min(column[row], column[row - 1]) + 1
-            diagonal, column[row] = column[row], min(edited, diagonal + (letter != sign))
+            diagonal, column[row] = column[row], min(edited, diagonal + (letter != char))
         if column[-1] < best:
             best, best_end = column[-1], end
     return best_end

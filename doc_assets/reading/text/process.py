@@ -1,25 +1,22 @@
-"""An engine in child processes: what makes it hang or crash costs a page, not the drop."""
+"""An OCR engine in child processes: what makes it hang or crash costs a page, not the drop.
+
+``serve`` is the child's side, run as ``python -m doc_assets.reading.text.process FD ENGINE OPTIONS``. A request names
+the shapes of its lines, whose pixels follow it; the answer holds what was read.
+"""
 
 import json
-import os
-import queue
+import resource
 import signal
 import socket
-import subprocess
 import sys
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from doc_assets.errors import ServiceError, UnreadableTextError
+import numpy as np
+
+from doc_assets.errors import UnreadableTextError
+from doc_assets.reading.child_process import STUCK_PER_CPU, ChildPool, ChildProcess, receive, receive_bytes, send
 from doc_assets.reading.text.base import GreyImage, TextLine, make_engine
-from doc_assets.reading.text.child import receive, send
-
-_INHERITED = {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONHOME"}
-"""Nothing else of the environment reaches an engine; secrets live there."""
-
-_STUCK_PER_CPU = 20
-"""Wall time allowed for a second of CPU time: a busy machine must lose no page."""
 
 
 class EngineProcesses:
@@ -38,11 +35,9 @@ class EngineProcesses:
 
     def __init__(self, name: str, options: dict[str, Any], timeout_s: float) -> None:
         self.engine_id = make_engine(name, options).engine_id
-        self._command = [sys.executable, "-m", "doc_assets.reading.text.child"]
-        self._arguments = [name, json.dumps(options)]
         self._timeout_s = timeout_s
-        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
-        self.close = weakref.finalize(self, _close_all, self._idle)
+        self._children = ChildPool(lambda: _Child(name, options))
+        self.close = self._children.close
 
     def read(self, lines: Sequence[GreyImage]) -> list[TextLine]:
         """What the lines say.
@@ -53,47 +48,23 @@ class EngineProcesses:
         """
         if not lines:
             return []
-        try:
-            child = self._idle.get_nowait()
-        except queue.Empty:
-            child = _Child(self._command, self._arguments)
-        try:
-            found = child.read(lines, self._timeout_s)
-        except BaseException:
-            child.close()
-            raise
-        self._idle.put(child)
-        return found
+        with self._children.lent() as child:
+            return child.read(lines, self._timeout_s)
 
 
-class _Child:
-    """One process and its socket."""
+class _Child(ChildProcess):
+    """One process with its own engine."""
 
-    def __init__(self, command: list[str], arguments: list[str]) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name in _INHERITED}
-        environment |= {"OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
-        try:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # engines print about every odd line; what counts is the answer
-                env=environment,
-            )
-        except OSError as error:
-            ours.close()
-            raise ServiceError(f"No process for reading text could be started: {error}") from error
-        finally:
-            theirs.close()
-        self._control = ours
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        # Engines print about every odd line; what counts is the answer.
+        super().__init__(__name__, name, json.dumps(options), environment={"OMP_THREAD_LIMIT": "1"}, quiet=True)
 
     def read(self, lines: Sequence[GreyImage], timeout_s: float) -> list[TextLine]:
-        self._control.settimeout(_STUCK_PER_CPU * timeout_s)
+        self.control.settimeout(STUCK_PER_CPU * timeout_s)
         request = {"shapes": [line.shape for line in lines], "timeout_s": timeout_s}
         try:
-            send(self._control, request, b"".join(line.tobytes() for line in lines))
-            answer = receive(self._control)
+            send(self.messages, request, b"".join(line.tobytes() for line in lines))
+            answer = receive(self.messages)
         except TimeoutError as error:
             raise UnreadableTextError(_too_long(timeout_s)) from error
         except OSError:  # it died while we were sending
@@ -103,22 +74,32 @@ class _Child:
         return [TextLine(text, confidence) for text, confidence in answer["lines"]]
 
     def _ending(self, timeout_s: float) -> str:
-        status = self._process.wait()
+        status = self.process.wait()
         if status == -signal.SIGPROF:
             return _too_long(timeout_s)
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
         return f"The engine that reads text ended with {how} on this page."
-
-    def close(self) -> None:
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
 
 
 def _too_long(timeout_s: float) -> str:
     return f"Reading text took longer than {timeout_s:g} s; DOC_ASSETS_PAGE_TEXT_TIMEOUT_S sets the limit."
 
 
-def _close_all(idle: "queue.LifoQueue[_Child]") -> None:
-    while not idle.empty():
-        idle.get_nowait().close()
+def serve(descriptor: int, name: str, options: dict[str, Any]) -> None:
+    """Reads lines with one engine until the socket closes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with socket.socket(fileno=descriptor) as control, control.makefile("rwb", buffering=0) as messages:
+        engine = make_engine(name, options)
+        while (request := receive(messages)) is not None:
+            shapes = [(int(height), int(width)) for height, width in request["shapes"]]
+            pixels = [receive_bytes(messages, height * width) for height, width in shapes]
+            lines = [np.frombuffer(p or b"", np.uint8).reshape(s) for p, s in zip(pixels, shapes, strict=True)]
+            # The system ends this process when the time is up, also in the middle of the engine's C++.
+            signal.setitimer(signal.ITIMER_PROF, request["timeout_s"])
+            found = engine.read(lines)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            send(messages, {"lines": [(line.text, line.confidence) for line in found]})
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))

@@ -9,11 +9,12 @@ from doc_assets.reading.text import lines
 from doc_assets.reading.text.base import GreyImage, TextLine
 from doc_assets.reading.text.process import EngineProcesses
 from doc_assets.reading.text.zones import Zone
+from doc_assets.util.visible import printable
 
 _VERSION = f"{lines.VERSION}-turns-1"
 _UPRIGHT_CONFIDENCE = 0.8
 """Titles of the composed corpora are read with 0.93 or more, the same lines upside down with 0.60 or less."""
-_UPRIGHT_SIGNS = 3
+_UPRIGHT_LETTERS = 3
 _NOISE_CONFIDENCE = 0.5
 """Lines below are texture of photos."""
 
@@ -47,7 +48,9 @@ class PageTextReader:
             weight = sum(line.confidence * len(line.text) for line in kept)
             if weight > best_weight:
                 best, best_weight = _text(page_index, zone, kept, turn), weight
-            if any(line.confidence >= _UPRIGHT_CONFIDENCE and _n_letters(line.text) >= _UPRIGHT_SIGNS for line in kept):
+            if any(
+                line.confidence >= _UPRIGHT_CONFIDENCE and _n_letters(line.text) >= _UPRIGHT_LETTERS for line in kept
+            ):
                 return _text(page_index, zone, kept, turn)
         return best
 
@@ -70,16 +73,11 @@ def _lines(grey: GreyImage, zone: Zone, turn: int) -> tuple[list[GreyImage], flo
 
 
 def _text(page_index: int, zone: Zone, kept: Sequence[TextLine], turn: int) -> PageText:
-    n_signs = sum(len(line.text) for line in kept)
-    confidence = sum(line.confidence * len(line.text) for line in kept) / n_signs if n_signs else 0.0
-    text = "\n".join(_printable(line.text) for line in kept)
+    n_characters = sum(len(line.text) for line in kept)
+    confidence = sum(line.confidence * len(line.text) for line in kept) / n_characters if n_characters else 0.0
+    text = "\n".join(printable(line.text) for line in kept)
     return PageText(page_index, str(zone), text, round(confidence, 4), turn)
 
 
 def _n_letters(text: str) -> int:
-    return sum(sign.isalnum() for sign in text)
-
-
-def _printable(text: str) -> str:
-    """``text`` as every database and terminal takes it."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    return sum(char.isalnum() for char in text)

@@ -1,6 +1,5 @@
 """Tesseract, in process through tesserocr: a program for each page takes 240 to 600 ms of CPU instead of 20 to 60."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing_extensions import override
 
 from doc_assets.errors import SetupError
 from doc_assets.reading.text.base import GreyImage, TextEngine, TextLine, text_engines
+from doc_assets.util.digests import sha256_of_files
 
 _MODEL_FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",
@@ -37,11 +37,9 @@ class TesseractEngine(TextEngine):
                 raise ValueError(f"languages are names like kor, joined by +; got {languages!r}")
         self._languages = languages
         self._folder = _folder_with(names, [model_folder] if model_folder else _MODEL_FOLDERS)
-        digest = hashlib.sha256()
-        for name in names:
-            digest.update(_model(self._folder, name).read_bytes())
+        digest = sha256_of_files(*(_model(self._folder, name) for name in names))
         version = tesserocr.tesseract_version().split()[1]
-        self.engine_id = f"tesseract-{version}-{'_'.join(names)}-{digest.hexdigest()[:8]}"
+        self.engine_id = f"tesseract-{version}-{'_'.join(names)}-{digest[:8]}"
         self._api: Any = None
 
     @override
