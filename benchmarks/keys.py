@@ -18,9 +18,9 @@ from upath import UPath
 
 from benchmarks.report import Row, arguments, print_table, save
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyTable
-from doc_assets.sources.resolving import Resolver
+from doc_assets.sources.key_tables.table import KeyTable
 
 FOLDER_FILES = 1000
 

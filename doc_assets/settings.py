@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -48,7 +48,12 @@ class Settings(BaseSettings):
     """What an operator can change; see ``.env.example`` for the same list with examples."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILE, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     # --- where state lives
@@ -115,7 +120,9 @@ class Settings(BaseSettings):
         description="Regular expressions of the date in a document's name, as a JSON list; tried in turn.",
     )
     key_sheet: str = Field(default="", description="Sheet of workbooks, by name or place from 1; default: the first.")
-    key_tail_len: int = Field(default=5, ge=0, description="A key's files carry a token before its last n signs ...")
+    key_tail_len: int = Field(
+        default=5, ge=0, description="A key's files carry a token before its last n characters ..."
+    )
     key_insert_token: str = Field(default="001", description="... this one ...")
     key_glob_suffix: str = Field(default="_*.tif", description="... and what this glob says behind.")
     search_roots: list[str] = Field(
@@ -220,9 +227,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="Options of that embedder as a JSON object."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where models run.")
-    card_run_tags: dict[str, Any] = Field(
+    gpu_run_tags: dict[str, Any] = Field(
         default_factory=dict,
-        description="Tags of the jobs that embed, as a JSON object; on Kubernetes they ask for a card.",
+        validation_alias=AliasChoices(f"{PREFIX}GPU_RUN_TAGS", f"{PREFIX}CARD_RUN_TAGS"),
+        description="Tags of the jobs that embed, as a JSON object; on Kubernetes they ask for a GPU.",
     )
     embed_batch_size: int = Field(default=32, ge=1, description="Photos embedded together.")
 
@@ -385,13 +393,19 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.home / 'ledger.sqlite'}"
 
 
+def variables_of(field: str) -> list[str]:
+    """The environment variables that give a setting, its name of the version before last."""
+    alias = Settings.model_fields[field].validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else [f"{PREFIX}{field.upper()}"]
+
+
 def load_settings() -> Settings:
     """The settings of this process.
 
     Raises:
         SettingsError: if a variable is unknown or has a value out of range; names each one.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = {variable for name in Settings.model_fields for variable in variables_of(name)}
     machine_file, secrets = MACHINE_DIR / "settings.env", MACHINE_DIR / "secrets"
     given = {**dotenv_values(machine_file), **dotenv_values(ENV_FILE), **os.environ}
     unknown = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
@@ -407,6 +421,7 @@ def load_settings() -> Settings:
         return Settings(**sources)
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+            f"{PREFIX}{str(fault['loc'][0]).upper().removeprefix(PREFIX)}={fault['input']!r}: {fault['msg']}"
+            for fault in error.errors()
         )
         raise SettingsError(f"Settings out of range: {faults}. See .env.example.") from error

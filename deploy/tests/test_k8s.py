@@ -205,7 +205,7 @@ def pod_of(launcher: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
 
 def card_tags(ours: list[dict[str, Any]]) -> dict[str, str]:
     settings = settings_of(ours)
-    return {key: json.dumps(value) for key, value in json.loads(settings[f"{PREFIX}CARD_RUN_TAGS"]).items()}
+    return {key: json.dumps(value) for key, value in json.loads(settings[f"{PREFIX}GPU_RUN_TAGS"]).items()}
 
 
 def settings_of(ours: list[dict[str, Any]]) -> dict[str, str]:
@@ -247,7 +247,7 @@ def test_the_jobs_that_embed_carry_the_tags(monkeypatch):
         "loaded = defs()\n"
         "print(sorted(j.name for j in loaded.resolve_all_job_defs() if 'dagster-k8s/config' in j.tags))"
     )
-    monkeypatch.setenv("DOC_ASSETS_CARD_RUN_TAGS", '{"dagster-k8s/config": {"container_config": {}}}')
+    monkeypatch.setenv("DOC_ASSETS_GPU_RUN_TAGS", '{"dagster-k8s/config": {"container_config": {}}}')
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT_DIR)
 
     assert (

@@ -7,7 +7,7 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import Description, Document
 from doc_assets.datatypes import DocumentDate
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.key_tables.table import KeyRow
 
 
 def date_faults(rows: Iterable[KeyRow | None], dates: DateRule, now: datetime) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from doc_assets.cli.launch import RunOutcome
     from doc_assets.pipeline.sealing import SourceIntake
     from doc_assets.settings import Settings
-    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.open_sources import SourceRequest
     from doc_assets.sources.sources import KeyProblem
 
 _MAX_LISTED = 50
@@ -42,7 +42,7 @@ def build_image_index(
     ] = False,
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
-    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.open_sources import SourceRequest
 
     asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
@@ -88,7 +88,7 @@ def _arrivals(settings: "Settings", intake: "SourceIntake") -> "dict[str, Docume
 
 def _missing(problems: "Iterable[KeyProblem]", *, allow_missing: bool) -> "list[KeyProblem]":
     """A row that cannot be used is no key without a document: nobody knows what it names."""
-    from doc_assets.sources.resolving import KeyState
+    from doc_assets.sources.key_lookup import KeyState
 
     return [p for p in problems if not (allow_missing and p.is_of_table and p.state is not KeyState.UNUSABLE)]
 

@@ -181,7 +181,7 @@ def _extract(
     from doc_assets.defs.resources import resources_from
     from doc_assets.reports.extraction import extract_photos as extract
     from doc_assets.search.run import query_files
-    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.open_sources import SourceRequest
 
     tools = resources_from(settings)
     asked = SourceRequest(str(folder or ""), recursive)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from doc_assets.reading.text.finder import PageFinder
     from doc_assets.reports.found_pages import PageRow
     from doc_assets.settings import Settings
-    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.open_sources import SourceRequest
 
 
 @app.command(rich_help_panel="Documents")
@@ -37,7 +37,7 @@ def find_pages(
 ) -> None:
     """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
     from doc_assets.reports.found_pages import write_pages
-    from doc_assets.sources.opening import SourceRequest
+    from doc_assets.sources.open_sources import SourceRequest
 
     source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:

@@ -91,7 +91,7 @@ def _table_report(settings: "Settings", table: Path) -> list[str]:
     """What is to be said of the key table of a search; nothing if it cannot be read, which failed the run."""
     from doc_assets.defs.sources import sources_from
     from doc_assets.errors import SettingsError
-    from doc_assets.sources.keys import KeyTable
+    from doc_assets.sources.key_tables.table import KeyTable
 
     rules = sources_from(settings).rules()
     try:

@@ -15,7 +15,7 @@ partitions of an asset; documents are counted in millions."""
 
 OWNERS = ["team:verification"]
 GPU_POOL = "gpu"
-"""Steps that hold a card; its limit is the number of cards."""
+"""Steps that hold a GPU; its limit is the number of GPUs."""
 INDEX_POOL = "index"
 """Steps that write the vector store; one at a time while it is embedded."""
 MAX_RUNTIME_TAG = {"dagster/max_runtime": "14400"}
@@ -30,7 +30,7 @@ def gpu_tags() -> dict[str, Any]:
     Raises:
         SettingsError: if the settings are wrong.
     """
-    return {**MAX_RUNTIME_TAG, **load_settings().card_run_tags}
+    return {**MAX_RUNTIME_TAG, **load_settings().gpu_run_tags}
 
 
 def gpu_job(graph: dg.GraphDefinition) -> dg.JobDefinition:

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from doc_assets.settings import Settings, load_settings
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.image_api import ApiOptions
+from doc_assets.sources.document_api import ApiOptions
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyOf, KeyRow, TableLayout, keys_in
-from doc_assets.sources.opening import OpenSources, SourceRequest, SourceRules, open_sources
+from doc_assets.sources.key_tables.table import KeyOf, KeyRow, TableLayout, keys_in
+from doc_assets.sources.open_sources import OpenSources, SourceRequest, SourceRules, open_sources
 
 
 class SourcesResource(dg.ConfigurableResource[SourceRules]):
@@ -30,7 +30,7 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
     date_name_patterns: list[str] = Field(description="Regular expressions of the date in a document's name.")
     timezone: str = Field(description="Time zone of the days on which documents arrive.")
     sheet: str = Field(description="Sheet of workbooks, by name or place from 1; empty for the first.")
-    tail_len: int = Field(ge=0, description="A key's files carry a token before its last n signs ...")
+    tail_len: int = Field(ge=0, description="A key's files carry a token before its last n characters ...")
     insert_token: str = Field(description="... this one ...")
     glob_suffix: str = Field(description="... and what this glob says behind.")
     search_roots: list[str] = Field(description="Archive folders that keys are looked up in.")
@@ -42,7 +42,7 @@ class SourcesResource(dg.ConfigurableResource[SourceRules]):
     api_name_field: str = Field(description="Field of the file's name.")
     api_params: dict[str, str] = Field(description="Further parameters: key table column -> parameter.")
     api_timeout_s: float = Field(gt=0, description="Limit of one request.")
-    api_tries: int = Field(ge=1, description="Tries a key.")
+    api_tries: int = Field(ge=1, description="Tries per key.")
     api_workers: int = Field(ge=1, description="Requests side by side.")
     ignore: list[str] = Field(description="Further name patterns to ignore.")
 

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 
 from doc_assets.errors import DocAssetsError, SettingsError, SetupError
 from doc_assets.ops.home import prepare_home
-from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets
+from doc_assets.settings import ENV_FILE, PREFIX, Settings, load_settings, own_secrets, variables_of
 from doc_assets.sources.key_names import require_token
 from doc_assets.util.masking import shown
 
@@ -37,10 +37,10 @@ def effective_settings(settings: Settings) -> list[Setting]:
 
 def source_of(field: str) -> str:
     """Where a setting's value comes from: ``environment``, ``.env`` or ``default``; empty values do not count."""
-    variable = f"{PREFIX}{field}".upper()
+    variables = variables_of(field)
     places: dict[str, Mapping[str, str | None]] = {"environment": os.environ, ENV_FILE: dotenv_values(ENV_FILE)}
     for place, values in places.items():
-        if any(name.upper() == variable and value for name, value in values.items()):
+        if any(name.upper() in variables and value for name, value in values.items()):
             return place
     return "default"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from doc_assets.archive.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.folder import FileStat, FolderListing, Ignored, list_documents
-from doc_assets.sources.keys import KeyOf, KeyRow, no_keys
+from doc_assets.sources.folders import FileStat, FolderListing, Ignored, list_documents
+from doc_assets.sources.key_tables.table import KeyOf, KeyRow, no_keys
 from doc_assets.sources.names import display_name, document_id, real_path
 
 

@@ -18,11 +18,11 @@ from doc_assets.faults import DocumentState
 from doc_assets.pipeline.intake import arrived_file
 from doc_assets.settings import Settings
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.folder import FileStat, Ignored
-from doc_assets.sources.keys import KeyOf, KeyRow
-from doc_assets.sources.opening import SourceRequest, SourceRules, open_sources
+from doc_assets.sources.folders import FileStat, Ignored
+from doc_assets.sources.key_lookup import KeyState
+from doc_assets.sources.key_tables.table import KeyOf, KeyRow
+from doc_assets.sources.open_sources import SourceRequest, SourceRules, open_sources
 from doc_assets.sources.origin import fetched_digest, fetched_origin, read_origin
-from doc_assets.sources.resolving import KeyState
 from doc_assets.sources.sources import (
     DocumentSource,
     KeyFailedError,
@@ -33,7 +33,8 @@ from doc_assets.sources.sources import (
     ignored_in,
     nothing_in,
 )
-from doc_assets.sources.staging import sha256_of, stage
+from doc_assets.sources.staging import stage
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.isolation import Failure, attempt
 
 _FETCHED_TOGETHER = 32
@@ -117,7 +118,7 @@ def seal_source(archive: Archive, source: DocumentSource, now: datetime, rules: 
         ServiceError: if the disk is full.
         SettingsError: if a key table or an API cannot be used.
     """
-    done = SourceIntake(source.name, source.notes)
+    done = SourceIntake(source.name, source.table.report if source.table else [])
     concerned: set[str] = set()
     failed: set[str] = set()
     arrivals = _arrivals(archive, files_of(source), rules, now)

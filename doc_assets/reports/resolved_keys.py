@@ -13,10 +13,10 @@ from upath import UPath
 
 from doc_assets.archive.identity import date_faults
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.key_lookup import KeyState, Resolution
+from doc_assets.sources.key_tables.table import KeyTable
 from doc_assets.sources.names import display_name
-from doc_assets.sources.opening import SourceRules, open_resolver
-from doc_assets.sources.resolving import KeyState, Resolution
+from doc_assets.sources.open_sources import SourceRules, open_resolver
 from doc_assets.util.files import atomic_writer
 from doc_assets.util.visible import visible_json
 

@@ -24,7 +24,7 @@ from doc_assets.search.request import SearchRequest, recorded_settings, requesti
 from doc_assets.search.retrieval import Batch
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import LoadFeatures, LoadPixels
-from doc_assets.sources.keys import KeyOf, no_keys
+from doc_assets.sources.key_tables.table import KeyOf, no_keys
 from doc_assets.sources.names import display_name
 from doc_assets.sources.sources import (
     DocumentSource,

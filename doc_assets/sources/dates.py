@@ -179,10 +179,10 @@ def read_day(text: str, zone: tzinfo, last_year: int) -> date:
 
 
 def _clean(text: str) -> str:
-    """The text in small letters and plain signs, without invisible ones."""
+    """The text in small letters and plain characters, without invisible ones."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    signs = ("-" if sign == _MINUS or unicodedata.category(sign) == "Pd" else sign for sign in folded)
-    shown = "".join(sign for sign in signs if unicodedata.category(sign) != "Cf")
+    characters = ("-" if char == _MINUS or unicodedata.category(char) == "Pd" else char for char in folded)
+    shown = "".join(char for char in characters if unicodedata.category(char) != "Cf")
     plain = " ".join(re.sub("[·∙・]", ".", shown).split())
     return _AS_TEXT.sub("", plain)
 

@@ -16,16 +16,16 @@ from typing import Final, Self
 from upath import UPath
 
 from doc_assets.errors import FolderUnreachableError
+from doc_assets.sources.folders import list_objects, root_url
 from doc_assets.sources.key_names import normalised
 from doc_assets.sources.names import document_id, is_document_name, is_ignored_folder, real_path, stored_path
-from doc_assets.sources.objects import list_objects, root_url
 from doc_assets.util.files import exclusive, is_local
 
 FORMAT: Final = 2
 _RACY_NS = 2_000_000_000
 """A folder that was listed this soon after it changed may have changed once more within the same tick of its clock."""
 _NEVER = -1
-_LAST_SIGN = "\U0010ffff"
+_LAST_CHARACTER = "\U0010ffff"
 _SCHEMA = f"""
 CREATE TABLE folders (
     id INTEGER PRIMARY KEY, parent INTEGER, root TEXT NOT NULL, path TEXT NOT NULL, mtime_ns INTEGER NOT NULL,
@@ -120,7 +120,7 @@ class FileIndex:
         """Files below ``roots`` (see ``root_name``) whose normalised name is ``stem``, or begins with it."""
         marks = ",".join("?" * len(roots))
         wanted = "folded >= ? AND folded < ?" if begins else "folded = ?"
-        values = (stem, stem + _LAST_SIGN) if begins else (stem,)
+        values = (stem, stem + _LAST_CHARACTER) if begins else (stem,)
         # Names are what narrows it down; SQLite would begin with the few roots and walk all their files.
         query = (
             f"SELECT path, name, folded, parent IS NULL FROM files INDEXED BY files_folded "

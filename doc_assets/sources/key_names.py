@@ -1,6 +1,6 @@
 """How a key names files: the same key in other letters, and the names the archive stores its documents under.
 
-The archive's files carry a token before the key's last signs and a number behind them: the documents of key
+The archive's files carry a token before the key's last characters and a number behind them: the documents of key
 ``N2024...THA00001`` are ``N2024...THA00100001_12.tif``, ``N2024...THA00100001_13.tif`` and so on.
 """
 
@@ -34,7 +34,7 @@ def require_token(token: str) -> None:
             f"secret that an earlier `doc-assets init` generated. Remove the line from .env (the default is "
             f"{NameRule().insert_token!r}), or name the token of your archive, at most {_LONGEST_TOKEN} characters."
         )
-    if not token.isprintable() or any(sign in token for sign in "/\\*?[]"):
+    if not token.isprintable() or any(char in token for char in "/\\*?[]"):
         raise SettingsError(f"{token!r} cannot stand in a file name; name the token of your archive.")
 
 
@@ -61,12 +61,12 @@ class NameTry:
     def begins(self) -> str:
         """What every normalised name that is meant begins with.
 
-        The pattern's first signs belong to it: a short key would have half the archive looked through otherwise.
+        The pattern's first characters belong to it: a short key would have half the archive looked through otherwise.
         """
         return self.stem + _WILDCARD.split(self.pattern or "", maxsplit=1)[0]
 
     def accepts(self, folded_name: str) -> bool:
-        """Whether a file of this normalised name, without suffix, is meant. The key's own signs are never a pattern."""
+        """Whether a file of this normalised name, without suffix, is meant; the key itself is never a pattern."""
         if self.pattern is None:
             return folded_name == self.stem
         rest = folded_name.removeprefix(self.stem)
@@ -78,7 +78,7 @@ class NameRule:
     """How the archive names the files of a key.
 
     Attributes:
-        tail_len: the token is inserted before this many last signs of the key; 0 for no token.
+        tail_len: the token is inserted before this many last characters of the key; 0 for no token.
         insert_token: the token.
         glob_suffix: what follows, as a glob with the file's suffix.
     """

@@ -16,13 +16,13 @@ MAX_CHARACTERS = 255
 
 INVISIBLE = (
     "".join(
-        sign
-        for sign in map(
+        char
+        for char in map(
             chr, (*range(0x3000), *range(0x3001, 0x3400), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080))
         )
-        if sign.isspace()
-        or unicodedata.category(sign) in {"Cf", "Zs", "Zl", "Zp"}
-        or sign in "\u115f\u1160\u3164\uffa0"
+        if char.isspace()
+        or unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp"}
+        or char in "\u115f\u1160\u3164\uffa0"
     )
     + "\u3000"
 )
@@ -122,7 +122,7 @@ def spellings(identity: str) -> tuple[str, ...]:
 
 def has_check_digit(number: str) -> bool:
     """Whether ten digits end in the check digit of a Korean business number."""
-    digits = [int(sign) for sign in number]
+    digits = [int(char) for char in number]
     total = sum(digit * weight for digit, weight in zip(digits, _WEIGHTS, strict=False)) + digits[8] * 5 // 10
     return (10 - total % 10) % 10 == digits[9]
 
@@ -144,9 +144,9 @@ def _plain(text: str) -> str:
 
 def _ten_digits(plain: str) -> str | None:
     """The ten digits of a written number; None if the text is something else."""
-    bare = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
+    bare = "".join(char for char in plain if unicodedata.category(char) != "Cf")
     bare = _DASHES.sub("-", bare)
-    bare = "".join(" " if sign.isspace() else _digit(sign) for sign in bare)
+    bare = "".join(" " if char.isspace() else _digit(char) for char in bare)
     whole = _WHOLE.fullmatch(bare)
     if whole:
         bare = whole[1]
@@ -160,8 +160,8 @@ def _ten_digits(plain: str) -> str | None:
     return None
 
 
-def _digit(sign: str) -> str:
-    return str(unicodedata.decimal(sign)) if sign.isdecimal() else sign
+def _digit(char: str) -> str:
+    return str(unicodedata.decimal(char)) if char.isdecimal() else char
 
 
 def _fault(plain: str) -> str:

@@ -10,9 +10,8 @@ from upath import UPath
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.folder import FileStat
+from doc_assets.sources.folders import FileStat, mtime_ns, store_errors
 from doc_assets.sources.names import real_path
-from doc_assets.sources.objects import mtime_ns, store_errors
 from doc_assets.sources.staging import read_stable, read_staged
 
 _DIGEST_MARK = "#sha256="

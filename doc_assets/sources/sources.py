@@ -14,12 +14,11 @@ from upath import UPath
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.folder import FileStat, FolderListing, Ignored, list_documents
-from doc_assets.sources.keys import KeyOf, KeyRow, KeyTable, no_keys
+from doc_assets.sources.folders import FileStat, FolderListing, Ignored, list_documents, list_objects, store_errors
+from doc_assets.sources.key_lookup import KeyState, Resolution, Resolver
+from doc_assets.sources.key_tables.table import KeyOf, KeyRow, KeyTable, no_keys
 from doc_assets.sources.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path, stored_path
-from doc_assets.sources.objects import list_objects, store_errors
 from doc_assets.sources.origin import is_remote, read_origin, stat_origin
-from doc_assets.sources.resolving import KeyState, Resolution, Resolver
 from doc_assets.util.files import is_local
 from doc_assets.util.isolation import Failure, attempt
 
@@ -113,8 +112,8 @@ class DocumentSource(Protocol):
         """For people and the ledger."""
 
     @property
-    def notes(self) -> list[str]:
-        """What people must know of where the documents come from, a line each."""
+    def table(self) -> KeyTable | None:
+        """The key table that was asked for; None if there was none."""
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """Every document, every key without one, and every path that cannot be looked into.
@@ -148,11 +147,6 @@ class FolderSource:
     def name(self) -> str:
         """The folder."""
         return f"folder {self.folder}"
-
-    @property
-    def notes(self) -> list[str]:
-        """What is to be said of the key table."""
-        return self.table.report if self.table else []
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """The documents of the folder, and what cannot be looked into."""
@@ -192,11 +186,6 @@ class KeyedFolders:
     def name(self) -> str:
         """The table and the roots."""
         return f"key table {self.table.path.name} over {', '.join(str(root) for root in self.resolver.roots)}"
-
-    @property
-    def notes(self) -> list[str]:
-        """What is to be said of the key table."""
-        return self.table.report
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """Every file of every key, in the order of the table."""
@@ -282,17 +271,12 @@ class UnusableRows:
         """The table."""
         return f"key table {self.table.path.name}"
 
-    @property
-    def notes(self) -> list[str]:
-        """What is to be said of the key table."""
-        return self.table.report
-
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """The problems."""
         return unusable_rows(self.table)
 
 
-def local_or_remote(origin: str, label: str, stat: FileStat, row: KeyRow | None) -> SourceFile:
+def local_or_remote(origin: str, label: str, stat: FileStat | None, row: KeyRow | None) -> SourceFile:
     """A file of this machine or of object storage."""
 
     def fetch(max_bytes: int) -> Fetched:
@@ -304,12 +288,7 @@ def local_or_remote(origin: str, label: str, stat: FileStat, row: KeyRow | None)
 def single_file(path: Path, label: str | None = None, key_of: KeyOf = no_keys) -> SourceFile:
     """A file that was named by hand."""
     origin = stored_path(str(path.absolute()))
-    shown = label or display_name(path.name)
-
-    def fetch(max_bytes: int) -> Fetched:
-        return Fetched(path.name, read_origin(origin, _NO_BULK, max_bytes), origin)
-
-    return SourceFile(shown, origin, None, key_of(document_id(path.name)), fetch)
+    return local_or_remote(origin, label or display_name(path.name), None, key_of(document_id(path.name)))
 
 
 def file_name(origin: str) -> str:

@@ -1,6 +1,5 @@
 """Copies of documents that nobody else changes, named by their content."""
 
-import hashlib
 import os
 import shutil
 import stat
@@ -11,6 +10,7 @@ from upath import UPath
 
 from doc_assets.errors import ServiceError, UnreadableDocumentError
 from doc_assets.faults import FaultCode
+from doc_assets.util.digests import sha256_of
 from doc_assets.util.files import is_local, write_atomic
 
 _TRIES = 3
@@ -61,11 +61,6 @@ def _read_once(path: Path, max_bytes: int) -> bytes | None:
     at_path = path.stat(follow_symlinks=False)
     marks = {(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in (before, after, at_path)}
     return content if len(marks) == 1 and len(content) == before.st_size else None
-
-
-def sha256_of(content: bytes) -> str:
-    """Hex digest, the identity of a content."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def staged_path(root: UPath, sha256: str) -> UPath:

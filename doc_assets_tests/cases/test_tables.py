@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from doc_assets.cli import app
 from doc_assets.errors import SettingsError
-from doc_assets.sources.keys import KeyTable, TableLayout
+from doc_assets.sources.key_tables.table import KeyTable, TableLayout
 from doc_assets.sources.merchants import has_check_digit
 from doc_assets_tests.cases.workbooks import (
     HEADER,
@@ -539,7 +539,7 @@ def test_excels_separator_line(tmp_path):
         ("DOC00009,12081\x0047509,상점,2024", None),
         ("DOC\u200b00009,1208147509,상점,2024", "<U+200B>"),
         ("DOC\u00a000009,1208147509,상점,2024", "<U+00A0>"),
-        ("D" * 300 + ",1208147509,상점,2024", "300 signs"),
+        ("D" * 300 + ",1208147509,상점,2024", "300 characters"),
         ("#N/A,1208147509,상점,2024", "#N/A"),
         ("DOC00009,1.2E9,상점,2024", "no merchant number"),
     ],
@@ -652,7 +652,7 @@ JSON_ROWS = [
     ('{"파일명": ["a"], "사업자등록번호": "M1"}', "array"),
     ('{"파일명": {"a": 1}}', "object"),
     ('{"파일명": NaN}', "NaN"),
-    ('{"파일명": ' + "9" * 5000 + "}", "5000 signs"),
+    ('{"파일명": ' + "9" * 5000 + "}", "5000 characters"),
     ('{"사업자등록번호": "M1"}', "no document"),
     ("[1]", "an array"),
     ("3", "a number"),
@@ -703,7 +703,7 @@ def test_what_is_no_json_array_is_refused(tmp_path, content):
     st.integers(1, 7),
 )
 def test_an_array_is_cut_into_its_elements_wherever_blocks_end(rows, block):
-    from doc_assets.sources.key_json import _elements
+    from doc_assets.sources.key_tables.json_rows import _elements
 
     whole = json.dumps(rows, ensure_ascii=False, indent=1)
     blocks = (whole[place : place + block] for place in range(0, len(whole), block))
@@ -713,7 +713,7 @@ def test_an_array_is_cut_into_its_elements_wherever_blocks_end(rows, block):
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.key_tables.table import KeyTable
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     with KeyTable.read(Path(sys.argv[1])) as table:

@@ -12,7 +12,7 @@ from doc_assets.lab.attacks import attack
 from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 
 pytestmark = pytest.mark.whole
 

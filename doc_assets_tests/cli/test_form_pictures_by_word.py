@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from doc_assets.cli import app
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 
 pytestmark = pytest.mark.whole
 

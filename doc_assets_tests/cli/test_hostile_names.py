@@ -14,10 +14,10 @@ from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.reports.report import PictureSources, write_reports
 from doc_assets.reports.result_files import write_results
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyTable
+from doc_assets.sources.key_tables.table import KeyTable
 from doc_assets.sources.names import display_name, real_path
-from doc_assets.sources.resolving import Resolver
 from doc_assets.sources.sources import FolderSource, KeyedFolders
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.hostile import NAMES

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from doc_assets.lab.corpus import IDENTICAL
-from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets_tests.program import Program
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets_tests.broken import page, red, write
 from doc_assets_tests.program import Program
 

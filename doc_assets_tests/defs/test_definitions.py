@@ -138,8 +138,9 @@ def test_loading_imports_nothing_heavy_because_every_run_pays_for_it():
     assert int(n_modules) < 1800  # 1,400 take 1.2 CPU seconds; seconds themselves depend on who else is at work
 
 
-def test_jobs_that_may_use_a_gpu_carry_the_tags_that_the_settings_ask_for(monkeypatch):
-    monkeypatch.setenv("DOC_ASSETS_CARD_RUN_TAGS", '{"site/gpu": "yes"}')
+@pytest.mark.parametrize("variable", ["DOC_ASSETS_GPU_RUN_TAGS", "DOC_ASSETS_CARD_RUN_TAGS"])
+def test_jobs_that_may_use_a_gpu_carry_the_tags_that_the_settings_ask_for(monkeypatch, variable):
+    monkeypatch.setenv(variable, '{"site/gpu": "yes"}')
 
     tagged = {job.name for job in defs().resolve_all_job_defs() if job.tags.get("site/gpu") == "yes"}
 

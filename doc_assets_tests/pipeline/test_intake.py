@@ -7,8 +7,8 @@ import pytest
 from doc_assets.archive.ledger.intake import InboxEntry
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.pipeline.intake import IntakeRules, WaitState, decide, look, preview
-from doc_assets.sources.folder import FileStat, FolderListing
-from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.folders import FileStat, FolderListing
+from doc_assets.sources.key_tables.table import KeyRow
 from doc_assets_tests.conftest import NOW
 
 RULES = IntakeRules(settle_s=10, drop_max_documents=3, drop_max_age_s=60, chunk_documents=2)

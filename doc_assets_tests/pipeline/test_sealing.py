@@ -6,9 +6,9 @@ from upath import UPath
 from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import KeyState, Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyRow, KeyTable, keys_in
-from doc_assets.sources.resolving import KeyState, Resolver
+from doc_assets.sources.key_tables.table import KeyRow, KeyTable, keys_in
 from doc_assets.sources.sources import Fetched, FolderSource, KeyedFolders, KeyFailedError, KeyProblem, SourceFile
 from doc_assets_tests.conftest import NOW
 
@@ -129,7 +129,7 @@ class _Answers:
     """A source whose key has two documents, the second of which may fail."""
 
     name = "answers"
-    notes: tuple[str, ...] = ()
+    table = None
 
     def __init__(self, *, second_fails):
         self.second_fails = second_fails

@@ -6,7 +6,7 @@ import pytest
 from doc_assets.datatypes import DocumentDate
 from doc_assets.search.query import QueryReader
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.key_tables.table import KeyRow
 from doc_assets.sources.sources import single_file
 from doc_assets_tests.reading.tiffs import pillow_tif, scan
 

@@ -6,9 +6,9 @@ from upath import UPath
 
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import KeyState, Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyRow
-from doc_assets.sources.resolving import KeyState, Resolver
+from doc_assets.sources.key_tables.table import KeyRow
 
 OLD_NS = 1_700_000_000_000_000_000
 

@@ -8,11 +8,11 @@ import pytest
 from doc_assets.errors import FolderUnreachableError, SettingsError, UnreadableDocumentError
 from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.folders import opened_folder
+from doc_assets.sources.key_lookup import Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyTable
-from doc_assets.sources.objects import opened_folder
+from doc_assets.sources.key_tables.table import KeyTable
 from doc_assets.sources.origin import read_origin
-from doc_assets.sources.resolving import Resolver
 from doc_assets.sources.sources import FolderSource, KeyedFolders, KeyProblem
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.program import PROGRAM

@@ -8,7 +8,8 @@ from upath import UPath
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.staging import read_stable, read_staged, sha256_of, stage, staged_path
+from doc_assets.sources.staging import read_stable, read_staged, stage, staged_path
+from doc_assets.util.digests import sha256_of
 
 LIMIT = 1 << 20
 

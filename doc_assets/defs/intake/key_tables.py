@@ -17,8 +17,8 @@ from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
 from doc_assets.pipeline.sealing import SourceIntake, seal_request
 from doc_assets.settings import load_settings
-from doc_assets.sources.key_inbox import WaitingTable, retire, waiting_tables
-from doc_assets.sources.opening import SourceRequest
+from doc_assets.sources.key_tables.inbox import WaitingTable, retire, waiting_tables
+from doc_assets.sources.open_sources import SourceRequest
 
 TABLE_TAG = "doc_assets/key_table"
 """Of runs that work a key table off: which version of which file."""

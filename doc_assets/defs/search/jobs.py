@@ -29,7 +29,7 @@ from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
-from doc_assets.sources.opening import SourceRequest
+from doc_assets.sources.open_sources import SourceRequest
 
 _MAX_NAMED = 20
 

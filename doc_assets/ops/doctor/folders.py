@@ -11,7 +11,7 @@ from upath import UPath
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.ops.doctor.check import Check, Finding, green, red, yellow
 from doc_assets.settings import Settings
-from doc_assets.sources.folder import list_documents
+from doc_assets.sources.folders import list_documents
 from doc_assets.util.files import is_local
 
 MIN_FREE_BYTES = 1 << 30

@@ -8,9 +8,9 @@ from doc_assets.errors import SettingsError
 from doc_assets.ops.doctor.check import Check, Finding, green, red, yellow
 from doc_assets.settings import Settings
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import KeyState, Resolver
 from doc_assets.sources.key_names import NameRule, require_token
-from doc_assets.sources.keys import KeyTable, TableLayout
-from doc_assets.sources.resolving import KeyState, Resolver
+from doc_assets.sources.key_tables.table import KeyTable, TableLayout
 
 _TRIED_KEYS = 50
 _NO_TABLE = "no DOC_ASSETS_KEY_TABLE; merchants are named by --key-table only"

@@ -1,7 +1,6 @@
 """Answers with and without a document."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,8 +8,9 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from doc_assets.ops.image_server.catalogue import FoundDocument
-from doc_assets.sources.api_answers import OTHERS_FIELD
-from doc_assets.sources.keys import KEY_COLUMN, MERCHANT_COLUMN, KeyRow
+from doc_assets.sources.api_responses import OTHERS_FIELD
+from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN, KeyRow
+from doc_assets.util.digests import sha256_of
 
 EXCERPT_COLUMNS: Final = (KEY_COLUMN, MERCHANT_COLUMN, "수신일자", "업종명")
 _BLOCK_BYTES = 3 << 18
@@ -32,7 +32,7 @@ def document(found: FoundDocument, echo: dict[str, Any], known_etags: str, *, sa
         OTHERS_FIELD: list(found.others),
     }
     head = json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
-    etag = f'"{hashlib.sha256(found.content).hexdigest()}.{hashlib.sha256(head).hexdigest()[:16]}"'
+    etag = f'"{sha256_of(found.content)}.{sha256_of(head)[:16]}"'
     if etag in (known.strip().removeprefix("W/") for known in known_etags.split(",")):
         return Response(status_code=304, headers={"ETag": etag})
     start, end = head.removesuffix(b"}") + b', "image_b64": "', b'"}'

@@ -14,12 +14,12 @@ from upath import UPath
 from doc_assets.errors import FolderUnreachableError, SettingsError, UnreadableDocumentError
 from doc_assets.faults import FaultCode
 from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import KeyState, Resolution
 from doc_assets.sources.key_names import normalised
-from doc_assets.sources.keys import KeyRow, keys_in
+from doc_assets.sources.key_tables.table import KeyRow, keys_in
 from doc_assets.sources.names import display_name, document_id, real_path
-from doc_assets.sources.opening import SourceRules, open_resolver
+from doc_assets.sources.open_sources import SourceRules, open_resolver
 from doc_assets.sources.origin import is_remote, read_origin
-from doc_assets.sources.resolving import KeyState, Resolution
 from doc_assets.sources.sources import file_name
 from doc_assets.util.files import is_local
 

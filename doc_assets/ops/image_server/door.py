@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doc_assets.ops.image_server.access_log import AccessLog
-from doc_assets.sources.image_api import CORRELATION_HEADER
+from doc_assets.sources.document_api import CORRELATION_HEADER
 
 KEY_HEADER: Final = "X-API-Key"
 HEALTH_PATH: Final = "/healthz"

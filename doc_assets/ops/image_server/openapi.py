@@ -5,9 +5,9 @@ from typing import Any, Final
 from doc_assets.ops.image_server.answers import EXCERPT_COLUMNS
 from doc_assets.ops.image_server.door import HEALTH_PATH, KEY_HEADER
 from doc_assets.ops.image_server.requests import FILENAME, SAVE
-from doc_assets.sources.api_answers import OTHERS_FIELD
-from doc_assets.sources.image_api import CORRELATION_HEADER
-from doc_assets.sources.keys import MAX_KEY_SIGNS
+from doc_assets.sources.api_responses import OTHERS_FIELD
+from doc_assets.sources.document_api import CORRELATION_HEADER
+from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 
 IMAGES_PATH: Final = "/images"
 
@@ -19,7 +19,7 @@ _TEXT: Final[_Schema] = {"type": "string"}
 _NAME: Final[_Schema] = {
     "type": "string",
     "minLength": 1,
-    "maxLength": MAX_KEY_SIGNS,
+    "maxLength": MAX_KEY_LENGTH,
     "pattern": r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
     "description": "Key of a document, or the name of its file.",
 }

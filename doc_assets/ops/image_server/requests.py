@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doc_assets.errors import InputError
-from doc_assets.sources.keys import MAX_KEY_SIGNS
+from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 
 FILENAME: Final = "filename"
 SAVE: Final = "save_to_folder"
@@ -51,9 +51,9 @@ def read_request(query: Mapping[str, str], body: bytes) -> DocumentRequest:
     name, save = echo.get(FILENAME), echo.get(SAVE, False)
     if not isinstance(name, str) or not name.strip(" "):
         raise WrongRequestError(f"{FILENAME} is missing", echo)
-    if len(name) > MAX_KEY_SIGNS or not _CONTROLS.isdisjoint(name):
+    if len(name) > MAX_KEY_LENGTH or not _CONTROLS.isdisjoint(name):
         raise WrongRequestError(
-            f"{FILENAME} has {len(name)} characters or holds control characters; names have at most {MAX_KEY_SIGNS}",
+            f"{FILENAME} has {len(name)} characters or holds control characters; names have at most {MAX_KEY_LENGTH}",
             echo,
         )
     if not isinstance(save, str | bool):

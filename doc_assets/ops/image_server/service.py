@@ -15,7 +15,7 @@ from doc_assets.ops.image_server.saving import SaveFolder
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
 from doc_assets.ops.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
-from doc_assets.sources.opening import SourceRules
+from doc_assets.sources.open_sources import SourceRules
 from doc_assets.util.log_files import SharedFileHandler
 
 

@@ -14,7 +14,7 @@ from doc_assets.archive.ledger.figures import LedgerFigures, read_figures
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import ServiceError
 from doc_assets.ops.metrics.families import gauge, gauges, moment
-from doc_assets.sources.resolving import KeyState
+from doc_assets.sources.key_lookup import KeyState
 
 _ANSWER_WITHIN_S = 10
 

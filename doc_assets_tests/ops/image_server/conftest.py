@@ -12,7 +12,7 @@ from doc_assets.ops.image_server.catalogue import Catalogue
 from doc_assets.ops.image_server.door import DoorRules
 from doc_assets.ops.image_server.saving import SaveFolder
 from doc_assets.ops.image_server.serving import address_of, listen, make_server
-from doc_assets.sources.opening import SourceRules
+from doc_assets.sources.open_sources import SourceRules
 from doc_assets.util.log_files import SharedFileHandler
 
 KEY = "a key of many letters"

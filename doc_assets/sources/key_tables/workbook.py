@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import IO, Final, Self
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
-from doc_assets.sources.key_cells import MAX_CELL_CHARACTERS, Unusable
-from doc_assets.sources.key_numbers import NumberFormat, builtin_format, shown_number
+from doc_assets.sources.key_tables.layout import MAX_CELL_CHARACTERS, Unusable
+from doc_assets.sources.key_tables.number_formats import NumberFormat, builtin_format, shown_number
 
 MAX_UNPACKED_BYTES: Final = 4 << 30
 MAX_ROW: Final = 1_048_576
@@ -41,6 +40,11 @@ _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})", 
 
 _Start = Callable[[str, dict[str, str]], None]
 _End = Callable[[str], None]
+_Text = Callable[[str], None]
+
+
+def _nothing(_tag: str) -> None:
+    """No end of a tag matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,12 @@ class Workbook:
             _require_size(self._archive)
             self._parts = {_part_name(name): name for name in self._archive.namelist()}
             _require_workbook(self._archive, self._parts)
-            main = self._main_part()
+            main = next((part for kind, part, _ in self._relations("") if kind == "officeDocument"), "xl/workbook.xml")
+            self._related = self._relations(main)
             self._dates_from_1904 = False
             self.sheets = self._read_sheets(main)
-            self._formats = self._read_formats(main)
-            self._strings = self._read_strings(main)
+            self._formats = self._read_formats()
+            self._strings = self._read_strings()
         except BaseException:
             self._archive.close()
             raise
@@ -115,9 +120,7 @@ class Workbook:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._strings.close()
         for source in self._opened:  # of rows that were not read to their end
             source.close()
@@ -145,22 +148,10 @@ class Workbook:
                 if len(found) > _MAX_MERGES:
                     raise ValueError(f"sheet {sheet.name} has more than {_MAX_MERGES} merged ranges")
 
-        for _ in self._parsed(sheet.part, start, _nothing, None):
-            pass
+        self._read_part(sheet.part, start)
         return found
 
-    def _main_part(self) -> str:
-        for kind, target in self._relations(""):
-            if kind == "officeDocument":
-                return target
-        if "xl/workbook.xml" in self._parts:
-            return "xl/workbook.xml"
-        raise ValueError(f"it is no Excel workbook: it has no xl/workbook.xml; {_SAVE}")
-
-    def _relations(self, part: str) -> list[tuple[str, str]]:
-        return [(kind, target) for kind, target, _ in self._relations_by_id(part)]
-
-    def _relations_by_id(self, part: str) -> list[tuple[str, str, str]]:
+    def _relations(self, part: str) -> list[tuple[str, str, str]]:
         """Kind, target part and id of what a part refers to."""
         folder, _, name = part.rpartition("/")
         source = f"{folder}/_rels/{name}.rels" if folder else f"_rels/{name}.rels"
@@ -172,12 +163,11 @@ class Workbook:
                 found.append((kind, _target(folder, attributes.get("Target", "")), attributes.get("Id", "")))
 
         if _part_name(source) in self._parts:
-            for _ in self._parsed(source, start, _nothing, None):
-                pass
+            self._read_part(source, start)
         return found
 
     def _read_sheets(self, main: str) -> list[Sheet]:
-        targets = {key: (kind, target) for kind, target, key in self._relations_by_id(main)}
+        targets = {key: (kind, target) for kind, target, key in self._related}
         sheets: list[Sheet] = []
 
         def start(tag: str, attributes: dict[str, str]) -> None:
@@ -192,13 +182,12 @@ class Workbook:
                 hidden = attributes.get("state", "visible") != "visible"
                 sheets.append(Sheet(attributes.get("name", ""), target, hidden))
 
-        for _ in self._parsed(main, start, _nothing, None):
-            pass
+        self._read_part(main, start)
         return sheets
 
-    def _read_formats(self, main: str) -> list[NumberFormat]:
+    def _read_formats(self) -> list[NumberFormat]:
         """Number formats by the number that cells name."""
-        part = self._related(main, "styles", "xl/styles.xml")
+        part = self._part_of("styles", "xl/styles.xml")
         codes: dict[int, str] = {}
         styles: list[int] = []
         inside = False
@@ -217,26 +206,25 @@ class Workbook:
             inside = inside and tag != "cellXfs"
 
         if part:
-            for _ in self._parsed(part, start, end, None):
-                pass
+            self._read_part(part, start, end)
         made = {number: NumberFormat(codes.get(number, builtin_format(number))) for number in set(styles)}
         return [made[number] for number in styles]
 
-    def _read_strings(self, main: str) -> "_Strings":
+    def _read_strings(self) -> "_Strings":
         strings = _Strings()
-        part = self._related(main, "sharedStrings", "xl/sharedStrings.xml")
+        part = self._part_of("sharedStrings", "xl/sharedStrings.xml")
         if part:
             reader = _StringReader(strings)
             try:
-                for _ in self._parsed(part, reader.start, reader.end, reader.text):
-                    pass
+                self._read_part(part, reader.start, reader.end, reader.text)
             except BaseException:
                 strings.close()
                 raise
         return strings
 
-    def _related(self, main: str, kind: str, usual: str) -> str:
-        named = next((target for found, target in self._relations(main) if found == kind), usual)
+    def _part_of(self, kind: str, usual: str) -> str:
+        """The part of the workbook that is of a kind; empty if it has none."""
+        named = next((target for found, target, _ in self._related if found == kind), usual)
         return named if _part_name(named) in self._parts else ""
 
     def _cell_text(self, kind: str, style: str, value: str | None, has_formula: bool) -> str:  # noqa: PLR0911
@@ -284,8 +272,13 @@ class Workbook:
         self._opened.append(source)
         return source
 
+    def _read_part(self, part: str, start: _Start, end: _End = _nothing, text: _Text | None = None) -> None:
+        """Reads a part's XML."""
+        for _ in self._parsed(part, start, end, text):
+            pass
+
     def _parsed(  # noqa: PLR0915 - handlers of one parser
-        self, part: str, start: _Start, end: _End, text: Callable[[str], None] | None
+        self, part: str, start: _Start, end: _End, text: _Text | None
     ) -> Iterator[None]:
         """Reads a part's XML; yields after each block."""
         parser = expat.ParserCreate(namespace_separator=" ")
@@ -571,8 +564,8 @@ def _target(folder: str, target: str) -> str:
 
 def _column(text: str) -> int:
     place = 0
-    for sign in text.upper():
-        place = place * 26 + ord(sign) - ord("A") + 1
+    for char in text.upper():
+        place = place * 26 + ord(char) - ord("A") + 1
     return place - 1
 
 
@@ -591,7 +584,3 @@ def _unescaped(text: str) -> str:
 
 def _iso_date(text: str) -> str:
     return text.strip().removesuffix("Z").removesuffix("T00:00:00.000").removesuffix("T00:00:00")
-
-
-def _nothing(_tag: str) -> None:
-    """No end of a tag matters."""

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from doc_assets.errors import SettingsError
-from doc_assets.sources.api_source import ApiSource, FailedRequestLog
+from doc_assets.sources.document_api import ApiOptions, ApiSource, DocumentApiClient, FailedRequestLog
 from doc_assets.sources.file_index import FileIndex
-from doc_assets.sources.image_api import ApiOptions, ImageApiClient
+from doc_assets.sources.folders import opened_folder
+from doc_assets.sources.key_lookup import Resolver
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyOf, KeyRow, KeyTable, TableLayout, keys_in, table_in
-from doc_assets.sources.objects import opened_folder
-from doc_assets.sources.resolving import Resolver
+from doc_assets.sources.key_tables.table import KeyOf, KeyRow, KeyTable, TableLayout, keys_in, table_in
 from doc_assets.sources.sources import DocumentSource, FolderSource, KeyedFolders, UnusableRows
 
 
@@ -131,7 +130,7 @@ def _keyed(
     if url:
         log = FailedRequestLog(rules.failed_log, rules.failed_log_bytes, url)
         stack.callback(log.close)
-        client = ImageApiClient(replace(rules.api, url=url), log)
+        client = DocumentApiClient(replace(rules.api, url=url), log)
         stack.callback(client.close)
         return ApiSource(table, client, url, known)
     return KeyedFolders(table, open_resolver(rules, asked.roots, stack))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.sources.folder import list_documents
+from doc_assets.sources.folders import list_documents
 
 
 def _touch(folder: Path, *names: str) -> None:

@@ -16,10 +16,9 @@ from typing import Any, Self
 
 from doc_assets.errors import DocAssetsError, SettingsError
 from doc_assets.sources.dates import DateRule
-from doc_assets.sources.key_cells import visible
-from doc_assets.sources.key_formats import Record, read_records
-from doc_assets.sources.key_layout import FIELD_COLUMNS, KEY_COLUMN, MERCHANT_COLUMN, TableLayout
 from doc_assets.sources.key_names import NameRule, normalised
+from doc_assets.sources.key_tables.layout import FIELD_COLUMNS, KEY_COLUMN, MERCHANT_COLUMN, TableLayout, visible
+from doc_assets.sources.key_tables.records import Record, read_records
 from doc_assets.sources.merchants import INVISIBLE, read_merchant
 from doc_assets.sources.names import display_name, document_id
 
@@ -35,7 +34,7 @@ __all__ = [
     "table_in",
 ]
 
-MAX_KEY_SIGNS = 255
+MAX_KEY_LENGTH = 255
 """Longer than any file name."""
 
 _CACHE_KIB = 16 << 10
@@ -257,9 +256,9 @@ def _differing(first: dict[str, str], later: dict[str, str], merchant_column: st
 def _fault(given: str, key: str) -> str:
     if not key:
         return "it names no document"
-    if len(key) > MAX_KEY_SIGNS:
-        return f"its key has {len(key)} signs, a file name has at most {MAX_KEY_SIGNS}"
-    if not given.isprintable() or (not given.isascii() and any(sign != " " and sign in INVISIBLE for sign in given)):
+    if len(key) > MAX_KEY_LENGTH:
+        return f"its key has {len(key)} characters, a file name has at most {MAX_KEY_LENGTH}"
+    if not given.isprintable() or (not given.isascii() and any(char != " " and char in INVISIBLE for char in given)):
         return f"its key holds control or invisible characters: {visible(given)}"
     return ""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.keys import MAX_KEY_SIGNS
+from doc_assets.sources.key_lookup import KeyState
+from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 from doc_assets.sources.names import display_name
-from doc_assets.sources.resolving import KeyState
+from doc_assets.util.visible import printable
 
 if TYPE_CHECKING:
     import httpx
@@ -110,8 +111,7 @@ def _said(answer: "httpx.Response") -> str:
 
 def _words(value: object) -> str:
     """Text of a server for a log and a table: short, one line."""
-    shown = display_name(str(value)[:_MAX_WORDS])
-    return "".join(sign if sign.isprintable() else " " for sign in shown)
+    return printable(display_name(str(value)[:_MAX_WORDS]))
 
 
 def json_fields(body: bytes, wanted: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def decoded(text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # binascii.Error is one; or signs beyond ASCII
+    except ValueError as error:  # binascii.Error is one; or characters beyond ASCII
         raise AnswerError(f"the file is no base64: {_words(error)}", OK) from error
 
 
@@ -149,10 +149,10 @@ def file_name(given: object, otherwise: str) -> str:
     """The last part of a name that a server gave; ``otherwise`` if no file can be called so."""
     if not isinstance(given, str):
         return otherwise
-    last = given[: 4 * MAX_KEY_SIGNS].replace("\\", "/").rpartition("/")[2]
+    last = given[: 4 * MAX_KEY_LENGTH].replace("\\", "/").rpartition("/")[2]
     name = display_name(last)
     hides = not last.encode("utf-8", "backslashreplace").decode().isprintable()
-    return name if not hides and 0 < len(name) <= MAX_KEY_SIGNS else otherwise
+    return name if not hides and 0 < len(name) <= MAX_KEY_LENGTH else otherwise
 
 
 def other_names(fields: dict[str, Any]) -> Iterator[str]:

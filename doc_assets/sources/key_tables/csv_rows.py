@@ -12,8 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TextIO
 
-from doc_assets.sources.key_cells import SURROGATE, visible
-from doc_assets.sources.key_layout import TableLayout, column_name
+from doc_assets.sources.key_tables.layout import SURROGATE, TableLayout, column_name, visible
 
 HEADER_WITHIN: Final = 20
 """Rows that are not empty among which the header is looked for."""

@@ -1,18 +1,22 @@
-"""Documents by key from an HTTP document API (``/images?filename=KEY``).
+"""Documents by key from an HTTP document API (``/images?filename=KEY``): client, source, log of failed requests.
 
 Only the configured address is asked: redirects are not followed, and a file that is named by address must lie on the
 same host. What is read is cut off at a limit while it streams in.
 """
 
+import json
+import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
 from doc_assets.errors import SettingsError, UnreadableDocumentError
-from doc_assets.sources.api_answers import (
+from doc_assets.sources.api_responses import (
     JSON_ROOM_BYTES,
     OK,
     AnswerError,
@@ -25,10 +29,11 @@ from doc_assets.sources.api_answers import (
     other_names,
     too_large,
 )
-from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.key_lookup import KeyState
+from doc_assets.sources.key_tables.table import KeyRow, KeyTable
 from doc_assets.sources.names import display_name, is_document_name
-from doc_assets.sources.resolving import KeyState
-from doc_assets.sources.sources import Fetched, KeyFailedError, KeyProblem, SourceFile
+from doc_assets.sources.sources import Fetched, KeyFailedError, KeyProblem, SourceFile, unusable_rows
+from doc_assets.util.log_files import SharedFileHandler
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 Payload = Literal["base64", "url", "binary"]
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
-_MAX_CORRELATION_SIGNS = 200
+_MAX_CORRELATION_CHARACTERS = 200
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
 _MAX_WAITS = 60
@@ -68,7 +73,7 @@ class ApiOptions:
     tries: int = 3
 
 
-class ImageApiClient:
+class DocumentApiClient:
     """Asks a document API; usable from several threads.
 
     Args:
@@ -172,7 +177,7 @@ class ImageApiClient:
 
         try:
             with self._client.stream("GET", url, params=params) as answer:
-                given = answer.headers.get(CORRELATION_HEADER, "")[:_MAX_CORRELATION_SIGNS]
+                given = answer.headers.get(CORRELATION_HEADER, "")[:_MAX_CORRELATION_CHARACTERS]
                 request.correlation_id = display_name(given) or request.correlation_id
                 return checked_body(answer, limit)
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -206,3 +211,66 @@ class _Request:
     max_bytes: int
     is_first: bool
     correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSource:
+    """The documents that a key table names, asked of a document API.
+
+    Attributes:
+        table: the keys.
+        client: asks.
+        url: whom.
+        known: keys that need not be asked again, normalised as in the table.
+    """
+
+    table: KeyTable
+    client: DocumentApiClient
+    url: str
+    known: Callable[[KeyRow], bool] = lambda _: False
+
+    @property
+    def name(self) -> str:
+        """The table and the address."""
+        return f"key table {self.table.path.name} over {self.url}"
+
+    def files(self) -> Iterator[SourceFile | KeyProblem]:
+        """One file per key, asked for when its bytes are wanted; the answer names the key's other files."""
+        for row in self.table.rows():
+            if not self.known(row):
+                yield SourceFile(row.key, self.client.request_of(row.key), None, row, partial(self.client.fetch, row))
+        yield from unusable_rows(self.table)
+
+
+class FailedRequestLog:
+    """One JSON line per failed request, for people and for log collectors; usable from several threads.
+
+    Args:
+        path: the file; closed under a dated name at its size limit and at midnight UTC, as all logs are.
+        max_bytes: that limit.
+        url: the API that was asked.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, url: str) -> None:
+        self._path, self._url = path, url
+        self._handler = SharedFileHandler(path, max_bytes)
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger = logging.Logger("failed_requests")  # of its own: nothing else writes here
+        self._logger.addHandler(self._handler)
+
+    def __call__(self, problem: KeyProblem, status: int | None) -> None:
+        """Files a failure."""
+        entry = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "requested_name": problem.row.key,
+            "api_endpoint": self._url,
+            "status_code": status,
+            "reason": problem.reason,
+            "correlation_id": problem.correlation_id,
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._logger.warning(json.dumps(entry, ensure_ascii=False))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._handler.close()

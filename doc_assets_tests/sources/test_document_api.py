@@ -13,11 +13,10 @@ import pytest
 
 from doc_assets.errors import SettingsError, UnreadableDocumentError
 from doc_assets.pipeline.sealing import SealingRules, seal_request
-from doc_assets.sources.api_source import FailedRequestLog
-from doc_assets.sources.image_api import ApiOptions, ImageApiClient
-from doc_assets.sources.keys import KeyRow
-from doc_assets.sources.opening import SourceRequest, SourceRules
-from doc_assets.sources.resolving import KeyState
+from doc_assets.sources.document_api import ApiOptions, DocumentApiClient, FailedRequestLog
+from doc_assets.sources.key_lookup import KeyState
+from doc_assets.sources.key_tables.table import KeyRow
+from doc_assets.sources.open_sources import SourceRequest, SourceRules
 from doc_assets.sources.sources import KeyFailedError, KeyProblem
 from doc_assets.util.log_files import CLOSED_PATTERN
 from doc_assets_tests.conftest import NOW
@@ -70,7 +69,7 @@ def api(tmp_path):
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/images"
         log = FailedRequestLog(tmp_path / "failed.log", 1 << 20, url)
-        client = ImageApiClient(ApiOptions(url, **options), log)
+        client = DocumentApiClient(ApiOptions(url, **options), log)
         try:
             yield client, asked, tmp_path / "failed.log"
         finally:
@@ -250,7 +249,7 @@ def test_the_file_itself_as_the_answer(api):
 @pytest.mark.parametrize("url", ["ftp://host/images", "host", "", "http://", "http://host/images?x=1"])
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(SettingsError):
-        ImageApiClient(ApiOptions(url))
+        DocumentApiClient(ApiOptions(url))
 
 
 def test_a_file_by_address_is_not_asked_of_another_server(api):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.sources.folder import FileStat
-from doc_assets.sources.key_formats import SUFFIXES
+from doc_assets.sources.folders import FileStat
+from doc_assets.sources.key_tables.records import SUFFIXES
 from doc_assets.sources.names import display_name
 from doc_assets.util.files import fitting_name
 

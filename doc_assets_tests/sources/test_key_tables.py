@@ -11,7 +11,7 @@ from doc_assets.datatypes import DocumentDate
 from doc_assets.errors import SettingsError
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.key_names import NameRule, normalised
-from doc_assets.sources.keys import KeyTable, TableLayout, keys_in
+from doc_assets.sources.key_tables.table import KeyTable, TableLayout, keys_in
 from doc_assets_tests.conftest import NOW
 
 ROWS = [
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_key_table_is_named(tmp_path, name, content, message):
 
 
 def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("doc_assets.sources.key_workbook.MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("doc_assets.sources.key_tables.workbook.MAX_UNPACKED_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "k.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
         book.writestr("xl/workbook.xml", b" " * (2 << 20))
 

@@ -4,20 +4,32 @@ The file comes from outside: nothing in it is run, nothing it states about itsel
 with the number of rows. A row that cannot be used says why; a file that cannot be understood is refused as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from doc_assets.errors import SettingsError
-from doc_assets.sources.key_cells import Unusable, cell_text, visible, whole_text
-from doc_assets.sources.key_json import JsonRow, json_rows, line_rows
-from doc_assets.sources.key_layout import Columns, TableLayout, column_name, find_columns, letters, shown_names
-from doc_assets.sources.key_text import ANY_WIDTH, HEADER_WITHIN, is_broken, text_format, text_rows
-from doc_assets.sources.key_workbook import Merge, Sheet, SheetRow, Workbook
+from doc_assets.sources.key_tables.csv_rows import ANY_WIDTH, HEADER_WITHIN, is_broken, text_format, text_rows
+from doc_assets.sources.key_tables.json_rows import JsonRow, json_rows, line_rows
+from doc_assets.sources.key_tables.layout import (
+    Columns,
+    TableLayout,
+    Unusable,
+    cell_text,
+    column_name,
+    find_columns,
+    letters,
+    shown_names,
+    visible,
+    whole_text,
+)
+from doc_assets.sources.key_tables.workbook import Merge, Sheet, SheetRow, Workbook
 
 SUFFIXES = (".xlsx", ".csv", ".tsv", ".json", ".ndjson", ".jsonl")
 
+_Row = TypeVar("_Row")
 _OTHER_WORKBOOKS = {".xls", ".xlsb", ".xlsm", ".ods", ".numbers"}
 
 
@@ -138,6 +150,18 @@ def _cell_fault(text: str, column: str) -> str:
 # --- tables with a header
 
 
+def _header(
+    rows: Iterator[_Row], cells: Callable[[_Row], dict[int, str]], layout: TableLayout
+) -> tuple[list[_Row], _Row | None, Columns | None]:
+    """The rows above the header, the header and its columns; None for these if the first rows hold no header."""
+    above: list[_Row] = []
+    for row in islice(rows, HEADER_WITHIN):
+        if (columns := find_columns(cells(row), layout)) is not None:
+            return above, row, columns
+        above.append(row)
+    return above, None, None
+
+
 def _no_column(layout: TableLayout, names: Iterable[str], rest: str = "") -> _NoColumnError:
     return _NoColumnError(f"has no column {visible(layout.key_column)!r}; it has {shown_names(names)}{rest}")
 
@@ -150,13 +174,8 @@ def _text_table_rows(path: Path, layout: TableLayout, notes: list[str]) -> Itera
     how = text_format(path, layout)
     columns: Columns | None = None
     rows = text_rows(path, how, lambda: columns.width if columns else ANY_WIDTH)
-    above = []
-    for row in islice(rows, HEADER_WITHIN):
-        columns = find_columns(dict(enumerate(row.cells)), layout)
-        if columns is not None:
-            break
-        above.append(row)
-    if columns is None:
+    above, row, columns = _header(rows, lambda row: dict(enumerate(row.cells)), layout)
+    if row is None or columns is None:
         if any(is_broken(cell) for row in above for cell in row.cells):
             raise ValueError("it is no text: it is neither UTF-8 nor CP949, and UTF-16 only with a mark or whole")
         raise _no_column(layout, (cell.strip() for cell in (above[0].cells if above else [])))
@@ -253,14 +272,8 @@ def _workbook_rows(path: Path, layout: TableLayout, notes: list[str]) -> Iterato
 def _sheet_rows(
     sheet: Sheet, rows: Iterator[SheetRow], merges: list[Merge], layout: TableLayout, notes: list[str]
 ) -> Iterator[Record]:
-    above = []
-    columns: Columns | None = None
-    for row in islice(rows, HEADER_WITHIN):
-        columns = find_columns(row.cells, layout)
-        if columns is not None:
-            break
-        above.append(row)
-    if columns is None:
+    above, row, columns = _header(rows, lambda row: row.cells, layout)
+    if row is None or columns is None:
         raise _no_column(layout, above[0].cells.values() if above else (), f" (sheet {visible(sheet.name)})")
     notes += _header_note(row.line, len(above))
     rows, columns = _deeper_header(row, rows, columns, merges, layout)

@@ -1,4 +1,4 @@
-"""Numbers of a workbook as their format shows them: dates, and numbers that carry leading zeros and signs."""
+"""Numbers of a workbook as their format shows them: dates, and numbers with leading zeros or separators."""
 
 import math
 import re
@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from doc_assets.sources.key_cells import Unusable
+from doc_assets.sources.key_tables.layout import Unusable
 
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 _BUILTIN = {0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 49: "@"}
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[[^\]]*\]', re.DOTALL)
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
-_DATE_SIGNS = re.compile(r"[ymdhse]", re.IGNORECASE)
+_DATE_LETTERS = re.compile(r"[ymdhse]", re.IGNORECASE)
 _CONDITION = re.compile(r"\[[<>=]")
 _WHOLE = re.compile(r"-?\d{1,15}")
 _LARGEST_SHOWN: Final = 1e21
@@ -26,7 +26,7 @@ class NumberFormat:
 
     Attributes:
         is_date: whether it shows days or times.
-        mask: signs that it shows, None for a place of a digit that is left out, "0" marked as a digit; empty for none.
+        mask: characters that it shows behind a "=", and "0" or "#" for digits; empty if it says nothing of digits.
     """
 
     __slots__ = ("is_date", "mask")
@@ -96,10 +96,10 @@ def _date(serial: float, *, dates_from_1904: bool) -> str:
 def _first_section(code: str) -> str:
     """The part of a format for numbers above zero."""
     quoted = False
-    for place, sign in enumerate(code):
-        if sign == '"' and code[place - 1 : place] != "\\":
+    for place, char in enumerate(code):
+        if char == '"' and code[place - 1 : place] != "\\":
             quoted = not quoted
-        elif sign == ";" and not quoted and code[place - 1 : place] != "\\":
+        elif char == ";" and not quoted and code[place - 1 : place] != "\\":
             return code[:place]
     return code
 
@@ -112,49 +112,49 @@ def _shows_dates(section: str) -> bool:
         return False
     if re.search(r"0.*E[+-]|#.*E[+-]", rest):
         return False
-    return _DATE_SIGNS.search(rest) is not None
+    return _DATE_LETTERS.search(rest) is not None
 
 
-def _mask(section: str) -> list[str | None]:
-    """Signs that a format shows, "0" and "#" for digits; empty if it says nothing about single digits."""
-    signs: list[str | None] = []
+def _mask(section: str) -> list[str]:
+    """Characters that a format shows, "0" and "#" for digits; empty if it says nothing about single digits."""
+    shown: list[str] = []
     place = 0
     n_zeros = n_literals = 0
     while place < len(section):
         found = _LITERAL.match(section, place)
-        sign = section[place]
+        char = section[place]
         if found:
             literal = found[1] if found[1] is not None else found[2] or ""
-            signs += [f"={one}" for one in literal]
+            shown += [f"={one}" for one in literal]
             n_literals += len(literal)
             place = found.end()
             continue
-        if sign in "0#?":
-            signs.append("0" if sign == "0" else "#")
-            n_zeros += sign == "0"
-        elif sign in "-/() :":
-            signs.append(f"={sign}")
+        if char in "0#?":
+            shown.append("0" if char == "0" else "#")
+            n_zeros += char == "0"
+        elif char in "-/() :":
+            shown.append(f"={char}")
             n_literals += 1
         else:
             return []  # decimals, thousands, per cent, powers: the number itself says what it is
         place += 1
-    has_digits = any(sign in {"0", "#"} for sign in signs)
-    return signs if has_digits and (n_zeros > 1 or n_literals) else []
+    has_digits = any(char in {"0", "#"} for char in shown)
+    return shown if has_digits and (n_zeros > 1 or n_literals) else []
 
 
-def _masked(digits: str, mask: list[str | None]) -> str:
+def _masked(digits: str, mask: list[str]) -> str:
     """Digits in the places of a mask, from the right; those left over stand before the first place."""
     left = list(digits)
     shown: list[str] = []
-    places = [number for number, sign in enumerate(mask) if sign in {"0", "#"}]
+    places = [number for number, char in enumerate(mask) if char in {"0", "#"}]
     for number in range(len(mask) - 1, -1, -1):
-        sign = mask[number] or ""
-        if sign.startswith("="):
-            shown.append(sign[1:])
+        char = mask[number]
+        if char.startswith("="):
+            shown.append(char[1:])
             continue
         if left:
             shown.append(left.pop())
-        elif sign == "0":
+        elif char == "0":
             shown.append("0")
         if number == places[0]:
             shown += reversed(left)

@@ -11,7 +11,7 @@ from upath import UPath
 
 from doc_assets.sources.file_index import FileIndex, IndexedFile, root_name
 from doc_assets.sources.key_names import NameRule
-from doc_assets.sources.keys import KeyRow
+from doc_assets.sources.key_tables.table import KeyRow
 from doc_assets.sources.names import display_name, real_path
 from doc_assets.util.isolation import Failure, attempt
 
@@ -66,7 +66,7 @@ class Resolver:
     hidden: tuple[str, ...] = ()
 
     def resolve(self, rows: Iterable[KeyRow]) -> Iterator[Resolution]:
-        """One answer a row, in their order."""
+        """One answer per row, in their order."""
         names = [root_name(root) for root in self.roots]
         for row in rows:
             found = attempt(f"key {row.key}", partial(self._one, row, names))

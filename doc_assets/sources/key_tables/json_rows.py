@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from doc_assets.sources.key_cells import Unusable
-from doc_assets.sources.key_text import open_text, possible_encodings
+from doc_assets.sources.key_tables.csv_rows import open_text, possible_encodings
+from doc_assets.sources.key_tables.layout import Unusable
 
 MAX_DEPTH: Final = 100
 _MAX_ELEMENT: Final = 1 << 20
@@ -21,7 +21,7 @@ _OUTSIDE: Final = re.compile(r'["\[\]{},]')
 _INSIDE: Final = re.compile(r'["\\]')
 _BLANK: Final = " \t\r\n"
 _WHOLE: Final = re.compile(r"-?\d+(?:\.0*)?")
-_MAX_EXPONENT_SIGNS: Final = 4
+_MAX_EXPONENT_CHARACTERS: Final = 4
 _EXACT_DIGITS: Final = 9
 """A number in powers of ten with this many digits or more is whole as it stands; one with less was rounded."""
 
@@ -126,7 +126,7 @@ def _number_text(text: str) -> str:
         return text.partition(".")[0]
     mantissa, _, exponent = text.casefold().partition("e")
     whole, _, part = mantissa.lstrip("-").partition(".")
-    if len(exponent) > _MAX_EXPONENT_SIGNS:
+    if len(exponent) > _MAX_EXPONENT_CHARACTERS:
         return Unusable(text, f"is {text}, which is no number of a table")
     shift = int(exponent or "0")
     if len((whole + part).lstrip("0")) >= _EXACT_DIGITS and len(part) <= shift <= len(part) + 1:
@@ -164,23 +164,23 @@ class _Scanner:
             if self._depth == 0:
                 self._between(block[place : found.start()], found[0])
             place = found.end()
-            sign = found[0]
-            if sign == "\\":
+            char = found[0]
+            if char == "\\":
                 self._escaped = True
-            elif sign == '"':
+            elif char == '"':
                 self._quoted = not self._quoted
-            elif sign in "[{":
+            elif char in "[{":
                 self._depth += 1
                 if self._depth == 1:
                     start = place
                 elif self._depth > MAX_DEPTH:
                     raise ValueError(f"it nests deeper than {MAX_DEPTH} levels, which no table does")
-            elif sign != ",":
+            elif char != ",":
                 self._depth -= 1
-            ends = self._depth == 0 or (sign == "," and self._depth == 1)
+            ends = self._depth == 0 or (char == "," and self._depth == 1)
             if ends and not self._quoted:
                 element = self._taken(block[start : found.start()])
-                if element or sign == ",":
+                if element or char == ",":
                     yield element
                 start = place
                 self._closed = self._depth == 0
@@ -196,9 +196,9 @@ class _Scanner:
                 "it is no JSON: it ends within the array" if self._depth else "it is no JSON array of objects"
             )
 
-    def _between(self, text: str, sign: str) -> None:
+    def _between(self, text: str, char: str) -> None:
         """What stands before the array or behind it."""
-        if text.strip(_BLANK + "\ufeff") or (sign and (self._closed or sign != "[")):
+        if text.strip(_BLANK + "\ufeff") or (char and (self._closed or char != "[")):
             _refuse_rest(closed=self._closed)
 
     def _keep(self, text: str) -> None:
