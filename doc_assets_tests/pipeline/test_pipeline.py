@@ -73,58 +73,55 @@ def test_a_second_run_does_no_work_and_changes_nothing(pipeline, folder):
     assert read.n_documents == 8
 
 
-def test_the_same_bytes_under_the_same_name_are_no_work(pipeline, folder, tmp_path):
-    pipeline.ingest(folder)
-    points = pipeline.points()
+def test_the_same_bytes_under_the_same_name_are_no_work(filled, folder, tmp_path):
+    points = filled.points()
     again = tmp_path / "again"
     again.mkdir()
     name = sorted(folder.iterdir())[0].name
     shutil.copy(folder / name, again / name)
 
-    (drop,) = pipeline.ingest(again)
+    (drop,) = filled.ingest(again)
 
-    assert pipeline.archive.ledger.documents.states_of_drop(drop) == {"duplicate": 1}
-    assert pipeline.points() == points
-    assert _faults(pipeline) == []
+    assert filled.archive.ledger.documents.states_of_drop(drop) == {"duplicate": 1}
+    assert filled.points() == points
+    assert _faults(filled) == []
 
 
-def test_new_bytes_under_the_same_name_replace_the_old_everywhere(pipeline, folder, corpus, tmp_path):
-    (old_drop,) = pipeline.ingest(folder)
+def test_new_bytes_under_the_same_name_replace_the_old_everywhere(filled, drop, folder, corpus, tmp_path):
     first, second = sorted(folder.iterdir())[:2]
     newer = tmp_path / "newer"
     newer.mkdir()
     shutil.copy(second, newer / first.name)
-    before = {d.file_name: d for d in pipeline.archive.ledger.documents.current()}
+    before = {d.file_name: d for d in filled.archive.ledger.documents.current()}
 
-    (new_drop,) = pipeline.ingest(newer)
+    (new_drop,) = filled.ingest(newer)
 
-    after = {d.file_name: d for d in pipeline.archive.ledger.documents.current()}
+    after = {d.file_name: d for d in filled.archive.ledger.documents.current()}
     assert after[first.name].drop_key == new_drop
     assert after[first.name].sha256 == before[second.name].sha256 != before[first.name].sha256
-    for payloads in (*_shards(pipeline, old_drop), pipeline.points().values()):
+    for payloads in (*_shards(filled, drop), filled.points().values()):
         old = [p for p in payloads if p.file_name == first.name and p.sha256 == before[first.name].sha256]
         assert old == []
-    assert _faults(pipeline) == []
+    assert _faults(filled) == []
 
-    pipeline.run(old_drop)  # an old drop that runs again must not bring the old version back
+    filled.run(drop)  # an old drop that runs again must not bring the old version back
 
-    assert {d.file_name: d.drop_key for d in pipeline.archive.ledger.documents.current()}[first.name] == new_drop
-    assert _faults(pipeline) == []
+    assert {d.file_name: d.drop_key for d in filled.archive.ledger.documents.current()}[first.name] == new_drop
+    assert _faults(filled) == []
 
 
-def test_an_unreadable_new_version_leaves_the_old_one_in_place(pipeline, folder, tmp_path):
-    pipeline.ingest(folder)
-    points = pipeline.points()
+def test_an_unreadable_new_version_leaves_the_old_one_in_place(filled, folder, tmp_path):
+    points = filled.points()
     broken = tmp_path / "broken"
     broken.mkdir()
     name = sorted(folder.iterdir())[0].name
     (broken / name).write_bytes(b"II*\0 this is no picture")
 
-    (drop,) = pipeline.ingest(broken)
+    (drop,) = filled.ingest(broken)
 
-    assert pipeline.archive.ledger.documents.states_of_drop(drop) == {"rejected": 1}
-    assert pipeline.points() == points
-    assert _faults(pipeline) == []
+    assert filled.archive.ledger.documents.states_of_drop(drop) == {"rejected": 1}
+    assert filled.points() == points
+    assert _faults(filled) == []
 
 
 def test_one_bad_file_does_not_stop_the_others_and_is_listed_with_its_reason(pipeline, folder):
@@ -141,77 +138,73 @@ def test_one_bad_file_does_not_stop_the_others_and_is_listed_with_its_reason(pip
     assert _faults(pipeline) == []
 
 
-def test_another_extractor_makes_a_drop_stale_until_it_is_cut_again(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    ledger = pipeline.archive.ledger
-    assert stale_drops(ledger, pipeline.versions) == []
-    pipeline.cutter = PhotoCutter(make_extractor("template", {"boxes": [[0.1, 0.1, 0.9, 0.4]], "normalized": True}))
-    assert stale_drops(ledger, pipeline.versions) == [drop]
+def test_another_extractor_makes_a_drop_stale_until_it_is_cut_again(filled, drop):
+    ledger = filled.archive.ledger
+    assert stale_drops(ledger, filled.versions) == []
+    filled.cutter = PhotoCutter(make_extractor("template", {"boxes": [[0.1, 0.1, 0.9, 0.4]], "normalized": True}))
+    assert stale_drops(ledger, filled.versions) == [drop]
 
     with pytest.raises(SetupError, match="Materialize photos"):
-        embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
+        embed_drop(filled.archive, filled.embedder, filled.cutter.version, drop, NOW)
     with pytest.raises(SetupError, match="Materialize photos"):
-        describe_drop(pipeline.archive, pipeline.describer, 1, pipeline.cutter.version, drop, NOW)
-    pipeline.run(drop)
+        describe_drop(filled.archive, filled.describer, 1, filled.cutter.version, drop, NOW)
+    filled.run(drop)
 
-    assert stale_drops(ledger, pipeline.versions) == []
-    assert len(pipeline.points()) == ledger.documents.counts().photos
-    assert _faults(pipeline) == []
-
-
-def test_indexing_before_embedding_or_describing_is_refused(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
-    cut_drop(pipeline.archive, pipeline.reader, pipeline.cutter, drop, NOW)
-
-    with pipeline.store() as store, pytest.raises(SetupError, match="Materialize photo_embeddings"):
-        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
-    embed_drop(pipeline.archive, pipeline.embedder, pipeline.cutter.version, drop, NOW)
-    with pipeline.store() as store, pytest.raises(SetupError, match="Materialize local_features"):
-        index_drop(pipeline.archive, store, pipeline.versions, pipeline.embedder.dim, drop, NOW)
+    assert stale_drops(ledger, filled.versions) == []
+    assert len(filled.points()) == ledger.documents.counts().photos
+    assert _faults(filled) == []
 
 
-def test_features_of_single_photos_are_found_again(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    payloads = list(pipeline.points().values())
-    lookup = FeatureLookup(pipeline.archive, pipeline.describer.features_id)
+def test_indexing_before_embedding_or_describing_is_refused(filled, drop):
+    discard_results(filled.archive.ledger, filled.archive.bulk, [drop])
+    cut_drop(filled.archive, filled.reader, filled.cutter, drop, NOW)
+
+    with filled.store() as store, pytest.raises(SetupError, match="Materialize photo_embeddings"):
+        index_drop(filled.archive, store, filled.versions, filled.embedder.dim, drop, NOW)
+    embed_drop(filled.archive, filled.embedder, filled.cutter.version, drop, NOW)
+    with filled.store() as store, pytest.raises(SetupError, match="Materialize local_features"):
+        index_drop(filled.archive, store, filled.versions, filled.embedder.dim, drop, NOW)
+
+
+def test_features_of_single_photos_are_found_again(filled, drop):
+    payloads = list(filled.points().values())
+    lookup = FeatureLookup(filled.archive, filled.describer.features_id)
     photos = {
         photo.payload.key: decode_jpeg(photo.jpeg)
-        for chunk in pipeline.archive.chunks(drop)
-        for photo in read_photos(pipeline.archive.photo_shard(chunk))
+        for chunk in filled.archive.chunks(drop)
+        for photo in read_photos(filled.archive.photo_shard(chunk))
     }
 
     found = lookup(payloads)
 
     assert set(found) == set(photos)
-    pixels = PixelLookup(pipeline.archive)(payloads)
+    pixels = PixelLookup(filled.archive)(payloads)
     assert set(pixels) == set(photos)
     for key, photo in photos.items():
         np.testing.assert_array_equal(pixels[key], photo)
     for key, features in found.items():
-        fresh = pipeline.describer.extractor.extract(photos[key])
+        fresh = filled.describer.extractor.extract(photos[key])
         kept = len(features.points)
         assert kept == min(STORED_FEATURES, len(fresh.points))
         np.testing.assert_array_equal(features.descriptors, fresh.descriptors[:kept])
         np.testing.assert_allclose(features.points, fresh.points[:kept], atol=0.25)
     older = replace(payloads[0], sha256="0" * 64)
     assert lookup([older]) == {}
-    assert PixelLookup(pipeline.archive)([older]) == {}
-    pipeline.archive.feature_shard(pipeline.archive.chunks(drop)[0], pipeline.describer.features_id).unlink()
+    assert PixelLookup(filled.archive)([older]) == {}
+    filled.archive.feature_shard(filled.archive.chunks(drop)[0], filled.describer.features_id).unlink()
     with pytest.raises(SetupError, match="Materialize local_features"):
-        FeatureLookup(pipeline.archive, pipeline.describer.features_id)(payloads)
+        FeatureLookup(filled.archive, filled.describer.features_id)(payloads)
 
 
-def test_a_rebuild_makes_the_same_points_again(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    points = pipeline.points()
+def test_a_rebuild_makes_the_same_points_again(filled, drop):
+    points = filled.points()
 
-    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
-    _, cut, embedded, _, _ = pipeline.run(drop)
+    discard_results(filled.archive.ledger, filled.archive.bulk, [drop])
+    _, cut, embedded, _, _ = filled.run(drop)
 
     assert cut.chunks_made == 3
     assert embedded.made_now == len(points)
-    assert pipeline.points() == points
+    assert filled.points() == points
 
 
 def test_an_unknown_drop_is_named(pipeline):
@@ -219,18 +212,17 @@ def test_an_unknown_drop_is_named(pipeline):
         pipeline.run("20200101-0000-0001")
 
 
-def test_the_check_finds_what_was_taken_away(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    documents = list(pipeline.archive.ledger.documents.current())
-    staged_path(pipeline.archive.bulk, documents[0].sha256).unlink()
-    staged_path(pipeline.archive.bulk, documents[1].sha256).write_bytes(b"flipped")
-    with pipeline.store() as store:
-        (gone, _), *_ = store.scan(pipeline.collection, [documents[2].document_id])
-        store.delete(pipeline.collection, [gone])
-    last = pipeline.archive.chunks(drop)[-1]
-    pipeline.archive.embedding_shard(last, pipeline.embedder.embedder_id).unlink()
+def test_the_check_finds_what_was_taken_away(filled, drop):
+    documents = list(filled.archive.ledger.documents.current())
+    staged_path(filled.archive.bulk, documents[0].sha256).unlink()
+    staged_path(filled.archive.bulk, documents[1].sha256).write_bytes(b"flipped")
+    with filled.store() as store:
+        (gone, _), *_ = store.scan(filled.collection, [documents[2].document_id])
+        store.delete(filled.collection, [gone])
+    last = filled.archive.chunks(drop)[-1]
+    filled.archive.embedding_shard(last, filled.embedder.embedder_id).unlink()
 
-    faults = "\n".join(_faults(pipeline))
+    faults = "\n".join(_faults(filled))
 
     assert f"{documents[0].file_name}: the staged copy" in faults
     assert f"{documents[1].file_name}: the staged copy" in faults
@@ -238,55 +230,52 @@ def test_the_check_finds_what_was_taken_away(pipeline, folder):
     assert f"the ledger counts {documents[-1].n_photos} photos, Parquet holds 0 vectors" in faults
 
 
-def test_reading_all_data_finds_a_flipped_bit(pipeline, folder):
-    pipeline.ingest(folder)
-    (document, *_) = pipeline.archive.ledger.documents.current()
-    path = staged_path(pipeline.archive.bulk, document.sha256)
+def test_reading_all_data_finds_a_flipped_bit(filled):
+    (document, *_) = filled.archive.ledger.documents.current()
+    path = staged_path(filled.archive.bulk, document.sha256)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
-    with pipeline.store() as store:
-        arguments = (pipeline.archive, store, "photos", pipeline.versions)
+    with filled.store() as store:
+        arguments = (filled.archive, store, "photos", filled.versions)
         assert check_archive(*arguments).n_faults == 0
         (fault,) = check_archive(*arguments, read_data=True).faults
 
     assert document.file_name in fault
 
 
-def test_photos_of_a_document_whose_copy_was_changed_are_not_cut(pipeline, folder):
-    (drop,) = pipeline.ingest(folder)
-    (first, *_) = pipeline.archive.ledger.documents.current()
-    staged_path(pipeline.archive.bulk, first.sha256).write_bytes(b"II* something else")
-    discard_results(pipeline.archive.ledger, pipeline.archive.bulk, [drop])
+def test_photos_of_a_document_whose_copy_was_changed_are_not_cut(filled, drop):
+    (first, *_) = filled.archive.ledger.documents.current()
+    staged_path(filled.archive.bulk, first.sha256).write_bytes(b"II* something else")
+    discard_results(filled.archive.ledger, filled.archive.bulk, [drop])
 
-    pipeline.run(drop)
+    filled.run(drop)
 
-    found = {document.id: document for document in pipeline.archive.ledger.documents.current()}
+    found = {document.id: document for document in filled.archive.ledger.documents.current()}
     damaged = found.pop(first.id)
     assert (damaged.state, damaged.reason_code, damaged.n_photos) == ("partial", "E_DAMAGED", 0)
     assert "Drop the document again" in damaged.reason
     assert all(document.state == "ok" and document.n_photos for document in found.values())
 
 
-def test_a_second_embedder_fills_its_own_collection_and_is_published_when_complete(pipeline, folder, tmp_path):
+def test_a_second_embedder_fills_its_own_collection_and_is_published_when_complete(filled, drop, folder, tmp_path):
     from doc_assets.features.embedders.base import make_embedder
     from doc_assets_tests.features.embedders.tiny_encoders import save_vit
 
-    (first,) = pipeline.ingest(folder)
     options = {"checkpoint": str(save_vit(tmp_path / "vit"))}
     other = make_embedder("transformers", options, device="cpu", batch_size=4)
-    successor = Pipeline(pipeline.archive, pipeline.reader, pipeline.cutter, other, pipeline.describer, pipeline.qdrant)
+    successor = Pipeline(filled.archive, filled.reader, filled.cutter, other, filled.describer, filled.qdrant)
     extra = tmp_path / "extra"
     extra.mkdir()
     shutil.copy(sorted(folder.iterdir())[0], extra / "another name.tif")
 
     successor.ingest(extra)
 
-    with pipeline.store() as store:
-        assert store.resolve("photos") == pipeline.collection  # the new one holds one drop of two
+    with filled.store() as store:
+        assert store.resolve("photos") == filled.collection  # the new one holds one drop of two
 
-    successor.run(first)
+    successor.run(drop)
 
-    with pipeline.store() as store:
+    with filled.store() as store:
         assert store.resolve("photos") == successor.collection

@@ -5,17 +5,10 @@ from doc_assets.errors import SetupError
 from doc_assets.features.words import VisualWords
 from doc_assets.lab.refit import refit, sample_photos
 from doc_assets.search.verify.probability import PairModel
-from doc_assets_tests.pipeline.pipeline import Pipeline
 
 
-@pytest.fixture
-def filled(archive, reader, cutter, embedder, describer, corpus, tmp_path):
-    made = Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
-    made.ingest(corpus)
-    return made
-
-
-def test_weights_are_fitted_again_on_the_archives_photos(filled, embedder, tmp_path):
+def test_weights_are_fitted_again_on_the_archives_photos(filled, embedder, corpus, tmp_path):
+    filled.ingest(corpus / "incoming")
     photos = sample_photos(filled.archive, 18, seed=3, fewest=18)
 
     digests = refit(tmp_path / "models", ["words", "probability"], photos, embedder)

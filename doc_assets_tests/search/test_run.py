@@ -16,20 +16,14 @@ from doc_assets.search.query import QueryReader
 from doc_assets.search.run import SearchRequest, query_files, search_documents
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.sources import FolderSource
-from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.pipeline.pipeline import opened
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory, reader, cutter, embedder, describer, corpus):
+def filled(tmp_path_factory, filled_root, reader, cutter, embedder, describer):
     """An archive of the corpus that searches only read."""
-
-    from doc_assets.archive.archive import Archive
-    from doc_assets.archive.ledger.ledger import Ledger
-
-    root = tmp_path_factory.mktemp("filled")
-    with Ledger.open(f"sqlite:///{root / 'ledger.sqlite'}") as ledger:
-        made = Pipeline(Archive(ledger, UPath(root)), reader, cutter, embedder, describer, root / "qdrant")
-        made.ingest(corpus / "archive")
+    root = shutil.copytree(filled_root, tmp_path_factory.mktemp("filled") / "root")
+    with opened(root, reader, cutter, embedder, describer) as made:
         yield made
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from doc_assets.lab.corpus import draw_corpus, plan_corpus
 from doc_assets_tests.archive.ledger.conftest import postgres_server
+from doc_assets_tests.once import once
 from doc_assets_tests.program import Program, outside_environment
 
 __all__ = ["postgres_server"]
@@ -70,16 +71,15 @@ class Place:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn")
-    draw_corpus(folder, PLANS, workers=2)
-    return folder
+    return once(tmp_path_factory, "drawn", lambda folder: draw_corpus(folder, PLANS, workers=2))
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory, drawn):
-    place = Place(tmp_path_factory.mktemp("made"), drawn)
-    place.done("build-image-index", "--folder", drawn / "archive")
-    return place
+    def fill(folder: Path) -> None:
+        Place(folder, drawn).done("build-image-index", "--folder", drawn / "archive")
+
+    return Place(once(tmp_path_factory, "made", fill), drawn)
 
 
 @pytest.fixture(scope="session")
