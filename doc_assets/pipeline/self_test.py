@@ -23,6 +23,7 @@ from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
+from doc_assets.search.verify.graphics import look_of, may_be_drawn
 from doc_assets.util.progress import track
 
 _NEIGHBOURS = 10
@@ -114,11 +115,23 @@ def graph_recall(archive: Archive, versions: Versions, store: VectorStore, colle
 
 
 def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[StoredPhoto]:
+    """A photograph of each sampled document; of one that shows nothing but pictures of the form, none.
+
+    Copies of what the form prints never count as re-use, so they would count as missed.
+    """
     for document, chunk in _sampled_documents(archive, n, rng):
         shard = archive.photo_shard(chunk)
-        rows = [at for at, key in enumerate(read_keys(shard)) if key.document_id == document.document_id]
-        if rows:
-            yield read_photo_at(shard, int(rng.choice(rows)))
+        known = archive.ledger.form_pictures.of_rows({document.id})
+        of_form = {number for (_, number), picture in known.items() if picture.state in {"recognised", "confirmed"}}
+        rows = [
+            at
+            for at, key in enumerate(read_keys(shard))
+            if key.document_id == document.document_id and key.photo_index not in of_form
+        ]
+        photos = (read_photo_at(shard, int(at)) for at in rng.permutation(rows))
+        found = next((photo for photo in photos if not may_be_drawn(look_of(decode_jpeg(photo.jpeg)))), None)
+        if found is not None:
+            yield found
 
 
 def _sampled_vectors(archive: Archive, versions: Versions, n: int, rng: np.random.Generator) -> Embeddings:

@@ -1,9 +1,12 @@
 import shutil
+from itertools import pairwise
 
 import pytest
 
+from doc_assets.archive.ledger.form_pictures import FormPictureRule, PagePlace, SeenPair, SeenPhoto
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.datatypes import Box
 from doc_assets.errors import SetupError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.pipeline.screening import screen_drop
@@ -151,6 +154,29 @@ def test_planted_copies_are_found_and_their_absence_is_noticed(filled, threads):
     assert again == recall
     assert nothing.total == 0
     assert len(nothing.missed) == len(nothing.planted) == 12
+
+
+def test_pictures_of_the_form_are_not_planted(filled, threads):
+    """A copy of what the form prints counts for nobody, and would count as missed."""
+    place = PagePlace(0, Box(0, 0, 100, 100))
+    shown = [
+        SeenPhoto((document.id, number), place, 1.0)
+        for document in filled.archive.ledger.documents.current()
+        for number in range(document.n_photos or 0)
+    ]
+    copies = PlantedCopies(filled.archive, filled.embedder, filled.describer, 90)
+    load = FeatureLookup(filled.archive, filled.versions.features_id)
+    with filled.store() as store:
+        matcher = Matcher(store, filled.collection, load, PixelLookup(filled.archive), threads, PairModel(), REQUEST)
+        some = copies.recall(matcher, 3, "seed")
+        filled.archive.ledger.form_pictures.add(
+            [SeenPair(one, other, "graphics") for one, other in pairwise(shown)], FormPictureRule(3, 0.5)
+        )
+        none = copies.recall(matcher, 3, "seed")
+
+    assert sum(some.planted.values()) == 3
+    assert none.planted == {}
+    assert none.total == 1
 
 
 def test_the_search_graph_is_compared_with_every_photo(filled):
