@@ -72,7 +72,7 @@ def drop_asset(
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         asset = function.__name__
-        specs = [dg.AssetCheckSpec(check[0], asset=asset, description=check[1], blocking=blocking)] if check else []
+        specs = [_check_spec(asset, *check, blocking=blocking)] if check else []
         return dg.asset(
             partitions_def=drops,
             group_name=group,
@@ -84,3 +84,8 @@ def drop_asset(
         )(function)
 
     return decorate
+
+
+def _check_spec(asset: str, name: str, description: str, *, blocking: bool) -> dg.AssetCheckSpec:
+    """A check of one drop: the result of the next drop does not replace that of the one before."""
+    return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=blocking, partitions_def=drops)

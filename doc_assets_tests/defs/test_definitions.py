@@ -90,6 +90,14 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
     ]
 
 
+def test_a_check_of_a_drop_keeps_its_result_when_the_next_drop_passes(loaded):
+    graph = loaded.resolve_asset_graph()
+
+    of_the_collection = {key.name for key in graph.asset_check_keys if graph.get(key).partitions_def is None}
+
+    assert of_the_collection == {"ann_agrees_with_exact", "collection_matches_ledger"}
+
+
 def test_everything_people_see_is_described_and_owned(loaded):
     graph = loaded.resolve_asset_graph()
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from doc_assets.defs.partitions import drops
 from doc_assets.defs.resources import (
     ArchiveResource,
     DescriberResource,
@@ -19,7 +20,7 @@ from doc_assets.search.run import published_collection
 from doc_assets.util.threads import Workers
 
 
-@dg.asset_check(asset=document_matches)
+@dg.asset_check(asset=document_matches, partitions_def=drops)
 def planted_copy_is_found(
     context: dg.AssetCheckExecutionContext,
     archive: ArchiveResource,
