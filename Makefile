@@ -20,8 +20,8 @@ demo: .venv/.installed ## draw documents, ingest them, search them, compare with
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: style ## what must hold after every change; FAST=1 leaves out what takes documents in and searches, for a first look
-	$(PYTEST) -m "not slow$(if $(FAST), and not whole)"
+test: style ## what must hold after every change; FAST=1 leaves out what takes more than a second, for a first look
+	$(PYTEST) --hypothesis-profile brief -m "not slow$(if $(FAST), and not whole)"
 
 test-all: test-install style ## all tests, and an installation as on a machine that nobody prepared
 	$(PYTEST)

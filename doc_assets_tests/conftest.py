@@ -1,6 +1,8 @@
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 from upath import UPath
 
@@ -21,31 +23,44 @@ from doc_assets_tests.program import Program
 INCOMING = [IDENTICAL, "recompressed", "turned by 90°", "mirrored", "printed and scanned", None]
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
+# Tests run on all cores already: threads of one test that wait for each other would only burn what the others need.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+hypothesis.settings.register_profile("brief", max_examples=25)
 
 DOCUMENTS = {"corpus", "drawn"}
-"""Fixtures that draw documents: a test that has one takes the whole program, unless it is slow."""
+"""Fixtures that draw documents: tests that have one are ``whole``."""
 
 SLOWEST = (
     "cli/test_kill.py",
     "ops/backup/test_drill.py",
-    "cli/test_cli.py",
-    "cli/test_reindex.py",
-    "cli/test_hidden_folders.py",
-    "ops/backup/test_object_storage.py",
-    "cli/test_screen.py",
-    "cli/test_forget.py",
-    "ops/metrics/test_scrape.py",
-    "ops/image_server/test_end_to_end.py",
     "cli/test_daemon.py",
+    "cli/test_reindex.py",
+    "cli/test_who_was_first.py",
+    "ops/metrics/test_scrape.py",
+    "pipeline/test_at_once.py",
     "test_torch_step.py",
-    "pipeline/test_screening.py",
-    "cli/test_operations.py",
-    "cli/test_examine.py",
+    "ops/backup/test_object_storage.py",
+    "cli/test_hidden_folders.py",
+    "cli/test_init.py",
+    "search/verify/test_likeness.py",
+    "cli/test_forget.py",
+    "cli/test_cli.py",
     "pipeline/test_pipeline.py",
-    "ops/backup/test_forgotten.py",
-    "lab/test_scenes.py",
-    "cli/test_privacy.py",
-    "pipeline/test_refit.py",
+    "cli/test_sixty_queries.py",
+    "cli/test_form_pictures_by_word.py",
+    "sources/test_s3.py",
+    "pipeline/test_one_bad_thing.py",
+    "cli/test_screen.py",
+    "ops/erasure/test_run.py",
+    "pipeline/test_one_bad_thing_screened.py",
+    "pipeline/test_screening.py",
+    "test_alike.py",
+    "search/test_run.py",
+    "ops/backup/test_lost_points.py",
+    "cases/test_tables.py",
+    "cli/test_examine.py",
 )
 """Modules with the most CPU time, the longest first: begun last, one of them would keep one worker alone."""
 
@@ -58,18 +73,14 @@ def pytest_collection_modifyitems(items):
     if absent := [module for module in SLOWEST if not (root / module).is_file()]:
         raise pytest.UsageError(f"among the slowest modules, but not there: {absent}")
     for item in items:
-        if DOCUMENTS & set(item.fixturenames) and item.get_closest_marker("slow") is None:
+        if DOCUMENTS & set(item.fixturenames):
             item.add_marker("whole")
-        elif item.get_closest_marker("slow") and item.get_closest_marker("whole"):
-            raise pytest.UsageError(f"{item.nodeid} is marked as slow and as whole")
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """No test reads or changes the developer's home, settings or folder."""
-    import os
-
     for name in list(os.environ):
         if name.startswith((PREFIX, "DAGSTER_")):
             monkeypatch.delenv(name)
@@ -132,8 +143,7 @@ def ingested_home(tmp_path_factory, corpus) -> Path:
     """A home into which the command took the corpus' archive documents; for copies of it."""
 
     def fill(folder: Path) -> None:
-        run = Program(folder, {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")})
-        done = run("build-image-index", "--folder", corpus / "archive")
+        done = Program.at_home(folder)("build-image-index", "--folder", corpus / "archive")
         assert (done.returncode, done.stderr) == (0, "")
 
     return once(tmp_path_factory, "ingested", fill) / "home"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from unittest import mock
 
 import pytest
@@ -87,6 +87,16 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     start: tuple[str, ...] = ()
 
+    @classmethod
+    def at_home(cls, folder: Path) -> Self:
+        """The program with its home and its logs in a folder, whatever ``.env`` says."""
+        return cls(folder, {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")})
+
+    @property
+    def home(self) -> Path:
+        """Its home, of a program made ``at_home``."""
+        return Path(self.environment["DOC_ASSETS_HOME"])
+
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
         if self.start:
@@ -116,8 +126,12 @@ class Program:
             check=False,
         )
 
+    def done(self, *arguments: object, **environment: str) -> str:
+        """What a command says that must succeed."""
+        ended = self(*arguments, **environment)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
     def json(self, *arguments: object, **environment: str) -> Any:
         """What a command says with ``--json``; it must succeed."""
-        done = self(*arguments, "--json", **environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        return json.loads(self.done(*arguments, "--json", **environment))

@@ -19,7 +19,7 @@ from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.sources.merchants import NAME_COLUMN
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.slow
 
 SCENE, PLACE = 6_400_003, 6_400_050
 BANNER = draw_thing("banner", 5)

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from doc_assets_tests.serving import serving
 from doc_assets_tests.shared import PROJECT
 
 STEP = PROJECT / "deploy" / "torch" / "install.py"
@@ -134,13 +135,9 @@ def machine(tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=str(tmp_path)))
     server.asked = Counter()
     server.stop = threading.Event()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Machine(tmp_path, server)
-    server.stop.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield Machine(tmp_path, server)
+        server.stop.set()
 
 
 ONLY_CPU = {"torch": f"{TORCH}+cpu"}

@@ -2,9 +2,10 @@
 
 import json
 import socketserver
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+
+from doc_assets_tests.serving import serving
 
 FOLDS = str.maketrans({"\u017f": "s", "\u212a": "k"})
 CONTAINER = "c0ffee" + "0" * 58
@@ -190,11 +191,6 @@ class _Answers(BaseHTTPRequestHandler):
 @contextmanager
 def stand_in(path):
     """A running one on a socket."""
-    with StandIn(path) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = StandIn(path)
+    with serving(server):
+        yield server

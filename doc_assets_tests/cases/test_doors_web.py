@@ -175,6 +175,7 @@ def test_no_address_is_a_way_around(basic, path):
         assert statuses == [429] * 3
 
 
+@pytest.mark.whole
 def test_right_passwords_and_requests_without_one_are_not_counted(basic):
     with basic.client() as stranger:
         assert {stranger.get("/").status_code for _ in range(30)} == {401}
@@ -225,6 +226,7 @@ def test_keys_of_the_document_api_cannot_be_guessed_either(basic):
     assert tries(basic, 1, password=PASSWORDS["operator"]) == [200]  # another door
 
 
+@pytest.mark.whole
 def test_silent_connections_are_closed_and_keep_nobody_out(shared_basic):
     silent = [socket.create_connection(("127.0.0.1", shared_basic.port)) for _ in range(300)]
     try:

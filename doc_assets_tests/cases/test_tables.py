@@ -203,6 +203,7 @@ def test_cells_without_places_stand_in_their_order(tmp_path):
     assert read(write_book(tmp_path / "k.xlsx", sheet_xml(rows)))[0] == {"a": "M1"}
 
 
+@pytest.mark.whole
 def test_a_coloured_last_cell_and_a_million_coloured_rows_take_seconds(tmp_path):
     coloured = "".join(f'<row r="{n}"><c r="A{n}" s="1"/><c r="XFD{n}" s="1"/></row>' for n in range(8, 100_000))
     coloured += '<row r="1048576"><c r="XFD1048576" s="1"/></row>'
@@ -690,6 +691,7 @@ def test_what_is_no_json_array_is_refused(tmp_path, content):
         KeyTable.read(text(tmp_path, content, name="k.json"))
 
 
+@pytest.mark.whole
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
@@ -731,6 +733,7 @@ def grown_kib(path):
     return said, int(grown)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", ["deep.json", "deep.ndjson", "shallow.json", "text.csv", "long_text.json"])
 def test_depth_and_length_cost_no_memory(tmp_path, name):
     contents = {

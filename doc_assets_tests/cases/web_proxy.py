@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from doc_assets_tests.serving import serving
 from doc_assets_tests.shared import PROJECT
 
 SOURCE = PROJECT / "deploy" / "proxy"
@@ -144,9 +144,8 @@ def web_proxy(folder, mode="basic", **environment):
     (folder / "results").mkdir()
     _make_secrets(folder)
     port = _port()
-    with Upstream() as upstream:
-        serving = threading.Thread(target=upstream.serve_forever, kwargs={"poll_interval": 0.05})
-        serving.start()
+    upstream = Upstream()
+    with serving(upstream):
         _lay_out(folder, upstream.server_address[1], port, mode)
         more = "daemon off;" + (" user root;" if os.getuid() == 0 else "")
         program = ["nginx", "-e", str(folder / "stderr"), "-c", str(folder / "conf" / "nginx.conf"), "-g", more]
@@ -158,8 +157,6 @@ def web_proxy(folder, mode="basic", **environment):
         finally:
             process.terminate()
             process.wait(20)
-            upstream.shutdown()
-            serving.join()
 
 
 def _wait(port, process, folder):

@@ -7,18 +7,8 @@ import subprocess
 import dagster as dg
 import pytest
 
-from doc_assets_tests.program import PROGRAM, Program, outside_environment
+from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.shared import PROJECT
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("cli-home")
-
-
-@pytest.fixture(scope="module")
-def run(home):
-    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +43,8 @@ def test_a_rebuild_ends_where_it_began(ingested, run, corpus):
     assert json.loads(run("status", "--json").stdout) == before
 
 
-def test_the_runs_of_commands_are_in_the_dagster_instance(ingested, home):
-    with dg.DagsterInstance.from_config(str(home / "data" / "dagster")) as instance:
+def test_the_runs_of_commands_are_in_the_dagster_instance(ingested, run):
+    with dg.DagsterInstance.from_config(str(run.home / "dagster")) as instance:
         runs = instance.get_runs()
         latest = instance.get_latest_materialization_event(dg.AssetKey("photo_collection"))
         partitions = instance.get_dynamic_partitions("drops")
@@ -102,10 +92,10 @@ def test_a_search_with_an_unreadable_query_says_so_and_exits_1(ingested, run, co
     assert [bool(query["top_docs"]) for query in summary["per_query"]] == [True, False]
 
 
-def test_everything_agrees_and_a_missing_file_is_found(ingested, run, home):
+def test_everything_agrees_and_a_missing_file_is_found(ingested, run):
     assert run("check").returncode == 0
 
-    victim = next((home / "data" / "documents").rglob("*.tif"))
+    victim = next((run.home / "documents").rglob("*.tif"))
     victim.rename(victim.with_suffix(".away"))
     broken = run("check", "--json")
     victim.with_suffix(".away").rename(victim)
@@ -174,6 +164,7 @@ def test_an_unreachable_store_is_an_error_not_an_empty_answer(ingested, run, cor
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_two_ingestions_at_once_wait_for_each_other(run, corpus, tmp_path):
     folders = []
     for i, path in enumerate(sorted((corpus / "archive").iterdir())[:4]):

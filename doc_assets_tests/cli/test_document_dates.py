@@ -16,7 +16,7 @@ NAMED_TOO = "N2024020100067THA00100002_1"
 
 @pytest.fixture
 def run(tmp_path):
-    return Program(tmp_path, {"DOC_ASSETS_HOME": str(tmp_path / "home"), "DOC_ASSETS_LOG_DIR": str(tmp_path / "log")})
+    return Program.at_home(tmp_path)
 
 
 @pytest.fixture

@@ -9,35 +9,23 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from doc_assets_tests.program import Program
-
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("examine-home")
-
-
-@pytest.fixture(scope="module")
-def run(home):
-    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
-
-
-@pytest.fixture(scope="module")
-def ingested(home, ingested_home):
-    shutil.copytree(ingested_home, home / "data", symlinks=True)
+def ingested(run, ingested_home):
+    shutil.copytree(ingested_home, run.home, symlinks=True)
 
 
 def _planted(plans, attack):
     return next(plan for plan in plans if plan.reuse and plan.reuse.attack == attack)
 
 
-def test_a_home_is_whole_wherever_it_is_copied(ingested, run, home):
+def test_a_home_is_whole_wherever_it_is_copied(ingested, run):
     status = run.json("status")
 
     assert (status["counts"]["current"], status["points"]) == (8, status["counts"]["photos"])
     assert status["stale_drops"] == []
     assert run("check", "--read-data").returncode == 0
-    with dg.DagsterInstance.from_config(str(home / "data" / "dagster")) as instance:
+    with dg.DagsterInstance.from_config(str(run.home / "dagster")) as instance:
         assert instance.get_materialized_partitions(dg.AssetKey("documents")) == {"bulk-000001"}
 
 

@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from doc_assets_tests.page_finding import need_tesseract
-from doc_assets_tests.program import Program
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,12 +30,8 @@ def folder(corpus, plans, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    home = tmp_path_factory.mktemp("find-home")
-
-    return partial(
-        Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")}), "find-pages"
-    )
+def run(run):
+    return partial(run, "find-pages")
 
 
 def test_every_page_is_a_line_of_a_report_without_formulas(run, folder, tmp_path):

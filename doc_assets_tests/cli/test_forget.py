@@ -23,7 +23,7 @@ def world(tmp_path_factory):
     """A home with an archive, a screened drop and a kept search; the document to forget is re-used by the query."""
     folder = tmp_path_factory.mktemp("forget")
     draw_corpus(folder / "files", PLANS, workers=2)
-    run = Program(folder, {"DOC_ASSETS_HOME": str(folder / "home"), "DOC_ASSETS_LOG_DIR": str(folder / "log")})
+    run = Program.at_home(folder)
     results = folder / "home" / "results" / "one"
     for arguments in (
         ["build-image-index", "--folder", folder / "files" / "archive"],
@@ -31,8 +31,7 @@ def world(tmp_path_factory):
         ["screen", "--all"],
         ["search-doc", "--file", folder / "files" / "incoming" / PLANS[-1].name, "--output-folder", results],
     ):
-        done = run(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
+        run.done(*arguments)
     return folder, run
 
 

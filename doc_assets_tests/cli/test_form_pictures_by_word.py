@@ -12,7 +12,7 @@ from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.slow
 
 SHARED = draw_picture(75_900)
 MERCHANTS = 5

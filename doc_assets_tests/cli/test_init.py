@@ -71,6 +71,7 @@ def _section(path, title):
     return path.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Dagster's, which a process of its own would not raise either
 def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypatch):  # noqa: PLR0915
     readme = _section(PROJECT / "README.md", "Use") + _section(PROJECT / "docs" / "operators.md", "Commands")

@@ -10,6 +10,8 @@ import pytest
 from doc_assets_tests.program import in_process, outside_environment
 from doc_assets_tests.shared import PROJECT
 
+pytestmark = pytest.mark.whole
+
 OPEN_ON_SIGNAL = """
 import sys
 from doc_assets.defs.instance import open_instance

@@ -129,6 +129,7 @@ def test_config_validate_is_content_with_the_defaults(tmp_path):
     assert run_in(tmp_path, "config", "validate").returncode == 0
 
 
+@pytest.mark.slow
 def test_the_doctor_is_content_with_a_home_in_use(work):
     done = run_in(work, "doctor", "--json")
 
@@ -269,6 +270,7 @@ def test_models_are_added_listed_and_verified(tmp_path):
     assert run_in(tmp_path, "models", "add", "tiny-vit", "--name", "unsafe").returncode == 2
 
 
+@pytest.mark.whole
 def test_a_hub_model_is_fetched_at_its_commit_without_what_is_not_kept(tmp_path):
     program = Program(tmp_path)  # as processes: the hub's library reads its address when it is imported
     program("init")

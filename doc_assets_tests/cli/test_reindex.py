@@ -39,6 +39,7 @@ def _best(run, corpus):
     return {query["query_document"]: query["top_docs"][0]["document"] for query in found if query["flagged"]}
 
 
+@pytest.mark.slow
 def test_a_collection_is_filled_examined_and_used_then_left_again(run, corpus):
     with_gist, before = _best(run, corpus), _states(run)["in_use"]["name"]
 

@@ -8,16 +8,10 @@ import pytest
 
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
-from doc_assets_tests.program import Program
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("screen-home")
-
-
-@pytest.fixture(scope="module")
-def key_table(home, plans):
+def key_table(run, plans):
     """Merchants by key: one each, but the mirrored photo's document belongs to its source's merchant."""
     merchants = {plan.name: f"10000{number:05d}" for number, plan in enumerate(plans)}
     mirrored = next(plan for plan in plans if plan.reuse and plan.reuse.attack == "mirrored")
@@ -26,32 +20,23 @@ def key_table(home, plans):
     for name, merchant in merchants.items():
         key = re.sub(r"001(\d{5})_\d+\.tif$", r"\1", name)
         lines.append(f"{key},{merchant},=미용실")
-    path = home / "keys.csv"
+    path = run.folder / "keys.csv"
     path.write_text("\n".join(lines), encoding="cp949")
     return path, merchants, mirrored
-
-
-@pytest.fixture(scope="module")
-def run(home):
-    return Program(home, {"DOC_ASSETS_HOME": str(home / "data"), "DOC_ASSETS_LOG_DIR": str(home / "log")})
 
 
 @pytest.fixture(scope="module")
 def ingested(run, corpus, key_table):
     """The archive by keys, of which the incoming documents' have no file there; the incoming documents by folder."""
     keys = ("--key-table", key_table[0])
-    done = run("build-image-index", *keys, "--search-root", corpus / "archive", "--allow-missing")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 documents, 1 new drops; 8 ok" in done.stdout
-    done = run("build-image-index", "--folder", corpus / "incoming", *keys)
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = run.done("build-image-index", *keys, "--search-root", corpus / "archive", "--allow-missing")
+    assert "8 documents, 1 new drops; 8 ok" in said
+    run.done("build-image-index", "--folder", corpus / "incoming", *keys)
 
 
 @pytest.fixture(scope="module")
 def screened(run, ingested):
-    done = run("screen", "--drop", "bulk-000002")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    return run.done("screen", "--drop", "bulk-000002")
 
 
 def _answers(folder):
@@ -59,9 +44,9 @@ def _answers(folder):
     return summary, {answer["query_document"]: answer for answer in summary["per_query"]}
 
 
-def test_a_screened_drop_has_a_report_that_ranks_it_by_risk(screened, home, plans, key_table):
+def test_a_screened_drop_has_a_report_that_ranks_it_by_risk(screened, run, plans, key_table):
     _, merchants, mirrored = key_table
-    folder = home / "data" / "results" / "drops" / "bulk-000002"
+    folder = run.home / "results" / "drops" / "bulk-000002"
     summary, answers = _answers(folder)
 
     for plan in plans:
@@ -87,8 +72,8 @@ def test_a_screened_drop_has_a_report_that_ranks_it_by_risk(screened, home, plan
     assert "data:image/jpeg;base64," in evidence[mirrored.name.removesuffix(".tif")]
 
 
-def test_the_same_merchants_photo_is_shown_with_its_reason_and_not_counted(screened, home, key_table):
-    _, answers = _answers(home / "data" / "results" / "drops" / "bulk-000002")
+def test_the_same_merchants_photo_is_shown_with_its_reason_and_not_counted(screened, run, key_table):
+    _, answers = _answers(run.home / "results" / "drops" / "bulk-000002")
 
     answer = answers[key_table[2].name]
     (reason,) = answer["reasons"]
@@ -114,8 +99,8 @@ def test_a_search_knows_merchants_by_the_table_too(ingested, run, corpus, key_ta
     assert (tmp_path / "with" / "report.html").exists()
 
 
-def test_the_self_test_stands_in_the_instance(screened, home):
-    with dg.DagsterInstance.from_config(str(home / "data" / "dagster")) as instance:
+def test_the_self_test_stands_in_the_instance(screened, run):
+    with dg.DagsterInstance.from_config(str(run.home / "dagster")) as instance:
         (run,) = instance.get_runs(dg.RunsFilter(job_name="screen_drop_job"))
         events = instance.get_records_for_run(run.run_id).records
     checks = [

@@ -9,7 +9,7 @@ from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets_tests.broken import page, red, write
 from doc_assets_tests.program import Program
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.slow
 
 N = 60
 PAGE, PHOTO, PAIR, ROW = (f"Q{number:04d}" for number in (7, 23, 31, 48))

@@ -133,6 +133,7 @@ def test_no_secret_is_a_field_of_a_resource(monkeypatch):
     assert "hunter2" not in repr(resources_from(Settings()))
 
 
+@pytest.mark.whole
 def test_loading_imports_nothing_heavy_because_every_run_pays_for_it():
     heavy = ["torch", "transformers", "cv2", "pandas", "qdrant_client", "qdrant_edge", "alembic", "tifffile", "httpx"]
     program = (
@@ -161,6 +162,7 @@ def test_jobs_that_may_use_a_gpu_carry_the_tags_that_the_settings_ask_for(monkey
     }
 
 
+@pytest.mark.whole
 def test_settings_are_read_when_definitions_are_built_and_not_when_modules_are_imported():
     program = (
         "import importlib, pkgutil, doc_assets\n"

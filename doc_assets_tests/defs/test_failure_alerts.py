@@ -11,6 +11,8 @@ from doc_assets.errors import ServiceError
 from doc_assets.settings import load_settings
 from doc_assets_tests.ops.alerts.conftest import Receiver
 
+pytestmark = pytest.mark.whole
+
 DOCUMENT = "N2024012000066THA00100001_8"
 
 

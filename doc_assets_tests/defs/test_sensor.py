@@ -11,6 +11,8 @@ from doc_assets.errors import FolderUnreachableError
 from doc_assets.settings import load_settings
 from doc_assets_tests.conftest import NOW
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def tick(monkeypatch, tmp_path):

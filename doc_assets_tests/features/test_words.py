@@ -79,6 +79,7 @@ def test_clustering_finds_the_clusters_there_are():
     np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.whole
 def test_a_small_codebook_is_fitted_from_drawn_pictures(tmp_path):
     recipe = WordsRecipe(pictures=4, features_each=60, words=32, rounds=2)
 

@@ -54,6 +54,7 @@ def test_a_plan_names_every_reuse_and_a_style_for_every_document():
     assert len(pictures) == len(set(pictures))
 
 
+@pytest.mark.whole
 def test_a_corpus_is_drawn_once_and_anew_when_the_plan_changes(tmp_path):
     plans = plan_corpus(2, [IDENTICAL], seed=4)
     draw_corpus(tmp_path, plans, workers=1)

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from doc_assets.features.embedders.base import make_embedder
 from doc_assets.lab.fit_gist import FitRecipe, discriminant_projection, fit_gist
@@ -23,6 +24,7 @@ def test_the_projection_ignores_what_varies_within_and_keeps_what_differs_betwee
     assert mean.shape == (8,)
 
 
+@pytest.mark.slow
 def test_fitted_weights_are_reproducible_and_usable(tmp_path):
     recipe = FitRecipe(pictures=40, attacks_each=3, dim=16, shrinkage=0.3)
 

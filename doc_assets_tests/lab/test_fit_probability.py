@@ -26,6 +26,7 @@ def test_pairs_that_can_be_told_apart_perfectly_still_give_finite_weights():
     assert weights[0] > 0
 
 
+@pytest.mark.whole
 def test_a_small_model_is_fitted_from_drawn_pictures(tmp_path, embedder):
     digest = fit_probability(tmp_path, embedder, ProbabilityRecipe(pictures=8, look_alikes=2))
 

@@ -12,6 +12,7 @@ def photo():
     return draw_scene(3, 0, 640, kind="shelf")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", HARD_ATTACKS)
 def test_the_same_seed_gives_the_same_pixels(name, photo):
     before = photo.copy()
@@ -22,6 +23,7 @@ def test_the_same_seed_gives_the_same_pixels(name, photo):
     assert np.array_equal(photo, before)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", HARD_ATTACKS)
 def test_what_is_left_still_aligns(name, photo):
     square = np.ascontiguousarray(photo[:, : photo.shape[0]])

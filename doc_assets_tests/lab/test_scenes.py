@@ -8,6 +8,8 @@ from doc_assets.lab.hard_attacks import hard_attack
 from doc_assets.lab.scenes import HELD, KINDS, draw_scene, take_shot
 from doc_assets.search.verify.geometry import align, paired
 
+pytestmark = pytest.mark.whole
+
 WIDTH = 240
 SEED = 4
 

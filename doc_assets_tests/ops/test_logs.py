@@ -34,6 +34,7 @@ def lines_of(folder):
     return [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.whole
 def test_four_processes_that_write_and_close_one_file_lose_and_tear_no_line(settings, monkeypatch):
     settings.log_dir.mkdir()
     monkeypatch.setenv("DOC_ASSETS_LOG_FORMAT", "json")

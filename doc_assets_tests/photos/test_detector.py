@@ -14,6 +14,7 @@ def checkpoint(tmp_path_factory):
     return save_detector(tmp_path_factory.mktemp("detector"))
 
 
+@pytest.mark.whole
 def test_detections_come_from_the_checkpoint_by_class_and_score(checkpoint):
     everything = DetectorExtractor(str(checkpoint), min_score=0.0, max_overlap=1.0).find(PAGE)
     photos = DetectorExtractor(str(checkpoint), ["photo"], min_score=0.0, max_overlap=1.0).find(PAGE)

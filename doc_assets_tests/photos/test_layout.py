@@ -109,6 +109,7 @@ def test_reading_order_goes_by_rows_then_columns():
     assert [area.box for area in ordered] == [boxes[1], boxes[0], boxes[2]]
 
 
+@pytest.mark.whole
 def test_drawing_and_finding_agree_on_whole_documents():
     for plan in plan_corpus(6, [], seed=5):
         pages, truth = draw_document(plan, None)

@@ -20,6 +20,8 @@ from doc_assets.pipeline import indexing
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 SPAWN = multiprocessing.get_context("spawn")
 
 

@@ -1,5 +1,8 @@
 """One document breaks while its drop is screened; every other one is compared, and the bad one is named."""
 
+import shutil
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -17,7 +20,7 @@ from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.broken import draw_folder, is_red, page, red, write
-from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.pipeline.pipeline import opened
 
 pytestmark = pytest.mark.whole
 
@@ -39,23 +42,32 @@ def drawn(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory, reader, cutter, embedder, describer, drawn):
+    """A folder with both taken in, for copies of it; and the drop."""
+    root = tmp_path_factory.mktemp("ingested")
+    with opened(root, reader, cutter, embedder, describer) as pipeline:
+        pipeline.ingest(drawn / "archive")
+        (drop,) = pipeline.ingest(drawn / "drop")
+    return root, drop
+
+
 @pytest.fixture
-def screened(archive, reader, cutter, embedder, describer, tmp_path, drawn):
-    """Screens the drop; returns its results by document."""
-    pipeline = Pipeline(archive, reader, cutter, embedder, describer, tmp_path / "qdrant")
-    pipeline.ingest(drawn / "archive")
-    (drop,) = pipeline.ingest(drawn / "drop")
+def screened(ingested, reader, cutter, embedder, describer, tmp_path):
+    """Screens the drop in a copy; returns its results by document."""
+    root, drop = ingested
+    with opened(shutil.copytree(root, tmp_path / "root"), reader, cutter, embedder, describer) as pipeline:
+        yield partial(_screen, pipeline, drop)
 
-    def screen():
-        request = SearchRequest(include_batch=False, privacy_mode=False)
-        load = FeatureLookup(archive, pipeline.versions.features_id)
-        with Workers(2) as threads:
-            queries = StoredQueries(archive, pipeline.versions, embedder, describer, threads)
-            pixels = PixelLookup(archive)
-            screen_drop(archive, pipeline.store, "photos", queries, load, pixels, PairModel(), request, drop)
-        return {result.document_id: result for result in archive.ledger.searches.results(search_id_of(drop))}
 
-    return screen
+def _screen(pipeline, drop):
+    archive, request = pipeline.archive, SearchRequest(include_batch=False, privacy_mode=False)
+    load = FeatureLookup(archive, pipeline.versions.features_id)
+    with Workers(2) as threads:
+        queries = StoredQueries(archive, pipeline.versions, pipeline.embedder, pipeline.describer, threads)
+        pixels = PixelLookup(archive)
+        screen_drop(archive, pipeline.store, "photos", queries, load, pixels, PairModel(), request, drop)
+    return {result.document_id: result for result in archive.ledger.searches.results(search_id_of(drop))}
 
 
 def _raising(original, is_bad):

@@ -7,6 +7,7 @@ from doc_assets.lab.refit import refit, sample_photos
 from doc_assets.search.verify.probability import PairModel
 
 
+@pytest.mark.slow
 def test_weights_are_fitted_again_on_the_archives_photos(filled, embedder, corpus, tmp_path):
     filled.ingest(corpus / "incoming")
     photos = sample_photos(filled.archive, 18, seed=3, fewest=18)

@@ -290,6 +290,7 @@ def test_a_pdf_that_a_program_draws_is_refused(reader):
     assert (report.state, report.reason_code) == (DocumentState.REJECTED, "E_UNSUPPORTED")
 
 
+@pytest.mark.whole
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(FORMS)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=20))
 def test_no_flipped_bytes_break_the_reader(reader, form, flips):

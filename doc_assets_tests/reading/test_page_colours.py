@@ -11,6 +11,8 @@ from doc_assets_tests.reading.independent import needs_imagemagick, read_all
 from doc_assets_tests.reading.page_variants import variants
 from doc_assets_tests.shared import SHARED, needs_shared
 
+pytestmark = pytest.mark.whole
+
 NEAR, SAME = 3.0, 0.6
 IMAGEMAGICK_IS_WRONG = {
     r"white-is-zero(2|3|4|5|6|7|10|12|14|24|32)-": "inverts white-is-zero pages of 1, 8 and 16 bits only",
@@ -75,6 +77,7 @@ def test_another_reader_sees_the_same_variants(drawn_variants, tmp_path):
     assert not wrong
 
 
+@pytest.mark.slow
 @needs_imagemagick
 @needs_shared
 def test_another_reader_sees_the_same_real_pages(reader, tmp_path):

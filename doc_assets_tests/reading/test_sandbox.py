@@ -170,6 +170,7 @@ def test_memory_beyond_the_limit_is_a_recorded_fault_and_the_next_document_is_re
     assert after.state == DocumentState.OK
 
 
+@pytest.mark.whole
 def test_time_beyond_the_limit_ends_the_document_not_the_batch():
     pages = np.random.default_rng(1).integers(0, 256, (12, 1500, 1500), np.uint8)
     slow = tifffile_tif(pages, compression="jpeg2000", photometric="minisblack")

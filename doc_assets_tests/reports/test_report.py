@@ -173,6 +173,7 @@ def test_what_is_not_certain_is_said_and_does_not_count():
     assert "below the threshold" in below.text.en
 
 
+@pytest.mark.whole
 def test_a_page_stands_alone_and_hostile_names_stay_text(tmp_path):
     pair = _pair(PICTURE, PICTURE)
     sources = PictureSources(Pictures(PICTURE), Pictures(PICTURE))
@@ -190,6 +191,7 @@ def test_a_page_stands_alone_and_hostile_names_stay_text(tmp_path):
     assert "data:image/jpeg;base64," in document.read_text(encoding="utf-8")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_the_report_opens_in_a_browser_without_network(tmp_path, language):
     pair = _pair(attack("mirrored", PICTURE, 1), PICTURE)
@@ -232,6 +234,7 @@ def test_a_match_by_similarity_alone_has_a_page_too(keypoints):
     assert "too few keypoints agree" in page
 
 
+@pytest.mark.whole
 def test_every_attack_gets_a_picture():
     nothing: list[str] = []
     for name in ATTACKS:

@@ -24,6 +24,8 @@ from doc_assets.search.verifying import HANDFUL
 from doc_assets.util.threads import Workers
 from doc_assets_tests.conftest import NOW
 
+pytestmark = pytest.mark.whole
+
 FIRST, N = 880_000, 60
 COPIES = 12
 OTHER_SHOTS = range(20, 28)

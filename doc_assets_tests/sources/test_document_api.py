@@ -2,10 +2,9 @@
 
 import base64
 import json
-import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +19,7 @@ from doc_assets.sources.open_sources import SourceRequest, SourceRules
 from doc_assets.sources.sources import KeyFailedError, KeyProblem
 from doc_assets.util.log_files import CLOSED_PATTERN
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.serving import serving
 
 TIF = b"II*\0a document"
 GOOD = {"server_filename": "dir\\N1_7.tif", "image_b64": base64.b64encode(TIF).decode()}
@@ -65,19 +65,11 @@ def api(tmp_path):
         asked = Counter()
         handler = type("Handler", (_Handler,), {"script": script, "asked": asked})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         url = f"http://127.0.0.1:{server.server_port}/images"
         log = FailedRequestLog(tmp_path / "failed.log", 1 << 20, url)
         client = DocumentApiClient(ApiOptions(url, **options), log)
-        try:
+        with serving(server), closing(log), closing(client):
             yield client, asked, tmp_path / "failed.log"
-        finally:
-            client.close()
-            log.close()
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     return running
 
@@ -133,6 +125,7 @@ def test_what_a_status_makes_of_a_key(api, status, state, tries):
         assert "way" in line["reason"]
 
 
+@pytest.mark.whole
 def test_what_passes_is_had_by_a_later_try(api):
     def hang_up(handler):
         handler.close_connection = True

@@ -17,6 +17,8 @@ from doc_assets.sources.sources import FolderSource, KeyedFolders, KeyProblem
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.program import PROGRAM
 
+pytestmark = pytest.mark.whole
+
 NAMES = (
     "scans/N1THA00100001_1.tif", "scans/2024/N2THA00100001_1.TIF", "scans/2024/N2THA00100001_2.tif",
     "scans/.trash/N3THA00100001_1.tif", "scans/2024/notes.txt", "scans2/N4THA00100001_1.tif", "scans/odd #1?50%.tif",
@@ -134,6 +136,7 @@ def test_keys_are_found_and_sealed_once(bucket, archive, tmp_path):
     assert {document.file_name for document in documents} == {"odd #1?50%.tif", "x#sha256=" + "a" * 64 + ".tif"}
 
 
+@pytest.mark.slow
 def test_a_bucket_is_ingested_by_the_command(bucket, corpus, tmp_path):
     paths = sorted((corpus / "archive").glob("*.tif"))[:3]
     for path in paths:

@@ -70,6 +70,7 @@ def test_what_cannot_be_read_has_a_code(tmp_path, prepare, code):
     assert error.value.code == code
 
 
+@pytest.mark.whole
 def test_a_file_that_keeps_growing_is_left_for_later(tmp_path):
     path = tmp_path / "a.tif"
     with path.open("wb") as target:

@@ -132,6 +132,7 @@ def shared(tmp_path_factory):
 EDGES = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.booleans()), max_size=14)
 
 
+@pytest.mark.whole
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sets(st.integers(0, 7)), EDGES), max_size=5))
 def test_groups_kept_step_by_step_are_those_made_at_once(shared, steps):

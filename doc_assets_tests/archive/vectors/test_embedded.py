@@ -42,6 +42,7 @@ def holder(tmp_path):
         process.join()
 
 
+@pytest.mark.whole
 def test_a_second_process_waits_for_the_first(tmp_path, holder):
     holder(1.0)
 
@@ -49,6 +50,7 @@ def test_a_second_process_waits_for_the_first(tmp_path, holder):
         assert store.count("photos__held__v1") == 100
 
 
+@pytest.mark.whole
 def test_a_second_process_that_waited_too_long_says_who_holds_the_store(tmp_path, holder):
     process = holder(30)
 
@@ -58,6 +60,7 @@ def test_a_second_process_that_waited_too_long_says_who_holds_the_store(tmp_path
     assert "DOC_ASSETS_STORE_LOCK_TIMEOUT_S" in str(error.value)
 
 
+@pytest.mark.whole
 def test_acknowledged_points_survive_a_kill(tmp_path, holder):
     process = holder(30)
     os.kill(process.pid, signal.SIGKILL)
@@ -79,6 +82,7 @@ def test_a_half_made_collection_is_made_anew(tmp_path):
         assert store.collections() == ["photos__x__v1"]
 
 
+@pytest.mark.whole
 def test_a_large_collection_gets_a_search_graph_that_finds_what_a_scan_finds(tmp_path):
     scenes = np.stack([point.vector for point in points(400, dim=256, seed=3)])
     made = [  # 12 MB of vectors, as photos of 400 scenes; the engine scans less than 10 MB

@@ -41,6 +41,7 @@ def test_photos_may_come_one_by_one(embedder):
     np.testing.assert_array_equal(embedder.embed(iter(PHOTOS)), embedder.embed(PHOTOS))
 
 
+@pytest.mark.whole
 def test_views_are_the_vectors_of_the_turned_and_mirrored_photo(embedder):
     views = embedder.embed_views(PHOTOS)
 

@@ -15,6 +15,7 @@ from doc_assets.lab.pictures import draw_picture
 FRESH = range(3_000_000, 3_000_040)  # pictures that the weights were not fitted on
 
 
+@pytest.mark.whole
 def test_turning_energies_is_turning_the_photo():
     import torch
 
@@ -38,6 +39,7 @@ def test_light_and_contrast_hardly_matter():
     assert first @ second > 0.9
 
 
+@pytest.mark.whole
 def test_attacked_pictures_find_their_original(embedder):
     originals = [draw_picture(number) for number in FRESH]
     gallery = embedder.embed(originals)

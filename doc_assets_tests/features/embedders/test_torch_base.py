@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from doc_assets.errors import ServiceError
 from doc_assets.features.embedders.torch_base import TorchEmbedder
@@ -20,9 +19,13 @@ class SmallCard(TorchEmbedder):
         self.sizes: list[int] = []
 
     def prepare(self, photo):
+        import torch
+
         return torch.tensor([float(photo[0, 0, 0]) + 1, 1.0])
 
     def forward(self, batch):
+        import torch
+
         if len(batch) > self.holds:
             raise torch.OutOfMemoryError(f"tried to hold {len(batch)}")
         self.sizes.append(len(batch))

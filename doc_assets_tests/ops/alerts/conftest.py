@@ -4,6 +4,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from doc_assets_tests.serving import LOOKS_EVERY_S
+
 
 class Receiver:
     """A real HTTP server that notes what is posted to it and answers as it is told."""
@@ -27,7 +29,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOKS_EVERY_S,))
         self._thread.start()
 
     @property

@@ -17,6 +17,7 @@ def test_an_alert_is_posted_as_json_with_its_token(receiver):
     assert receiver.headers[0]["Content-Type"] == "application/json"
 
 
+@pytest.mark.whole
 def test_a_receiver_that_fails_twice_gets_it_with_the_third_try(receiver):
     receiver.statuses = [500, 429]
 
@@ -25,6 +26,7 @@ def test_a_receiver_that_fails_twice_gets_it_with_the_third_try(receiver):
     assert receiver.alerts == [{"n": 1}] * 3
 
 
+@pytest.mark.whole
 def test_what_is_not_taken_is_an_error_that_names_the_origin_only(receiver):
     receiver.statuses = [500, 500, 403]
 
@@ -36,6 +38,7 @@ def test_what_is_not_taken_is_an_error_that_names_the_origin_only(receiver):
     assert not {"hidden-key", "s3cret"} & set(str(error.value).replace("/", " ").split())
 
 
+@pytest.mark.whole
 def test_a_redirect_is_not_followed(receiver):
     receiver.statuses, receiver.location = [307, 307, 307], f"{receiver.origin}/elsewhere"
 
@@ -104,6 +107,7 @@ def test_doctor_says_off_reachable_away_and_not_allowed(settings, receiver):
     assert receiver.posted == []
 
 
+@pytest.mark.whole
 def test_the_command_sends_a_test_and_says_when_nobody_takes_it(receiver, monkeypatch, tmp_path):
     def send():
         return in_process(["send-test-alert"], tmp_path, os.environ)

@@ -13,6 +13,7 @@ from doc_assets_tests.archive.ledger import postgres
 from doc_assets_tests.ops.backup.conftest import PLANS, Place
 
 
+@pytest.mark.slow
 def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(searched):
     place, before = searched, searched.counts()
 
@@ -140,11 +141,13 @@ def test_a_backup_by_reference_needs_the_documents_where_they_are(place):
     assert place.run("export-stack", place.folder / "x.tar", "--backup", folder).returncode == 2
 
 
+@pytest.mark.slow
 def test_every_incoming_plan_is_a_query_of_the_drill(searched):
     assert searched.first_answers.keys() == {plan.name for plan in PLANS if plan.folder == "incoming"}
     assert len(searched.first_answers) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("killed_in", "stays"), [("_require_same_counts", "newer"), ("_settle", "restored")])
 def test_a_killed_restore_is_ended_by_the_next_one(place, drawn, killed_in, stays):
     """Before the restored home proved whole its old data comes back; afterwards the restored one stays."""

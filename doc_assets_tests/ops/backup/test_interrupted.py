@@ -99,6 +99,7 @@ def _invoked(half_made, commands):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.whole
 def test_every_command_refuses_a_half_restored_home_and_says_how_it_ends(half_made):
     found = _invoked(half_made, REFUSED)
 
@@ -110,6 +111,7 @@ def test_every_command_refuses_a_half_restored_home_and_says_how_it_ends(half_ma
     assert set(found["names"]) <= {arguments[0] for arguments in REFUSED} | FREE, "a command was left out"
 
 
+@pytest.mark.whole
 def test_restore_takes_a_backup_or_undo(half_made):
     for _, code, output in _invoked(half_made, [["restore"], ["restore", "--undo", "."]])["runs"]:
         assert (code, "--undo" in output) == (2, True)

@@ -24,6 +24,7 @@ def own(place):
     return place, Settings(home=place.home)
 
 
+@pytest.mark.slow
 def test_what_a_collection_lacks_is_told_and_rebuild_index_mends_it(own, drawn):
     place, settings = own
     total = place.counts()["points"]

@@ -10,9 +10,12 @@ from doc_assets.ops.backup.manifest import CollectionPart
 from doc_assets.ops.backup.vectors import count_points, load_collections, save_collections
 from doc_assets_tests.archive.vectors.test_store_contract import DIM, bag, points
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Payload indexes have no effect in the local Qdrant", "ignore:Local mode performs exact"
-)
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.filterwarnings(
+        "ignore:Payload indexes have no effect in the local Qdrant", "ignore:Local mode performs exact"
+    ),
+]
 NAME = "photos__gist__sift__v2"
 
 

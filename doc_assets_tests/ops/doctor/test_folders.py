@@ -9,6 +9,7 @@ from doc_assets.ops.doctor.folders import check_bulk_root, check_disk, check_inb
 from doc_assets_tests.program import Program, as_ordinary_user
 
 
+@pytest.mark.whole
 def test_the_doctor_names_an_unreadable_inbox_and_exits_1(tmp_path):
     run = Program(tmp_path, start=as_ordinary_user())
     made = run("init")

@@ -81,6 +81,7 @@ def test_an_overlong_request_is_refused(served):
     assert served.client.get("/images?filename=" + "a" * 40_000).status_code == 400
 
 
+@pytest.mark.whole
 def test_the_command_serves_until_it_is_told_to_end(archive_folder, tmp_path):
     arguments = ["serve-images", "--search-root", str(archive_folder), "--port", "0"]
     with subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
@@ -94,6 +95,7 @@ def test_the_command_serves_until_it_is_told_to_end(archive_folder, tmp_path):
     assert '"status": 200' in (tmp_path / "log" / "image_api_access.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("arguments", "environment", "says"),
     [

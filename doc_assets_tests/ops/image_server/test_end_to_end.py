@@ -10,6 +10,8 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets_tests.ops.image_server.conftest import KEY
 from doc_assets_tests.program import Program
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path):

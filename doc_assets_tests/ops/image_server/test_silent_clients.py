@@ -14,6 +14,8 @@ from doc_assets.ops.image_server.connections import Patience
 from doc_assets_tests.ops.image_server.conftest import KEY
 from doc_assets_tests.program import PROGRAM
 
+pytestmark = pytest.mark.whole
+
 HEAD = f"GET /images?filename=N20240102THA00001 HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n"
 POST = f"POST /images HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\nContent-Length: 60\r\n\r\n"
 SILENT = {

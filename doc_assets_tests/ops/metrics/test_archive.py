@@ -15,6 +15,7 @@ def _page(registry: CollectorRegistry) -> str:
     return generate_latest(registry).decode()
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
 def test_a_postgresql_that_stops_is_a_source_that_is_down_and_no_zero(settings):
     with postgres.running_server() as url:

@@ -294,6 +294,7 @@ def test_a_prometheus_with_our_files_reads_everything_and_understands_every_quer
     assert {rule.get("lastError", "") for rule in rules} == {""}
 
 
+@pytest.mark.whole
 @needs_prometheus
 def test_every_rule_has_a_case_in_which_it_speaks_and_one_in_which_it_is_silent():
     done = subprocess.run(
@@ -306,6 +307,7 @@ def test_every_rule_has_a_case_in_which_it_speaks_and_one_in_which_it_is_silent(
     assert all(rule["annotations"]["summary"] and rule["annotations"]["action"] for rule in _rules())
 
 
+@pytest.mark.whole
 @needs_prometheus
 def test_promtool_accepts_the_configuration(tmp_path):
     text = (FOLDER / "prometheus.yml").read_text(encoding="utf-8").replace("/etc/prometheus/", f"{FOLDER}/")

@@ -55,6 +55,7 @@ def line(what):
     return np.full((68, 2000), what, np.uint8)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("what", "message"),
     [(1, "longer than 0.3 s"), (2, "longer than 0.3 s"), (3, "signal 11"), (4, "exit code 1")],

@@ -76,6 +76,7 @@ def check(found):
     assert 0 <= MODEL.probability(0.5, found) <= 1
 
 
+@pytest.mark.whole
 @settings(max_examples=400, deadline=None)
 @given(query=points, archive=points, n_query=numbers, n_archive=numbers)
 def test_no_keypoints_break_the_comparison(query, archive, n_query, n_archive):
@@ -84,6 +85,7 @@ def test_no_keypoints_break_the_comparison(query, archive, n_query, n_archive):
     check(align(one, mirrored(one), other))
 
 
+@pytest.mark.whole
 @settings(max_examples=400, deadline=None)
 @given(query=spread, entries=st.tuples(*[st.floats(-1, 1)] * 8), calm=st.floats(0, 1))
 def test_any_projective_map_gives_a_finite_alignment_or_none(query, entries, calm):
@@ -102,6 +104,7 @@ def test_any_projective_map_gives_a_finite_alignment_or_none(query, entries, cal
         assert found is not None
 
 
+@pytest.mark.whole
 @settings(max_examples=300, deadline=None)
 @given(query=spread, matrix=st.tuples(*[st.floats(-1, 1)] * 6), squeeze=st.floats(0, 1e-2))
 def test_maps_that_squeeze_the_photo_to_a_line_align_nothing(query, matrix, squeeze):

@@ -83,6 +83,7 @@ def test_every_attack_leaves_enough_to_agree_on(name):
     assert found.inliers >= 15
 
 
+@pytest.mark.whole
 def test_other_pictures_agree_on_next_to_nothing():
     best = 0
     for number in range(40, 60):
@@ -107,6 +108,7 @@ def test_probability_follows_the_agreement_of_what_was_aligned_and_similarity_wi
     assert MODEL.probability(0.4, None) < MODEL.probability(0.6, None) < 0.4 < MODEL.probability(0.9, None)
 
 
+@pytest.mark.whole
 def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
     """A façade from elsewhere at another time shares hundreds of keypoints with the first photo."""
     probabilities = []

@@ -29,6 +29,7 @@ SCANS = {
 }
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kind", list(FormPicture))
 def test_what_forms_print_is_known_in_two_scans_of_it(kind):
     pictures = [draw_form_picture(kind, FIRST + seed, 900) for seed in range(4)]
@@ -62,6 +63,7 @@ def test_a_code_is_found_whichever_way_it_lies_and_not_where_only_two_corners_ar
     assert code_share(torn) == 0
 
 
+@pytest.mark.whole
 def test_drawn_photographs_stay_photographs_whatever_was_done_to_them():
     names = list(ATTACKS)
     shown = [attack(names[i % len(names)], draw_picture(FIRST + i, 700), i) for i in range(2 * len(names))]
@@ -71,6 +73,7 @@ def test_drawn_photographs_stay_photographs_whatever_was_done_to_them():
     assert [names[i % len(names)] for i, look in enumerate(looks) if look.kind != "photograph"] == []
 
 
+@pytest.mark.whole
 @needs_shared
 def test_real_photographs_stay_photographs():
     paths = [*sorted((SHARED / "photos").glob("*.jpg"))[::8], *sorted((SHARED / "photos_goods").glob("*.jpg"))[::12]]
@@ -81,6 +84,7 @@ def test_real_photographs_stay_photographs():
     assert [look for look in looks if look.kind != "photograph"] == []
 
 
+@pytest.mark.whole
 @needs_shared
 @pytest.mark.parametrize("kind", ["sign", "menu board"])
 def test_a_near_photograph_of_a_sign_or_menu_board_is_a_photograph(kind):
@@ -95,6 +99,7 @@ def test_a_near_photograph_of_a_sign_or_menu_board_is_a_photograph(kind):
     assert [look for look in looks if look.kind != "photograph"] == []
 
 
+@pytest.mark.whole
 def test_a_photograph_turned_black_and_white_by_a_threshold_is_no_graphics():
     photos = [draw_picture(FIRST + i, 700) for i in range(6)]
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,6 +27,14 @@ MODEL_IN_USE = LikenessModel()
 WHOLE = np.eye(3)
 
 
+@cache
+def _scene(number, shot=0):
+    """A drawn scene, which more than one test looks at; no test may change it."""
+    scene = draw_scene(number, shot)
+    scene.setflags(write=False)
+    return scene
+
+
 def _judged(query, archive):
     query, archive = recompress(query, 90), recompress(archive, 90)
     features = SiftExtractor().extract(query)
@@ -37,30 +46,34 @@ def _judged(query, archive):
 COPIES = ["recompressed", "cropped by half", "mirrored", "faxed", "printed and scanned", "overprinted", "at an angle"]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("done", COPIES)
 def test_a_copy_is_one_photograph(done):
     number = FIRST + COPIES.index(done)
-    photo = draw_scene(number, 0)
+    photo = _scene(number)
 
     assert _judged(attack(done, photo, number), photo).same_photograph > 0.5
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("done", ["covered", "turned and filled", "strong perspective", "screen at an angle"])
 def test_a_hard_copy_is_one_photograph(done):
-    photos = [draw_scene(n, 0) for n in range(FIRST, FIRST + 4)]
+    photos = [_scene(n) for n in range(FIRST, FIRST + 4)]
 
     found = [_judged(hard_attack(done, photo, n, [draw_picture(n + 50)]), photo) for n, photo in enumerate(photos)]
 
     assert np.median([each.same_photograph for each in found]) > 0.5, found
 
 
+@pytest.mark.whole
 def test_two_shots_of_a_scene_are_not():
-    found = [_judged(draw_scene(n, 1, parallax=0.02), draw_scene(n, 0)) for n in range(FIRST, FIRST + 30, 5)]
+    found = [_judged(draw_scene(n, 1, parallax=0.02), _scene(n)) for n in range(FIRST, FIRST + 30, 5)]
 
     assert all(each.same_photograph < 0.5 for each in found), found
     assert sum(each.other_shot > each.shared_thing for each in found) > len(found) / 2
 
 
+@pytest.mark.slow
 def test_one_printed_thing_in_two_photographs_is_not():
     found = []
     for number, kind in enumerate(["sign", "poster", "menu board", "banner"] * 2):
@@ -80,8 +93,9 @@ def test_what_shows_nothing_says_nothing():
     assert examine(blank, blank, WHOLE, (1.0, 1.0), mirrored=False) is None
 
 
+@pytest.mark.whole
 def test_a_perfect_copy_lies_on_the_plane():
-    photo = draw_scene(FIRST, 0)
+    photo = _scene(FIRST)
 
     found = examine(photo, photo, WHOLE, (1.0, 1.0), mirrored=False)
 
@@ -93,8 +107,9 @@ def test_a_perfect_copy_lies_on_the_plane():
     assert found.telling.shape == found.free.shape == found.shift.shape[:2]
 
 
+@pytest.mark.whole
 def test_a_mirrored_copy_is_measured_as_the_copy_is():
-    photo = draw_scene(FIRST + 1, 0)
+    photo = _scene(FIRST + 1)
 
     found = examine(np.ascontiguousarray(photo[:, ::-1]), photo, WHOLE, (1.0, 1.0), mirrored=True)
 
