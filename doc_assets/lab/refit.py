@@ -1,7 +1,7 @@
 """The package's weights fitted again, on a site's own photos instead of drawn pictures."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,6 @@ from doc_assets.archive.photo_shards import read_photo_at
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import SetupError
 from doc_assets.features.embedders.base import Embedder
-from doc_assets.lab.fit_pictures import PictureSource
 from doc_assets.photos.cutting import decode_jpeg
 
 Weights = Literal["embedder", "words", "probability"]
@@ -72,26 +71,19 @@ def refit(folder: Path, what: Collection[Weights], photos: SampledPhotos, embedd
         photos: what to learn from.
         embedder: whose similarities the probability is fitted for.
     """
-    fits = {"embedder": _fit_embedder, "words": _fit_words, "probability": _fit_probability}
-    done: dict[Weights, str] = {}
-    for name in what:
-        done[name] = fits[name](folder / name, len(photos.places), photos, embedder)
-    return done
+    return {name: _fit(name, folder / name, photos, embedder) for name in what}
 
 
-def _fit_embedder(folder: Path, n: int, source: PictureSource, _embedder: Embedder) -> str:
-    from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+def _fit(what: Weights, folder: Path, photos: SampledPhotos, embedder: Embedder) -> str:
+    n = len(photos.places)
+    if what == "embedder":
+        from doc_assets.lab.fit_gist import FitRecipe, fit_gist
 
-    return fit_gist(folder, replace(FitRecipe(), pictures=n, seed=0), source=source)
+        return fit_gist(folder, FitRecipe(pictures=n, seed=0), source=photos)
+    if what == "words":
+        from doc_assets.lab.fit_words import WordsRecipe, fit_words
 
-
-def _fit_words(folder: Path, n: int, source: PictureSource, _embedder: Embedder) -> str:
-    from doc_assets.lab.fit_words import WordsRecipe, fit_words
-
-    return fit_words(folder, replace(WordsRecipe(), pictures=n, seed=0), source=source)
-
-
-def _fit_probability(folder: Path, n: int, source: PictureSource, embedder: Embedder) -> str:
+        return fit_words(folder, WordsRecipe(pictures=n, seed=0), source=photos)
     from doc_assets.lab.fit_probability import ProbabilityRecipe, fit_probability
 
-    return fit_probability(folder, embedder, replace(ProbabilityRecipe(), pictures=n, seed=0), source)
+    return fit_probability(folder, embedder, ProbabilityRecipe(pictures=n, seed=0), photos)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.reading.colours import to_rgb, upright
-from doc_assets.reading.opened import FileContent
+from doc_assets.reading.opened_document import FileContent
 from doc_assets.reading.tiff_layout import (
     DEFLATE,
     FAX,

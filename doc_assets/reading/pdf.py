@@ -14,8 +14,8 @@ import numpy as np
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
-from doc_assets.reading.noise import Noise
-from doc_assets.reading.opened import FileContent
+from doc_assets.reading.library_messages import Noise
+from doc_assets.reading.opened_document import FileContent
 from doc_assets.reading.picture import jpeg_damage
 from doc_assets.reading.preflight import Limits
 

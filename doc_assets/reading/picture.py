@@ -19,9 +19,9 @@ from PIL import Image, ImageOps
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
-from doc_assets.reading.kinds import Kind
-from doc_assets.reading.noise import Noise
-from doc_assets.reading.opened import FileContent, in_words
+from doc_assets.reading.formats import Kind
+from doc_assets.reading.library_messages import Noise
+from doc_assets.reading.opened_document import FileContent, in_words
 from doc_assets.reading.preflight import Limits
 
 _MAX_BYTE = 255

@@ -17,7 +17,7 @@ import numpy as np
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
-from doc_assets.reading.kinds import Kind, kind_of
+from doc_assets.reading.formats import Kind, kind_of
 from doc_assets.reading.tiff_layout import PageLayout, read_layout
 
 _CLASSIC, _BIG = 42, 43

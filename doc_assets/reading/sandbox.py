@@ -1,7 +1,7 @@
 """Reads documents in limited child processes; what a hostile file breaks is the child.
 
 Decoding here in the calling process would put its memory, its time and, with a decoder bug, its
-secrets at the mercy of a file. See ``zygote`` for the other side.
+secrets at the mercy of a file. See ``decoder_process`` for the other side.
 """
 
 import contextlib
@@ -108,7 +108,7 @@ class _Decoder(ChildProcess):
             # A page's pixels in 2 MiB instead of 4 KiB steps: measured 60 % less system time per document.
             "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
-        super().__init__("doc_assets.reading.zygote", environment=environment)
+        super().__init__("doc_assets.reading.decoder_process", environment=environment)
 
     def read(self, content: bytes, limits: ReaderLimits, on_page: Callable[[Page], None] | None) -> ReadReport:
         job = asdict(limits) | {

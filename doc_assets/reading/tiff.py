@@ -11,8 +11,8 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading import decoding
-from doc_assets.reading.noise import Complaints, Noise
-from doc_assets.reading.opened import FileContent, in_words
+from doc_assets.reading.library_messages import Complaints, Noise
+from doc_assets.reading.opened_document import FileContent, in_words
 from doc_assets.reading.preflight import Directory, Limits, Streams, preflight, shown_alone, streams_of
 from doc_assets.reading.tiff_layout import DEFLATE, FAX, Compression, PageLayout
 

@@ -6,6 +6,7 @@ Only what can be read in one way counts: of ``01/02/2024`` nobody knows the mont
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -91,10 +92,8 @@ class DateRule:
         arrival = self.day_of(arrived_at)
         said = self.said_in(fields)
         if said is not None:
-            try:
-                return DocumentDate(read_day(said[1], self._tzinfo(), arrival.year + _YEARS_AHEAD), "key_table")
-            except ValueError:
-                pass  # ``fault_in`` says so to whoever gave the table
+            with suppress(ValueError):  # ``fault_in`` says so to whoever gave the table
+                return DocumentDate(self._read(said[1], arrival), "key_table")
         named = day_in_name(name, self.name_patterns, arrival.year + _YEARS_AHEAD)
         return DocumentDate(named, "name") if named is not None else DocumentDate(arrival, "arrival")
 
@@ -108,7 +107,7 @@ class DateRule:
         if said is None:
             return None
         try:
-            read_day(said[1], self._tzinfo(), arrived_at.year + _YEARS_AHEAD)
+            self._read(said[1], arrived_at)
         except ValueError as error:
             return f"its {said[0]} {said[1]!r} {error}; wanted is a day such as 2024-01-20"
         return None
@@ -121,14 +120,17 @@ class DateRule:
         if said is None or other is None or said[1] == other[1]:
             return None
         try:
-            days = [read_day(text, self._tzinfo(), arrived_at.year + _YEARS_AHEAD) for _, text in (said, other)]
+            days = self._read(said[1], arrived_at), self._read(other[1], arrived_at)
         except ValueError:
             return None
-        return (days[0], days[1]) if days[0] != days[1] else None
+        return days if days[0] != days[1] else None
 
     def said_in(self, fields: Mapping[str, str]) -> tuple[str, str] | None:
         """The column and the text of the date in a row; None if the row has none."""
         return next(((name, fields[name]) for name in self.columns if fields.get(name)), None)
+
+    def _read(self, text: str, arrived: date) -> date:
+        return read_day(text, self._tzinfo(), arrived.year + _YEARS_AHEAD)
 
     def _tzinfo(self) -> tzinfo:
         try:

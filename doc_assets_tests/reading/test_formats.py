@@ -12,7 +12,7 @@ from PIL import Image
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import DocumentState
-from doc_assets.reading.kinds import Kind, kind_of
+from doc_assets.reading.formats import Kind, kind_of
 from doc_assets.reading.preflight import Limits
 from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets_tests.reading.pictures import encoded, image_object, pdf, photo, raw_object

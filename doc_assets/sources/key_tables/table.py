@@ -38,11 +38,10 @@ MAX_KEY_LENGTH = 255
 """Longer than any file name."""
 
 _CACHE_KIB = 16 << 10
-_SUSPICIOUS, _ODD = range(2)
+_FAULT, _SUSPICIOUS, _ODD = range(3)
 _LISTED = 10
 _SCHEMA = """
 CREATE TABLE keys (line INTEGER PRIMARY KEY, key TEXT, folded TEXT UNIQUE, merchant TEXT, fields TEXT);
-CREATE TABLE faults (line INTEGER, reason TEXT);
 CREATE TABLE remarks (line INTEGER, kind INTEGER, text TEXT);
 """
 
@@ -144,9 +143,7 @@ class KeyTable:
 
     def faults(self, limit: int = -1) -> list[tuple[int, str]]:
         """Rows that cannot be used: line and reason, by line; all of them without a limit."""
-        return [
-            (row[0], row[1]) for row in self._all("SELECT line, reason FROM faults ORDER BY line LIMIT ?", (limit,))
-        ]
+        return self._remarks(_FAULT, limit)
 
     def suspicious(self, limit: int = -1) -> list[tuple[int, str]]:
         """Keys whose merchant number is suspicious: line and why; they are used as they are."""
@@ -214,7 +211,7 @@ class KeyTable:
         fault = fault or self._keep(record, key, merchant.identity, merchant.doubt)
         if fault:
             self.n_faults += 1
-            self._database.execute("INSERT INTO faults VALUES (?, ?)", (record.line, fault))
+            self._remark(record.line, _FAULT, [fault])
 
     def _keep(self, record: Record, key: str, merchant: str | None, doubt: str) -> str:
         """Files the row; returns why it cannot be, if an earlier one of the same key says something else."""

@@ -290,7 +290,7 @@ class Workbook:
             depth += 1
             space, _, local = name.rpartition(" ")
             if depth == 1 and space.startswith(_STRICT):
-                raise _StrictError
+                raise ValueError(f"it is Strict Open XML; {_SAVE}")
             if depth > _MAX_DEPTH:
                 raise ValueError(f"its part {part} nests deeper than {_MAX_DEPTH} levels")
             start(
@@ -325,16 +325,10 @@ class Workbook:
                 yield
         except expat.ExpatError as error:
             raise ValueError(f"the XML of its part {part} is broken: {error}") from error
-        except _StrictError as error:
-            raise ValueError(f"it is Strict Open XML; {_SAVE}") from error
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise ValueError(f"its part {part} is damaged: {error}") from error
         except RuntimeError as error:  # zipfile's word for a part with a password
             raise ValueError(f"its part {part} is encrypted; save it without a password") from error
-
-
-class _StrictError(Exception):
-    """A part belongs to the strict form of the format, whose names and dates differ."""
 
 
 _GENERAL = NumberFormat("General")

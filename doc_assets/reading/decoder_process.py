@@ -1,7 +1,7 @@
 """The decoder process: imports the image libraries once, then forks one limited child for each document.
 
-Run as ``python -m doc_assets.reading.zygote FD`` by ``sandbox``. A job arrives on the socket FD as JSON with two
-file descriptors: the document's bytes in anonymous memory, and a pipe for the answer. The child writes messages
+Run as ``python -m doc_assets.reading.decoder_process FD`` by ``sandbox``. A job arrives on the socket FD as JSON with
+two file descriptors: the document's bytes in anonymous memory, and a pipe for the answer. The child writes messages
 (see ``child_process``) to the pipe, with the pixels behind that of a page. When the child has ended, the socket
 carries one message on how.
 
@@ -28,9 +28,9 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading.child_process import send
-from doc_assets.reading.kinds import HEAD_BYTES, Kind, kind_of
-from doc_assets.reading.noise import Noise
-from doc_assets.reading.opened import FileContent, OpenedDocument, in_words
+from doc_assets.reading.formats import HEAD_BYTES, Kind, kind_of
+from doc_assets.reading.library_messages import Noise
+from doc_assets.reading.opened_document import FileContent, OpenedDocument, in_words
 from doc_assets.reading.pdf import PdfPages
 from doc_assets.reading.picture import PictureDocument
 from doc_assets.reading.preflight import Limits, fault_of
