@@ -82,7 +82,7 @@ def _local(photo: RgbImage, is_query: bool) -> Record:
 
 
 def _as_stored(features: LocalFeatures) -> LocalFeatures:
-    """What the archive keeps of a photo's features; see ``local_features/shards.py``."""
+    """What the archive keeps of a photo's features; see ``archive/shards.py``."""
     points = features.points[:STORED_FEATURES].astype("<f2").astype(np.float32)
     return dataclasses.replace(features, points=points, descriptors=features.descriptors[:STORED_FEATURES])
 

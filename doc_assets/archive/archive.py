@@ -7,7 +7,7 @@ from upath import UPath
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.tables import Stamp, read_stamp
+from doc_assets.archive.tables import Provenance, read_provenance
 from doc_assets.archive.vectors.base import collection_name
 from doc_assets.errors import SetupError
 
@@ -86,9 +86,9 @@ def chunk_of(document: Document, chunks: Sequence[Chunk]) -> Chunk:
     return chunks[document.position // len(chunks[0].positions)]
 
 
-def stamp(made_with: str, documents: list[Document]) -> Stamp:
-    """The stamp of a table about these documents."""
-    return Stamp.of(made_with, ((document.document_id, str(document.sha256)) for document in documents))
+def provenance(made_with: str, documents: list[Document]) -> Provenance:
+    """The provenance of a table about these documents."""
+    return Provenance.of(made_with, ((document.document_id, str(document.sha256)) for document in documents))
 
 
 def made_with(made_by: str, photos_version: str) -> str:
@@ -137,8 +137,8 @@ def require_photos(archive: Archive, chunk: Chunk, documents: list[Document], ph
     Raises:
         SetupError: if they are.
     """
-    found = read_stamp(archive.photo_shard(chunk))
-    if found != stamp(photos_version, documents):
+    found = read_provenance(archive.photo_shard(chunk))
+    if found != provenance(photos_version, documents):
         raise SetupError(
             f"The photos of drop {chunk.drop_key} (chunk {chunk.positions.start}) are missing or were cut with "
             "other settings or from other versions of its documents. Materialize photos of this drop first."

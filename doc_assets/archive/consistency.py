@@ -71,11 +71,11 @@ def check_archive(
     _check_tables(archive, expected, versions, left_out, findings)
     readable = _check_collection(store, alias, expected, left_out, findings)
     if read_data:
-        check_bytes(archive, embedder, versions, findings, {str(document.sha256) for document in expected.values()})
+        check_bytes(archive, embedder, versions, findings.add, {str(document.sha256) for document in expected.values()})
         collection = store.resolve(alias)
         if readable and collection in store.collections():
             try:
-                check_points(archive, store, str(collection), versions, findings)
+                check_points(archive, store, str(collection), versions, findings.add)
             except StoreUnavailableError as error:
                 findings.add(str(error))
     _check_leftovers(archive.bulk, findings)

@@ -4,19 +4,17 @@ Staged copies are named by their digest and tables carry one. Tables that were w
 last row, their photos are decoded and embedded again, and what comes out is compared with the stored vectors.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Protocol
 
 import numpy as np
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Versions
-from doc_assets.archive.embedding_shards import read_embeddings
-from doc_assets.archive.photo_shards import StoredPhoto, read_photos
 from doc_assets.archive.points import points_of
-from doc_assets.archive.tables import DAMAGED, is_intact, read_rows, read_stamp
+from doc_assets.archive.shards import StoredPhoto, read_embeddings, read_photos
+from doc_assets.archive.tables import DAMAGED, is_intact, read_provenance, read_rows
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import IndexedPhoto
 from doc_assets.features.embedders.base import Embedder
@@ -33,11 +31,8 @@ _AT_ONCE = 512
 _REMADE = "delete the file and run ingest_drop_job for drop {drop}"
 
 
-class Report(Protocol):
-    """Takes disagreements."""
-
-    def add(self, fault: str) -> None:
-        """Notes one, in words that say what to do."""
+Report = Callable[[str], None]
+"""Takes a disagreement, in words that say what to do."""
 
 
 def check_bytes(
@@ -60,10 +55,10 @@ def _check_copies(bulk: UPath, report: Report, seen: Collection[str]) -> None:
         try:
             found = sha256_of(path.read_bytes())
         except OSError as error:
-            report.add(f"{path}: cannot be read: {error.strerror or error}.")
+            report(f"{path}: cannot be read: {error.strerror or error}.")
             continue
         if found != path.stem:
-            report.add(f"{path}: its bytes changed, they have SHA-256 {found}; drop the document again.")
+            report(f"{path}: its bytes changed, they have SHA-256 {found}; drop the document again.")
 
 
 def _check_table(
@@ -77,16 +72,16 @@ def _check_table(
             if folder == "photos" and intact:
                 _check_photos(archive, path, embedder, versions, report)
     except DAMAGED as error:
-        report.add(f"{path}: cannot be read: {str(error).splitlines()[0][:200]}; {remedy}.")
+        report(f"{path}: cannot be read: {str(error).splitlines()[0][:200]}; {remedy}.")
         return
     if not intact:
-        report.add(f"{path}: its bytes changed since it was written; {remedy}.")
+        report(f"{path}: its bytes changed since it was written; {remedy}.")
 
 
 def _reads_to_its_end(path: UPath) -> bool:
     for _ in read_rows(path):
         pass
-    return read_stamp(path) is not None
+    return read_provenance(path) is not None
 
 
 def _check_photos(archive: Archive, path: UPath, embedder: Embedder | None, versions: Versions, report: Report) -> None:
@@ -102,7 +97,7 @@ def _check_photos(archive: Archive, path: UPath, embedder: Embedder | None, vers
         made = embedder.embed(pixels for _, pixels in compared)
         for (photo, _), vector in zip(compared, made, strict=True):
             if float(vector @ known[photo.payload.key]) < _SAME_PHOTO:
-                report.add(
+                report(
                     f"{path}: photo {photo.payload.key} no longer looks as it did when its vector was made; "
                     f"{_REMADE.format(drop=path.parent.name)}."
                 )
@@ -113,7 +108,7 @@ def _decoded(photos: list[StoredPhoto], path: UPath, report: Report) -> Iterator
         try:
             yield photo, decode_jpeg(photo.jpeg)
         except Exception as error:  # noqa: BLE001 - decoders have errors of their own
-            report.add(f"{path}: photo {photo.payload.key} cannot be decoded: {error}.")
+            report(f"{path}: photo {photo.payload.key} cannot be decoded: {error}.")
 
 
 def check_points(archive: Archive, store: VectorStore, collection: str, versions: Versions, report: Report) -> None:
@@ -141,7 +136,7 @@ def _compare(store: VectorStore, collection: str, wanted: list[IndexedPhoto], re
     for point in wanted:
         stored = found.get(point.point_id)
         if stored is not None and not _is_same(stored, point):
-            report.add(
+            report(
                 f"Collection {collection}: the point of {point.payload.key} is not what Parquet holds; run "
                 "`doc-assets rebuild-index`."
             )

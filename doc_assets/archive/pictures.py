@@ -8,7 +8,7 @@ import numpy as np
 from doc_assets.archive.archive import Archive, chunk_of
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
-from doc_assets.archive.photo_shards import read_photo_at
+from doc_assets.archive.shards import read_photo_at
 from doc_assets.datatypes import Page, RgbImage
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.reading.sandbox import DocumentReader

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from doc_assets.archive.archive import Archive, Chunk, Versions
-from doc_assets.archive.embedding_shards import read_embeddings
-from doc_assets.archive.feature_shards import read_words
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.shards import read_embeddings, read_words
 from doc_assets.datatypes import IndexedPhoto, point_id
 
 
@@ -19,7 +18,7 @@ def points_of(
     """
     known = {document.document_id: document for document in documents}
     described = read_words(archive.feature_shard(chunk, versions.features_id))
-    words = {row.payload.key: row.words for row in described}
+    words = {payload.key: bag for payload, bag in described}
     for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
         key = row.payload.key
         if key not in words:

@@ -1,6 +1,6 @@
-"""Parquet files that say what they were made from.
+"""Parquet files that hold their provenance.
 
-A table carries a stamp: what made it and a digest of its inputs. A table whose stamp is the expected one
+The provenance of a table is what made it and a digest of its inputs. A table whose provenance is the expected one
 needs no work; that is how a killed run resumes and a changed setting shows.
 """
 
@@ -33,7 +33,7 @@ DAMAGED = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, Overflow
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class Provenance:
     """What a table was made from.
 
     Attributes:
@@ -46,21 +46,27 @@ class Stamp:
 
     @classmethod
     def of(cls, made_with: str, documents: Iterable[tuple[str, str]]) -> Self:
-        """The stamp of a table about these documents, each a document id and the digest of its content."""
+        """The provenance of a table about these documents, each a document id and the digest of its content."""
         text = json.dumps(list(documents), ensure_ascii=False, separators=(",", ":"))
         return cls(made_with, hashlib.sha256(text.encode()).hexdigest())
 
 
 class TableWriter:
-    """Appends rows to a table, ``group_rows`` at a time, so that memory stays flat."""
+    """Appends rows to a table, ``group_rows`` at a time, so that memory stays flat.
+
+    Attributes:
+        n_rows: rows added so far.
+    """
 
     def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, group_rows: int) -> None:
         self._writer, self._schema, self._group_rows = writer, schema, group_rows
         self._rows: list[dict[str, Any]] = []
+        self.n_rows = 0
 
     def add(self, row: dict[str, Any]) -> None:
         """One row, as the schema names its columns."""
         self._rows.append(row)
+        self.n_rows += 1
         if len(self._rows) >= self._group_rows:
             self.flush()
 
@@ -72,13 +78,13 @@ class TableWriter:
 
 
 @contextmanager
-def table_writer(path: UPath, schema: pa.Schema, stamp: Stamp, group_rows: int = 16) -> Iterator[TableWriter]:
-    """A table that appears at ``path`` with its stamp, complete, or not at all if the block raises."""
-    marks = {_MADE_WITH: stamp.made_with.encode(), _DOCUMENTS: stamp.documents.encode(), _SEALED: b"sha256"}
-    stamped = schema.with_metadata({**(schema.metadata or {}), **marks})
+def table_writer(path: UPath, schema: pa.Schema, provenance: Provenance, group_rows: int = 16) -> Iterator[TableWriter]:
+    """A table that appears at ``path`` with its provenance, complete, or not at all if the block raises."""
+    marks = {_MADE_WITH: provenance.made_with.encode(), _DOCUMENTS: provenance.documents.encode(), _SEALED: b"sha256"}
+    written = schema.with_metadata({**(schema.metadata or {}), **marks})
     with atomic_writer(path) as target:
-        with pq.ParquetWriter(target, stamped, compression="zstd") as writer:
-            rows = TableWriter(writer, stamped, group_rows)
+        with pq.ParquetWriter(target, written, compression="zstd") as writer:
+            rows = TableWriter(writer, written, group_rows)
             yield rows
             rows.flush()
         _seal(target)
@@ -137,8 +143,8 @@ def _digest(file: IO[bytes], start: int, end: int) -> "hashlib._Hash":
     return digest
 
 
-def read_stamp(path: UPath) -> Stamp | None:
-    """The stamp of the table at ``path``; None if there is no table or it is damaged."""
+def read_provenance(path: UPath) -> Provenance | None:
+    """The provenance of the table at ``path``; None if there is no table or it is damaged."""
     try:
         with path.open("rb") as source:
             metadata = pq.read_schema(source).metadata or {}
@@ -150,14 +156,14 @@ def read_stamp(path: UPath) -> Stamp | None:
         raise
     if _MADE_WITH not in metadata or _DOCUMENTS not in metadata:
         return None
-    return Stamp(metadata[_MADE_WITH].decode(), metadata[_DOCUMENTS].decode())
+    return Provenance(metadata[_MADE_WITH].decode(), metadata[_DOCUMENTS].decode())
 
 
-def keep_rows(path: UPath, stamp: Stamp, wanted: set[tuple[str, str]]) -> None:
-    """Rewrites a table with the rows of ``wanted`` documents (id, content digest) only, under a new stamp."""
+def keep_rows(path: UPath, provenance: Provenance, wanted: set[tuple[str, str]]) -> None:
+    """Rewrites a table with the rows of ``wanted`` documents (id, content digest) only, under a new provenance."""
     with path.open("rb") as source:
         schema = pq.read_schema(source)
-    with table_writer(path, schema, stamp) as table:
+    with table_writer(path, schema, provenance) as table:
         for row in read_rows(path):
             if (row["document_id"], row["sha256"]) in wanted:
                 table.add(row)

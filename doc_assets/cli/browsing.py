@@ -12,9 +12,9 @@ from doc_assets.faults import DocumentState
 from doc_assets.sources.merchants import merchant_id
 
 if TYPE_CHECKING:
-    from doc_assets.archive.ledger.browsing import Mention
+    from doc_assets.archive.document_history import Arrival, DocumentHistory
+    from doc_assets.archive.ledger.queries import Mention
     from doc_assets.archive.ledger.rows import Document
-    from doc_assets.archive.story import Arrival, DocumentStory
     from doc_assets.datatypes import DateSource
 
 _SOURCES: "dict[DateSource, str]" = {"key_table": "key table", "name": "name", "arrival": "arrival"}
@@ -31,13 +31,13 @@ def list_documents(
     as_json: AsJson = False,
 ) -> None:
     """List documents as they arrived, each arrival with its state."""
-    from doc_assets.archive.ledger.browsing import DocumentFilter
     from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.archive.ledger.queries import DocumentFilter
 
     wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:
         with Ledger.open(settings.ledger_address) as ledger:
-            total, documents = ledger.browsing.page(wanted, limit, offset)
+            total, documents = ledger.queries.page(wanted, limit, offset)
         page = {"total": total, "offset": offset, "documents": documents}
         say(page, lambda: _print_documents(documents, offset, total), as_json=as_json)
 
@@ -72,16 +72,16 @@ def show(
     from upath import UPath
 
     from doc_assets.archive.archive import Archive
+    from doc_assets.archive.document_history import document_history
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.archive.story import document_story
 
     with command() as settings:
         with Ledger.open(settings.ledger_address) as ledger:
-            story = document_story(Archive(ledger, UPath(settings.bulk)), document)
+            story = document_history(Archive(ledger, UPath(settings.bulk)), document)
         say(story, lambda: _print_story(story), as_json=as_json)
 
 
-def _print_story(story: "DocumentStory") -> None:
+def _print_story(story: "DocumentHistory") -> None:
     console().print(story.document_id)
     for arrival in story.arrivals:
         _print_arrival(arrival)

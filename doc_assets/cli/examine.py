@@ -95,7 +95,7 @@ def _asked(
 def _pairs(
     tools: dict[str, Any], archive: "Archive", versions: "Versions", asked: "QueryDocument", other: "Document"
 ) -> "list[PairExplanation]":
-    from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+    from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
     from doc_assets.pipeline.explain import explain_pairs
     from doc_assets.search.completeness import require_collection
     from doc_assets.search.run import published_collection

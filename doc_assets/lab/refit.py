@@ -10,7 +10,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.payloads import read_keys
-from doc_assets.archive.photo_shards import read_photo_at
+from doc_assets.archive.shards import read_photo_at
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import SetupError
 from doc_assets.features.embedders.base import Embedder

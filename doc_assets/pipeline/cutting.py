@@ -10,10 +10,9 @@ from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.page_sizes import PageOf
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.page_text_shards import write_page_texts
 from doc_assets.archive.payloads import read_payloads
-from doc_assets.archive.photo_shards import StoredPhoto, write_photos
-from doc_assets.archive.superseding import with_current
+from doc_assets.archive.pruning import with_current
+from doc_assets.archive.shards import StoredPhoto, write_page_texts, write_photos
 from doc_assets.datatypes import Page, PhotoCrop, PhotoPayload
 from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.pipeline.stage import DueTable, due_table, run_stage
@@ -105,10 +104,10 @@ class _ChunkCutter:
 
     def write(self) -> int:
         """Writes the chunk's tables; returns how many pages' text could not be read."""
-        if self.table.is_retry:  # what was made from its photos has the stamp of those that are cut again now
+        if self.table.is_retry:  # what was made from its photos has the provenance of those that are cut again now
             for path in self.archive.derived_shards(self.table.chunk):
                 path.unlink(missing_ok=True)
-        write_photos(self.table.path, self.table.stamp, self._photos())
+        write_photos(self.table.path, self.table.provenance, self._photos())
         return self.unread
 
     def _photos(self) -> Iterator[StoredPhoto]:
@@ -168,7 +167,7 @@ class _ChunkCutter:
             for text in self.archive.ledger.page_texts.known(str(document.sha256), engine_id)
         )
         path = self.archive.page_text_shard(self.table.chunk, engine_id)
-        write_page_texts(path, self.table.stamp, engine_id, texts)
+        write_page_texts(path, self.table.provenance, engine_id, texts)
 
 
 def _payload(document: Document, crop: PhotoCrop) -> PhotoPayload:

@@ -7,8 +7,7 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from doc_assets.archive.archive import Archive
-from doc_assets.archive.feature_shards import write_features
-from doc_assets.archive.photo_shards import StoredPhoto, read_photos
+from doc_assets.archive.shards import StoredPhoto, read_photos, write_features
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
 from doc_assets.features.describer import Describer
 from doc_assets.photos.cutting import decode_jpeg
@@ -50,7 +49,7 @@ def _write(archive: Archive, describer: Describer, threads: Workers, table: DueT
                 yield payload, *described
         table.faults.file(archive)  # before the table appears that lacks them
 
-    return write_features(table.path, table.stamp, rows(), STORED_FEATURES)
+    return write_features(table.path, table.provenance, rows(), STORED_FEATURES)
 
 
 def _attempt(describer: Describer, photo: StoredPhoto) -> tuple[PhotoPayload, Described | Failure]:

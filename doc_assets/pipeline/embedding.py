@@ -7,9 +7,8 @@ from functools import partial
 import numpy as np
 
 from doc_assets.archive.archive import Archive, Chunk
-from doc_assets.archive.embedding_shards import write_embeddings
-from doc_assets.archive.faults import ChunkFaults
-from doc_assets.archive.photo_shards import StoredPhoto, read_photos
+from doc_assets.archive.chunk_faults import ChunkFaults
+from doc_assets.archive.shards import StoredPhoto, read_photos, write_embeddings
 from doc_assets.datatypes import Embeddings, PhotoPayload, RgbImage
 from doc_assets.features.embedders.base import Embedder, require_finite
 from doc_assets.photos.cutting import decode_jpeg
@@ -39,7 +38,7 @@ def _write(archive: Archive, embedder: Embedder, table: DueTable) -> int:
     found = attempt(unit, partial(_embed, archive, embedder, chunk))
     payloads, vectors = _one_by_one(archive, embedder, chunk, table.faults) if isinstance(found, Failure) else found
     table.faults.file(archive)
-    write_embeddings(table.path, table.stamp, payloads, vectors, embedder)
+    write_embeddings(table.path, table.provenance, payloads, vectors, embedder)
     return len(vectors)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from doc_assets.archive.archive import Archive, Versions, chunk_of
-from doc_assets.archive.embedding_shards import read_embeddings
 from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.shards import read_embeddings
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import PhotoKey
 from doc_assets.search.faults import SearchFault

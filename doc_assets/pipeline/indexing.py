@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of, stamp
-from doc_assets.archive.faults import ChunkFaults
+from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of, provenance
+from doc_assets.archive.chunk_faults import ChunkFaults
 from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.points import points_of
-from doc_assets.archive.superseding import with_current
-from doc_assets.archive.tables import read_stamp
+from doc_assets.archive.pruning import with_current
+from doc_assets.archive.tables import read_provenance
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import IndexedPhoto
 from doc_assets.errors import SetupError
@@ -239,7 +239,7 @@ def require_made_with(archive: Archive, chunk: Chunk, documents: list[Document],
         "local_features": (archive.feature_shard(chunk, versions.features_id), versions.features),
     }
     for asset, (path, made_with) in needed.items():
-        if read_stamp(path) != stamp(made_with, documents):
+        if read_provenance(path) != provenance(made_with, documents):
             raise SetupError(
                 f"The {asset} of drop {chunk.drop_key} (chunk {chunk.positions.start}, {made_with}) are missing or "
                 f"stale. Materialize {asset} of this drop first."

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from doc_assets.archive.ledger.form_pictures import Decision, KnownPicture
-from doc_assets.archive.ledger.groups import Photo, StoredLink
+from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.photo_sets import Photo
 from doc_assets.archive.ledger.results import ResultRecord, pair_from_json
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import ChangedFinding, drop_of, search_id_of

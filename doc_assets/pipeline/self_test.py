@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
-from doc_assets.archive.embedding_shards import read_embeddings
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
-from doc_assets.archive.photo_shards import StoredPhoto, read_photo_at
+from doc_assets.archive.shards import StoredPhoto, read_embeddings, read_photo_at
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
 from doc_assets.faults import DocumentState

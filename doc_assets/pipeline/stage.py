@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from upath import UPath
 
-from doc_assets.archive.archive import Archive, Chunk, made_with, require_photos, stamp
-from doc_assets.archive.faults import ChunkFaults, photos_left_out
+from doc_assets.archive.archive import Archive, Chunk, made_with, provenance, require_photos
+from doc_assets.archive.chunk_faults import ChunkFaults, photos_left_out
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.superseding import with_current
-from doc_assets.archive.tables import Stamp, count_rows, read_stamp
+from doc_assets.archive.pruning import with_current
+from doc_assets.archive.tables import Provenance, count_rows, read_provenance
 from doc_assets.util.progress import track
 
 Result = TypeVar("Result")
@@ -61,24 +61,24 @@ class DueTable:
         chunk: whose table it is.
         documents: current documents of the chunk; the table is about these.
         path: where it goes.
-        stamp: what it is made with and from.
+        provenance: what it is made with and from.
         faults: takes what is left out; they are filed before the table appears.
-        is_retry: whether a table of this stamp is there and lacks what an earlier run left out.
+        is_retry: whether a table of this provenance is there and lacks what an earlier run left out.
     """
 
     chunk: Chunk
     documents: Sequence[Document]
     path: UPath
-    stamp: Stamp
+    provenance: Provenance
     faults: ChunkFaults
     is_retry: bool
 
 
 def due_table(archive: Archive, stage: Stage, chunk: Chunk, documents: list[Document], path: UPath) -> DueTable | None:
     """The table at ``path`` if it is missing, stale or lacks what an earlier run left out; None if it is up to date."""
-    wanted = stamp(stage.version, documents)
+    wanted = provenance(stage.version, documents)
     faults = ChunkFaults(stage.name, stage.target, documents)
-    is_there = read_stamp(path) == wanted
+    is_there = read_provenance(path) == wanted
     if is_there and not faults.are_known(archive):
         return None
     return DueTable(chunk, documents, path, wanted, faults, is_retry=is_there)

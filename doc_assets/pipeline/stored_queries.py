@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
-from doc_assets.archive.feature_shards import read_features
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.photo_shards import StoredPhoto, read_photos
+from doc_assets.archive.shards import StoredPhoto, read_features, read_photos
 from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, SparseVector
 from doc_assets.errors import InputError
 from doc_assets.faults import DocumentState

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from doc_assets.archive.ledger.form_pictures import KnownPicture
-from doc_assets.archive.ledger.groups import Photo, StoredLink
+from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.photo_sets import Photo
 from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import ChangedFinding

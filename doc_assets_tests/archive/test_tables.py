@@ -2,10 +2,10 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from doc_assets.archive.tables import Stamp, count_rows, keep_rows, read_rows, read_stamp, table_writer
+from doc_assets.archive.tables import Provenance, count_rows, keep_rows, read_provenance, read_rows, table_writer
 
 SCHEMA = pa.schema([("document_id", pa.string()), ("sha256", pa.string())])
-STAMP = Stamp.of("version 1", [("a", "1"), ("b", "2")])
+STAMP = Provenance.of("version 1", [("a", "1"), ("b", "2")])
 
 
 def _write(path, rows):
@@ -15,10 +15,10 @@ def _write(path, rows):
 
 
 def test_a_stamp_changes_with_version_content_and_order():
-    assert Stamp.of("version 1", [("a", "1"), ("b", "2")]) == STAMP
-    assert Stamp.of("version 2", [("a", "1"), ("b", "2")]) != STAMP
-    assert Stamp.of("version 1", [("a", "1"), ("b", "3")]) != STAMP
-    assert Stamp.of("version 1", [("b", "2"), ("a", "1")]) != STAMP
+    assert Provenance.of("version 1", [("a", "1"), ("b", "2")]) == STAMP
+    assert Provenance.of("version 2", [("a", "1"), ("b", "2")]) != STAMP
+    assert Provenance.of("version 1", [("a", "1"), ("b", "3")]) != STAMP
+    assert Provenance.of("version 1", [("b", "2"), ("a", "1")]) != STAMP
 
 
 @pytest.mark.parametrize("root", ["local", "memory://tables"])
@@ -30,23 +30,23 @@ def test_rows_and_stamp_come_back_from_any_file_system(tmp_path, root):
 
     assert [(row["document_id"], row["sha256"]) for row in read_rows(path)] == rows
     assert count_rows(path) == 3
-    assert read_stamp(path) == STAMP
+    assert read_provenance(path) == STAMP
 
 
 def test_a_missing_or_damaged_table_has_no_stamp(tmp_path):
     path = UPath(tmp_path / "t.parquet")
-    assert read_stamp(path) is None
+    assert read_provenance(path) is None
 
     path.write_bytes(b"PAR1 but not really")
-    assert read_stamp(path) is None
+    assert read_provenance(path) is None
 
 
 def test_keeping_rows_drops_the_others_and_restamps(tmp_path):
     path = UPath(tmp_path / "t.parquet")
     _write(path, [("a", "1"), ("a", "0"), ("b", "2")])
-    stamp = Stamp.of("version 1", [("a", "1")])
+    provenance = Provenance.of("version 1", [("a", "1")])
 
-    keep_rows(path, stamp, {("a", "1")})
+    keep_rows(path, provenance, {("a", "1")})
 
     assert list(read_rows(path)) == [{"document_id": "a", "sha256": "1"}]
-    assert read_stamp(path) == stamp
+    assert read_provenance(path) == provenance

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import StoreUnavailableError
 from doc_assets.features.embedders.gist import GistEmbedder
 from doc_assets.lab.pictures import draw_picture

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from doc_assets.archive.consistency import check_archive
-from doc_assets.archive.embedding_shards import read_embeddings
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.payloads import read_payloads
-from doc_assets.archive.photo_shards import read_photos
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.shards import read_embeddings, read_photos
 from doc_assets.errors import SetupError
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter

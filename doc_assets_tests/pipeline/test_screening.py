@@ -5,7 +5,7 @@ import pytest
 
 from doc_assets.archive.ledger.form_pictures import FormPictureRule, PagePlace, SeenPair, SeenPhoto
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Box
 from doc_assets.errors import SetupError
 from doc_assets.lab.corpus import IDENTICAL

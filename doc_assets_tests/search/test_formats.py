@@ -7,7 +7,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Page
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.corpus import draw_document, plan_corpus

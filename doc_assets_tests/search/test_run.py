@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import View
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
 from doc_assets.lab.corpus import IDENTICAL

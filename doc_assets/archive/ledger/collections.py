@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.rows import delete_in, rows_in
 from doc_assets.archive.ledger.schema import CollectionRow, DocumentRow, DropStage, IndexedDocument
 
 CollectionState = Literal["filling", "queued", "in_use", "previous"]
@@ -34,17 +34,13 @@ class Collection:
     since: datetime
 
 
-class CollectionLedger:
+class CollectionLedger(LedgerPart):
     """The tables ``collections`` and ``indexed_documents``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def all(self) -> list[Collection]:
         """Every collection on record, the newest change last."""
         query = select(*CollectionRow.__table__.c).order_by(CollectionRow.since, CollectionRow.collection)
-        with self._database.reading() as connection:
-            return [Collection(*row) for row in connection.execute(query)]
+        return [Collection(*row) for row in self._database.rows(query)]
 
     def last(self, state: CollectionState) -> Collection | None:
         """The collection that came into this state last."""
@@ -79,40 +75,34 @@ class CollectionLedger:
         self, row_ids: Sequence[int], collection: str, left_out: Mapping[int, int] | None = None
     ) -> None:
         """Files that a collection now holds these documents' photos, but for the number ``left_out`` by row."""
+        query = select(DocumentRow.id, DocumentRow.document_id)
         with self._database.writing() as connection:
-            for part in in_parts(row_ids):
-                same = (IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part))
-                connection.execute(delete(IndexedDocument).where(*same))
-                rows = select(DocumentRow.id, DocumentRow.document_id).where(DocumentRow.id.in_(part))
-                connection.execute(
-                    insert(IndexedDocument),
-                    [
-                        {
-                            "collection": collection,
-                            "row_id": row_id,
-                            "document_id": document_id,
-                            "photos_left_out": (left_out or {}).get(row_id, 0),
-                        }
-                        for row_id, document_id in connection.execute(rows).all()
-                    ],
-                )
+            rows = [
+                {
+                    "collection": collection,
+                    "row_id": row_id,
+                    "document_id": document_id,
+                    "photos_left_out": (left_out or {}).get(row_id, 0),
+                }
+                for row_id, document_id in rows_in(connection, query, DocumentRow.id, row_ids)
+            ]
+            same = IndexedDocument.collection == collection
+            delete_in(connection, IndexedDocument, IndexedDocument.row_id, row_ids, same)
+            if rows:
+                connection.execute(insert(IndexedDocument), rows)
 
     def indexed(self, row_ids: Sequence[int], collection: str) -> dict[int, int]:
         """Those of these arrivals that a collection holds, each with the number of its photos that it lacks."""
-        found: dict[int, int] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(row_ids):
-                query = select(IndexedDocument.row_id, IndexedDocument.photos_left_out).where(
-                    IndexedDocument.collection == collection, IndexedDocument.row_id.in_(part)
-                )
-                found |= {row_id: n for row_id, n in connection.execute(query)}
-        return found
+        query = select(IndexedDocument.row_id, IndexedDocument.photos_left_out)
+        rows = self._database.rows_in(
+            query.where(IndexedDocument.collection == collection), IndexedDocument.row_id, row_ids
+        )
+        return {row_id: n for row_id, n in rows}
 
     def holding(self, row_id: int) -> list[str]:
         """Names of the collections that hold an arrival's photos, sorted."""
         query = select(IndexedDocument.collection).where(IndexedDocument.row_id == row_id)
-        with self._database.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+        return sorted(self._database.values(query))
 
     def current_documents(self, collection: str) -> int:
         """How many current documents a collection holds."""
@@ -121,10 +111,8 @@ class CollectionLedger:
 
     def all_photos(self) -> dict[str, int]:
         """``photos`` of every collection that holds a document."""
-        query = select(IndexedDocument.collection).distinct()
-        with self._database.reading() as connection:
-            names = sorted(connection.execute(query).scalars())
-        return {name: self.photos(name) for name in names}
+        names = self._database.values(select(IndexedDocument.collection).distinct())
+        return {name: self.photos(name) for name in sorted(names)}
 
     def photos(self, collection: str) -> int:
         """How many photos a collection should hold: those of each document's arrival indexed last.
@@ -142,8 +130,7 @@ class CollectionLedger:
             .join(IndexedDocument, IndexedDocument.row_id == DocumentRow.id)
             .where(IndexedDocument.collection == collection, DocumentRow.id.in_(indexed_last))
         )
-        with self._database.reading() as connection:
-            return int(connection.execute(query).scalar_one() or 0)
+        return self._database.values(query)[0] or 0
 
 
 def count_current(connection: Connection, collections: ColumnElement[bool]) -> int:

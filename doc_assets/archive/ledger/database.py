@@ -2,14 +2,18 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from doc_assets.archive.ledger.rows import Column, Key, rows_in
 from doc_assets.errors import DamagedError, LedgerSchemaError, ServiceError
+
+Columns = TypeVar("Columns", bound=tuple[Any, ...])
+Value = TypeVar("Value")
 
 SCHEMA_REVISION = "0013"
 """The newest migration; a test holds it equal to Alembic's head."""
@@ -59,6 +63,21 @@ class Database:
             immediate = connection.execution_options(immediate=True)
             with immediate.begin():
                 yield immediate
+
+    def rows(self, query: Select[Columns]) -> Sequence[Row[Columns]]:
+        """All rows of a query."""
+        with self.reading() as connection:
+            return connection.execute(query).all()
+
+    def values(self, query: Select[tuple[Value]]) -> Sequence[Value]:
+        """All rows of a query of one column."""
+        with self.reading() as connection:
+            return connection.execute(query).scalars().all()
+
+    def rows_in(self, query: Select[Columns], column: Column, values: Collection[Key]) -> list[Row[Columns]]:
+        """All rows of a query whose ``column`` has one of these values; see ``rows.rows_in``."""
+        with self.reading() as connection:
+            return list(rows_in(connection, query, column, values))
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -142,6 +161,13 @@ class Database:
     def close(self) -> None:
         """Gives all connections back."""
         self.engine.dispose()
+
+
+class LedgerPart:
+    """Some tables of a ledger, seen as one subject."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 def _lock(connection: Connection) -> None:

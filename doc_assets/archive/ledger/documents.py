@@ -6,19 +6,37 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
-from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.document_faults import settle_reading
 from doc_assets.archive.ledger.rows import (
-    COLUMNS,
+    DOCUMENTS,
     READABLE,
     ArchiveCounts,
+    Column,
     Description,
     Document,
+    Key,
     ReadOutcome,
+    delete_in,
+    documents_of,
     in_parts,
-    read_documents,
+    row_of,
+    rows_in,
 )
 from doc_assets.archive.ledger.schema import DocumentRow, Drop, DropStage, IndexedDocument
 from doc_assets.datatypes import DocumentDate
@@ -35,11 +53,8 @@ class Stage:
     version: str
 
 
-class DocumentLedger:
+class DocumentLedger(LedgerPart):
     """The tables ``documents`` and ``drop_stages``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def chunks(self, drop_key: str) -> list[range]:
         """The drop's chunks as ranges of positions; they never move.
@@ -47,52 +62,32 @@ class DocumentLedger:
         Raises:
             KeyError: if there is no such drop.
         """
-        with self._database.reading() as connection:
-            row = connection.execute(
-                select(Drop.n_files, Drop.chunk_documents).where(Drop.drop_key == drop_key)
-            ).one_or_none()
-        if row is None:
+        rows = self._database.rows(select(Drop.n_files, Drop.chunk_documents).where(Drop.drop_key == drop_key))
+        if not rows:
             raise KeyError(drop_key)
-        n_files, size = row
+        ((n_files, size),) = rows
         return [range(start, min(start + size, n_files)) for start in range(0, n_files, size)]
 
     def of_chunk(self, drop_key: str, positions: range, *, current_only: bool = False) -> list[Document]:
         """The chunk's documents in order."""
-        query = select(*COLUMNS).where(
-            DocumentRow.drop_key == drop_key,
-            DocumentRow.position >= positions.start,
-            DocumentRow.position < positions.stop,
-        )
-        if current_only:
-            query = query.where(DocumentRow.is_current)
-        with self._database.reading() as connection:
-            return read_documents(connection, query.order_by(DocumentRow.position))
+        query = DOCUMENTS.where(_is_in_chunk(drop_key, positions)).order_by(DocumentRow.position)
+        return documents_of(self._database.rows(query.where(DocumentRow.is_current) if current_only else query))
 
-    def with_row_ids(self, row_ids: Sequence[int]) -> list[Document]:
+    def with_row_ids(self, row_ids: Collection[int]) -> list[Document]:
         """These arrivals in the order of arrival."""
-        found: list[Document] = []
-        with self._database.reading() as connection:
-            for part in in_parts(row_ids):
-                query = select(*COLUMNS).where(DocumentRow.id.in_(part)).order_by(DocumentRow.id)
-                found += read_documents(connection, query)
-        return found
+        return self._documents(DOCUMENTS, DocumentRow.id, row_ids)
+
+    def arrivals(self, document_ids: Collection[str]) -> list[Document]:
+        """Every arrival of these documents, each document's in the order of arrival."""
+        return self._documents(DOCUMENTS, DocumentRow.document_id, document_ids)
+
+    def _documents(self, query: Select[Any], column: Column, values: Collection[Key]) -> list[Document]:
+        return documents_of(self._database.rows_in(query.order_by(DocumentRow.id), column, values))
 
     def latest_before(self, document_ids: Sequence[str], row_id: int) -> dict[str, Document]:
         """Of each document the newest readable arrival before row ``row_id``."""
-        newest: dict[str, Document] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(document_ids):
-                query = (
-                    select(*COLUMNS)
-                    .where(
-                        DocumentRow.document_id.in_(part),
-                        DocumentRow.state.in_(READABLE),
-                        DocumentRow.id < row_id,
-                    )
-                    .order_by(DocumentRow.id)
-                )
-                newest |= {document.document_id: document for document in read_documents(connection, query)}
-        return newest
+        query = DOCUMENTS.where(DocumentRow.state.in_(READABLE), DocumentRow.id < row_id)
+        return {each.document_id: each for each in self._documents(query, DocumentRow.document_id, document_ids)}
 
     def rivals(self, drop_key: str, document_ids: Sequence[str]) -> dict[str, Document]:
         """The first usable arrival of each of these ids in the same ingestion as a drop.
@@ -103,29 +98,20 @@ class DocumentLedger:
         with self._database.reading() as connection:
             query = select(Drop.source, Drop.sealed_at).where(Drop.drop_key == drop_key)
             source, sealed_at = connection.execute(query).one()
-            for part in in_parts(document_ids):
-                together = (
-                    select(*COLUMNS)
-                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
-                    .where(
-                        DocumentRow.document_id.in_(part),
-                        DocumentRow.state.in_((*READABLE, "duplicate")),
-                        Drop.source == source,
-                        Drop.sealed_at == sealed_at,
-                    )
-                )
-                for document in read_documents(connection, together.order_by(DocumentRow.id)):
-                    found.setdefault(document.document_id, document)
+            together = (
+                DOCUMENTS.join(Drop, Drop.drop_key == DocumentRow.drop_key)
+                .where(Drop.source == source, Drop.sealed_at == sealed_at)
+                .where(DocumentRow.state.in_((*READABLE, "duplicate")))
+                .order_by(DocumentRow.id)
+            )
+            for document in documents_of(rows_in(connection, together, DocumentRow.document_id, document_ids)):
+                found.setdefault(document.document_id, document)
         return found
 
     def current_with_ids(self, document_ids: Collection[str]) -> dict[str, Document]:
         """Current documents by their ids; unknown ids are left out."""
-        found: dict[str, Document] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(document_ids)):
-                query = select(*COLUMNS).where(DocumentRow.document_id.in_(part), DocumentRow.is_current)
-                found |= {document.document_id: document for document in read_documents(connection, query)}
-        return found
+        query = DOCUMENTS.where(DocumentRow.is_current)
+        return {each.document_id: each for each in self._documents(query, DocumentRow.document_id, document_ids)}
 
     def date_of(self, document_id: str) -> DocumentDate | None:
         """The date of a current document; None if there is none of this id."""
@@ -135,40 +121,20 @@ class DocumentLedger:
     def current_with_sha256(self, digests: Sequence[str]) -> dict[str, list[Document]]:
         """Current documents by the digest of their bytes."""
         found: dict[str, list[Document]] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(digests):
-                query = select(*COLUMNS).where(DocumentRow.sha256.in_(part), DocumentRow.is_current)
-                for document in read_documents(connection, query.order_by(DocumentRow.id)):
-                    found.setdefault(str(document.sha256), []).append(document)
+        for document in self._documents(DOCUMENTS.where(DocumentRow.is_current), DocumentRow.sha256, digests):
+            found.setdefault(str(document.sha256), []).append(document)
         return found
 
     def knows_content(self, digest: str) -> bool:
         """Whether any arrival has bytes of this digest."""
-        with self._database.reading() as connection:
-            return (
-                connection.execute(select(DocumentRow.id).where(DocumentRow.sha256 == digest).limit(1)).first()
-                is not None
-            )
+        return bool(self._database.values(select(DocumentRow.id).where(DocumentRow.sha256 == digest).limit(1)))
 
     def record_read(self, outcomes: Sequence[ReadOutcome]) -> None:
         """Files the outcomes and decides which arrivals are current."""
         if not outcomes:
             return
         with self._database.writing() as connection:
-            connection.execute(
-                update(DocumentRow).where(DocumentRow.id == bindparam("row_id")),
-                [
-                    {
-                        "row_id": outcome.row_id,
-                        "sha256": outcome.sha256,
-                        "state": outcome.state,
-                        "reason_code": outcome.reason_code,
-                        "reason": outcome.reason,
-                        "n_pages": outcome.n_pages,
-                    }
-                    for outcome in outcomes
-                ],
-            )
+            connection.execute(_UPDATE, [row_of(outcome) for outcome in outcomes])
             settle_reading(connection, outcomes)
             _choose_current(connection, [outcome.row_id for outcome in outcomes])
 
@@ -189,17 +155,12 @@ class DocumentLedger:
 
     def first_arrivals(self, document_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of these documents was first sealed into a drop; unknown ids are left out."""
-        found: dict[str, datetime] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(document_ids):
-                query = (
-                    select(DocumentRow.document_id, func.min(Drop.sealed_at))
-                    .join(Drop, Drop.drop_key == DocumentRow.drop_key)
-                    .where(DocumentRow.document_id.in_(part))
-                    .group_by(DocumentRow.document_id)
-                )
-                found |= {name: sealed_at for name, sealed_at in connection.execute(query)}
-        return found
+        query = (
+            select(DocumentRow.document_id, func.min(Drop.sealed_at))
+            .join(Drop, Drop.drop_key == DocumentRow.drop_key)
+            .group_by(DocumentRow.document_id)
+        )
+        return {name: at for name, at in self._database.rows_in(query, DocumentRow.document_id, document_ids)}
 
     def record_photos(self, counts: dict[int, int]) -> None:
         """Files how many photos were found, by row."""
@@ -208,7 +169,7 @@ class DocumentLedger:
     def _update_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
             with self._database.writing() as connection:
-                connection.execute(update(DocumentRow).where(DocumentRow.id == bindparam("row_id")), rows)
+                connection.execute(_UPDATE, rows)
 
     def complete_stage(self, drop_key: str, stage: Stage, now: datetime) -> None:
         """Files that every chunk of the drop passed a stage."""
@@ -251,31 +212,23 @@ class DocumentLedger:
                 found.setdefault(drop_key, []).append(row_id)
             for part in in_parts([row.id for row in rows]):
                 connection.execute(update(DocumentRow).where(DocumentRow.id.in_(part)).values(state="pending"))
-            for part in in_parts(list(found)):
-                connection.execute(delete(DropStage).where(DropStage.drop_key.in_(part)))
+            delete_in(connection, DropStage, DropStage.drop_key, found)
         return found
 
     def stale_drops(self, stages: Sequence[Stage]) -> list[str]:
         """Drops for which one of these stages is missing or was completed with another version, oldest first."""
-        columns = (DropStage.stage, DropStage.target, DropStage.version)
-        fresh = or_(
-            *(
-                and_(*(column == value for column, value in zip(columns, astuple(stage), strict=True)))
-                for stage in stages
-            )
-        )
+        columns = tuple_(DropStage.stage, DropStage.target, DropStage.version)
+        fresh = columns.in_([astuple(stage) for stage in stages])
         done = select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(stages))
         query = select(Drop.drop_key).where(Drop.drop_key.not_in(done)).order_by(Drop.sealed_at, Drop.drop_key)
-        with self._database.reading() as connection:
-            return [row[0] for row in connection.execute(query)]
+        return list(self._database.values(query))
 
     def current(self) -> Iterator[Document]:
         """Every current document in the order of arrival, a page in memory at a time."""
         last = 0
         while True:
-            query = select(*COLUMNS).where(DocumentRow.is_current, DocumentRow.id > last)
-            with self._database.reading() as connection:
-                page = read_documents(connection, query.order_by(DocumentRow.id).limit(_PAGE_ROWS))
+            query = DOCUMENTS.where(DocumentRow.is_current, DocumentRow.id > last)
+            page = documents_of(self._database.rows(query.order_by(DocumentRow.id).limit(_PAGE_ROWS)))
             yield from page
             if len(page) < _PAGE_ROWS:
                 return
@@ -283,20 +236,14 @@ class DocumentLedger:
 
     def chunks_superseded_by(self, drop_key: str, positions: range) -> list[tuple[str, range]]:
         """Chunks elsewhere that hold versions of this chunk's documents which are no longer current."""
-        mine = select(DocumentRow.document_id).where(
-            DocumentRow.drop_key == drop_key,
-            DocumentRow.position >= positions.start,
-            DocumentRow.position < positions.stop,
-        )
+        mine = select(DocumentRow.document_id).where(_is_in_chunk(drop_key, positions))
         query = (
             select(DocumentRow.drop_key, DocumentRow.position, Drop.n_files, Drop.chunk_documents)
             .join(Drop, Drop.drop_key == DocumentRow.drop_key)
             .where(DocumentRow.document_id.in_(mine), DocumentRow.state.in_(READABLE), ~DocumentRow.is_current)
         )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
         found = set()
-        for other, position, n_files, size in rows:
+        for other, position, n_files, size in self._database.rows(query):
             start = position // size * size
             found.add((other, start, min(start + size, n_files)))
         found.discard((drop_key, positions.start, positions.stop))
@@ -307,14 +254,12 @@ class DocumentLedger:
         query = select(func.sum(DocumentRow.n_pages)).where(
             DocumentRow.drop_key == drop_key, DocumentRow.state.in_(READABLE)
         )
-        with self._database.reading() as connection:
-            return int(connection.execute(query).scalar_one() or 0)
+        return self._database.values(query)[0] or 0
 
     def of_drop(self, drop_key: str, states: Sequence[str], limit: int) -> list[Document]:
         """At most ``limit`` of the drop's documents in these states, in order."""
-        query = select(*COLUMNS).where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
-        with self._database.reading() as connection:
-            return read_documents(connection, query.order_by(DocumentRow.position).limit(limit))
+        query = DOCUMENTS.where(DocumentRow.drop_key == drop_key, DocumentRow.state.in_(states))
+        return documents_of(self._database.rows(query.order_by(DocumentRow.position).limit(limit)))
 
     def sample_indexed(self, places: Sequence[float]) -> list[Document]:
         """For every place in [0, 1) between the first and the last arrival, the next current document with photos.
@@ -330,13 +275,9 @@ class DocumentLedger:
             if first is None:
                 return []
             starts = [first + int(place * (last - first + 1)) for place in places]
-            return [
-                read_documents(
-                    connection,
-                    select(*COLUMNS).where(indexed, DocumentRow.id >= start).order_by(DocumentRow.id).limit(1),
-                )[0]
-                for start in starts
-            ]
+            next_one = DOCUMENTS.where(indexed).order_by(DocumentRow.id).limit(1)
+            rows = [connection.execute(next_one.where(DocumentRow.id >= start)).one() for start in starts]
+        return documents_of(rows)
 
     def shared_names(self, drop_key: str) -> set[str]:
         """File names that more than one file of the drop has."""
@@ -346,25 +287,18 @@ class DocumentLedger:
             .group_by(DocumentRow.file_name)
             .having(func.count() > 1)
         )
-        with self._database.reading() as connection:
-            return set(connection.execute(query).scalars())
+        return set(self._database.values(query))
 
     def arrivals_at(self, paths: Sequence[str]) -> dict[str, Document]:
         """The newest arrival from each of these source paths."""
-        newest: dict[str, Document] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(paths):
-                query = select(*COLUMNS).where(DocumentRow.source_path.in_(part)).order_by(DocumentRow.id)
-                newest |= {document.source_path: document for document in read_documents(connection, query)}
-        return newest
+        return {each.source_path: each for each in self._documents(DOCUMENTS, DocumentRow.source_path, paths)}
 
     def states_of_drop(self, drop_key: str) -> Counter[str]:
         """How many of the drop's documents are in each state."""
         query = (
             select(DocumentRow.state, func.count()).where(DocumentRow.drop_key == drop_key).group_by(DocumentRow.state)
         )
-        with self._database.reading() as connection:
-            return Counter({row[0]: row[1] for row in connection.execute(query)})
+        return Counter({state: n for state, n in self._database.rows(query)})
 
     def counts(self) -> ArchiveCounts:
         """What is in the archive."""
@@ -382,6 +316,18 @@ class DocumentLedger:
                 photos=number(select(func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)),
                 drops=number(select(func.count()).select_from(Drop)),
             )
+
+
+_UPDATE = update(DocumentRow).where(DocumentRow.id == bindparam("row_id"))
+"""Sets columns of one row, those that its parameters name."""
+
+
+def _is_in_chunk(drop_key: str, positions: range) -> ColumnElement[bool]:
+    return and_(
+        DocumentRow.drop_key == drop_key,
+        DocumentRow.position >= positions.start,
+        DocumentRow.position < positions.stop,
+    )
 
 
 def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:

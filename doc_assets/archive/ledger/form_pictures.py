@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, and_, case, delete, distinct, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, distinct, func, insert, select, update
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.groups import Photo, components, lock_groups
-from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.photo_sets import Photo, PhotoSets, changing_sets
+from doc_assets.archive.ledger.rows import delete_in, record_of, rows_in
 from doc_assets.archive.ledger.schema import DocumentRow, FormPictureMember, FormPictureRow
 from doc_assets.datatypes import Box
 from doc_assets.errors import InputError
@@ -24,6 +24,7 @@ Decision = Literal["confirmed", "undone"]
 PictureState = Literal["recognised", "candidate", "confirmed", "undone", "watched"]
 LISTED: tuple[PictureState, ...] = ("candidate", "confirmed", "recognised", "undone")
 """In this order; what is watched is shown by too few merchants to be anything."""
+_PICTURES = PhotoSets(FormPictureRow, FormPictureMember, "picture_id")
 _SUREST: tuple[LookOfForm | None, ...] = ("code", "graphics", None)
 _COUNTED_ANEW = 2000
 """Sets up to so many photos are counted anew when they grow; of larger ones, which forms print into every document,
@@ -123,11 +124,8 @@ class FormPicture:
     decided_at: datetime | None
 
 
-class FormPictureLedger:
+class FormPictureLedger(LedgerPart):
     """The tables ``form_pictures`` and ``form_picture_members``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, pairs: Sequence[SeenPair], rule: FormPictureRule) -> set[int]:
         """Files pairs that are pictures of the form or may come to be.
@@ -137,8 +135,7 @@ class FormPictureLedger:
         """
         if not pairs:
             return set()
-        with self._database.writing() as connection:
-            lock_groups(connection)
+        with changing_sets(self._database) as connection:
             photos = {seen.photo: seen for pair in pairs for seen in (pair.one, pair.other)}
             _remove_cut_anew(connection, photos)
             grown = _join(connection, pairs, photos)
@@ -146,34 +143,22 @@ class FormPictureLedger:
 
     def settle(self, rule: FormPictureRule) -> set[int]:
         """Says anew what pictures are that nobody decided on, as after a change of the rule; returns as ``add``."""
-        with self._database.writing() as connection:
-            lock_groups(connection)
+        with changing_sets(self._database) as connection:
             undecided = select(FormPictureRow.picture_id).where(FormPictureRow.decided_at.is_(None))
             return _settle(connection, dict.fromkeys(connection.execute(undecided).scalars(), 0), rule)
 
     def forget(self, row_ids: Collection[int], rule: FormPictureRule) -> set[int]:
         """Takes documents out; returns pictures as ``add``."""
-        with self._database.writing() as connection:
-            lock_groups(connection)
+        with changing_sets(self._database) as connection:
             return _without(connection, row_ids, rule)
 
     def forget_superseded(self, document_ids: Collection[str], rule: FormPictureRule) -> set[int]:
         """Takes versions of these documents that are no longer current out; returns pictures as ``add``."""
-        with self._database.writing() as connection:
-            lock_groups(connection)
-            old: set[int] = set()
-            for part in in_parts(sorted(document_ids)):
-                query = (
-                    select(distinct(FormPictureMember.row_id))
-                    .join(DocumentRow, DocumentRow.id == FormPictureMember.row_id)
-                    .where(DocumentRow.document_id.in_(part), ~DocumentRow.is_current)
-                )
-                old |= set(connection.execute(query).scalars())
-            return _without(connection, old, rule)
+        with changing_sets(self._database) as connection:
+            return _without(connection, _PICTURES.superseded(connection, document_ids), rule)
 
     def of_rows(self, row_ids: Collection[int]) -> dict[Photo, KnownPicture]:
         """The pictures that photos of these documents show, as far as they show any."""
-        found: dict[Photo, KnownPicture] = {}
         query = select(
             FormPictureMember.row_id,
             FormPictureMember.photo,
@@ -182,25 +167,22 @@ class FormPictureLedger:
             FormPictureRow.recognised_by,
             *_PLACE,
         ).join(FormPictureRow, FormPictureRow.picture_id == FormPictureMember.picture_id)
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(row_ids)):
-                rows = connection.execute(query.where(FormPictureMember.row_id.in_(part)))
-                for row, photo, picture, state, by, *place in rows:
-                    found[row, photo] = KnownPicture(picture, state, by, _place(*place))
-        return found
+        return {
+            (row, photo): KnownPicture(picture, state, by, _place(*place))
+            for row, photo, picture, state, by, *place in self._database.rows_in(
+                query, FormPictureMember.row_id, row_ids
+            )
+        }
 
     def photos_of(self, pictures: Collection[int]) -> list[Photo]:
         """The photos that show these pictures, of documents that are in the archive."""
-        found: list[Photo] = []
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(pictures)):
-                query = (
-                    select(FormPictureMember.row_id, FormPictureMember.photo)
-                    .join(DocumentRow, DocumentRow.id == FormPictureMember.row_id)
-                    .where(FormPictureMember.picture_id.in_(part), DocumentRow.is_current)
-                )
-                found += [(row, photo) for row, photo in connection.execute(query)]
-        return found
+        query = (
+            select(FormPictureMember.row_id, FormPictureMember.photo)
+            .join(DocumentRow, DocumentRow.id == FormPictureMember.row_id)
+            .where(DocumentRow.is_current)
+        )
+        rows = self._database.rows_in(query, FormPictureMember.picture_id, pictures)
+        return [(row, photo) for row, photo in rows]
 
     def decide(self, picture_id: int, state: Decision, who: str, when: datetime) -> None:
         """Notes an operator's decision.
@@ -208,8 +190,7 @@ class FormPictureLedger:
         Raises:
             InputError: if there is no such picture, or the decision stands already.
         """
-        with self._database.writing() as connection:
-            lock_groups(connection)
+        with changing_sets(self._database) as connection:
             wanted = FormPictureRow.picture_id == picture_id
             query = select(FormPictureRow.state, FormPictureRow.decided_by).where(wanted)
             known = connection.execute(query).one_or_none()
@@ -226,7 +207,7 @@ class FormPictureLedger:
         """How many pictures there are, and ``limit`` of them from ``offset`` on: candidates, then by merchants."""
         listed = FormPictureRow.state.in_(LISTED)
         query = (
-            select(FormPictureRow.__table__, DocumentRow.file_name, DocumentRow.document_id, *_PLACE)
+            select(FormPictureRow.__table__, DocumentRow.file_name.label("document"), DocumentRow.document_id, *_PLACE)
             .join(DocumentRow, DocumentRow.id == FormPictureRow.row_id)
             .join(FormPictureMember, _IS_STANDING)
             .where(listed)
@@ -239,30 +220,14 @@ class FormPictureLedger:
         )
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(FormPictureRow).where(listed)).scalar_one()
-            rows = connection.execute(query.limit(limit).offset(offset)).mappings()
-            return int(total), [_picture(row) for row in rows]
+            rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
+            return total, [
+                record_of(FormPicture, row, place=_place(*(row[each.key] for each in _PLACE))) for row in rows
+            ]
 
 
 _PLACE = (FormPictureMember.page_index, FormPictureMember.box, FormPictureMember.page_size)
 _IS_STANDING = and_(FormPictureMember.row_id == FormPictureRow.row_id, FormPictureMember.photo == FormPictureRow.photo)
-
-
-def _picture(row: RowMapping) -> FormPicture:
-    return FormPicture(
-        picture_id=row["picture_id"],
-        state=row["state"],
-        recognised_by=row["recognised_by"],
-        document=row["file_name"],
-        document_id=row["document_id"],
-        photo=row["photo"],
-        place=_place(row["page_index"], row["box"], row["page_size"]),
-        flatness=row["flatness"],
-        n_photos=row["n_photos"],
-        n_documents=row["n_documents"],
-        n_merchants=row["n_merchants"],
-        decided_by=row["decided_by"],
-        decided_at=row["decided_at"],
-    )
 
 
 def _place(page_index: int, box: Sequence[int], page_size: Sequence[int] | None) -> PagePlace:
@@ -270,62 +235,47 @@ def _place(page_index: int, box: Sequence[int], page_size: Sequence[int] | None)
 
 
 def _without(connection: Connection, row_ids: Collection[int], rule: FormPictureRule) -> set[int]:
-    left: dict[int, int] = {}
-    for part in in_parts(sorted(row_ids)):
-        where = FormPictureMember.row_id.in_(part)
-        pictures = connection.execute(select(distinct(FormPictureMember.picture_id)).where(where)).scalars()
-        left |= dict.fromkeys(pictures, 0)
-        connection.execute(delete(FormPictureMember).where(where))
-    return _settle(connection, left, rule)
+    left = _PICTURES.with_photos_of(connection, row_ids)
+    delete_in(connection, FormPictureMember, FormPictureMember.row_id, row_ids)
+    return _settle(connection, dict.fromkeys(left, 0), rule)
 
 
 def _remove_cut_anew(connection: Connection, photos: Mapping[Photo, SeenPhoto]) -> None:
     """Photos that stand in another box than was noted are others: their document was cut anew."""
-    for part in in_parts(sorted({row for row, _ in photos})):
-        query = select(FormPictureMember.row_id, FormPictureMember.photo, FormPictureMember.box)
-        for row, photo, box in connection.execute(query.where(FormPictureMember.row_id.in_(part))).all():
-            seen = photos.get((row, photo))
-            if seen is not None and seen.place.box.as_list() != list(box):
-                is_it = and_(FormPictureMember.row_id == row, FormPictureMember.photo == photo)
-                connection.execute(delete(FormPictureMember).where(is_it))
+    query = select(FormPictureMember.row_id, FormPictureMember.photo, FormPictureMember.box)
+    rows = {row for row, _ in photos}
+    for row, photo, box in list(rows_in(connection, query, FormPictureMember.row_id, rows)):
+        seen = photos.get((row, photo))
+        if seen is not None and seen.place.box.as_list() != list(box):
+            connection.execute(delete(FormPictureMember).where(_is_photo((row, photo))))
+
+
+def _is_photo(photo: Photo) -> ColumnElement[bool]:
+    return and_(FormPictureMember.row_id == photo[0], FormPictureMember.photo == photo[1])
 
 
 def _join(connection: Connection, pairs: Sequence[SeenPair], photos: Mapping[Photo, SeenPhoto]) -> dict[int, int]:
     """Lets photos join sets, and sets that meet become one; returns the sets, each with the number of new photos."""
-    known = _pictures_of(connection, photos)
+    known = _PICTURES.containing(connection, photos)
     looks: dict[Photo, LookOfForm | None] = {}
     for pair in pairs:
         for photo in (pair.one.photo, pair.other.photo):
             looks[photo] = _surer(looks.get(photo), pair.by)
-    first: dict[int, Photo] = {}
-    same = [(first.setdefault(picture, photo), photo) for photo, picture in known.items()]
     grown: dict[int, int] = {}
-    for members in components([*((pair.one.photo, pair.other.photo) for pair in pairs), *same]):
-        sets = sorted({known[photo] for photo in members if photo in known})
-        picture = _met(connection, sets) if sets else _new_picture(connection)
-        new = [photo for photo in members if photo not in known]
+    for sets, members, new in _PICTURES.met([(pair.one.photo, pair.other.photo) for pair in pairs], known):
+        picture = _met(connection, sets) if sets else _PICTURES.new(connection, state="watched", flatness=0.0)
         if new:
             rows = [_member(picture, photos[photo], looks[photo]) for photo in new]
             connection.execute(insert(FormPictureMember), rows)
         for photo in members:
             if photo in known and looks[photo] is not None:
-                is_it = and_(FormPictureMember.row_id == photo[0], FormPictureMember.photo == photo[1])
-                connection.execute(update(FormPictureMember).where(is_it).values(look=looks[photo]))
+                connection.execute(update(FormPictureMember).where(_is_photo(photo)).values(look=looks[photo]))
         grown[picture] = len(new)
     return grown
 
 
 def _surer(one: LookOfForm | None, other: LookOfForm | None) -> LookOfForm | None:
     return min(one, other, key=_SUREST.index)
-
-
-def _pictures_of(connection: Connection, photos: Collection[Photo]) -> dict[Photo, int]:
-    found: dict[Photo, int] = {}
-    for part in in_parts(sorted({row for row, _ in photos})):
-        query = select(FormPictureMember.row_id, FormPictureMember.photo, FormPictureMember.picture_id)
-        rows = connection.execute(query.where(FormPictureMember.row_id.in_(part)))
-        found |= {(row, photo): picture for row, photo, picture in rows if (row, photo) in photos}
-    return found
 
 
 def _member(picture: int, seen: SeenPhoto, look: LookOfForm | None) -> dict[str, Any]:
@@ -341,13 +291,6 @@ def _member(picture: int, seen: SeenPhoto, look: LookOfForm | None) -> dict[str,
     }
 
 
-def _new_picture(connection: Connection) -> int:
-    values = {"state": "watched", "flatness": 0.0, "n_photos": 0, "n_documents": 0, "n_merchants": 0}
-    made = connection.execute(insert(FormPictureRow).values(**values))
-    (picture,) = made.inserted_primary_key or (0,)
-    return int(picture)
-
-
 def _met(connection: Connection, pictures: Sequence[int]) -> int:
     """Makes these sets one, with the last decision on any of them; returns which it is."""
     target, *others = pictures
@@ -361,10 +304,7 @@ def _met(connection: Connection, pictures: Sequence[int]) -> int:
     ).mappings()
     for row in decided:
         connection.execute(update(FormPictureRow).where(FormPictureRow.picture_id == target).values(**row))
-    for part in in_parts(others):
-        moving = update(FormPictureMember).where(FormPictureMember.picture_id.in_(part))
-        connection.execute(moving.values(picture_id=target))
-        connection.execute(delete(FormPictureRow).where(FormPictureRow.picture_id.in_(part)))
+    _PICTURES.merge(connection, target, others)
     return target
 
 
@@ -383,7 +323,7 @@ def _settle(connection: Connection, grown: Mapping[int, int], rule: FormPictureR
             continue
         values = _counted(connection, picture)
         if values is None:
-            connection.execute(delete(FormPictureRow).where(is_it))
+            _PICTURES.remove(connection, picture)
             continue
         if was.state not in {"confirmed", "undone"}:
             state, by = _state(values, rule)

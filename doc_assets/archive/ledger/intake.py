@@ -1,18 +1,17 @@
 """What the drop folder holds, and sealing files into drops."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.rows import columns_of, delete_in, row_of, rows_in
 from doc_assets.archive.ledger.schema import DocumentRow, Drop, InboxFile
 from doc_assets.datatypes import DocumentDate
 
 _STATE_PENDING = "pending"
-_ROWS_A_STATEMENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +39,23 @@ class ArrivedFile:
     date: DocumentDate | None = None
 
 
-class IntakeLedger:
+class IntakeLedger(LedgerPart):
     """The tables ``inbox_files`` and ``drops``, and the first rows of ``documents``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def inbox(self) -> dict[str, InboxEntry]:
         """Every file of the drop folder that was seen, by path."""
-        columns = InboxFile.__table__.c
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                select(columns.path, columns.size_bytes, columns.mtime_ns, columns.unchanged_since, columns.drop_key)
-            )
-            return {row[0]: InboxEntry(*row) for row in rows}
+        rows = self._database.rows(select(*columns_of(InboxEntry, InboxFile)))
+        return {entry.path: entry for entry in (InboxEntry(*row) for row in rows)}
 
     def update_inbox(self, changed: Sequence[InboxEntry], gone: Iterable[str]) -> None:
         """Replaces the entries of ``changed`` paths and forgets the ``gone`` ones."""
         paths = [*gone, *(entry.path for entry in changed)]
         if not paths:
             return
-        rows = [
-            {
-                "path": entry.path,
-                "size_bytes": entry.size_bytes,
-                "mtime_ns": entry.mtime_ns,
-                "unchanged_since": entry.unchanged_since,
-                "drop_key": entry.drop_key,
-            }
-            for entry in changed
-        ]
         with self._database.writing() as connection:
-            connection.execute(
-                delete(InboxFile).where(InboxFile.path == bindparam("gone_path")),
-                [{"gone_path": path} for path in paths],
-            )
-            if rows:
-                connection.execute(insert(InboxFile), rows)
+            delete_in(connection, InboxFile, InboxFile.path, paths)
+            if changed:
+                connection.execute(insert(InboxFile), [row_of(entry) for entry in changed])
 
     def seal(
         self,
@@ -129,9 +108,7 @@ class IntakeLedger:
 
     def drop_keys(self) -> list[str]:
         """All drops in the order in which they were sealed."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(Drop.drop_key).order_by(Drop.sealed_at, Drop.drop_key))
-            return [row[0] for row in rows]
+        return list(self._database.values(select(Drop.drop_key).order_by(Drop.sealed_at, Drop.drop_key)))
 
     def sealed_from(self, source: str) -> dict[str, str]:
         """Drop of every path that was sealed from a source; of several the newest."""
@@ -141,14 +118,13 @@ class IntakeLedger:
             .where(Drop.source == source)
             .order_by(DocumentRow.id)
         )
-        with self._database.reading() as connection:
-            return {path: drop_key for path, drop_key in connection.execute(query)}
+        return {path: drop_key for path, drop_key in self._database.rows(query)}
 
 
 def _dates(connection: Connection, files: Sequence[ArrivedFile], today: DocumentDate) -> list[DocumentDate]:
     """The date of each file; see ``IntakeLedger.seal``."""
     given = [(file.document_id, file.date or today) for file in files]
-    earlier = _earlier_dates(connection, sorted({name for name, date in given if date.source != "key_table"}))
+    earlier = _earlier_dates(connection, {name for name, date in given if date.source != "key_table"})
     return [_date(date, earlier.get(name)) for name, date in given]
 
 
@@ -160,18 +136,20 @@ def _date(given: DocumentDate, earlier: DocumentDate | None) -> DocumentDate:
     return min(given, earlier, key=lambda date: date.day) if given.source == "arrival" else given
 
 
-def _earlier_dates(connection: Connection, document_ids: Sequence[str]) -> dict[str, DocumentDate]:
+def _earlier_dates(connection: Connection, document_ids: Collection[str]) -> dict[str, DocumentDate]:
     """Of documents that arrived before, the date that a key table gave last, else the day of the first arrival."""
-    columns = (DocumentRow.document_id, DocumentRow.document_date, DocumentRow.date_source)
+    query = (
+        select(DocumentRow.document_id, DocumentRow.document_date, DocumentRow.date_source)
+        .where(DocumentRow.date_source != "name")
+        .order_by(DocumentRow.id)
+    )
     found: dict[str, DocumentDate] = {}
-    for part in in_parts(document_ids):
-        query = select(*columns).where(DocumentRow.document_id.in_(part), DocumentRow.date_source != "name")
-        for name, day, source in connection.execute(query.order_by(DocumentRow.id)):
-            known = found.get(name)
-            if source == "key_table":
-                found[name] = DocumentDate(day, "key_table")
-            elif known is None or (known.source == "arrival" and day < known.day):
-                found[name] = DocumentDate(day, "arrival")
+    for name, day, source in rows_in(connection, query, DocumentRow.document_id, document_ids):
+        known = found.get(name)
+        if source == "key_table":
+            found[name] = DocumentDate(day, "key_table")
+        elif known is None or (known.source == "arrival" and day < known.day):
+            found[name] = DocumentDate(day, "arrival")
     return found
 
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import func, insert, select
 
-from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.rows import columns_of, delete_in, row_of
 from doc_assets.archive.ledger.schema import KeyRequest
-
-_ROWS_A_STATEMENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,62 +32,33 @@ class KeyOutcome:
     n_files: int
 
 
-class KeyLedger:
+class KeyLedger(LedgerPart):
     """The table ``key_requests``: the newest outcome of every key of every source."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def record(self, source: str, outcomes: Sequence[KeyOutcome], now: datetime) -> None:
         """Files outcomes; they replace those that the same keys had before."""
+        if not outcomes:
+            return
+        rows = [row_of(outcome, source=source, asked_at=now) for outcome in outcomes]
         with self._database.writing() as connection:
-            for start in range(0, len(outcomes), _ROWS_A_STATEMENT):
-                part = outcomes[start : start + _ROWS_A_STATEMENT]
-                connection.execute(
-                    delete(KeyRequest).where(KeyRequest.source == source, KeyRequest.key == bindparam("asked")),
-                    [{"asked": outcome.key} for outcome in part],
-                )
-                connection.execute(insert(KeyRequest), [_values(source, outcome, now) for outcome in part])
+            delete_in(
+                connection, KeyRequest, KeyRequest.key, [each.key for each in outcomes], KeyRequest.source == source
+            )
+            connection.execute(insert(KeyRequest), rows)
 
     def found(self, source: str) -> set[str]:
         """Keys of the source that were found."""
         query = select(KeyRequest.key).where(KeyRequest.source == source, KeyRequest.state == "found")
-        with self._database.reading() as connection:
-            return set(connection.execute(query).scalars())
+        return set(self._database.values(query))
 
     def counts(self, source: str) -> dict[str, int]:
         """Number of keys by state."""
         query = select(KeyRequest.state, func.count()).where(KeyRequest.source == source).group_by(KeyRequest.state)
-        with self._database.reading() as connection:
-            return {state: n for state, n in connection.execute(query)}
+        return {state: n for state, n in self._database.rows(query)}
 
     def problems(self, source: str, limit: int) -> list[KeyOutcome]:
         """Keys that were not found, by line."""
-        query = (
-            select(
-                KeyRequest.key,
-                KeyRequest.line,
-                KeyRequest.state,
-                KeyRequest.reason,
-                KeyRequest.correlation_id,
-                KeyRequest.n_files,
-            )
-            .where(KeyRequest.source == source, KeyRequest.state != "found")
-            .order_by(KeyRequest.line)
-            .limit(limit)
+        query = select(*columns_of(KeyOutcome, KeyRequest)).where(
+            KeyRequest.source == source, KeyRequest.state != "found"
         )
-        with self._database.reading() as connection:
-            return [KeyOutcome(*row) for row in connection.execute(query)]
-
-
-def _values(source: str, outcome: KeyOutcome, now: datetime) -> dict[str, object]:
-    return {
-        "source": source,
-        "key": outcome.key,
-        "line": outcome.line,
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "correlation_id": outcome.correlation_id,
-        "n_files": outcome.n_files,
-        "asked_at": now,
-    }
+        return [KeyOutcome(*row) for row in self._database.rows(query.order_by(KeyRequest.line).limit(limit))]

@@ -4,7 +4,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from doc_assets.archive.ledger.browsing import DocumentBrowser
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.document_faults import FaultLedger
@@ -15,6 +14,7 @@ from doc_assets.archive.ledger.intake import IntakeLedger
 from doc_assets.archive.ledger.keys import KeyLedger
 from doc_assets.archive.ledger.page_sizes import PageSizeLedger
 from doc_assets.archive.ledger.page_texts import PageTextLedger
+from doc_assets.archive.ledger.queries import DocumentQueries
 from doc_assets.archive.ledger.searches import SearchLedger
 from doc_assets.archive.ledger.tombstones import TombstoneLedger
 
@@ -33,7 +33,7 @@ class Ledger:
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
         page_sizes: sizes of pages that show photos.
-        browsing: single documents and their traces, for people.
+        queries: single documents and the results that name them, for people.
         tombstones: that documents were forgotten.
         database: all of it, for what concerns every table.
     """
@@ -50,7 +50,7 @@ class Ledger:
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)
-        self.browsing = DocumentBrowser(database)
+        self.queries = DocumentQueries(database)
         self.tombstones = TombstoneLedger(database, forgotten_key)
 
     @classmethod

@@ -2,43 +2,27 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import COLUMNS, Document, in_parts, read_documents
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.rows import delete_in
 from doc_assets.archive.ledger.schema import Base, DocumentRow, InboxFile, KeyRequest, SearchResult
 
 _MOST_OTHERS = 5000
 
 
-class DocumentRemoval:
+class DocumentRemoval(LedgerPart):
     """All tables, seen from one document."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def arrivals(self, document_ids: Collection[str]) -> list[Document]:
-        """Every arrival of these documents, in the order of arrival."""
-        found: list[Document] = []
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(document_ids)):
-                query = select(*COLUMNS).where(DocumentRow.document_id.in_(part)).order_by(DocumentRow.id)
-                found += read_documents(connection, query)
-        return found
 
     def shared_contents(self, digests: Collection[str], document_ids: Collection[str]) -> set[str]:
         """Those of these digests that a document which is not among ``document_ids`` has too."""
-        shared: set[str] = set()
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(digests)):
-                query = select(DocumentRow.sha256, DocumentRow.document_id).where(DocumentRow.sha256.in_(part))
-                shared |= {digest for digest, name in connection.execute(query) if name not in document_ids}
-        return shared
+        query = select(DocumentRow.sha256, DocumentRow.document_id)
+        rows = self._database.rows_in(query, DocumentRow.sha256, digests)
+        return {digest for digest, name in rows if digest is not None and name not in document_ids}
 
     def inbox_paths(self) -> list[str]:
         """Every path of the drop folder that is noted."""
-        with self._database.reading() as connection:
-            return list(connection.execute(select(InboxFile.__table__.c.path)).scalars())
+        return list(self._database.values(select(InboxFile.path)))
 
     def others_containing(self, words: Sequence[str], document_ids: Collection[str]) -> set[str]:
         """Names and paths of other documents in which one of ``words`` stands."""
@@ -66,9 +50,6 @@ class DocumentRemoval:
             for table in reversed(Base.metadata.sorted_tables):
                 for name, values in (("document_id", document_ids), ("sha256", digests)):
                     if name in table.c:
-                        for part in in_parts(sorted(values)):
-                            connection.execute(delete(table).where(table.c[name].in_(part)))
-            for part in in_parts(keys):
-                connection.execute(delete(KeyRequest).where(func.lower(KeyRequest.key).in_(part)))
-            for part in in_parts(paths):
-                connection.execute(delete(InboxFile).where(InboxFile.path.in_(part)))
+                        delete_in(connection, table, table.c[name], values)
+            delete_in(connection, KeyRequest, func.lower(KeyRequest.key), keys)
+            delete_in(connection, InboxFile, InboxFile.path, paths)

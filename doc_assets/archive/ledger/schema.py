@@ -1,15 +1,12 @@
 """The ledger's tables. A change here needs a migration in ``migrations/versions``."""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
-    Date,
     DateTime,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -53,9 +50,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Common base of all tables."""
+    """Common base of all tables; a column that names no type has that of its annotation."""
 
     metadata = MetaData(naming_convention=_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        datetime: UtcDateTime(),
+        **dict.fromkeys(
+            (dict[str, str], dict[str, Any], list[str], list[int], list[float], list[dict[str, Any]]), Json
+        ),
+    }
 
 
 class InboxFile(Base):
@@ -63,11 +67,11 @@ class InboxFile(Base):
 
     __tablename__ = "inbox_files"
 
-    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    unchanged_since: Mapped[datetime] = mapped_column(UtcDateTime)
-    drop_key: Mapped[str | None] = mapped_column(Text)
+    unchanged_since: Mapped[datetime]
+    drop_key: Mapped[str | None]
 
 
 class Drop(Base):
@@ -75,11 +79,11 @@ class Drop(Base):
 
     __tablename__ = "drops"
 
-    drop_key: Mapped[str] = mapped_column(Text, primary_key=True)
-    source: Mapped[str] = mapped_column(Text)
-    sealed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    n_files: Mapped[int] = mapped_column(Integer)
-    chunk_documents: Mapped[int] = mapped_column(Integer)
+    drop_key: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    sealed_at: Mapped[datetime]
+    n_files: Mapped[int]
+    chunk_documents: Mapped[int]
 
 
 class DropStage(Base):
@@ -92,10 +96,10 @@ class DropStage(Base):
     __tablename__ = "drop_stages"
 
     drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"), primary_key=True)
-    stage: Mapped[str] = mapped_column(Text, primary_key=True)
-    target: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[str] = mapped_column(Text)
-    completed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    completed_at: Mapped[datetime]
 
 
 class DocumentRow(Base):
@@ -107,33 +111,27 @@ class DocumentRow(Base):
     """
 
     __tablename__ = "documents"
-    __table_args__ = (
-        UniqueConstraint("drop_key", "position"),
-        Index("ix_documents_document_id", "document_id"),
-        Index("ix_documents_sha256", "sha256"),
-        Index("ix_documents_state", "state"),
-        Index("ix_documents_source_path", "source_path"),
-    )
+    __table_args__ = (UniqueConstraint("drop_key", "position"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"))
-    position: Mapped[int] = mapped_column(Integer)
-    document_id: Mapped[str] = mapped_column(Text)
-    file_name: Mapped[str] = mapped_column(Text)
-    source_path: Mapped[str] = mapped_column(Text)
-    merchant_id: Mapped[str | None] = mapped_column(Text)
+    position: Mapped[int]
+    document_id: Mapped[str] = mapped_column(index=True)
+    file_name: Mapped[str]
+    source_path: Mapped[str] = mapped_column(index=True)
+    merchant_id: Mapped[str | None]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(Text)
-    reason_code: Mapped[str | None] = mapped_column(Text)
-    reason: Mapped[str | None] = mapped_column(Text)
-    is_current: Mapped[bool] = mapped_column(Boolean)
-    n_pages: Mapped[int | None] = mapped_column(Integer)
-    n_photos: Mapped[int | None] = mapped_column(Integer)
-    fields: Mapped[dict[str, str]] = mapped_column(Json)
-    document_date: Mapped[date] = mapped_column(Date, nullable=True)
-    date_source: Mapped[str] = mapped_column(Text, nullable=True)
+    sha256: Mapped[str | None] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    reason_code: Mapped[str | None]
+    reason: Mapped[str | None]
+    is_current: Mapped[bool]
+    n_pages: Mapped[int | None]
+    n_photos: Mapped[int | None]
+    fields: Mapped[dict[str, str]]
+    document_date: Mapped[date] = mapped_column(nullable=True)
+    date_source: Mapped[str] = mapped_column(nullable=True)
 
 
 class DocumentFault(Base):
@@ -143,29 +141,27 @@ class DocumentFault(Base):
     """
 
     __tablename__ = "document_faults"
-    __table_args__ = (Index("ix_document_faults_row_id", "row_id"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
-    document_id: Mapped[str] = mapped_column(Text)
-    stage: Mapped[str] = mapped_column(Text)
-    target: Mapped[str] = mapped_column(Text)
-    page_index: Mapped[int | None] = mapped_column(Integer)
-    photo_index: Mapped[int | None] = mapped_column(Integer)
-    code: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str] = mapped_column(Text)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), index=True)
+    document_id: Mapped[str]
+    stage: Mapped[str]
+    target: Mapped[str]
+    page_index: Mapped[int | None]
+    photo_index: Mapped[int | None]
+    code: Mapped[str]
+    reason: Mapped[str]
 
 
 class IndexedDocument(Base):
     """That a collection holds the photos of an arrival."""
 
     __tablename__ = "indexed_documents"
-    __table_args__ = (Index("ix_indexed_documents_document_id", "document_id"),)
 
-    collection: Mapped[str] = mapped_column(Text, primary_key=True)
+    collection: Mapped[str] = mapped_column(primary_key=True)
     row_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), primary_key=True)
-    document_id: Mapped[str] = mapped_column(Text)
-    photos_left_out: Mapped[int] = mapped_column(Integer)
+    document_id: Mapped[str] = mapped_column(index=True)
+    photos_left_out: Mapped[int]
 
 
 class CollectionRow(Base):
@@ -173,11 +169,11 @@ class CollectionRow(Base):
 
     __tablename__ = "collections"
 
-    collection: Mapped[str] = mapped_column(Text, primary_key=True)
-    embedder: Mapped[str] = mapped_column(Text)
-    options: Mapped[dict[str, Any]] = mapped_column(Json)
-    state: Mapped[str] = mapped_column(Text)
-    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    collection: Mapped[str] = mapped_column(primary_key=True)
+    embedder: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    since: Mapped[datetime]
 
 
 class KeyRequest(Base):
@@ -185,14 +181,14 @@ class KeyRequest(Base):
 
     __tablename__ = "key_requests"
 
-    source: Mapped[str] = mapped_column(Text, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    line: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str | None] = mapped_column(Text)
-    correlation_id: Mapped[str] = mapped_column(Text)
-    n_files: Mapped[int] = mapped_column(Integer)
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    line: Mapped[int]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    correlation_id: Mapped[str]
+    n_files: Mapped[int]
+    asked_at: Mapped[datetime]
 
 
 class Search(Base):
@@ -200,45 +196,44 @@ class Search(Base):
 
     __tablename__ = "searches"
 
-    search_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    collection: Mapped[str] = mapped_column(Text)
-    n_indexed_photos: Mapped[int] = mapped_column(Integer)
-    settings: Mapped[dict[str, Any]] = mapped_column(Json)
-    requested_by: Mapped[str | None] = mapped_column(Text)
-    global_top_docs: Mapped[list[str] | None] = mapped_column(Json)
-    changed_findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    search_id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    collection: Mapped[str]
+    n_indexed_photos: Mapped[int]
+    settings: Mapped[dict[str, Any]]
+    requested_by: Mapped[str | None]
+    global_top_docs: Mapped[list[str] | None]
+    changed_findings: Mapped[list[dict[str, Any]]]
 
 
 class SearchResult(Base):
     """What a search found for one query document."""
 
     __tablename__ = "search_results"
-    __table_args__ = (Index("ix_search_results_document_id", "document_id"),)
 
     search_id: Mapped[str] = mapped_column(ForeignKey("searches.search_id"), primary_key=True)
-    query_document: Mapped[str] = mapped_column(Text, primary_key=True)
-    position: Mapped[int] = mapped_column(Integer)
-    merchant_id: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(Text)
-    error: Mapped[str | None] = mapped_column(Text)
-    n_photos: Mapped[int] = mapped_column(Integer)
-    best_document: Mapped[str | None] = mapped_column(Text)
-    best_score: Mapped[float | None] = mapped_column(Float)
-    document_id: Mapped[str | None] = mapped_column(Text)
-    document_date: Mapped[date | None] = mapped_column(Date)
-    date_source: Mapped[str | None] = mapped_column(Text)
-    searched: Mapped[bool] = mapped_column(Boolean)
-    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
-    doubt: Mapped[float] = mapped_column(Float)
-    risk_score: Mapped[float | None] = mapped_column(Float)
-    flagged: Mapped[bool] = mapped_column(Boolean)
-    elapsed_s: Mapped[float] = mapped_column(Float)
-    top_docs: Mapped[list[dict[str, Any]]] = mapped_column(Json)
-    legacy: Mapped[dict[str, Any]] = mapped_column(Json)
-    fields: Mapped[dict[str, str]] = mapped_column(Json)
-    faults: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    query_document: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    merchant_id: Mapped[str | None]
+    state: Mapped[str]
+    error: Mapped[str | None]
+    n_photos: Mapped[int]
+    best_document: Mapped[str | None]
+    best_score: Mapped[float | None]
+    document_id: Mapped[str | None] = mapped_column(index=True)
+    document_date: Mapped[date | None]
+    date_source: Mapped[str | None]
+    searched: Mapped[bool]
+    findings: Mapped[list[dict[str, Any]]]
+    doubt: Mapped[float]
+    risk_score: Mapped[float | None]
+    flagged: Mapped[bool]
+    elapsed_s: Mapped[float]
+    top_docs: Mapped[list[dict[str, Any]]]
+    legacy: Mapped[dict[str, Any]]
+    fields: Mapped[dict[str, str]]
+    faults: Mapped[list[dict[str, Any]]]
 
 
 class PhotoLink(Base):
@@ -248,17 +243,16 @@ class PhotoLink(Base):
     """
 
     __tablename__ = "photo_links"
-    __table_args__ = (Index("ix_photo_links_row_id", "row_id"),)
 
     query_row: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
-    query_photo: Mapped[int] = mapped_column(Integer, primary_key=True)
-    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
-    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
-    probability: Mapped[float] = mapped_column(Float)
-    query_area: Mapped[list[float]] = mapped_column(Json)
-    area: Mapped[list[float]] = mapped_column(Json)
-    pair: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    is_form: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    query_photo: Mapped[int] = mapped_column(primary_key=True)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True, index=True)
+    photo: Mapped[int] = mapped_column(primary_key=True)
+    probability: Mapped[float]
+    query_area: Mapped[list[float]]
+    area: Mapped[list[float]]
+    pair: Mapped[dict[str, Any] | None]
+    is_form: Mapped[bool] = mapped_column(server_default=false())
 
 
 class PhotoGroup(Base):
@@ -268,56 +262,53 @@ class PhotoGroup(Base):
     __table_args__ = (Index("ix_photo_groups_n_merchants", "n_merchants", "n_documents"),)
 
     group_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    n_photos: Mapped[int] = mapped_column(Integer)
-    n_documents: Mapped[int] = mapped_column(Integer)
-    n_merchants: Mapped[int] = mapped_column(Integer)
-    first_date: Mapped[date | None] = mapped_column(Date)
+    n_photos: Mapped[int]
+    n_documents: Mapped[int]
+    n_merchants: Mapped[int]
+    first_date: Mapped[date | None]
 
 
 class PhotoGroupMember(Base):
     """The group of a photo; a place of -1 is the file as a whole."""
 
     __tablename__ = "photo_group_members"
-    __table_args__ = (Index("ix_photo_group_members_group_id", "group_id"),)
 
     row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
-    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
-    group_id: Mapped[int] = mapped_column(ForeignKey("photo_groups.group_id"))
+    photo: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("photo_groups.group_id"), index=True)
 
 
 class FormPictureRow(Base):
     """A picture of the form, or what may be one, with the photo that stands for it; see ``form_pictures``."""
 
     __tablename__ = "form_pictures"
-    __table_args__ = (Index("ix_form_pictures_state", "state"),)
 
     picture_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    state: Mapped[str] = mapped_column(Text)
-    recognised_by: Mapped[str | None] = mapped_column(Text)
-    row_id: Mapped[int | None] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"))
-    photo: Mapped[int | None] = mapped_column(Integer)
-    flatness: Mapped[float] = mapped_column(Float)
-    n_photos: Mapped[int] = mapped_column(Integer)
-    n_documents: Mapped[int] = mapped_column(Integer)
-    n_merchants: Mapped[int] = mapped_column(Integer)
-    decided_by: Mapped[str | None] = mapped_column(Text)
-    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(index=True)
+    recognised_by: Mapped[str | None]
+    row_id: Mapped[int | None] = mapped_column(BigKey)
+    photo: Mapped[int | None]
+    flatness: Mapped[float]
+    n_photos: Mapped[int]
+    n_documents: Mapped[int]
+    n_merchants: Mapped[int]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
 
 
 class FormPictureMember(Base):
     """The picture of the form that a photo shows, where it stands and how it looks; see ``form_pictures.SeenPhoto``."""
 
     __tablename__ = "form_picture_members"
-    __table_args__ = (Index("ix_form_picture_members_picture_id", "picture_id"),)
 
     row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
-    photo: Mapped[int] = mapped_column(Integer, primary_key=True)
-    picture_id: Mapped[int] = mapped_column(ForeignKey("form_pictures.picture_id"))
-    page_index: Mapped[int] = mapped_column(Integer)
-    box: Mapped[list[int]] = mapped_column(Json)
-    page_size: Mapped[list[int] | None] = mapped_column(Json)
-    flatness: Mapped[float] = mapped_column(Float)
-    look: Mapped[str | None] = mapped_column(Text)
+    photo: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("form_pictures.picture_id"), index=True)
+    page_index: Mapped[int]
+    box: Mapped[list[int]]
+    page_size: Mapped[list[int] | None]
+    flatness: Mapped[float]
+    look: Mapped[str | None]
 
 
 class PageSizeRow(Base):
@@ -325,10 +316,10 @@ class PageSizeRow(Base):
 
     __tablename__ = "page_sizes"
 
-    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
-    page_index: Mapped[int] = mapped_column(Integer, primary_key=True)
-    width: Mapped[int] = mapped_column(Integer)
-    height: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    page_index: Mapped[int] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
 
 
 class PageTextRow(Base):
@@ -336,14 +327,14 @@ class PageTextRow(Base):
 
     __tablename__ = "page_texts"
 
-    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
-    engine: Mapped[str] = mapped_column(Text, primary_key=True)
-    page_index: Mapped[int] = mapped_column(Integer, primary_key=True)
-    zone: Mapped[str] = mapped_column(Text, primary_key=True)
-    text: Mapped[str] = mapped_column(Text)
-    confidence: Mapped[float] = mapped_column(Float)
-    quarter_turns: Mapped[int] = mapped_column(Integer)
-    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    engine: Mapped[str] = mapped_column(primary_key=True)
+    page_index: Mapped[int] = mapped_column(primary_key=True)
+    zone: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    confidence: Mapped[float]
+    quarter_turns: Mapped[int]
+    read_at: Mapped[datetime]
 
 
 class Tombstone(Base):
@@ -351,6 +342,6 @@ class Tombstone(Base):
 
     __tablename__ = "tombstones"
 
-    mark: Mapped[str] = mapped_column(Text, primary_key=True)
-    document_mark: Mapped[str] = mapped_column(Text, primary_key=True)
-    forgotten_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mark: Mapped[str] = mapped_column(primary_key=True)
+    document_mark: Mapped[str] = mapped_column(primary_key=True)
+    forgotten_at: Mapped[datetime]

@@ -7,17 +7,17 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from upath import UPath
 
 from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import in_parts
+from doc_assets.archive.ledger.rows import rows_in
 from doc_assets.archive.ledger.schema import Tombstone
 from doc_assets.errors import SettingsError
 from doc_assets.util.files import write_atomic
@@ -62,22 +62,11 @@ class TombstoneLedger:
     def add(self, contents: Mapping[str, Iterable[str]], now: datetime) -> None:
         """Files documents, each with the digests of its contents, as forgotten; twice is once."""
         key = self._made_key()
-        rows = {}
+        rows = []
         for document_id, digests in contents.items():
             own = _document_mark(key, document_id)
-            for mark in (own, *(_content_mark(key, digest) for digest in digests)):
-                rows[mark, own] = {"mark": mark, "document_mark": own, "forgotten_at": now}
-        with self._database.writing() as connection:
-            known = {
-                tuple(row)
-                for part in in_parts([mark for mark, _ in rows])
-                for row in connection.execute(
-                    select(Tombstone.mark, Tombstone.document_mark).where(Tombstone.mark.in_(part))
-                )
-            }
-            fresh = [row for marks, row in rows.items() if marks not in known]
-            if fresh:
-                connection.execute(insert(Tombstone), fresh)
+            rows += [(mark, own, now) for mark in (own, *(_content_mark(key, digest) for digest in digests))]
+        self._insert(rows)
 
     def allow(self, document_id: str) -> bool:
         """Lets a forgotten document and its contents come again; returns whether it was forgotten."""
@@ -98,7 +87,7 @@ class TombstoneLedger:
         if key is None:
             return set()
         marks = {_document_mark(key, document_id): document_id for document_id in document_ids}
-        return {marks[mark] for mark in self._known(list(marks))}
+        return {marks[mark] for mark in self._known(marks)}
 
     def is_forgotten_content(self, sha256: str) -> bool:
         """Whether a document of this content was forgotten, under whatever name.
@@ -119,9 +108,8 @@ class TombstoneLedger:
         if key is None and not self._path().exists():
             return None
         key = key or bytes.fromhex(self._path().read_text(encoding="ascii"))
-        with self._database.reading() as connection:
-            query = select(Tombstone.mark, Tombstone.document_mark, Tombstone.forgotten_at)
-            return Tombstones(key, tuple((mark, own, at) for mark, own, at in connection.execute(query)))
+        rows = self._database.rows(select(Tombstone.mark, Tombstone.document_mark, Tombstone.forgotten_at))
+        return Tombstones(key, tuple((mark, own, at) for mark, own, at in rows))
 
     def take_in(self, others: Tombstones) -> bool:
         """Files tombstones that another state of this home had; returns False if they were made with another key.
@@ -136,30 +124,26 @@ class TombstoneLedger:
             self._path().chmod(0o600)
         elif key != others.key:
             return False
-        with self._database.writing() as connection:
-            known = {tuple(row) for row in connection.execute(select(Tombstone.mark, Tombstone.document_mark))}
-            fresh = [
-                {"mark": mark, "document_mark": own, "forgotten_at": at}
-                for mark, own, at in others.rows
-                if (mark, own) not in known
-            ]
-            if fresh:
-                connection.execute(insert(Tombstone), fresh)
+        self._insert(others.rows)
         return True
 
-    def _known(self, marks: list[str]) -> set[str]:
-        with self._database.reading() as connection:
-            return {
-                mark
-                for part in in_parts(marks)
-                for mark in connection.execute(select(Tombstone.mark).where(Tombstone.mark.in_(part))).scalars()
-            }
+    def _insert(self, rows: Iterable[tuple[str, str, datetime]]) -> None:
+        """Files those of these rows that are not there yet."""
+        marks = {(mark, own): {"mark": mark, "document_mark": own, "forgotten_at": at} for mark, own, at in rows}
+        with self._database.writing() as connection:
+            query = select(Tombstone.mark, Tombstone.document_mark)
+            known = {tuple(row) for row in rows_in(connection, query, Tombstone.mark, {mark for mark, _ in marks})}
+            fresh = [row for both, row in marks.items() if both not in known]
+            if fresh:
+                connection.execute(insert(Tombstone), fresh)
+
+    def _known(self, marks: Collection[str]) -> set[str]:
+        return {mark for (mark,) in self._database.rows_in(select(Tombstone.mark), Tombstone.mark, marks)}
 
     def _key(self) -> bytes | None:
         """The key; None if nothing was ever forgotten."""
-        with self._database.reading() as connection:
-            if not connection.execute(select(func.count()).select_from(Tombstone)).scalar_one():
-                return None
+        if not self._database.values(select(Tombstone.mark).limit(1)):
+            return None
         try:
             return bytes.fromhex(self._path().read_text(encoding="ascii"))
         except FileNotFoundError as error:

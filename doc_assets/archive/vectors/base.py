@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - records and offsets are of each engine's own classes
 """The interface of every vector store, its names, and the checks that all of them share.
 
 Stores differ in what they accept silently (one takes NaN, another a vector of the wrong length on a
@@ -7,14 +8,15 @@ reopened folder), so vectors are checked here, before any of them sees one.
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
+from doc_assets.archive.payloads import payload_from_row
+from doc_assets.datatypes import Hit, IndexedPhoto, PhotoPayload, SparseVector
 from doc_assets.errors import IndexSchemaError
 
 VECTOR = "image"
@@ -29,6 +31,13 @@ INDEXED_FIELDS = ("document_id", "merchant_id", "sha256", "drop")
 SCHEMA_VERSION = 2
 """Part of a collection's name; raised when payload or vectors change their meaning."""
 
+BATCH = 256
+"""Points with vectors that go in one request, which stays far below the 32 MB that a server takes."""
+
+SEARCH_EFFORT = 128
+"""Candidates that the search graph keeps (HNSW ef); recall@10 is measured by benchmarks.search."""
+
+_PAYLOADS_PER_REQUEST = 2000
 _UNIT_TOLERANCE = 1e-3
 
 
@@ -48,6 +57,12 @@ class Exclusion:
 
     document_ids: tuple[str, ...] = ()
     merchant_ids: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The values that are excluded, by payload field; fields without any are left out."""
+        values = {"document_id": self.document_ids, "merchant_id": self.merchant_ids}
+        return {field: excluded for field, excluded in values.items() if excluded}
 
 
 class VectorStore(ABC):
@@ -71,9 +86,10 @@ class VectorStore(ABC):
     def unclaimed(self) -> list[str]:
         """Names of collections that no home has claimed, and of which this home has none of its own."""
 
-    @abstractmethod
     def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
         """The payload of every point of such a collection."""
+        for record in self._records(collection, _PAYLOADS_PER_REQUEST):
+            yield _payload_of(record)
 
     @abstractmethod
     def adopt(self, collection: str, alias: str) -> None:
@@ -83,13 +99,16 @@ class VectorStore(ABC):
         """Notes that such a collection is not this home's."""
         self.refused[collection] = says
 
-    @abstractmethod
     def create(self, collection: str, dim: int) -> None:
         """Makes the collection with its payload indexes; no effect if it exists with this ``dim``.
 
         Raises:
             IndexSchemaError: if it exists with another one.
         """
+        if not self._exists(collection):
+            self._create(collection, dim)
+        elif (found := self.dim(collection)) != dim:
+            raise schema_error(collection, found, dim)
 
     @abstractmethod
     def collections(self) -> list[str]:
@@ -107,9 +126,11 @@ class VectorStore(ABC):
     def count(self, collection: str) -> int:
         """Exact number of points."""
 
-    @abstractmethod
     def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
         """Every point's id and payload, those of ``document_ids`` only if given."""
+        self.dim(collection)
+        for record in self._records(self._name(collection), _PAYLOADS_PER_REQUEST, document_ids):
+            yield str(record.id), _payload_of(record)
 
     @abstractmethod
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
@@ -128,9 +149,9 @@ class VectorStore(ABC):
     def publish(self, alias: str, collection: str) -> None:
         """Points ``alias`` at ``collection`` in one step."""
 
-    @abstractmethod
     def resolve(self, alias: str) -> str | None:
         """The collection that ``alias`` points at; None if there is no such alias."""
+        return self.aliases().get(alias)
 
     @abstractmethod
     def aliases(self) -> dict[str, str]:
@@ -140,17 +161,21 @@ class VectorStore(ABC):
     def close(self) -> None:
         """Gives the store back; no method works afterwards."""
 
-    @abstractmethod
     def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
         """The unit vectors (D,) of points by id; unknown ids are left out."""
+        records = self._retrieve(collection, [str(point_id) for point_id in point_ids], with_payload=False)
+        return {_id_of(record): _vector_of(record) for record in records}
 
-    @abstractmethod
     def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
         """Points by id as they were written; unknown ids are left out."""
+        records = self._retrieve(collection, [str(point_id) for point_id in point_ids], with_payload=True)
+        return {_id_of(record): _point_of(record) for record in records}
 
-    @abstractmethod
     def points(self, collection: str) -> Iterator[IndexedPhoto]:
         """Every point as it was written."""
+        self.dim(collection)
+        for record in self._records(self._name(collection), BATCH, with_vectors=True):
+            yield _point_of(record)
 
     @abstractmethod
     def rewrite(self, collection: str) -> None:
@@ -161,17 +186,47 @@ class VectorStore(ABC):
         """
 
     @abstractmethod
+    def _exists(self, collection: str) -> bool: ...
+
+    @abstractmethod
+    def _create(self, collection: str, dim: int) -> None: ...
+
+    def _name(self, collection: str) -> str:
+        """What the engine calls a collection of this home."""
+        return collection
+
+    def _records(
+        self, name: str, limit: int, document_ids: Sequence[str] | None = None, *, with_vectors: bool = False
+    ) -> Iterator[Any]:
+        """Every record of a collection by its name in the engine, ``limit`` of them per request."""
+        offset: Any = None
+        while True:
+            records, offset = self._scroll(name, limit, offset, document_ids, with_vectors)
+            yield from records
+            if offset is None:
+                return
+
+    @abstractmethod
+    def _scroll(
+        self, name: str, limit: int, offset: Any, document_ids: Sequence[str] | None, with_vectors: bool
+    ) -> tuple[Sequence[Any], Any]:
+        """Records with payload from ``offset`` on, and the offset of the next ones; None after the last."""
+
+    @abstractmethod
+    def _retrieve(self, collection: str, point_ids: list[Any], *, with_payload: bool) -> Sequence[Any]:
+        """Records with their vectors, by id."""
+
+    @abstractmethod
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None: ...
 
     @abstractmethod
-    def _search(
-        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
-    ) -> list[list[Hit]]: ...
+    def _query(
+        self, collection: str, using: str, queries: Sequence[Any], limit: int, exclusion: Exclusion, exact: bool
+    ) -> Sequence[Sequence[Any]]:
+        """For each query, a vector (D,) or a bag of words, the scored points with payload nearest to it.
 
-    @abstractmethod
-    def _search_words(
-        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
-    ) -> list[list[Hit]]: ...
+        ``exact`` is for vectors alone; words are always compared with every point that has one of them.
+        """
 
     def upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
         """Writes points; a point with a known id replaces the old one.
@@ -218,9 +273,9 @@ class VectorStore(ABC):
         if len(vectors) == 0:
             return []
         self._check(collection, vectors)
-        found = self._search(collection, vectors, limit, exclusion or Exclusion(), exact)
-        cosines = [[replace(hit, similarity=min(1.0, max(-1.0, hit.similarity))) for hit in hits] for hits in found]
-        return [sorted(hits, key=_best_first) for hits in cosines]
+        found = self._query(collection, VECTOR, list(vectors), limit, exclusion or Exclusion(), exact)
+        hits = [[_hit_of(point, min(1.0, max(-1.0, point.score))) for point in points] for points in found]
+        return [sorted(found, key=_best_first) for found in hits]
 
     def search_words(
         self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion | None = None
@@ -229,10 +284,10 @@ class VectorStore(ABC):
 
         A bag without words finds nothing.
         """
-        asked = [bag for bag in words if len(bag.indices)]
-        answers = iter(self._search_words(collection, asked, limit, exclusion or Exclusion()) if asked else [])
+        bags = [bag for bag in words if len(bag.indices)]
+        answers = iter(self._query(collection, WORDS, bags, limit, exclusion or Exclusion(), False) if bags else [])
         found = [next(answers) if len(bag.indices) else [] for bag in words]
-        return [sorted(hits, key=_best_first) for hits in found]
+        return [sorted((_hit_of(point, point.score) for point in points), key=_best_first) for points in found]
 
     def _check(self, collection: str, vectors: NDArray[np.float32]) -> None:
         dim = self.dim(collection)
@@ -255,11 +310,31 @@ def _best_first(hit: Hit) -> tuple[float, bytes]:
     return -hit.similarity, hit.point_id.bytes
 
 
-def bag_of(stored: Any) -> SparseVector:  # noqa: ANN401 - each engine has a class of its own
-    """The words of a point as an engine gives them back; None for a point without any."""
-    if stored is None:
-        return SparseVector(np.empty(0, np.uint32), np.empty(0, np.float32))
-    return SparseVector(np.asarray(stored.indices, np.uint32), np.asarray(stored.values, np.float32))
+def _id_of(record: Any) -> uuid.UUID:
+    return uuid.UUID(str(record.id))
+
+
+def _payload_of(record: Any) -> PhotoPayload:
+    return payload_from_row(dict(record.payload or {}))
+
+
+def _vector_of(record: Any) -> NDArray[np.float32]:
+    return np.asarray(record.vector[VECTOR], np.float32)
+
+
+def _hit_of(point: Any, similarity: float) -> Hit:
+    return Hit(_id_of(point), similarity, _payload_of(point))
+
+
+def _point_of(record: Any) -> IndexedPhoto:
+    bag = record.vector.get(WORDS)  # a point without words has none
+    words = ([], []) if bag is None else (bag.indices, bag.values)
+    return IndexedPhoto(
+        _id_of(record),
+        _vector_of(record),
+        SparseVector(np.asarray(words[0], np.uint32), np.asarray(words[1], np.float32)),
+        _payload_of(record),
+    )
 
 
 def schema_error(collection: str, found_dim: int, wanted_dim: int) -> IndexSchemaError:

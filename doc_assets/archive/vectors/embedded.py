@@ -11,45 +11,35 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 from typing_extensions import override
 from upath import UPath
 
-from doc_assets.archive.payloads import payload_from_row
+from doc_assets.archive.payloads import point_row
 from doc_assets.archive.vectors.base import (
     INDEXED_FIELDS,
+    SEARCH_EFFORT,
     VECTOR,
     WORDS,
     Exclusion,
     VectorStore,
     missing_collection,
-    schema_error,
 )
-from doc_assets.archive.vectors.engine_values import (
-    BATCH,
-    engine_errors,
-    excluding,
-    optimize,
-    point_of,
-    probe,
-    sparse,
-    write,
-)
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
-from doc_assets.errors import IndexSchemaError, StoreBusyError, StoreUnavailableError
+from doc_assets.archive.vectors.engine_process import optimize, read_through
+from doc_assets.datatypes import IndexedPhoto, SparseVector
+from doc_assets.errors import DocAssetsError, IndexSchemaError, StoreBusyError, StoreUnavailableError
 from doc_assets.util.files import write_atomic
 
 if TYPE_CHECKING:
-    from qdrant_edge import EdgeShard, QueryRequest
+    from qdrant_edge import EdgeShard, FieldCondition
+    from qdrant_edge import SparseVector as EngineSparseVector
 
+_POINTS_PER_UPSERT = 512
 _FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
-_SCROLL = 2000
-_SEARCH_EFFORT = 128  # HNSW ef; recall@10 is measured by benchmarks.search
 _GRAPH_FROM = 10_000  # points below which the engine scans; no need to start its optimizer
 _VECTORS_FILE = "vectors.json"
 _HOME = "home"
@@ -90,12 +80,11 @@ class EmbeddedStore(VectorStore):
         self._end_killed_rewrites()
 
     @override
-    def create(self, collection: str, dim: int) -> None:
-        if self._folder(collection).exists():
-            found = self.dim(collection)
-            if found != dim:
-                raise schema_error(collection, found, dim)
-            return
+    def _exists(self, collection: str) -> bool:
+        return self._folder(collection).exists()
+
+    @override
+    def _create(self, collection: str, dim: int) -> None:
         self._make(collection, dim).rename(self._folder(collection))
 
     def _make(self, collection: str, dim: int, points: Iterable[IndexedPhoto] = ()) -> Path:
@@ -106,39 +95,18 @@ class EmbeddedStore(VectorStore):
         shutil.rmtree(being_made, ignore_errors=True)
         being_made.mkdir()
         vectors = {VECTOR: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)}
-        with engine_errors(collection):
+        with _engine_errors(collection):
             words = {WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)}
             shard = edge.EdgeShard.create(str(being_made), edge.EdgeConfig(vectors=vectors, sparse_vectors=words))
             for field in INDEXED_FIELDS:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-            n = write(shard, points)
+            n = _write(shard, points)
             shard.flush()
             shard.close()
         if n >= _GRAPH_FROM:
             optimize(being_made)
         write_atomic(UPath(being_made / _VECTORS_FILE), json.dumps({VECTOR: dim, _HOME: self._home}).encode())
         return being_made
-
-    @override
-    def points(self, collection: str) -> Iterator[IndexedPhoto]:
-        import qdrant_edge as edge
-
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(offset=offset, limit=BATCH, with_payload=True, with_vector=True)
-            with engine_errors(collection):
-                records, offset = self._shard(collection).scroll(request)
-            yield from (point_of(record) for record in records)
-            if offset is None:
-                return
-
-    @override
-    def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
-        ids: list[Any] = [str(point_id) for point_id in point_ids]
-        with engine_errors(collection):
-            records = self._shard(collection).retrieve(ids, with_payload=True, with_vector=True)
-            found = [point_of(record) for record in records]
-        return {point.point_id: point for point in found}
 
     @override
     def rewrite(self, collection: str) -> None:
@@ -195,11 +163,6 @@ class EmbeddedStore(VectorStore):
         return [name for name in self._folders() if not self._is_ours(name)]
 
     @override
-    def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
-        for _, payload in self._scan(collection, None):
-            yield payload
-
-    @override
     def adopt(self, collection: str, alias: str) -> None:
         described = {**self._described(collection), _HOME: self._home}
         write_atomic(UPath(self._folder(collection) / _VECTORS_FILE), json.dumps(described).encode())
@@ -220,48 +183,43 @@ class EmbeddedStore(VectorStore):
         import qdrant_edge as edge
 
         self.dim(collection)
-        with engine_errors(collection):
+        with _engine_errors(collection):
             return int(self._shard(collection).count(edge.CountRequest(exact=True)))
 
     @override
-    def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
-        self.dim(collection)
-        yield from self._scan(collection, document_ids)
-
-    def _scan(self, collection: str, document_ids: Sequence[str] | None) -> Iterator[tuple[str, PhotoPayload]]:
+    def _scroll(
+        self, name: str, limit: int, offset: Any, document_ids: Sequence[str] | None, with_vectors: bool
+    ) -> tuple[Sequence[Any], Any]:
         import qdrant_edge as edge
 
-        only = None
-        if document_ids is not None:
-            only = edge.Filter(must=[edge.FieldCondition("document_id", match=edge.MatchAny(list(document_ids)))])
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(
-                offset=offset, limit=_SCROLL, filter=only, with_payload=True, with_vector=False
-            )
-            with engine_errors(collection):
-                records, offset = self._shard(collection).scroll(request)
-            for record in records:
-                yield str(record.id), payload_from_row(dict(record.payload or {}))
-            if offset is None:
-                return
+        only = None if document_ids is None else edge.Filter(must=[_is_any("document_id", document_ids)])
+        request = edge.ScrollRequest(
+            offset=offset, limit=limit, filter=only, with_payload=True, with_vector=with_vectors
+        )
+        with _engine_errors(name):
+            return self._shard(name).scroll(request)
+
+    @override
+    def _retrieve(self, collection: str, point_ids: list[Any], *, with_payload: bool) -> Sequence[Any]:
+        with _engine_errors(collection):
+            return self._shard(collection).retrieve(point_ids, with_payload=with_payload, with_vector=True)
 
     @override
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
         import qdrant_edge as edge
 
         ids: list[Any] = list(point_ids)
-        with engine_errors(collection):
+        with _engine_errors(collection):
             self._shard(collection).update(edge.UpdateOperation.delete_points(ids))
 
     @override
     def broken(self, collection: str) -> str | None:
         self._close(collection)
-        return probe(self._folder(collection))
+        return read_through(self._folder(collection))
 
     @override
     def finish(self, collection: str) -> None:
-        with engine_errors(collection):
+        with _engine_errors(collection):
             self._shard(collection).flush()
         if self.count(collection) < _GRAPH_FROM:
             return
@@ -276,10 +234,6 @@ class EmbeddedStore(VectorStore):
         write_atomic(UPath(self._root / "aliases.json"), json.dumps(aliases, indent=1).encode())
 
     @override
-    def resolve(self, alias: str) -> str | None:
-        return self.aliases().get(alias)
-
-    @override
     def aliases(self) -> dict[str, str]:
         return _aliases_in(self._root)
 
@@ -292,72 +246,35 @@ class EmbeddedStore(VectorStore):
     @override
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
         shard = self._shard(collection)
-        with engine_errors(collection):
-            write(shard, points)
+        with _engine_errors(collection):
+            _write(shard, points)
         self._unflushed[collection] = self._unflushed.get(collection, 0) + len(points)
         if self._unflushed[collection] >= _FLUSH_EVERY:
-            with engine_errors(collection):
+            with _engine_errors(collection):
                 shard.flush()
             self._unflushed[collection] = 0
 
     @override
-    def _search(
-        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
-    ) -> list[list[Hit]]:
+    def _query(
+        self, collection: str, using: str, queries: Sequence[Any], limit: int, exclusion: Exclusion, exact: bool
+    ) -> Sequence[Sequence[Any]]:
         import qdrant_edge as edge
 
-        params = edge.SearchParams(hnsw_ef=_SEARCH_EFFORT, exact=exact)
-        without = excluding(exclusion)
+        params = edge.SearchParams(hnsw_ef=SEARCH_EFFORT, exact=exact) if using == VECTOR else None
+        excluded: list[Any] = [_is_any(field, values) for field, values in exclusion.fields.items()]
+        without = edge.Filter(must_not=excluded) if excluded else None
         requests = [
             edge.QueryRequest(
                 limit=limit,
-                query=edge.Query.Nearest(vector, using=VECTOR),
+                query=edge.Query.Nearest(query if using == VECTOR else _sparse(query), using=using),
                 filter=without,
                 with_payload=True,
                 params=params,
             )
-            for vector in vectors
+            for query in queries
         ]
-        return self._ask(collection, requests)
-
-    @override
-    def _search_words(
-        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
-    ) -> list[list[Hit]]:
-        import qdrant_edge as edge
-
-        without = excluding(exclusion)
-        requests = [
-            edge.QueryRequest(
-                limit=limit,
-                query=edge.Query.Nearest(sparse(bag), using=WORDS),
-                filter=without,
-                with_payload=True,
-            )
-            for bag in words
-        ]
-        return self._ask(collection, requests)
-
-    @override
-    def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
-        ids: list[Any] = [str(point_id) for point_id in point_ids]
-        with engine_errors(collection):
-            records = self._shard(collection).retrieve(ids, with_payload=False, with_vector=True)
-        found: dict[uuid.UUID, NDArray[np.float32]] = {}
-        for record in records:
-            vectors: Any = record.vector
-            found[uuid.UUID(str(record.id))] = np.asarray(vectors[VECTOR], np.float32)
-        return found
-
-    def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
-        import qdrant_edge as edge
-
-        with engine_errors(collection):
-            answers = self._shard(collection).query_batch(edge.QueryBatchRequest(list(requests)))
-        return [
-            [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(dict(p.payload or {}))) for p in points]
-            for points in answers
-        ]
+        with _engine_errors(collection):
+            return self._shard(collection).query_batch(edge.QueryBatchRequest(requests))
 
     def _folder(self, collection: str) -> Path:
         return self._root / collection
@@ -367,14 +284,14 @@ class EmbeddedStore(VectorStore):
             import qdrant_edge as edge
 
             self._described(collection)  # raises if it is absent
-            with engine_errors(collection):
+            with _engine_errors(collection):
                 self._shards[collection] = edge.EdgeShard.load(str(self._folder(collection)))
         return self._shards[collection]
 
     def _close(self, collection: str) -> None:
         shard = self._shards.pop(collection, None)
         if shard is not None:
-            with engine_errors(collection):
+            with _engine_errors(collection):
                 shard.flush()
                 shard.close()
 
@@ -391,3 +308,54 @@ def _aliases_in(root: Path) -> dict[str, str]:
     except (FileNotFoundError, ValueError):  # damaged is as good as lost: rebuild-index writes it anew
         return {}
     return known
+
+
+def _write(shard: "EdgeShard", points: Iterable[IndexedPhoto]) -> int:
+    """Upserts points and returns how many."""
+    import qdrant_edge as edge
+
+    n = 0
+    remaining = iter(points)
+    while batch := list(islice(remaining, _POINTS_PER_UPSERT)):
+        rows = [edge.Point(point.point_id, _vectors_of(point), point_row(point.payload)) for point in batch]
+        shard.update(edge.UpdateOperation.upsert_points(rows))
+        n += len(batch)
+    return n
+
+
+def _vectors_of(point: IndexedPhoto) -> Any:  # noqa: ANN401 - the engine's own union of vectors
+    """A point's vectors by name; one without words has no sparse one."""
+    vectors: dict[str, Any] = {VECTOR: point.vector}
+    if len(point.words.indices):
+        vectors[WORDS] = _sparse(point.words)
+    return vectors
+
+
+def _sparse(bag: SparseVector) -> "EngineSparseVector":
+    import qdrant_edge as edge
+
+    return edge.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
+
+
+def _is_any(field: str, values: Sequence[str]) -> "FieldCondition":
+    import qdrant_edge as edge
+
+    return edge.FieldCondition(field, match=edge.MatchAny(list(values)))
+
+
+@contextlib.contextmanager
+def _engine_errors(collection: str) -> Iterator[None]:
+    """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
+    try:
+        yield
+    except DocAssetsError:
+        raise
+    except Exception as error:  # the engine raises plain ones
+        raise StoreUnavailableError(
+            f"The embedded collection {collection!r} failed: {error}. Should it stay so, `doc-assets rebuild-index` "
+            "makes it anew from Parquet."
+        ) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the engine's own, which is no Exception
+            raise
+        raise StoreUnavailableError(f"The embedded collection {collection!r} broke: {error}") from error

@@ -1,37 +1,31 @@
 """A Qdrant server by gRPC, or the client's in-memory engine in tests."""
 
 import contextlib
-import uuid
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
-from doc_assets.archive.payloads import payload_from_row, point_row
+from doc_assets.archive.payloads import point_row
 from doc_assets.archive.vectors.base import (
+    BATCH,
     INDEXED_FIELDS,
+    SEARCH_EFFORT,
     VECTOR,
     WORDS,
     Exclusion,
     VectorStore,
-    bag_of,
     missing_collection,
-    schema_error,
 )
-from doc_assets.datatypes import Embeddings, Hit, IndexedPhoto, PhotoPayload, SparseVector
+from doc_assets.datatypes import IndexedPhoto, SparseVector
 from doc_assets.errors import IndexSchemaError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
-    from qdrant_client.models import Filter, QueryRequest
+    from qdrant_client.models import FieldCondition
     from qdrant_client.models import SparseVector as ServerSparseVector
 
-_BATCH = 256  # a request stays far below the server's limit of 32 MB
-_SCROLL = 2000
-_SEARCH_EFFORT = 128
 _HOME, _CLAIM = "__home-", "__claim"
 _OURS = "photos__"
 
@@ -82,17 +76,15 @@ class ServerStore(VectorStore):
         return store
 
     @override
-    def create(self, collection: str, dim: int) -> None:
+    def _exists(self, collection: str) -> bool:
+        with self._server_errors():
+            return self._client.collection_exists(self._name(collection))
+
+    @override
+    def _create(self, collection: str, dim: int) -> None:
         from qdrant_client import models
 
         name = self._name(collection)
-        with self._server_errors():
-            exists = self._client.collection_exists(name)
-        if exists:
-            found = self.dim(collection)
-            if found != dim:
-                raise schema_error(collection, found, dim)
-            return
         with self._server_errors():
             vectors = {VECTOR: models.VectorParams(size=dim, distance=models.Distance.COSINE)}
             words = {WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)}
@@ -111,11 +103,6 @@ class ServerStore(VectorStore):
         ours = {self._name(collection) for collection in self.collections()}
         return [name for name in self._all_collections() if name.startswith(_OURS) and name not in ours]
 
-    def of_home(self, home: str) -> list[str]:
-        """Names of the collections of the home with this id, as the server has them."""
-        claimed = {at for alias, at in self._all_aliases().items() if alias.endswith(f"{_HOME}{home}{_CLAIM}")}
-        return [name for name in self._all_collections() if name.endswith(f"{_HOME}{home}") or name in claimed]
-
     @override
     def unclaimed(self) -> list[str]:
         if not self._suffix:
@@ -127,11 +114,6 @@ class ServerStore(VectorStore):
             for name in self._all_collections()
             if name.startswith(_OURS) and _HOME not in name and name not in claimed and name not in ours
         ]
-
-    @override
-    def scan_unclaimed(self, collection: str) -> Iterator[PhotoPayload]:
-        for _, payload in self._scan(collection, None):
-            yield payload
 
     @override
     def adopt(self, collection: str, alias: str) -> None:
@@ -161,21 +143,17 @@ class ServerStore(VectorStore):
             self._adopted = {alias.removesuffix(mark): at for alias, at in known if alias.endswith(mark)}
         return self._adopted
 
+    @override
     def _name(self, collection: str) -> str:
-        """What a collection of this home is called on the server."""
         return self._claims().get(collection, f"{collection}{self._suffix}")
 
     @override
     def dim(self, collection: str) -> int:
-        name = self._name(collection)
+        if not self._exists(collection):
+            refused = self.refused.get(collection)
+            raise IndexSchemaError(refused) if refused is not None else missing_collection(collection)
         with self._server_errors():
-            if not self._client.collection_exists(name):
-                raise (
-                    IndexSchemaError(self.refused[collection])
-                    if collection in self.refused
-                    else missing_collection(collection)
-                )
-            vectors: Any = self._client.get_collection(name).config.params.vectors
+            vectors: Any = self._client.get_collection(self._name(collection)).config.params.vectors
         return int(vectors[VECTOR].size)
 
     @override
@@ -192,27 +170,24 @@ class ServerStore(VectorStore):
             return self._client.count(self._name(collection), exact=True).count
 
     @override
-    def scan(self, collection: str, document_ids: Sequence[str] | None = None) -> Iterator[tuple[str, PhotoPayload]]:
-        self.dim(collection)
-        yield from self._scan(self._name(collection), document_ids)
-
-    def _scan(self, name: str, document_ids: Sequence[str] | None) -> Iterator[tuple[str, PhotoPayload]]:
+    def _scroll(
+        self, name: str, limit: int, offset: Any, document_ids: Sequence[str] | None, with_vectors: bool
+    ) -> tuple[Sequence[Any], Any]:
         from qdrant_client import models
 
-        only = None
-        if document_ids is not None:
-            match = models.MatchAny(any=list(document_ids))
-            only = models.Filter(must=[models.FieldCondition(key="document_id", match=match)])
-        offset: Any = None
-        while True:
-            with self._server_errors():
-                records, offset = self._client.scroll(
-                    name, scroll_filter=only, limit=_SCROLL, offset=offset, with_payload=True
-                )
-            for record in records:
-                yield str(record.id), payload_from_row(record.payload or {})
-            if offset is None:
-                return
+        only = None if document_ids is None else models.Filter(must=[_is_any("document_id", document_ids)])
+        with self._server_errors():
+            return self._client.scroll(
+                name, scroll_filter=only, limit=limit, offset=offset, with_payload=True, with_vectors=with_vectors
+            )
+
+    @override
+    def _retrieve(self, collection: str, point_ids: list[Any], *, with_payload: bool) -> Sequence[Any]:
+        vectors = True if with_payload else [VECTOR]
+        with self._server_errors():
+            return self._client.retrieve(
+                self._name(collection), point_ids, with_payload=with_payload, with_vectors=vectors
+            )
 
     @override
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
@@ -220,27 +195,6 @@ class ServerStore(VectorStore):
 
         with self._server_errors():
             self._client.delete(self._name(collection), models.PointIdsList(points=list(point_ids)), wait=True)
-
-    @override
-    def points(self, collection: str) -> Iterator[IndexedPhoto]:
-        self.dim(collection)
-        offset: Any = None
-        while True:
-            with self._server_errors():
-                records, offset = self._client.scroll(
-                    self._name(collection), limit=_BATCH, offset=offset, with_payload=True, with_vectors=True
-                )
-            yield from (_point_of(record) for record in records)
-            if offset is None:
-                return
-
-    @override
-    def points_with_ids(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, IndexedPhoto]:
-        ids: list[Any] = [str(point_id) for point_id in point_ids]
-        with self._server_errors():
-            records = self._client.retrieve(self._name(collection), ids, with_payload=True, with_vectors=True)
-        found = [_point_of(record) for record in records]
-        return {point.point_id: point for point in found}
 
     @override
     def rewrite(self, collection: str) -> None:
@@ -269,7 +223,7 @@ class ServerStore(VectorStore):
 
     def _add(self, source: str, target: str) -> None:
         remaining = self.points(source)
-        while batch := list(islice(remaining, _BATCH)):
+        while batch := list(islice(remaining, BATCH)):
             self._upsert(target, batch)
         if self.count(target) < self.count(source):
             raise StoreUnavailableError(
@@ -301,10 +255,6 @@ class ServerStore(VectorStore):
             self._client.update_collection_aliases(operations)
 
     @override
-    def resolve(self, alias: str) -> str | None:
-        return self.aliases().get(alias)
-
-    @override
     def aliases(self) -> dict[str, str]:
         back = {at: collection for collection, at in self._claims().items()}
         ours = {
@@ -322,69 +272,36 @@ class ServerStore(VectorStore):
     def _upsert(self, collection: str, points: Sequence[IndexedPhoto]) -> None:
         from qdrant_client import models
 
-        for start in range(0, len(points), _BATCH):
+        for start in range(0, len(points), BATCH):
             batch = [
-                models.PointStruct(
-                    id=str(point.point_id),
-                    vector=_vectors_of(point),
-                    payload=point_row(point.payload),
-                )
-                for point in points[start : start + _BATCH]
+                models.PointStruct(id=str(point.point_id), vector=_vectors_of(point), payload=point_row(point.payload))
+                for point in points[start : start + BATCH]
             ]
             with self._server_errors():
                 self._client.upsert(self._name(collection), batch, wait=True)
 
     @override
-    def _search(
-        self, collection: str, vectors: Embeddings, limit: int, exclusion: Exclusion, exact: bool
-    ) -> list[list[Hit]]:
+    def _query(
+        self, collection: str, using: str, queries: Sequence[Any], limit: int, exclusion: Exclusion, exact: bool
+    ) -> Sequence[Sequence[Any]]:
         from qdrant_client import models
 
+        params = models.SearchParams(hnsw_ef=SEARCH_EFFORT, exact=exact) if using == VECTOR else None
+        excluded: list[Any] = [_is_any(field, values) for field, values in exclusion.fields.items()]
         requests = [
             models.QueryRequest(
-                query=vector.tolist(),
-                using=VECTOR,
+                query=query.tolist() if using == VECTOR else _sparse(query),
+                using=using,
                 limit=limit,
-                filter=_filter(exclusion),
-                params=models.SearchParams(hnsw_ef=_SEARCH_EFFORT, exact=exact),
+                filter=models.Filter(must_not=excluded) if excluded else None,
+                params=params,
                 with_payload=True,
             )
-            for vector in vectors
+            for query in queries
         ]
-        return self._ask(collection, requests)
-
-    @override
-    def _search_words(
-        self, collection: str, words: Sequence[SparseVector], limit: int, exclusion: Exclusion
-    ) -> list[list[Hit]]:
-        from qdrant_client import models
-
-        requests = [
-            models.QueryRequest(
-                query=_sparse(bag), using=WORDS, limit=limit, filter=_filter(exclusion), with_payload=True
-            )
-            for bag in words
-        ]
-        return self._ask(collection, requests)
-
-    @override
-    def vectors(self, collection: str, point_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.float32]]:
-        ids: list[Any] = [str(point_id) for point_id in point_ids]
         with self._server_errors():
-            records = self._client.retrieve(self._name(collection), ids, with_payload=False, with_vectors=[VECTOR])
-        found: dict[uuid.UUID, NDArray[np.float32]] = {}
-        for record in records:
-            vectors: Any = record.vector
-            found[uuid.UUID(str(record.id))] = np.asarray(vectors[VECTOR], np.float32)
-        return found
-
-    def _ask(self, collection: str, requests: Sequence["QueryRequest"]) -> list[list[Hit]]:
-        with self._server_errors():
-            answers = self._client.query_batch_points(self._name(collection), list(requests))
-        return [
-            [Hit(uuid.UUID(str(p.id)), p.score, payload_from_row(p.payload or {})) for p in answer.points]
-            for answer in answers
-        ]
+            answers = self._client.query_batch_points(self._name(collection), requests)
+        return [answer.points for answer in answers]
 
     @contextlib.contextmanager
     def _server_errors(self) -> Iterator[None]:
@@ -402,16 +319,6 @@ class ServerStore(VectorStore):
             ) from error
 
 
-def _point_of(record: Any) -> IndexedPhoto:  # noqa: ANN401 - the client's own record
-    vectors: Any = record.vector
-    return IndexedPhoto(
-        uuid.UUID(str(record.id)),
-        np.asarray(vectors[VECTOR], np.float32),
-        bag_of(vectors.get(WORDS)),
-        payload_from_row(record.payload or {}),
-    )
-
-
 def _vectors_of(point: IndexedPhoto) -> dict[str, Any]:
     vectors: dict[str, Any] = {VECTOR: point.vector.tolist()}
     if len(point.words.indices):
@@ -425,13 +332,7 @@ def _sparse(bag: SparseVector) -> "ServerSparseVector":
     return models.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
 
 
-def _filter(exclusion: Exclusion) -> "Filter | None":
+def _is_any(field: str, values: Sequence[str]) -> "FieldCondition":
     from qdrant_client import models
 
-    fields = {"document_id": exclusion.document_ids, "merchant_id": exclusion.merchant_ids}
-    conditions: list[Any] = [
-        models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
-        for field, values in fields.items()
-        if values
-    ]
-    return models.Filter(must_not=conditions) if conditions else None
+    return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))

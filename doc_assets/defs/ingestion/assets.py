@@ -132,7 +132,7 @@ def photo_embeddings(
     photo_cutter: PhotoCutterResource,
     embedder: EmbedderResource,
 ) -> Materialized:
-    """One unit vector a photo, stamped with embedder, weights and preprocessing.
+    """One unit vector a photo, written with embedder, weights and preprocessing.
 
     Rows live in Parquet, ``embeddings/<embedder>/<drop>/``; the collection can be rebuilt from them alone.
     """

@@ -6,7 +6,7 @@ import dagster as dg
 
 from doc_assets.archive.ledger.incomplete import note_incomplete
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.partitions import drop_asset
 from doc_assets.defs.resources import (

@@ -1,7 +1,7 @@
 """How a self test of a collection is put together from resources."""
 
 from doc_assets.archive.archive import Archive
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.defs.resources import (
     DescriberResource,

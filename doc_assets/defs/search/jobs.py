@@ -9,7 +9,7 @@ from pydantic import Field
 
 from doc_assets.archive.identity import date_faults
 from doc_assets.archive.ledger.incomplete import INCOMPLETE, note_incomplete
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.partitions import gpu_job
 from doc_assets.defs.resources import (

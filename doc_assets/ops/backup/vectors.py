@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from doc_assets.archive.payloads import DATE_FIELDS, PAYLOAD_FIELDS, payload_from_row, point_row
-from doc_assets.archive.tables import Stamp, count_rows, read_rows, table_writer
+from doc_assets.archive.tables import Provenance, count_rows, read_rows, table_writer
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import IndexedPhoto, SparseVector
 from doc_assets.errors import BackupError
@@ -77,7 +77,7 @@ def count_points(path: Path) -> int:
 def _save(store: VectorStore, collection: str, folder: Path) -> CollectionPart:
     dim, file = store.dim(collection), f"{FOLDER}/{collection}.parquet"
     n = 0
-    with table_writer(UPath(folder / file), _schema(dim), Stamp.of(collection, ()), _ROWS_A_GROUP) as table:
+    with table_writer(UPath(folder / file), _schema(dim), Provenance.of(collection, ()), _ROWS_A_GROUP) as table:
         for point in store.points(collection):
             words = {"words": point.words.indices.tolist(), "weights": point.words.values.tolist()}
             row = {**point_row(point.payload), "point_id": str(point.point_id), "image": point.vector.tolist()}

@@ -15,7 +15,7 @@ from upath import UPath
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
 from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.photo_shards import read_photos
+from doc_assets.archive.shards import read_photos
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.ops.erasure.needles import Needles, pieces_of
 from doc_assets.reports.safe_names import result_stem, safe_stem
@@ -110,7 +110,7 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
     waiting = {document_id(real_path(path).name) for path in removal.inbox_paths()}
 
     def is_known(name: str) -> bool:
-        return name in waiting or bool(removal.arrivals([name])) or archive.ledger.searches.knows(name)
+        return name in waiting or bool(archive.ledger.documents.arrivals([name])) or archive.ledger.searches.knows(name)
 
     ids = set()
     for name in names:
@@ -137,7 +137,7 @@ def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None
     """
     ids = sorted(set(names))
     removal = DocumentRemoval(archive.ledger.database)
-    arrivals = removal.arrivals(ids)
+    arrivals = archive.ledger.documents.arrivals(ids)
     inbox = [path for path in removal.inbox_paths() if document_id(real_path(path).name) in ids]
     searches = archive.ledger.searches.naming(ids)
     known = {document.document_id for document in arrivals} | {document_id(real_path(path).name) for path in inbox}

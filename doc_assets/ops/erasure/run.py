@@ -14,7 +14,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.removal import DocumentRemoval
-from doc_assets.archive.superseding import prune_chunk
+from doc_assets.archive.pruning import prune_chunk
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
 from doc_assets.ops.erasure.needles import A_PIECE, Needles, Trace
@@ -101,7 +101,7 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     ledger, needles = home.archive.ledger, request.needles
     ledger.tombstones.add(request.digests, now)
     removal = DocumentRemoval(ledger.database)
-    rows = [document.id for document in removal.arrivals(request.document_ids)]
+    rows = [document.id for document in ledger.documents.arrivals(request.document_ids)]
     touched = ledger.groups.forget(rows, home.thresholds.match_probability)
     touched |= forget_forms(ledger, rows, home.thresholds)
     removal.remove(request.document_ids, request.all_digests, request.inbox_paths, request.keys)

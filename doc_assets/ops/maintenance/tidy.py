@@ -115,7 +115,7 @@ def _tidy_staged(ledger: Ledger, bulk: UPath, before: float, report: Maintenance
     root = bulk / "documents"
     if not root.exists():
         return
-    unread = {fetched_digest(origin) for origin in ledger.browsing.remote_origins(_UNREAD)}
+    unread = {fetched_digest(origin) for origin in ledger.queries.remote_origins(_UNREAD)}
     for some in _portions(root.glob(STAGED_PATTERN)):
         old = {path.stem: path for path in some if path.stat().st_mtime < before}
         needed = ledger.documents.current_with_sha256(sorted(old))

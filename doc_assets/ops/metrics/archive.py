@@ -10,7 +10,7 @@ from sqlalchemy import make_url, select
 
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.figures import LedgerFigures, read_figures
+from doc_assets.archive.ledger.statistics import LedgerStatistics, read_statistics
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import ServiceError
 from doc_assets.ops.metrics.families import gauge, gauges, moment
@@ -41,7 +41,7 @@ def ledger_families(url: str) -> Iterator[Metric]:
         ServiceError: if the database does not answer, or is a file that is not there.
     """
     with closing(_opened(url)) as database:
-        found = read_figures(database)
+        found = read_statistics(database)
     yield from _documents(found)
     yield gauge("drops", "Sealed drops.", found.drops)
     yield moment("last_drop", "When the last drop was sealed.", found.last_sealed_at)
@@ -81,7 +81,7 @@ def _opened(url: str) -> Database:
     return Database(url, answer_within_s=_ANSWER_WITHIN_S)
 
 
-def _documents(found: LedgerFigures) -> Iterator[Metric]:
+def _documents(found: LedgerStatistics) -> Iterator[Metric]:
     states: dict[str, int] = dict.fromkeys(("ok", "partial", "rejected", "duplicate", "pending"), 0)
     for (state, _), n in found.arrivals.items():
         states[state] = states.get(state, 0) + n
@@ -96,7 +96,7 @@ def _documents(found: LedgerFigures) -> Iterator[Metric]:
     )
 
 
-def _stages(found: LedgerFigures) -> Iterator[Metric]:
+def _stages(found: LedgerStatistics) -> Iterator[Metric]:
     stages = found.stages.items()
     yield gauges("stage_drops", "Drops that passed a stage.", ("stage",), [((n,), s.drops) for n, s in stages])
     yield gauges(

@@ -1,7 +1,7 @@
 import pytest
 
-from doc_assets.archive.ledger.browsing import DocumentFilter
 from doc_assets.archive.ledger.intake import ArrivedFile
+from doc_assets.archive.ledger.queries import DocumentFilter
 from doc_assets.archive.ledger.rows import ReadOutcome
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets_tests.conftest import NOW
@@ -40,7 +40,7 @@ def names_of(page):
 
 
 def test_arrivals_are_listed_in_order_by_filter_and_in_pages(filled):
-    browse = filled.browsing.page
+    browse = filled.queries.page
     drops = filled.intake.drop_keys()
 
     assert names_of(browse(DocumentFilter(), 10)) == ["a.tif", "b.tif", "50%_c.tif", "a.tif"]
@@ -53,8 +53,8 @@ def test_arrivals_are_listed_in_order_by_filter_and_in_pages(filled):
 
 
 def test_a_document_has_all_its_arrivals_and_their_drops(filled):
-    arrivals = filled.browsing.arrivals("a")
-    drops = filled.browsing.drops([document.drop_key for document in arrivals])
+    arrivals = filled.documents.arrivals(["a"])
+    drops = filled.queries.drops([document.drop_key for document in arrivals])
 
     assert [document.is_current for document in arrivals] == [False, True]
     assert [drops[document.drop_key].n_files for document in arrivals] == [3, 1]
@@ -64,16 +64,16 @@ def test_results_that_name_a_document_as_query_or_match_are_found(filled):
     record(filled, "s1", result("a.tif", "b.tif", "50%_c.tif"), result("deep/er/a.tif"), result("xa.tif", "other.tif"))
     record(filled, "drop:1", result("b.tif", "a.tif"), result('q"uote.tif', 'q".tif'))
 
-    assert {mention.query_document for mention in filled.browsing.as_query(["a.tif"], 10)} == {"a.tif", "deep/er/a.tif"}
-    (mention,) = filled.browsing.as_match("50%_c.tif", 10)
+    assert {mention.query_document for mention in filled.queries.as_query(["a.tif"], 10)} == {"a.tif", "deep/er/a.tif"}
+    (mention,) = filled.queries.as_match("50%_c.tif", 10)
     assert (mention.search_id, mention.query_document, mention.rank) == ("s1", "a.tif", 2)
-    (mention,) = filled.browsing.as_match("a.tif", 10)
+    (mention,) = filled.queries.as_match("a.tif", 10)
     assert (mention.search_id, mention.rank, mention.flagged) == ("drop:1", 1, True)
-    assert [mention.query_document for mention in filled.browsing.as_match('q".tif', 10)] == ['q"uote.tif']
-    assert filled.browsing.as_match("%", 10) == filled.browsing.as_query(["%"], 10) == []
+    assert [mention.query_document for mention in filled.queries.as_match('q".tif', 10)] == ['q"uote.tif']
+    assert filled.queries.as_match("%", 10) == filled.queries.as_query(["%"], 10) == []
 
 
 def test_signs_of_patterns_in_a_name_stand_for_themselves(filled):
     record(filled, "s1", result("x/50%_c.tif"), result("x/50ab_c.tif"))
 
-    assert [mention.query_document for mention in filled.browsing.as_query(["50%_c.tif"], 10)] == ["x/50%_c.tif"]
+    assert [mention.query_document for mention in filled.queries.as_query(["50%_c.tif"], 10)] == ["x/50%_c.tif"]

@@ -1,10 +1,13 @@
+from dataclasses import fields
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.intake import ArrivedFile
-from doc_assets.archive.ledger.rows import ReadOutcome
+from doc_assets.archive.ledger.rows import Document, ReadOutcome
+from doc_assets.archive.ledger.schema import DocumentRow
 from doc_assets_tests.conftest import NOW
 
 
@@ -116,3 +119,16 @@ def test_more_paths_than_a_statement_takes_are_no_problem(ledger):
 
     assert ledger.documents.arrivals_at([f"/in/{i}.tif" for i in range(40_000)]) == {}
     assert list(ledger.documents.arrivals_at(["/in/a.tif"])) == ["/in/a.tif"]
+
+
+def test_a_document_has_the_columns_of_its_table():
+    assert [field.name for field in fields(Document)] == [column.name for column in DocumentRow.__table__.columns]
+
+
+def test_more_documents_than_one_statement_takes_come_in_the_order_of_arrival(ledger):
+    key, _ = _seal(ledger, *(f"d{number}" for number in range(1203)))
+    documents = ledger.documents.of_chunk(key, range(1203))
+
+    assert ledger.documents.with_row_ids([document.id for document in reversed(documents)]) == documents
+    assert len(ledger.documents.arrivals([document.document_id for document in documents])) == 1203
+    assert ledger.documents.with_row_ids([]) == []

@@ -2,14 +2,14 @@ from datetime import timedelta
 
 from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.documents import Stage
-from doc_assets.archive.ledger.figures import StageFigures, read_figures
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.rows import ReadOutcome
+from doc_assets.archive.ledger.statistics import StageStatistics, read_statistics
 from doc_assets_tests.conftest import NOW
 
 
 def test_an_empty_ledger_counts_nothing_and_knows_no_times(ledger):
-    found = read_figures(ledger.database)
+    found = read_statistics(ledger.database)
 
     assert (found.documents, found.photos, found.not_indexed, found.drops, found.waiting) == (0, 0, 0, 0, 0)
     assert (found.last_sealed_at, found.waiting_since, found.arrivals, found.stages) == (None, None, {}, {})
@@ -35,9 +35,9 @@ def test_figures_are_those_of_current_documents_and_of_the_collection_in_use(led
     ledger.documents.complete_stage(drop, Stage("indexed_photos", "old", "1"), NOW)
     ledger.documents.complete_stage(drop, Stage("indexed_photos", "new", "1"), later)
 
-    found = read_figures(ledger.database)
+    found = read_statistics(ledger.database)
 
     assert (found.documents, found.pages, found.photos, found.not_indexed) == (2, 3, 5, 1)
     assert found.arrivals == {("ok", ""): 1, ("partial", ""): 1, ("rejected", "E_NOT_TIFF"): 1}
     assert (found.drops, found.last_sealed_at) == (1, NOW)
-    assert found.stages == {"indexed_photos": StageFigures(1, 3, later)}
+    assert found.stages == {"indexed_photos": StageStatistics(1, 3, later)}

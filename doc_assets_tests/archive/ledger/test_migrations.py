@@ -3,11 +3,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import bindparam, inspect, select, text
+from sqlalchemy import bindparam, inspect, text
 
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, alembic_config
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.rows import COLUMNS, read_documents
+from doc_assets.archive.ledger.rows import DOCUMENTS, documents_of
 from doc_assets.archive.ledger.schema import Base, DocumentRow, Json
 from doc_assets.errors import LedgerSchemaError
 from doc_assets_tests.shared import PROJECT
@@ -158,7 +158,7 @@ def test_documents_of_before_get_their_dates(database):
     database.migrate()
 
     with database.reading() as connection:
-        found = read_documents(connection, select(*COLUMNS).order_by(DocumentRow.id))
+        found = documents_of(connection.execute(DOCUMENTS.order_by(DocumentRow.id)))
     assert [(str(document.document_date), document.date_source) for document in found] == [
         ("2026-11-21", "arrival"),
         ("2024-01-20", "name"),

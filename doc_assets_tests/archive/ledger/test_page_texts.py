@@ -1,13 +1,12 @@
 import pytest
 
-from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.datatypes import PageText
 
 
 @pytest.fixture
-def texts(ledger_url):
-    with Ledger.open(ledger_url) as ledger:
-        yield ledger.page_texts
+def texts(ledger):
+    return ledger.page_texts
 
 
 def page(index, text, zone="top=0.15"):
@@ -32,12 +31,12 @@ def test_reading_again_replaces(texts):
     assert [one.text for one in texts.known("a", "engine-1")] == ["new", "kept"]
 
 
-def test_forgetting_removes_every_engine_of_a_content(texts):
+def test_forgetting_removes_every_engine_of_a_content(ledger, texts):
     for sha256 in ("a", "b"):
         for engine in ("engine-1", "engine-2"):
             texts.remember(sha256, engine, [page(0, sha256)])
 
-    assert texts.forget(["a", *(f"unknown-{i}" for i in range(1000))]) == 2
+    DocumentRemoval(ledger.database).remove([], ["a", *(f"unknown-{i}" for i in range(1000))], [], [])
 
     assert texts.known("a", "engine-1") == texts.known("a", "engine-2") == []
     assert [one.text for one in texts.known("b", "engine-2")] == ["b"]

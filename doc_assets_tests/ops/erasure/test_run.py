@@ -11,7 +11,7 @@ from upath import UPath
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.lookup import FeatureLookup, PixelLookup
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.ops.erasure import run as forgetting

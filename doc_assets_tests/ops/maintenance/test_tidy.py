@@ -55,7 +55,7 @@ def test_only_copies_that_no_current_document_needs_go(pipeline, archive, places
     shutil.copy(second, inbox / "a.tif")
     (inbox / "broken.tif").write_bytes(b"II*\0")
     pipeline.ingest(inbox)
-    documents = {document.sha256: document for document in archive.ledger.browsing.arrivals("a")}
+    documents = {document.sha256: document for document in archive.ledger.documents.arrivals(["a"])}
     (old,) = [digest for digest, document in documents.items() if not document.is_current]
     copies = list((Path(str(archive.bulk)) / "documents").rglob("*.tif"))
     assert len(copies) == 4

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select, text
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import COLUMNS, Document, read_documents
+from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.rows import DOCUMENTS, Document, columns_of, documents_of, record_of
 from doc_assets.archive.ledger.schema import DocumentRow as Row
 from doc_assets.archive.ledger.schema import Drop, Search, SearchResult
 
@@ -72,61 +72,45 @@ class Mention:
     flagged: bool
 
 
-class DocumentBrowser:
+class DocumentQueries(LedgerPart):
     """Reads, for people; changes nothing."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def page(self, wanted: DocumentFilter, limit: int, offset: int = 0) -> tuple[int, list[Document]]:
         """How many arrivals there are, and ``limit`` of them in order of arrival from ``offset`` on."""
-        conditions = list(_conditions(wanted))
+        conditions = _conditions(wanted)
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(Row).where(*conditions)).scalar_one()
-            return int(total), read_documents(connection, _arrivals(conditions).limit(limit).offset(offset))
-
-    def arrivals(self, document_id: str) -> list[Document]:
-        """Every arrival of a document, oldest first."""
-        with self._database.reading() as connection:
-            return read_documents(connection, _arrivals([Row.document_id == document_id]))
+            found = DOCUMENTS.where(*conditions).order_by(Row.id).limit(limit).offset(offset)
+            return total, documents_of(connection.execute(found))
 
     def remote_origins(self, states: Sequence[str]) -> list[str]:
         """Origins that are URLs, of arrivals in these states."""
         query = select(Row.source_path).where(Row.state.in_(states), Row.source_path.contains("://"))
-        with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+        return list(self._database.values(query))
 
     def drops(self, keys: Sequence[str]) -> dict[str, DropRecord]:
         """Drops by key; unknown ones are left out."""
-        query = select(Drop.drop_key, Drop.source, Drop.sealed_at, Drop.n_files, Drop.chunk_documents)
-        with self._database.reading() as connection:
-            rows = connection.execute(query.where(Drop.drop_key.in_(keys)))
-            return {row[0]: DropRecord(*row) for row in rows}
+        query = select(*columns_of(DropRecord, Drop)).where(Drop.drop_key.in_(keys))
+        return {drop.drop_key: drop for drop in (DropRecord(*row) for row in self._database.rows(query))}
 
     def as_query(self, file_names: Sequence[str], limit: int) -> list[Mention]:
         """Results of queries of these names, in whatever folder they lay; newest search first."""
         inside = [SearchResult.query_document.endswith(f"/{name}", autoescape=True) for name in file_names]
         query = _results().where(or_(SearchResult.query_document.in_(file_names), *inside))
-        with self._database.reading() as connection:
-            rows = connection.execute(query.limit(limit)).all()
-        return [_mention(row, row.top_docs[0] if row.top_docs else None, None) for row in rows]
+        rows = [row._mapping for row in self._database.rows(query.limit(limit))]
+        return [_mention(row, row["top_docs"][0] if row["top_docs"] else None, None) for row in rows]
 
     def as_match(self, file_name: str, limit: int) -> list[Mention]:
         """Results that rank a document of this name; newest search first."""
         with self._database.reading() as connection:
             condition = text(_HAS_MATCH[connection.dialect.name]).bindparams(name=file_name)
-            rows = connection.execute(_results().where(condition).limit(limit)).all()
+            rows = connection.execute(_results().where(condition).limit(limit)).mappings().all()
         found = []
         for row in rows:
-            ranks = {match["document"]: rank for rank, match in reversed(list(enumerate(row.top_docs, start=1)))}
+            ranks = {match["document"]: rank for rank, match in reversed(list(enumerate(row["top_docs"], start=1)))}
             rank = ranks[file_name]
-            found.append(_mention(row, row.top_docs[rank - 1], rank))
+            found.append(_mention(row, row["top_docs"][rank - 1], rank))
         return found
-
-
-def _arrivals(conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """Arrivals under all of these conditions, in order of arrival."""
-    return select(*COLUMNS).where(*conditions).order_by(Row.id)
 
 
 def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
@@ -152,14 +136,6 @@ def _results() -> Select[Any]:
     )
 
 
-def _mention(row: Any, match: dict[str, Any] | None, rank: int | None) -> Mention:  # noqa: ANN401 - a row of columns
-    return Mention(
-        row.search_id,
-        row.started_at,
-        row.query_document,
-        rank,
-        None if match is None else match["score"],
-        0 if match is None else match["n_matched_photos"],
-        row.risk_score,
-        row.flagged,
-    )
+def _mention(row: RowMapping, match: dict[str, Any] | None, rank: int | None) -> Mention:
+    score, n_photos = (None, 0) if match is None else (match["score"], match["n_matched_photos"])
+    return record_of(Mention, row, rank=rank, score=score, n_matched_photos=n_photos)

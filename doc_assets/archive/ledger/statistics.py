@@ -20,7 +20,7 @@ from doc_assets.archive.ledger.schema import (
 
 
 @dataclass(frozen=True, slots=True)
-class StageFigures:
+class StageStatistics:
     """How far a stage has come.
 
     Attributes:
@@ -34,7 +34,7 @@ class StageFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerFigures:
+class LedgerStatistics:
     """The ledger in numbers; no names of anything.
 
     Attributes:
@@ -60,13 +60,13 @@ class LedgerFigures:
     last_sealed_at: datetime | None
     waiting: int
     waiting_since: datetime | None
-    stages: dict[str, StageFigures]
+    stages: dict[str, StageStatistics]
     results: dict[bool, int]
     keys: dict[str, int]
 
 
-def read_figures(database: Database) -> LedgerFigures:
-    """The figures of one moment.
+def read_statistics(database: Database) -> LedgerStatistics:
+    """The statistics of one moment.
 
     Raises:
         ServiceError: if the database does not answer.
@@ -78,7 +78,7 @@ def read_figures(database: Database) -> LedgerFigures:
         waiting, waiting_since = connection.execute(
             select(func.count(), func.min(InboxFile.unchanged_since)).where(InboxFile.drop_key.is_(None))
         ).one()
-        return LedgerFigures(
+        return LedgerStatistics(
             arrivals=_arrivals(connection),
             documents=documents,
             pages=pages,
@@ -113,7 +113,7 @@ def _arrivals(connection: Connection) -> dict[tuple[str, str], int]:
     return {(state, code or ""): n for state, code, n in connection.execute(query)}
 
 
-def _stages(connection: Connection) -> dict[str, StageFigures]:
+def _stages(connection: Connection) -> dict[str, StageStatistics]:
     """A drop counts once for a stage, whatever the number of targets it passed it for."""
     passed = (
         select(DropStage.stage, DropStage.drop_key, func.max(DropStage.completed_at).label("last_at"))
@@ -125,7 +125,7 @@ def _stages(connection: Connection) -> dict[str, StageFigures]:
         .join(Drop, Drop.drop_key == passed.c.drop_key)
         .group_by(passed.c.stage)
     )
-    return {stage: StageFigures(n, int(files), last) for stage, n, files, last in connection.execute(query)}
+    return {stage: StageStatistics(n, int(files), last) for stage, n, files, last in connection.execute(query)}
 
 
 def _results(connection: Connection) -> dict[bool, int]:

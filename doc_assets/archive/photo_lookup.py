@@ -1,18 +1,15 @@
 """Finds the local features and the pixels of single archive photos again."""
 
-from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from typing_extensions import override
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
-from doc_assets.archive.feature_shards import read_features_at
 from doc_assets.archive.payloads import read_keys
-from doc_assets.archive.photo_shards import read_jpegs_at
+from doc_assets.archive.shards import read_features_at, read_jpegs_at
 from doc_assets.datatypes import LocalFeatures, PhotoKey, PhotoPayload, RgbImage
 from doc_assets.errors import SetupError
 from doc_assets.photos.cutting import decode_jpeg
@@ -21,14 +18,24 @@ _SHARDS_KEPT = 256
 Found = TypeVar("Found")
 
 
-class _Lookup(ABC, Generic[Found]):
-    """Reads what a table per chunk says of photos; which row of which table a photo is in is remembered."""
+class _Lookup(Generic[Found]):
+    """Reads what a table per chunk holds of photos; which row of which table a photo is in is remembered.
 
-    asset: str
-    """Whose tables these are, for messages."""
+    Args:
+        archive: whose photos.
+        asset: that makes the tables, for messages.
+        table: path of a chunk's table.
+        read: some rows of a table, by position.
+    """
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    def __init__(
+        self,
+        archive: Archive,
+        asset: str,
+        table: Callable[[Chunk], UPath],
+        read: Callable[[UPath, Iterable[int]], Mapping[int, Found]],
+    ) -> None:
+        self._archive, self._asset, self._table, self._rows = archive, asset, table, read
         self._positions = lru_cache(maxsize=_SHARDS_KEPT)(self._read_positions)
         self._chunks = lru_cache(maxsize=_SHARDS_KEPT)(archive.chunks)  # they never move
 
@@ -51,14 +58,6 @@ class _Lookup(ABC, Generic[Found]):
             found |= self._read(chunk, keys)
         return found
 
-    @abstractmethod
-    def _table(self, chunk: Chunk) -> UPath:
-        """The chunk's table."""
-
-    @abstractmethod
-    def _rows(self, path: UPath, positions: Iterable[int]) -> Mapping[int, Found]:
-        """Some rows of a table, by position."""
-
     def _read(self, chunk: Chunk, keys: Sequence[PhotoKey]) -> dict[PhotoKey, Found]:
         path = self._table(chunk)
         try:
@@ -66,7 +65,7 @@ class _Lookup(ABC, Generic[Found]):
             return {rows[at]: found for at, found in self._rows(path, rows).items()}
         except (FileNotFoundError, KeyError) as error:
             raise SetupError(
-                f"What is stored of {keys[0]} is not in {path}. Materialize {self.asset} and indexed_photos of drop "
+                f"What is stored of {keys[0]} is not in {path}. Materialize {self._asset} and indexed_photos of drop "
                 f"{chunk.drop_key}."
             ) from error
 
@@ -75,37 +74,20 @@ class _Lookup(ABC, Generic[Found]):
 
 
 class FeatureLookup(_Lookup[LocalFeatures]):
-    """Local features of archive photos.
-
-    Args:
-        archive: whose photos.
-        features_id: of what kind.
-    """
-
-    asset = "local_features"
+    """Local features of archive photos, of the kind ``features_id``."""
 
     def __init__(self, archive: Archive, features_id: str) -> None:
-        super().__init__(archive)
-        self._features_id = features_id
-
-    @override
-    def _table(self, chunk: Chunk) -> UPath:
-        return self._archive.feature_shard(chunk, self._features_id)
-
-    @override
-    def _rows(self, path: UPath, positions: Iterable[int]) -> Mapping[int, LocalFeatures]:
-        return read_features_at(path, positions)
+        super().__init__(
+            archive, "local_features", lambda chunk: archive.feature_shard(chunk, features_id), read_features_at
+        )
 
 
 class PixelLookup(_Lookup[RgbImage]):
     """Archive photos as they are stored."""
 
-    asset = "photos"
+    def __init__(self, archive: Archive) -> None:
+        super().__init__(archive, "photos", archive.photo_shard, _read_pixels_at)
 
-    @override
-    def _table(self, chunk: Chunk) -> UPath:
-        return self._archive.photo_shard(chunk)
 
-    @override
-    def _rows(self, path: UPath, positions: Iterable[int]) -> Mapping[int, RgbImage]:
-        return {at: decode_jpeg(jpeg) for at, jpeg in read_jpegs_at(path, positions)}
+def _read_pixels_at(path: UPath, positions: Iterable[int]) -> dict[int, RgbImage]:
+    return {at: decode_jpeg(jpeg) for at, jpeg in read_jpegs_at(path, positions)}

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from upath import UPath
 
-from doc_assets.archive.archive import Archive, Chunk, stamp
+from doc_assets.archive.archive import Archive, Chunk, provenance
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.tables import column_names, keep_rows, read_rows, read_stamp
+from doc_assets.archive.tables import column_names, keep_rows, read_provenance, read_rows
 from doc_assets.errors import SetupError
 
 Result = TypeVar("Result")
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 def remove_superseded(archive: Archive, chunk: Chunk) -> None:
     """Rewrites tables of earlier chunks that hold older versions of this chunk's documents.
 
-    What to rewrite follows from the ledger and the tables' stamps alone, so a killed run loses nothing.
+    What to rewrite follows from the ledger and the provenance of the tables alone, so a killed run loses nothing.
     """
     for positions_of_older in archive.ledger.documents.chunks_superseded_by(chunk.drop_key, chunk.positions):
         prune_chunk(archive, Chunk(*positions_of_older))
@@ -29,8 +29,8 @@ def remove_superseded(archive: Archive, chunk: Chunk) -> None:
 def prune_chunk(archive: Archive, chunk: Chunk) -> None:
     """Rewrites a chunk's tables without the documents that are no longer current; a table without any stays, empty.
 
-    Their stamps are those of the documents left, so nothing of these is made again. Another run may replace documents
-    of the chunk and prune it at the same time; whoever is last has seen all.
+    Their provenance is that of the documents left, so nothing of these is made again. Another run may replace
+    documents of the chunk and prune it at the same time; whoever is last has seen all.
     """
     kept: list[Document] | None = None
     while kept is None or _ids(kept) != _ids(archive.current(chunk)):
@@ -80,10 +80,10 @@ def _holds_all(archive: Archive, path: UPath, kept: list[Document]) -> bool:
 
 
 def _prune(archive: Archive, path: UPath, kept: list[Document]) -> None:
-    found = read_stamp(path)
+    found = read_provenance(path)
     if found is None:
         return
-    wanted = stamp(found.made_with, kept)
+    wanted = provenance(found.made_with, kept)
     if found == wanted or not _holds_all(archive, path, kept):
         return
     keep_rows(path, wanted, {(document.document_id, str(document.sha256)) for document in kept})
