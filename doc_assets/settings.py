@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
 from doc_assets.errors import SettingsError
-from doc_assets.sources.dates import DATE_COLUMNS, NAME_PATTERNS
+from doc_assets.sources.date_defaults import DATE_COLUMNS, NAME_PATTERNS
 
 PREFIX = "DOC_ASSETS_"
 ENV_FILE = ".env"
@@ -345,6 +345,14 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from error
         return value
 
+    def changed(self, **values: Any) -> "Settings":  # noqa: ANN401 - the fields
+        """The same settings with other values.
+
+        Raises:
+            SettingsError: if one is out of range.
+        """
+        return _checked({**dict(self), **values, "_env_file": None})
+
     @cached_property
     def bulk(self) -> UPath:
         """Root of staged documents, photos and embeddings; local or any fsspec URL."""
@@ -414,11 +422,15 @@ def load_settings() -> Settings:
             f"Unknown setting {', '.join(unknown)}; .env.example lists the known ones. "
             "Correct its spelling or remove it from the environment or .env."
         )
+    sources: dict[str, Any] = {"_env_file": (machine_file, ENV_FILE)}
+    if secrets.is_dir():
+        sources["_secrets_dir"] = secrets
+    return _checked(sources)
+
+
+def _checked(given: dict[str, Any]) -> Settings:
     try:
-        sources: dict[str, Any] = {"_env_file": (machine_file, ENV_FILE)}
-        if secrets.is_dir():
-            sources["_secrets_dir"] = secrets
-        return Settings(**sources)
+        return Settings(**given)
     except ValidationError as error:
         faults = "; ".join(
             f"{PREFIX}{str(fault['loc'][0]).upper().removeprefix(PREFIX)}={fault['input']!r}: {fault['msg']}"

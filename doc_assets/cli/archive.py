@@ -65,14 +65,14 @@ def _ingest(
 ) -> "tuple[SourceIntake, list[RunOutcome]]":
     """Seals what is new in a source and runs its drops up to the searchable collection."""
     from doc_assets.cli.launch import ingest_drop
-    from doc_assets.defs.resources import resources_from
     from doc_assets.pipeline.rebuild import discard_results
     from doc_assets.pipeline.sealing import seal_request, sealing_rules
+    from doc_assets.runtime import Runtime
 
-    tools = resources_from(settings)
-    rules = replace(sealing_rules(settings), read_all=force_rebuild)
-    with tools["archive"].open() as archive:
-        intake = seal_request(archive, tools["sources"].rules(), asked, datetime.now(UTC), rules)
+    runtime = Runtime(settings)
+    rules = replace(sealing_rules(runtime), read_all=force_rebuild)
+    with runtime.archive() as archive:
+        intake = seal_request(archive, runtime.source_rules, asked, datetime.now(UTC), rules)
         if force_rebuild:
             discard_results(archive.ledger, archive.bulk, intake.drops)
     with progress_bars():

@@ -146,10 +146,11 @@ def import_stack(
 def rebuild_index(as_json: AsJson = False) -> None:
     """Make the collection anew from Parquet, for a vector store that was lost; nothing is embedded again."""
     from doc_assets.defs.index.rebuilding import rebuild
+    from doc_assets.runtime import Runtime
 
     with command() as settings:
         with progress_bars():
-            report = rebuild(settings)
+            report = rebuild(Runtime(settings))
         say(report, lambda: _print_rebuilt(report), as_json=as_json)
         if not report.collection.is_sound or report.not_ready:
             raise typer.Exit(FAILED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +10,13 @@ from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 if TYPE_CHECKING:
-    from doc_assets.archive.archive import Archive, Versions
+    from doc_assets.archive.archive import Archive
     from doc_assets.archive.ledger.rows import Document
     from doc_assets.pipeline.explain import PairExplanation
     from doc_assets.pipeline.explanation import Explanation, KeptQuery
     from doc_assets.reading.sandbox import DocumentReader
     from doc_assets.reports.extraction import ExtractedDocument
+    from doc_assets.runtime import Runtime
     from doc_assets.search.query import QueryDocument
     from doc_assets.settings import Settings
 
@@ -50,17 +51,15 @@ def explain(
 def _explain(settings: "Settings", query: str, candidate: str, picture: Path | None) -> "Explanation":
     """Compares a file or an archived document with an archived one, as a search would."""
     from doc_assets.archive.pictures import ArchivePictures
-    from doc_assets.cli.ledger import labeller_of
-    from doc_assets.defs.resources import resources_from, versions_in_use
     from doc_assets.pipeline.explanation import KeptPictures, KeptQuery, archived_document, draw_first, explanation_of
+    from doc_assets.runtime import Runtime
 
-    tools, kept = resources_from(settings), KeptQuery()
-    versions = versions_in_use(tools["photo_cutter"], tools["embedder"], tools["describer"])
-    with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
+    runtime, kept = Runtime(settings), KeptQuery()
+    with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
         other = archived_document(archive, candidate)
-        asked = _asked(tools, archive, reader, versions, query, kept)
-        pairs = _pairs(tools, archive, versions, asked, other)
-        found = explanation_of(labeller_of(settings, archive.ledger), asked, other, pairs)
+        asked = _asked(runtime, archive, reader, query, kept)
+        pairs = _pairs(runtime, archive, asked, other)
+        found = explanation_of(runtime.labeller(archive.ledger), asked, other, pairs)
         if picture is not None:
             archived = ArchivePictures(archive, reader)
             queries = KeptPictures(kept) if Path(query).is_file() else archived
@@ -69,12 +68,7 @@ def _explain(settings: "Settings", query: str, candidate: str, picture: Path | N
 
 
 def _asked(
-    tools: dict[str, Any],
-    archive: "Archive",
-    reader: "DocumentReader",
-    versions: "Versions",
-    query: str,
-    kept: "KeptQuery",
+    runtime: "Runtime", archive: "Archive", reader: "DocumentReader", query: str, kept: "KeptQuery"
 ) -> "QueryDocument":
     """The query: a file, whose pictures are kept, or a document of the archive."""
     from doc_assets.pipeline.explanation import archived_document
@@ -82,36 +76,35 @@ def _asked(
     from doc_assets.search.query import QueryReader
     from doc_assets.sources.sources import single_file
 
-    embedder, describer = tools["embedder"].load(), tools["describer"].load()
+    embedder, describer = runtime.embedder(), runtime.describer()
     if not Path(query).is_file():
-        stored = StoredQueries(archive, versions, embedder, describer, reader.threads)
+        stored = StoredQueries(archive, runtime.versions(), embedder, describer, reader.threads)
         return stored.of_document(archived_document(archive, query))
-    sources, ledger = tools["sources"], archive.ledger
-    cutter, date_of = tools["photo_cutter"].load(), ledger.documents.date_of
-    asking = QueryReader(reader, cutter, embedder, describer, ledger.page_texts, sources.dates(), date_of)
-    return asking.read(single_file(Path(query), key_of=sources.key_of()), kept)
+    cutter, texts, date_of = runtime.cutter(), archive.ledger.page_texts, archive.ledger.documents.date_of
+    asking = QueryReader(reader, cutter, embedder, describer, texts, runtime.dates, date_of)
+    return asking.read(single_file(Path(query), key_of=runtime.key_of()), kept)
 
 
 def _pairs(
-    tools: dict[str, Any], archive: "Archive", versions: "Versions", asked: "QueryDocument", other: "Document"
+    runtime: "Runtime", archive: "Archive", asked: "QueryDocument", other: "Document"
 ) -> "list[PairExplanation]":
     from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
     from doc_assets.pipeline.explain import explain_pairs
     from doc_assets.search.completeness import require_collection
     from doc_assets.search.run import published_collection
 
-    defaults, alias = tools["search_defaults"], tools["vector_store"].alias
-    with tools["vector_store"].open() as store:
-        require_collection(archive.ledger, store, alias)
+    versions = runtime.versions()
+    with runtime.store() as store:
+        require_collection(archive.ledger, store, runtime.alias)
         return explain_pairs(
             archive,
             versions,
             store,
-            published_collection(store, alias, versions.collection),
+            published_collection(store, runtime.alias, versions.collection),
             FeatureLookup(archive, versions.features_id),
             PixelLookup(archive),
-            defaults.model(versions.embedder_id),
-            defaults.request(),
+            runtime.pair_model(versions.embedder_id),
+            runtime.request(),
             asked,
             other,
         )
@@ -178,19 +171,19 @@ def extract_photos(
 def _extract(
     settings: "Settings", folder: Path | None, files: Sequence[Path], output: Path, *, recursive: bool
 ) -> "list[ExtractedDocument]":
-    from doc_assets.defs.resources import resources_from
     from doc_assets.reports.extraction import extract_photos as extract
+    from doc_assets.runtime import Runtime
     from doc_assets.search.run import query_files
     from doc_assets.sources.open_sources import SourceRequest
 
-    tools = resources_from(settings)
+    runtime = Runtime(settings)
     asked = SourceRequest(str(folder or ""), recursive)
     with (
-        tools["sources"].open(asked, files_are_named=bool(files)) as opened,
-        tools["reader"].open() as reader,
+        runtime.sources(asked, files_are_named=bool(files)) as opened,
+        runtime.reader() as reader,
         progress_bars(),
     ):
-        return extract(reader, tools["photo_cutter"].load(), query_files(opened.sources, files), output)
+        return extract(reader, runtime.cutter(), query_files(opened.sources, files), output)
 
 
 def _print_extracted(found: "Sequence[ExtractedDocument]", output: Path) -> None:

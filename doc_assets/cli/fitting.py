@@ -55,12 +55,11 @@ def fit_probability(
     """Fit the probability that a photo pair is the same shot on drawn pictures."""
     from doc_assets.lab.fit_probability import ProbabilityRecipe
     from doc_assets.lab.fit_probability import fit_probability as fit
-    from doc_assets.pipeline.embedder import embedder_in_use, load_embedder
+    from doc_assets.runtime import Runtime
     from doc_assets.search.verify.probability import MODEL
 
     with command() as settings:
-        how = {"device": settings.device, "batch_size": settings.embed_batch_size}
-        embedder = load_embedder(settings, embedder_in_use(settings), **how)
+        embedder = Runtime(settings).embedder()
         with progress_bars():
             digest = fit(output_folder, embedder, ProbabilityRecipe(pictures=pictures))
         path = output_folder / MODEL

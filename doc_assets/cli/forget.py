@@ -32,12 +32,14 @@ def forget(
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
     from doc_assets.defs.forgetting import requests as forgetting
+    from doc_assets.runtime import Runtime
 
     with command() as settings:
+        runtime = Runtime(settings)
         if allow:
-            forgetting.allow(settings, document or [])
+            forgetting.allow(runtime, document or [])
             return
-        requests = forgetting.plan(settings, document or [])
+        requests = forgetting.plan(runtime, document or [])
         if not as_json:
             _print_plan(requests)
         reports: list[ForgetReport] = []
@@ -50,7 +52,7 @@ def forget(
             if not yes:
                 _ask()
             with progress_bars():
-                reports = forgetting.carry_out(settings, requests, delete_originals=delete_originals)
+                reports = forgetting.carry_out(runtime, requests, delete_originals=delete_originals)
         say(_as_data(requests, reports), lambda: _print_reports(reports), as_json=as_json)
         if any(report.traces for report in reports):
             raise typer.Exit(FAILED)

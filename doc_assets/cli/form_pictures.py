@@ -47,16 +47,14 @@ def _list(settings: "Settings", limit: int, offset: int, *, as_json: bool) -> No
 
 def _decide(settings: "Settings", picture_id: int, state: "Decision", *, as_json: bool) -> None:
     """Files an operator's word, judges stored results anew and writes the files that the home has."""
-    from doc_assets.cli.ledger import labeller_of
-    from doc_assets.defs.resources import resources_from
     from doc_assets.pipeline.relabel import judge_form
     from doc_assets.reports.stored_results import ResultFolders, write_home_files
+    from doc_assets.runtime import Runtime
     from doc_assets.search.request import requesting_user
 
-    tools = resources_from(settings)
-    with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
-        labeller = labeller_of(settings, archive.ledger)
-        decided = judge_form(labeller, picture_id, state, requesting_user(), datetime.now(UTC))
+    runtime = Runtime(settings)
+    with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
+        decided = judge_form(runtime.labeller(archive.ledger), picture_id, state, requesting_user(), datetime.now(UTC))
         folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
         write_home_files(archive, reader, folders, decided.labelled(), left_out)
     say(decided, lambda: _print_decided(decided), as_json=as_json)

@@ -27,12 +27,12 @@ def resolve_keys(
     as_json: AsJson = False,
 ) -> None:
     """Say which files the keys of a table name, without reading any; exit 1 if a key has none or two answers."""
-    from doc_assets.defs.sources import sources_from
     from doc_assets.reports.resolved_keys import resolve_keys as resolve
+    from doc_assets.runtime import Runtime
 
     with command() as settings:
-        sources = sources_from(settings)
-        report = resolve(sources.rules(), sources.dates(), key_table, search_root, manifest, rebuild=rebuild_index)
+        runtime = Runtime(settings)
+        report = resolve(runtime.source_rules, runtime.dates, key_table, search_root, manifest, rebuild=rebuild_index)
         say(report, lambda: _print_resolved(report, key_table), as_json=as_json)
         if not report.clean:
             raise typer.Exit(FAILED)

@@ -12,9 +12,9 @@ from doc_assets.defs.instance import open_instance
 from doc_assets.defs.jobs import INGESTION, ingest_drop_job, screen_drop_job
 from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
 from doc_assets.defs.partitions import drops
-from doc_assets.defs.resources import EmbedderResource
 from doc_assets.defs.search.jobs import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
+from doc_assets.features.embedders.base import EmbedderSpec
 
 _ON_ITS_PAGE = {".dagster/repository": "__repository__@doc_assets"}
 """Tag by which the UI's page of a job, and its timeline, find the runs of a code location (`workspace.yaml`)."""
@@ -59,20 +59,19 @@ def screen_drop(drop_key: str) -> RunOutcome:
         return _run(screen_drop_job.name, instance, partition_key=drop_key)
 
 
-def fill_drop(drop_key: str, embedder: EmbedderResource) -> RunOutcome:
+def fill_drop(drop_key: str, spec: EmbedderSpec) -> RunOutcome:
     """Runs ``fill_collection_job`` for one drop with this embedder."""
     with open_instance() as instance:
         instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        config = reindexing.run_config(embedder)
+        config = reindexing.fill_config(spec)
         return _run(reindexing.fill_collection_job.name, instance, partition_key=drop_key, run_config=config)
 
 
-def switch_collection(embedder: EmbedderResource, back_to: str = "") -> RunOutcome:
+def switch_collection(spec: EmbedderSpec, back_to: str = "") -> RunOutcome:
     """Runs ``switch_collection_job`` with this embedder; ``value`` says what it did."""
-    name = reindexing.put_collection_in_use.name
-    config = reindexing.run_config(embedder, {name: {"config": {"back_to": back_to}}})
+    config, op = reindexing.switch_config(spec, back_to), reindexing.put_collection_in_use.name
     with open_instance() as instance:
-        return _run(reindexing.switch_collection_job.name, instance, run_config=config, value_of=name)
+        return _run(reindexing.switch_collection_job.name, instance, run_config=config, value_of=op)
 
 
 def search(config: dict[str, Any]) -> RunOutcome:

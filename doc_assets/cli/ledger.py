@@ -14,7 +14,6 @@ from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.search.labels import Labeller
     from doc_assets.settings import Settings
 
 
@@ -57,6 +56,7 @@ def export_results(
     from doc_assets.pipeline.relabel import relabel as label_again
     from doc_assets.reports.export_rows import EXPORTED, export_rows
     from doc_assets.reports.exports import write_rows
+    from doc_assets.runtime import Runtime
 
     with command() as settings, Ledger.open(settings.ledger_address) as ledger:
         wanted = _known_searches(ledger, search or [], drop or [])
@@ -64,7 +64,7 @@ def export_results(
         columns = [name for name in EXPORTED if name not in left_out]
         begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
         chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
-        label_again(labeller_of(settings, ledger), chosen, only_outdated=True)
+        label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
         n = write_rows(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
         typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
 
@@ -76,31 +76,19 @@ def relabel(
     as_json: AsJson = False,
 ) -> None:
     """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
-    from doc_assets.defs.resources import resources_from
     from doc_assets.pipeline.relabel import relabel as label_again
     from doc_assets.reports.stored_results import ResultFolders, write_home_files
+    from doc_assets.runtime import Runtime
 
     with command() as settings:
-        tools = resources_from(settings)
-        with tools["archive"].open() as archive, tools["reader"].open() as reader, progress_bars():
+        runtime = Runtime(settings)
+        with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
             searches = archive.ledger.searches
             wanted = _known_searches(archive.ledger, search or [], drop or [])
-            changed = label_again(labeller_of(settings, archive.ledger), wanted or searches.ids())
+            changed = label_again(runtime.labeller(archive.ledger), wanted or searches.ids())
             folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
             write_home_files(archive, reader, folders, changed, left_out)
         say(changed, lambda: _print_relabelled(settings, changed), as_json=as_json)
-
-
-def labeller_of(settings: "Settings", ledger: "Ledger") -> "Labeller":
-    """Makes labels by the settings in use."""
-    from doc_assets.archive.vectors.base import embedder_of
-    from doc_assets.defs.resources import resources_from
-    from doc_assets.search.labels import Labeller
-
-    defaults = resources_from(settings)["search_defaults"]
-    used = ledger.collections.last("in_use")
-    model = defaults.model(embedder_of(used.name) if used else None)
-    return Labeller(ledger, defaults.request().thresholds, model)
 
 
 def _known_searches(ledger: "Ledger", searches: Sequence[str], drops: Sequence[str]) -> list[str]:

@@ -81,7 +81,7 @@ def _print_added(added: "AddedModel", settings: Settings) -> None:
 def _users(settings: Settings) -> dict[str, Path]:
     """What uses a model's folder, and which."""
     from doc_assets.features.model_folders import resolve_checkpoint
-    from doc_assets.pipeline.embedder import embedder_in_use
+    from doc_assets.runtime import embedder_in_use
 
     options = {"embedder": embedder_in_use(settings).options, "photo extractor": settings.photo_extractor_options}
     resolved = {what: resolve_checkpoint(given, settings.models_dir) for what, given in options.items()}

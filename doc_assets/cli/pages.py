@@ -70,15 +70,15 @@ def _finder(
 def _found(settings: "Settings", asked: "SourceRequest", finder: "PageFinder") -> "list[PageRow]":
     """The pages; the ledger remembers what was read."""
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.defs.resources import resources_from
     from doc_assets.reports.found_pages import find_pages as find
+    from doc_assets.runtime import Runtime
 
-    tools = resources_from(settings)
+    runtime = Runtime(settings)
     with (
         progress_bars(),
         Ledger.open(settings.ledger_address) as ledger,
-        tools["sources"].open(asked) as opened,
-        tools["reader"].open() as reader,
+        runtime.sources(asked) as opened,
+        runtime.reader() as reader,
     ):
         return find(reader, finder, ledger.page_texts, opened.source)
 

@@ -52,7 +52,7 @@ def reindex(
 def _embedder_asked(settings: "Settings", name: str, options: str) -> "EmbedderSpec":
     """The embedder of the options, else that of the settings."""
     from doc_assets.features.embedders.base import EmbedderSpec
-    from doc_assets.pipeline.embedder import embedder_of_settings
+    from doc_assets.runtime import embedder_of_settings
 
     default = embedder_of_settings(settings)
     if not name and not options:

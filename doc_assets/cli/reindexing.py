@@ -4,21 +4,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from doc_assets.archive.archive import Versions
 from doc_assets.archive.ledger.collections import Collection, CollectionState
 from doc_assets.cli.console import progress_bars
 from doc_assets.cli.launch import fill_drop, switch_collection
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    EmbedderResource,
-    VectorStoreResource,
-    resources_from,
-    versions_in_use,
-)
 from doc_assets.errors import ReindexError
 from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import remove_others
+from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.util.progress import track
 
@@ -43,36 +36,33 @@ class ReindexReport:
 
 
 class _Reindexing:
-    """The resources of a home with one embedder pinned."""
+    """A home with one embedder."""
 
     def __init__(self, settings: Settings, spec: EmbedderSpec) -> None:
-        resources = resources_from(settings)
-        self.archive: ArchiveResource = resources["archive"]
-        self.embedder: EmbedderResource = resources["embedder"].pinned_to(spec)
-        self.spec = spec
-        self.versions: Versions = versions_in_use(resources["photo_cutter"], self.embedder, resources["describer"])
+        self.runtime, self.spec = Runtime(settings, spec), spec
+        self.versions = self.runtime.versions()
 
     def record(self, state: CollectionState) -> bool:
         """Files the collection in this state unless it is in use; returns whether it is."""
         name = self.versions.collection
-        with self.archive.open() as opened:
-            used = opened.ledger.collections.last("in_use")
+        with self.runtime.archive() as archive:
+            used = archive.ledger.collections.last("in_use")
             if used is not None and used.name == name:
                 return True
             asked = Collection(name, self.spec.name, dict(self.spec.options), state, datetime.now(UTC))
-            opened.ledger.collections.record(asked)
+            archive.ledger.collections.record(asked)
         return False
 
     def missing(self) -> list[str]:
         """Drops that the collection lacks, oldest first."""
-        with self.archive.open() as opened:
-            return stale_drops(opened.ledger, self.versions)
+        with self.runtime.archive() as archive:
+            return stale_drops(archive.ledger, self.versions)
 
     def fill(self, report: ReindexReport) -> None:
         """Fills until no drop is missing, those that arrive meanwhile too; stops after a round with errors."""
         while missing := self.missing():
             for drop in track(missing, "drops", len(missing)):
-                outcome = fill_drop(drop, self.embedder)
+                outcome = fill_drop(drop, self.spec)
                 report.drops += 1
                 if not outcome.succeeded:
                     report.errors[outcome.run_id] = outcome.error or f"failed: {', '.join(outcome.failed_checks)}"
@@ -81,7 +71,7 @@ class _Reindexing:
 
     def switch(self, report: ReindexReport, back_to: str = "") -> None:
         """Puts the collection in use."""
-        outcome = switch_collection(self.embedder, back_to)
+        outcome = switch_collection(self.spec, back_to)
         if outcome.error:
             report.errors[outcome.run_id] = outcome.error
         else:
@@ -119,9 +109,8 @@ def roll_back(settings: Settings) -> ReindexReport:
     Raises:
         ReindexError: if there is none.
     """
-    archive: ArchiveResource = resources_from(settings)["archive"]
-    with archive.open() as opened:
-        previous = opened.ledger.collections.last("previous")
+    with Runtime(settings).archive() as archive:
+        previous = archive.ledger.collections.last("previous")
     if previous is None:
         raise ReindexError("No other collection was in use before; `doc-assets status` lists what there is.")
     work = _Reindexing(settings, EmbedderSpec(previous.embedder, previous.options))
@@ -135,8 +124,6 @@ def roll_back(settings: Settings) -> ReindexReport:
 
 def remove_unused(settings: Settings) -> list[str]:
     """Deletes every collection but the one in use, with its vectors; returns their names."""
-    resources = resources_from(settings)
-    archive: ArchiveResource = resources["archive"]
-    store: VectorStoreResource = resources["vector_store"]
-    with archive.open() as opened, store.open() as engine:
-        return remove_others(opened, engine)
+    runtime = Runtime(settings)
+    with runtime.archive() as archive, runtime.store() as store:
+        return remove_others(archive, store)

@@ -89,11 +89,11 @@ def run_search(settings: "Settings", config: dict[str, Any]) -> "tuple[RunOutcom
 
 def _table_report(settings: "Settings", table: Path) -> list[str]:
     """What is to be said of the key table of a search; nothing if it cannot be read, which failed the run."""
-    from doc_assets.defs.sources import sources_from
     from doc_assets.errors import SettingsError
+    from doc_assets.runtime import Runtime
     from doc_assets.sources.key_tables.table import KeyTable
 
-    rules = sources_from(settings).rules()
+    rules = Runtime(settings).source_rules
     try:
         with KeyTable.read(table, rules.layout, rules.naming) as read:
             return read.report

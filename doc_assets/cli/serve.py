@@ -26,14 +26,14 @@ def serve_images(
     ] = None,
 ) -> None:
     """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
-    from doc_assets.defs.sources import sources_from
     from doc_assets.ops.image_server.service import serve_images as serve
+    from doc_assets.runtime import Runtime
 
     def ready(address: str) -> None:
         typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
 
     with command() as settings:
-        rules = sources_from(settings).rules()
+        rules = Runtime(settings).source_rules
         rules = replace(rules, key_table=absolute(key_table) or rules.key_table)
         serve(settings, rules, host, port, tuple(search_root), absolute(save_folder), ready)
 

@@ -16,8 +16,9 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from doc_assets.archive.home import require_whole
 from doc_assets.errors import DocAssetsError, NoRoomError, SetupError
-from doc_assets.ops.home import prepare_home, require_whole
+from doc_assets.ops.home import prepare_home
 from doc_assets.ops.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
 from doc_assets.util.files import no_room

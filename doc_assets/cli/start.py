@@ -18,7 +18,6 @@ from doc_assets.settings import Settings
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
-    from doc_assets.defs.resources import VectorStoreResource
     from doc_assets.lab.demo import Answer
 
 
@@ -98,12 +97,11 @@ def _require_own_home(settings: Settings, folder: Path) -> None:
 def _require_own_server(settings: Settings) -> None:
     """Refuses a Qdrant server that holds another home's collections: a demo is tried out where nothing can happen."""
     from doc_assets.archive.vectors.server import ServerStore
-    from doc_assets.defs.resources import resources_from
+    from doc_assets.runtime import Runtime
 
     if not settings.qdrant_url:
         return
-    resource: VectorStoreResource = resources_from(settings)["vector_store"]
-    with resource.open() as store:
+    with Runtime(settings).store() as store:
         others = store.others() if isinstance(store, ServerStore) else []
     if others:
         raise SetupError(
@@ -114,14 +112,13 @@ def _require_own_server(settings: Settings) -> None:
 
 def _seal(settings: Settings, folder: Path) -> Sequence[str]:
     """Seals a folder's documents; returns the keys of their drops."""
-    from doc_assets.archive.archive import Archive
-    from doc_assets.archive.ledger.ledger import Ledger
     from doc_assets.pipeline.sealing import seal_source, sealing_rules
+    from doc_assets.runtime import Runtime
     from doc_assets.sources.sources import FolderSource
 
-    source = FolderSource(UPath(folder), recursive=False)
-    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
-        return seal_source(Archive(ledger, settings.bulk), source, datetime.now(UTC), sealing_rules(settings)).drops
+    runtime, source = Runtime(settings), FolderSource(UPath(folder), recursive=False)
+    with runtime.archive() as archive:
+        return seal_source(archive, source, datetime.now(UTC), sealing_rules(runtime)).drops
 
 
 def _print_answers(answers: Sequence["Answer"]) -> None:

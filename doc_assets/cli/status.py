@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,15 +28,10 @@ def status(as_json: AsJson = False) -> None:
 
 
 def _status(settings: "Settings") -> "ArchiveStatus":
-    from doc_assets.defs.resources import resources_from, versions_in_use
-    from doc_assets.ops.status import archive_status, inbox_status
+    from doc_assets.ops.status import archive_status
+    from doc_assets.runtime import Runtime
 
-    tools = resources_from(settings)
-    versions = versions_in_use(tools["photo_cutter"], tools["embedder"], tools["describer"])
-    with tools["archive"].open() as archive:
-        inbox = inbox_status(archive.ledger, Path(tools["intake"].inbox), tools["intake"].rules())
-        with tools["vector_store"].open() as store:
-            return archive_status(archive, store, tools["vector_store"].alias, versions, inbox)
+    return archive_status(Runtime(settings))
 
 
 def _print_status(settings: "Settings", status: "ArchiveStatus") -> None:
@@ -103,14 +97,12 @@ def check(
 
 def _compared(settings: "Settings", *, read_data: bool) -> "Findings":
     from doc_assets.archive.consistency import check_archive
-    from doc_assets.defs.resources import resources_from, versions_in_use
+    from doc_assets.runtime import Runtime
 
-    tools = resources_from(settings)
-    embedder, store = tools["embedder"], tools["vector_store"]
-    with progress_bars(), tools["archive"].open() as archive, store.open() as opened:
-        versions = versions_in_use(tools["photo_cutter"], embedder, tools["describer"])
-        again = embedder.load() if read_data else None
-        return check_archive(archive, opened, store.alias, versions, read_data=read_data, embedder=again)
+    runtime = Runtime(settings)
+    with progress_bars(), runtime.archive() as archive, runtime.store() as store:
+        again = runtime.embedder() if read_data else None
+        return check_archive(archive, store, runtime.alias, runtime.versions(), read_data=read_data, embedder=again)
 
 
 def _print_findings(findings: "Findings") -> None:

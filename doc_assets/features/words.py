@@ -28,7 +28,7 @@ class VisualWords:
         MissingModelError: if the file is absent, damaged or no codebook.
     """
 
-    def __init__(self, weights: str | None = None) -> None:
+    def __init__(self, weights: str | Path | None = None) -> None:
         path = Path(weights) if weights else WEIGHTS_DIR / CODEBOOK
         tensors, self.sha256 = load_weights(path)
         codebook = tensors.get("codebook")

@@ -1,6 +1,5 @@
 """Prepares a home: its folders, and the environment that Dagster's processes read; and who may use it now."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -8,16 +7,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from doc_assets.errors import HomeBusyError, InterruptedRestoreError, SetupError
+from doc_assets.archive.home import restored_here
+from doc_assets.errors import HomeBusyError, SetupError
 from doc_assets.settings import PREFIX, Settings
-from doc_assets.util.files import RESTORE_JOURNAL, claim
+from doc_assets.util.files import claim
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 WORKSPACE_FILE = PROJECT_DIR / "workspace.yaml"
 INSTANCE_FILE = "dagster.yaml"
 _EXCLUSIVE_CLAIM, _DAEMON_CLAIM = ".exclusive.lock", ".daemon.lock"
-_restored_here: set[Path] = set()
-"""Homes that this process restores at the moment; it alone may use them half made."""
 
 
 def prepare_home(settings: Settings) -> None:
@@ -63,26 +61,6 @@ def _link_instance_file(target: Path) -> None:
         target.symlink_to(source)
 
 
-def require_whole(home: Path) -> None:
-    """Refuses a home in which a restore is in progress or was killed.
-
-    Raises:
-        InterruptedRestoreError: if one is or was.
-    """
-    journal = home / RESTORE_JOURNAL
-    if home in _restored_here or not journal.exists():
-        return
-    try:
-        backup = json.loads(journal.read_text(encoding="utf-8")).get("backup", "")
-    except (OSError, ValueError):
-        backup = ""
-    raise InterruptedRestoreError(
-        f"The home {home} is half made: a restore{f' of {backup}' if backup else ''} is in progress or was killed. "
-        f"If it was killed, `doc-assets restore {backup or 'BACKUP'}` does it again from its beginning, and "
-        "`doc-assets restore --undo` brings back what the home held before. Until then nothing else may use it."
-    )
-
-
 @contextmanager
 def restoring(home: Path) -> Iterator[None]:
     """Lets this process use a half-made home while it restores it; one process at a time.
@@ -94,11 +72,11 @@ def restoring(home: Path) -> Iterator[None]:
     handle = claim(place, _this_process("doc-assets restore"))
     if handle is None:
         raise HomeBusyError(f"The home {home} is being restored by {_holder(place)}. Wait until that is done.")
-    _restored_here.add(home)
+    restored_here.add(home)
     try:
         yield
     finally:
-        _restored_here.discard(home)
+        restored_here.discard(home)
         os.close(handle)
 
 

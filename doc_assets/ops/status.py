@@ -12,8 +12,9 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.pipeline.intake import IntakeReport, IntakeRules, preview
+from doc_assets.pipeline.intake import IntakeReport, IntakeRules, intake_rules, preview
 from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.runtime import Runtime
 from doc_assets.sources.names import display_name, real_path
 
 _MAX_NAMED = 20
@@ -88,18 +89,16 @@ class ArchiveStatus:
     inbox: InboxStatus = field(default_factory=InboxStatus)
 
 
-def archive_status(
-    archive: Archive, store: VectorStore, alias: str, versions: Versions, inbox: InboxStatus
-) -> ArchiveStatus:
-    """What is in the archive.
+def archive_status(runtime: Runtime) -> ArchiveStatus:
+    """What is in the archive, and what lies in the drop folder."""
+    versions, settings = runtime.versions(), runtime.settings
+    with runtime.archive() as archive:
+        inbox = inbox_status(archive.ledger, settings.inbox_dir, intake_rules(settings))
+        with runtime.store() as store:
+            return _status(archive, store, runtime.alias, versions, inbox)
 
-    Args:
-        archive: the ledger and its files.
-        store: an open vector store.
-        alias: the alias that searches use.
-        versions: what the settings would make of a drop.
-        inbox: what lies in the drop folder.
-    """
+
+def _status(archive: Archive, store: VectorStore, alias: str, versions: Versions, inbox: InboxStatus) -> ArchiveStatus:
     counts = archive.ledger.documents.counts()
     photos = archive.ledger.collections.all_photos()
     collection = store.resolve(alias)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from doc_assets.archive.ledger.intake import ArrivedFile, InboxEntry
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.settings import Settings
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.folders import FileStat, FolderListing, Ignored, list_documents
 from doc_assets.sources.key_tables.table import KeyOf, KeyRow, no_keys
@@ -21,7 +22,7 @@ from doc_assets.sources.names import display_name, document_id, real_path
 
 @dataclass(frozen=True, slots=True)
 class IntakeRules:
-    """When files count as arrived and drops as full; the names are those of the settings."""
+    """When files count as arrived and drops as full."""
 
     settle_s: float = 10.0
     drop_max_documents: int = 2000
@@ -29,6 +30,18 @@ class IntakeRules:
     drops_per_look: int = 10
     chunk_documents: int = 128
     ignore: tuple[str, ...] = ()
+
+
+def intake_rules(settings: Settings) -> IntakeRules:
+    """When the settings take files of the drop folder."""
+    return IntakeRules(
+        settings.intake_settle_s,
+        settings.drop_max_documents,
+        settings.drop_max_age_s,
+        settings.drops_per_tick,
+        settings.chunk_documents,
+        tuple(settings.intake_ignore),
+    )
 
 
 class WaitState(StrEnum):

@@ -16,7 +16,7 @@ from doc_assets.archive.ledger.rows import Document
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import DocumentState
 from doc_assets.pipeline.intake import arrived_file
-from doc_assets.settings import Settings
+from doc_assets.runtime import Runtime
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.folders import FileStat, Ignored
 from doc_assets.sources.key_lookup import KeyState
@@ -66,14 +66,15 @@ class SealingRules:
     read_all: bool = False
 
 
-def sealing_rules(settings: Settings) -> SealingRules:
+def sealing_rules(runtime: Runtime) -> SealingRules:
     """How the settings make drops of the documents of a source."""
+    settings = runtime.settings
     return SealingRules(
         settings.bulk_drop_max_documents,
         settings.chunk_documents,
         settings.max_file_bytes,
         settings.document_api_workers,
-        DateRule(tuple(settings.key_date_columns), tuple(settings.date_name_patterns), settings.timezone),
+        runtime.dates,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
+from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.shards import StoredPhoto, read_embeddings, read_photo_at
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
@@ -19,11 +20,13 @@ from doc_assets.faults import DocumentState
 from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
+from doc_assets.runtime import Runtime
 from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.verify.graphics import look_of, may_be_drawn
 from doc_assets.util.progress import track
+from doc_assets.util.threads import Workers
 
 _NEIGHBOURS = 10
 
@@ -95,6 +98,24 @@ class PlantedCopies:
         crop = PhotoCrop(0, 0, Box(0, 0, stored.shape[1], stored.shape[0]), 0.0, stored)
         photo = QueryPhoto.of(crop, jpeg, views, self.describer.describe(stored), self.describer.words)
         return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
+
+
+def planted_recall(
+    runtime: Runtime, archive: Archive, store: VectorStore, collection: str, threads: Workers, seed: str
+) -> Recall:
+    """Attacked copies of archive photos that are found in a collection; which ones depends on ``seed``."""
+    embedder, describer, settings = runtime.embedder(), runtime.describer(), runtime.settings
+    copies = PlantedCopies(archive, embedder, describer, settings.photo_jpeg_quality)
+    matcher = Matcher(
+        store,
+        collection,
+        FeatureLookup(archive, describer.features_id),
+        PixelLookup(archive),
+        threads,
+        runtime.pair_model(embedder.embedder_id),
+        runtime.request(include_batch=False),
+    )
+    return copies.recall(matcher, settings.self_test_photos, seed)
 
 
 def graph_recall(archive: Archive, versions: Versions, store: VectorStore, collection: str, n: int, seed: str) -> float:

@@ -16,9 +16,6 @@ from doc_assets.pipeline.self_test import Recall, graph_recall
 
 _GRAPH_SAMPLE = 32
 
-MeasureRecall = Callable[[Embedder, str], Recall]
-"""Embedder and its collection -> attacked copies of archive photos that are found in it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -33,6 +30,10 @@ class Candidate:
     spec: EmbedderSpec
     embedder: Embedder
     versions: Versions
+
+
+MeasureRecall = Callable[[Candidate], Recall]
+"""Embedder with its collection -> attacked copies of archive photos that are found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def switch(
             f"The search graph of {collection} finds {graph:.3f} of the nearest photos, wanted are "
             f"{bounds.graph_recall:g} (DOC_ASSETS_MIN_GRAPH_RECALL). Searches go on with {before}."
         )
-    planted = recall_of(new.embedder, collection)
+    planted = recall_of(new)
     if planted.total < bounds.planted_recall:
         raise ReindexError(
             f"{_in_words(planted)} were found with {new.embedder.embedder_id}, wanted is a share of "
@@ -118,7 +119,7 @@ def switch(
             "not suit, or the pair model has to be fitted for it (`doc-assets fit-probability`)."
         )
     comparable = old is not None and old.versions.collection == before != collection
-    planted_before = recall_of(old.embedder, old.versions.collection) if old is not None and comparable else None
+    planted_before = recall_of(old) if old is not None and comparable else None
     put_in_use(archive, store, collection, new.spec, alias, now)
     return Switch(collection, before, report.points, graph, planted, planted_before)
 

@@ -46,13 +46,12 @@ def test_the_sensor_says_so_in_every_tick(run, folder, tmp_path):
     program = (
         "import dagster as dg\n"
         "from doc_assets.definitions import defs\n"
-        "from doc_assets.defs.resources import resources_from\n"
+        "from doc_assets.runtime import Runtime\n"
         "from doc_assets.settings import load_settings\n"
         "sensor = next(s for s in defs().sensors if s.name == 'new_tif_sensor')\n"
-        "asked = {name: resources_from(load_settings())[name] for name in ('archive', 'intake', 'sources')}\n"
         "with dg.DagsterInstance.ephemeral() as instance:\n"
         "    with dg.build_sensor_context(instance=instance, definitions=defs()) as context:\n"
-        "        print(sensor(context, **asked).skip_reason.skip_message)\n"
+        "        print(sensor(context, runtime=Runtime(load_settings())).skip_reason.skip_message)\n"
     )
     done = run.python(program)
 

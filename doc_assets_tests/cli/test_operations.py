@@ -225,7 +225,7 @@ def test_maintenance_says_what_would_go_and_then_deletes_it(work):
 
 def test_the_maintenance_job_deletes_no_materialization(work, monkeypatch):
     from doc_assets.defs.maintenance.tidying import maintenance_job
-    from doc_assets.defs.resources import resources_from
+    from doc_assets.runtime import Runtime
     from doc_assets.settings import Settings
 
     values = {name: value for name, value in dotenv_values(work / ".env").items() if name.startswith("DOC_ASSETS_")}
@@ -235,7 +235,7 @@ def test_the_maintenance_job_deletes_no_materialization(work, monkeypatch):
     old.parent.mkdir(parents=True)
     old.write_bytes(b"123")
     os.utime(old, (0, 0))
-    resources = {"archive": resources_from(Settings())["archive"]}
+    resources = {"runtime": Runtime(Settings())}
 
     for dry_run in (True, False):
         config = {"ops": {"delete_what_is_too_old": {"config": {"dry_run": dry_run}}}}

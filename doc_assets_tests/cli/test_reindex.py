@@ -109,21 +109,20 @@ def test_what_cannot_be_done_is_refused_before_anything_is_touched(run):
 
 def test_runs_of_the_daemon_fill_a_collection_and_switch(run, monkeypatch):
     from doc_assets.definitions import defs
-    from doc_assets.defs.resources import resources_from
+    from doc_assets.runtime import Runtime
     from doc_assets.settings import load_settings
 
     monkeypatch.chdir(run.folder)
     monkeypatch.setenv("DOC_ASSETS_HOME", str(run.folder / "appdata"))
-    resources = resources_from(load_settings())
+    runtime = Runtime(load_settings())
     sensor = next(found for found in defs().sensors if found.name == "reindex_sensor")
-    asked = {name: resources[name] for name in ("archive", "photo_cutter", "embedder", "describer")}
     drops = run.json("status")["counts"]["drops"]
 
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick():
             with dg.build_sensor_context(instance=instance, definitions=defs()) as context:
-                return sensor(context, **asked)
+                return sensor(context, runtime=runtime)
 
         def launch(request):
             job = defs().resolve_job_def(request.job_name)

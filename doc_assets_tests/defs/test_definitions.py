@@ -124,13 +124,15 @@ def test_the_launchpad_shows_every_option_with_a_default_and_a_meaning(loaded):
 
 
 def test_no_secret_is_a_field_of_a_resource(monkeypatch):
-    from doc_assets.defs.resources import resources_from
+    from doc_assets.defs.resources import runtime
+    from doc_assets.runtime import Runtime
 
     monkeypatch.setenv("DOC_ASSETS_QDRANT_URL", "http://qdrant:6333")
     monkeypatch.setenv("DOC_ASSETS_QDRANT_API_KEY", "hunter2")
     monkeypatch.setenv("DOC_ASSETS_LEDGER_URL", "postgresql+psycopg2://app:hunter2@db/ledger")
 
-    assert "hunter2" not in repr(resources_from(Settings()))
+    assert runtime.config_schema.as_field().is_required is False
+    assert "hunter2" not in repr(runtime) + repr(Runtime(Settings()))
 
 
 @pytest.mark.whole

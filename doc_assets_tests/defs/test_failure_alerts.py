@@ -6,9 +6,7 @@ import dagster as dg
 import pytest
 
 from doc_assets.definitions import defs
-from doc_assets.defs.resources import resources_from
 from doc_assets.errors import ServiceError
-from doc_assets.settings import load_settings
 from doc_assets_tests.ops.alerts.conftest import Receiver
 
 pytestmark = pytest.mark.whole
@@ -62,7 +60,6 @@ def search_that_fails(instance, tmp_path):
         .execute_in_process(
             run_config=config,
             instance=instance,
-            resources=resources_from(load_settings()),
             tags={"dagster/partition": "20261121-0930-0001", "doc_assets/interactive": "true"},
             raise_on_error=False,
         )

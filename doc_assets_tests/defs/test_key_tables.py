@@ -8,7 +8,6 @@ import pytest
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.definitions import defs
 from doc_assets.defs.intake.key_tables import TABLE_TAG
-from doc_assets.defs.resources import resources_from
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.settings import load_settings
 
@@ -47,7 +46,6 @@ def look(home):
                 run_config=request.run_config,
                 instance=instance,
                 tags={**request.tags},
-                resources=resources_from(load_settings()),
                 raise_on_error=False,
             )
 

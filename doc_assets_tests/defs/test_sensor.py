@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from doc_assets.definitions import defs
-from doc_assets.defs.resources import resources_from
 from doc_assets.errors import FolderUnreachableError
+from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 from doc_assets_tests.conftest import NOW
 
@@ -22,13 +22,11 @@ def tick(monkeypatch, tmp_path):
     settings = load_settings()
     settings.inbox_dir.mkdir(parents=True)
     sensor = next(s for s in defs().sensors if s.name == "new_tif_sensor")
-    resources = resources_from(settings)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def evaluate(cursor=None, *, persist=True):
-            asked = {name: resources[name] for name in ("archive", "intake", "sources")}
             with dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs()) as context:
-                result = sensor(context, **asked)
+                result = sensor(context, runtime=Runtime(settings))
             if persist:
                 for request in result.dynamic_partitions_requests or []:
                     instance.add_dynamic_partitions("drops", request.partition_keys)
@@ -87,8 +85,7 @@ def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
     tick()
     (key,) = _keys(tick())
     schedule = next(s for s in defs().schedules if s.name == "nightly_reindex_schedule")
-    resources = resources_from(load_settings())
-    asked = {name: resources[name] for name in ("archive", "photo_cutter", "embedder", "describer")}
+    asked = {"runtime": Runtime(load_settings())}
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         tomorrow = NOW + timedelta(days=1)
         # Resources given to the call instead would make a second context, which nobody closes.

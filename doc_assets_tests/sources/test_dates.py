@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from doc_assets.datatypes import DocumentDate
 from doc_assets.errors import SettingsError
-from doc_assets.sources.dates import NAME_PATTERNS, DateRule, day_in_name, read_day
+from doc_assets.sources.date_defaults import NAME_PATTERNS
+from doc_assets.sources.dates import DateRule, day_in_name, read_day
 
 SEOUL = ZoneInfo("Asia/Seoul")
 LAST_YEAR = 2027

@@ -11,11 +11,11 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.defs.instance import places_of_records
 from doc_assets.defs.maintenance.abandoned import runs_in_progress
-from doc_assets.defs.resources import VectorStoreResource, resources_from, versions_in_use
 from doc_assets.errors import BackupError, SettingsError
 from doc_assets.ops.backup.estate import Estate
 from doc_assets.ops.backup.make import MadeBackup, make_backup
 from doc_assets.ops.backup.retention import Keeping
+from doc_assets.runtime import Runtime
 from doc_assets.settings import PREFIX, Settings
 from doc_assets.util.masking import is_secret, shown
 
@@ -27,12 +27,10 @@ def estate_of(settings: Settings, instance: dg.DagsterInstance | None) -> Estate
         settings: that name it.
         instance: Dagster's, for the address of its database; None if its records are files.
     """
-    resources = resources_from(settings)
-    store: VectorStoreResource = resources["vector_store"]
+    runtime = Runtime(settings)
 
     def check(ledger: Ledger, opened: VectorStore) -> Findings:
-        tools = (resources[name] for name in ("photo_cutter", "embedder", "describer"))
-        return check_archive(Archive(ledger, settings.bulk), opened, store.alias, versions_in_use(*tools))
+        return check_archive(Archive(ledger, settings.bulk), opened, runtime.alias, runtime.versions())
 
     values = {name: getattr(settings, name) for name in Settings.model_fields}
     return Estate(
@@ -43,8 +41,8 @@ def estate_of(settings: Settings, instance: dg.DagsterInstance | None) -> Estate
         dagster_url=_served(instance) if instance is not None else None,
         dagster_home=settings.dagster_home,
         forgotten_key=settings.forgotten_key,
-        open_store=store.open,
-        alias=store.alias,
+        open_store=runtime.store,
+        alias=runtime.alias,
         check=check,
         configuration={
             f"{PREFIX}{name.upper()}": shown(value) for name, value in values.items() if not is_secret(value)

@@ -18,6 +18,7 @@ from doc_assets.ops.backup.restore import HEALTHY, RestoreReport, undo_interrupt
 from doc_assets.ops.backup.restore import restore as replace_home
 from doc_assets.ops.backup.retention import find_backup
 from doc_assets.ops.home import prepare_home, restoring
+from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 
 _IMPORT = ".import"
@@ -95,7 +96,8 @@ def _restore(settings: Settings, folder: Path, lists: Sequence[ForgottenList]) -
 
 def _forgotten(settings: Settings, names: Sequence[str]) -> int:
     """Forgets these documents, and what was not ended; returns how many traces are left."""
-    reports = forgetting.carry_out(settings, forgetting.plan(settings, names), delete_originals=False)
+    runtime = Runtime(settings)
+    reports = forgetting.carry_out(runtime, forgetting.plan(runtime, names), delete_originals=False)
     return sum(len(report.traces) for report in reports)
 
 

@@ -6,42 +6,34 @@ from pathlib import Path
 
 import dagster as dg
 
-from doc_assets.archive.vectors.base import embedder_of
 from doc_assets.defs.instance import places_of_records
 from doc_assets.defs.maintenance.abandoned import fail_abandoned_runs, runs_in_progress
-from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.errors import ServiceError
 from doc_assets.ops.erasure.run import Home
-from doc_assets.settings import load_settings
+from doc_assets.runtime import Runtime
 
 _MOST_NAMED = 5
 
 
 @contextmanager
-def open_home(
-    instance: dg.DagsterInstance,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    vector_store: VectorStoreResource,
-    search_defaults: SearchDefaultsResource,
-) -> Iterator[Home]:
+def open_home(instance: dg.DagsterInstance, runtime: Runtime) -> Iterator[Home]:
     """The home of the settings."""
-    settings = load_settings()
+    settings = runtime.settings
     index = settings.home / "file_index.sqlite"
-    with archive.open() as opened:
-        used = opened.ledger.collections.last("in_use")
+    with runtime.archive() as archive:
+        labeller = runtime.labeller(archive.ledger)
         yield Home(
-            archive=opened,
-            open_store=vector_store.open,
-            open_reader=reader.open,
-            model=search_defaults.model(embedder_of(used.name) if used else None),
-            thresholds=search_defaults.request().thresholds,
+            archive=archive,
+            open_store=runtime.store,
+            open_reader=runtime.reader,
+            model=labeller.model,
+            thresholds=labeller.thresholds,
             folder=settings.home,
             log_dir=settings.log_dir,
-            results=Path(search_defaults.results_folder),
+            results=settings.results_dir,
             orchestration=settings.dagster_home,
             orchestration_databases=lambda: _databases(instance, settings.dagster_home),
-            left_out=search_defaults.remove_columns,
+            left_out=settings.remove_columns_from_results,
             indexes=[f"sqlite:///{index}"] if index.exists() else [],
         )
 

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG
-from doc_assets.defs.resources import ArchiveResource, ReaderResource, SearchDefaultsResource, VectorStoreResource
 from doc_assets.defs.step import step
 from doc_assets.ops.erasure.request import ForgetRequest
 from doc_assets.ops.erasure.run import forget
+from doc_assets.runtime import Runtime
 
 
 class ForgetConfig(dg.Config):
@@ -27,19 +27,11 @@ class ForgetConfig(dg.Config):
     description="Removes the documents of requests from everything that is kept, and searches for traces.",
 )
 def forget_requested_documents(
-    context: dg.OpExecutionContext,
-    config: ForgetConfig,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    vector_store: VectorStoreResource,
-    search_defaults: SearchDefaultsResource,
+    context: dg.OpExecutionContext, config: ForgetConfig, runtime: dg.ResourceParam[Runtime]
 ) -> None:
     """Ends open requests; the log says how many traces are left, never of what."""
     traces = n = 0
-    with (
-        step(context),
-        open_home(context.instance, archive, reader, vector_store, search_defaults) as home,
-    ):
+    with step(context), open_home(context.instance, runtime) as home:
         require_nothing_runs(context.instance, but=context.run_id)
         for request in ForgetRequest.open_requests(home.folder):
             if not config.requests or request.key in config.requests:

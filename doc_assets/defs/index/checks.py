@@ -3,39 +3,25 @@
 import dagster as dg
 
 from doc_assets.defs.ingestion.assets import photo_collection
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    QualityResource,
-    VectorStoreResource,
-    versions_in_use,
-)
 from doc_assets.defs.step import step
 from doc_assets.pipeline.indexing import inspect_collection
 from doc_assets.pipeline.self_test import graph_recall
+from doc_assets.runtime import Runtime
 
 _SAMPLE = 32
 
 
 @dg.asset_check(asset=photo_collection)
 def collection_matches_ledger(
-    context: dg.AssetCheckExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
+    context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
 ) -> dg.AssetCheckResult:
     """The published collection holds exactly the photos of all current documents.
 
     Another number of photos is an error; documents that are not indexed yet, as while another drop is
     under way, are a warning.
     """
-    with step(context), archive.open() as opened, vector_store.open() as store:
-        collection = versions_in_use(photo_cutter, embedder, describer).collection
-        report = inspect_collection(opened, store, collection, vector_store.alias)
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        report = inspect_collection(archive, store, runtime.versions().collection, runtime.alias)
     return dg.AssetCheckResult(
         passed=report.is_complete and report.published,
         severity=dg.AssetCheckSeverity.WARN if report.is_sound else dg.AssetCheckSeverity.ERROR,
@@ -52,21 +38,15 @@ def collection_matches_ledger(
 
 @dg.asset_check(asset=photo_collection)
 def ann_agrees_with_exact(
-    context: dg.AssetCheckExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
-    quality: QualityResource,
+    context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
 ) -> dg.AssetCheckResult:
     """The search graph finds the ten nearest photos that comparing with every photo finds, for a sample of photos."""
     seed = context.run.tags.get("dagster/partition", context.run.run_id)
-    with step(context), archive.open() as opened, vector_store.open() as store:
-        versions = versions_in_use(photo_cutter, embedder, describer)
-        recall = graph_recall(opened, versions, store, versions.collection, _SAMPLE, seed)
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        versions = runtime.versions()
+        recall = graph_recall(archive, versions, store, versions.collection, _SAMPLE, seed)
     return dg.AssetCheckResult(
-        passed=recall >= quality.min_graph_recall,
+        passed=recall >= runtime.settings.min_graph_recall,
         description=f"{recall:.3f} of the ten nearest photos of {_SAMPLE} archive photos were found.",
-        metadata={"recall@10": recall},
+        metadata={"recall@10": round(recall, 4)},
     )

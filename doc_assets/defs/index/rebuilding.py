@@ -4,30 +4,18 @@ from datetime import UTC, datetime
 
 from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.instance import open_instance
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    EmbedderResource,
-    VectorStoreResource,
-    resources_from,
-    versions_in_use,
-)
 from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection
-from doc_assets.settings import Settings
+from doc_assets.runtime import Runtime
 
 
-def rebuild(settings: Settings) -> RebuildReport:
+def rebuild(runtime: Runtime) -> RebuildReport:
     """Makes the collection of the versions in use anew.
 
     Raises:
         ServiceError: if a run is in progress, or the store does not answer.
     """
-    resources = resources_from(settings)
-    archive: ArchiveResource = resources["archive"]
-    store: VectorStoreResource = resources["vector_store"]
-    embedder: EmbedderResource = resources["embedder"]
-    versions = versions_in_use(resources["photo_cutter"], embedder, resources["describer"])
     with open_instance() as instance:
         require_nothing_runs(instance)
-    with archive.open() as opened, store.open() as writable:
-        now, spec = datetime.now(UTC), embedder.spec()
-        return rebuild_collection(opened, writable, versions, embedder.load(), spec, store.alias, now)
+    with runtime.archive() as archive, runtime.store() as store:
+        versions, spec, now = runtime.versions(), runtime.embedder_spec(), datetime.now(UTC)
+        return rebuild_collection(archive, store, versions, runtime.embedder(), spec, runtime.alias, now)

@@ -1,6 +1,6 @@
 """Another embedder: its collection is filled beside the one in use, examined, and put in use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -8,24 +8,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from doc_assets.defs.changes import EmbedderConfig
 from doc_assets.defs.jobs import INGESTION, DropJob
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG, drops
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    QualityResource,
-    SearchDefaultsResource,
-    VectorStoreResource,
-    versions_in_use,
-)
-from doc_assets.defs.screening.self_test import planted_recall
 from doc_assets.defs.step import step
-from doc_assets.features.embedders.base import Embedder, EmbedderSpec
-from doc_assets.pipeline.self_test import Recall
+from doc_assets.features.embedders.base import EmbedderSpec
+from doc_assets.pipeline.self_test import Recall, planted_recall
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
+from doc_assets.runtime import Runtime
 from doc_assets.util.threads import Workers
 
 _MAX_REQUESTS = 100
@@ -37,8 +28,8 @@ fill_collection_job = DropJob(
 )
 
 
-class SwitchConfig(dg.Config):
-    """How a collection is put in use."""
+class SwitchConfig(EmbedderConfig):
+    """Which collection is put in use, and how."""
 
     back_to: str = Field(
         default="", description="Name of a collection that was in use before: put in use at once, without examination."
@@ -52,47 +43,37 @@ class SwitchConfig(dg.Config):
     "archive photos) and points the alias at it.",
 )
 def put_collection_in_use(
-    context: dg.OpExecutionContext,
-    config: SwitchConfig,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
-    search_defaults: SearchDefaultsResource,
-    quality: QualityResource,
+    context: dg.OpExecutionContext, config: SwitchConfig, runtime: dg.ResourceParam[Runtime]
 ) -> dict[str, Any]:
     """One switch; fails without a change if the collection is incomplete or finds too little."""
+    settings = runtime.settings
+    with (
+        step(context),
+        runtime.archive() as archive,
+        runtime.store() as store,
+        Workers(settings.decode_workers) as threads,
+    ):
 
-    def candidate(resource: EmbedderResource) -> Candidate:
-        return Candidate(resource.spec(), resource.load(), versions_in_use(photo_cutter, resource, describer))
+        def recall_of(candidate: Candidate) -> Recall:
+            tested = asked.with_embedder(candidate.spec)
+            return planted_recall(tested, archive, store, candidate.versions.collection, threads, "reindex")
 
-    with step(context), archive.open() as opened, vector_store.open() as store, Workers(describer.workers) as threads:
-
-        def recall_of(model: Embedder, collection: str) -> Recall:
-            return planted_recall(
-                opened, store, model, collection, threads, photo_cutter, describer, search_defaults, quality, "reindex"
-            )
-
-        now = datetime.now(UTC)
-        new = candidate(embedder)
+        asked, now = config.of(runtime), datetime.now(UTC)
+        new = _candidate(asked)
         if config.back_to:
-            done = go_back(opened, store, vector_store.alias, new, config.back_to, now)
+            done = go_back(archive, store, runtime.alias, new, config.back_to, now)
         else:
-            done = switch(
-                opened,
-                store,
-                vector_store.alias,
-                new,
-                candidate(embedder.in_use()),
-                recall_of,
-                Bounds(quality.min_graph_recall, quality.self_test_fail),
-                now,
-            )
-        model = search_defaults.model(new.versions.embedder_id)
+            bounds = Bounds(settings.min_graph_recall, settings.self_test_fail)
+            old = _candidate(asked.with_embedder(None))
+            done = switch(archive, store, runtime.alias, new, old, recall_of, bounds, now)
+        model = runtime.pair_model(new.versions.embedder_id)
     report = {**_report(done), "similarity_counts": model.similarity_counts}
     context.add_output_metadata({name: value for name, value in report.items() if value is not None})
     return report
+
+
+def _candidate(runtime: Runtime) -> Candidate:
+    return Candidate(runtime.embedder_spec(), runtime.embedder(), runtime.versions())
 
 
 @dg.job(tags=MAX_RUNTIME_TAG, description="Puts a filled collection in use; ends what reindex_sensor began.")
@@ -114,46 +95,43 @@ def reindexing() -> dg.Definitions:
         "use.",
     )
     def reindex_sensor(
-        context: dg.SensorEvaluationContext,
-        archive: ArchiveResource,
-        photo_cutter: PhotoCutterResource,
-        embedder: EmbedderResource,
-        describer: DescriberResource,
+        context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        with archive.open() as opened:
-            asked = opened.ledger.collections.last("queued")
+        with runtime.archive() as archive:
+            asked = archive.ledger.collections.last("queued")
             if asked is None:
                 return dg.SkipReason("No collection is asked for; `doc-assets reindex --queue` does.")
-            candidate = embedder.pinned_to(EmbedderSpec(asked.embedder, asked.options))
-            missing = stale_drops(opened.ledger, versions_in_use(photo_cutter, candidate, describer))
+            spec = EmbedderSpec(asked.embedder, asked.options)
+            missing = stale_drops(archive.ledger, runtime.with_embedder(spec).versions())
         if missing:
             context.instance.add_dynamic_partitions(str(drops.name), missing)
-        return _run_requests(candidate, f"{asked.name}:{asked.since:%Y%m%dT%H%M%S}", missing)
+        return _run_requests(spec, f"{asked.name}:{asked.since:%Y%m%dT%H%M%S}", missing)
 
     return dg.Definitions(jobs=[filling, switch_collection_job], sensors=[reindex_sensor])
 
 
-def _run_requests(candidate: EmbedderResource, request: str, missing: Sequence[str]) -> list[dg.RunRequest]:
+def _run_requests(spec: EmbedderSpec, request: str, missing: Sequence[str]) -> list[dg.RunRequest]:
     """Runs for the drops that are missing, or the one that switches; run keys keep them from coming twice."""
-    config = run_config(candidate)
     if not missing:
-        return [dg.RunRequest(f"{request}:switch", config, job_name=switch_collection_job.name)]
+        return [dg.RunRequest(f"{request}:switch", switch_config(spec), job_name=switch_collection_job.name)]
     return [
-        dg.RunRequest(f"{request}:{drop}", config, job_name=fill_collection_job.name, partition_key=drop)
+        dg.RunRequest(f"{request}:{drop}", fill_config(spec), job_name=fill_collection_job.name, partition_key=drop)
         for drop in missing[:_MAX_REQUESTS]
     ]
 
 
-def run_config(candidate: EmbedderResource, ops: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Config of a run that uses this embedder."""
-    fields = {
-        "name": candidate.name,
-        "options": candidate.options,
-        "device": candidate.device,
-        "batch_size": candidate.batch_size,
-        "pinned": True,
-    }
-    return {"resources": {"embedder": {"config": fields}}, **({"ops": dict(ops)} if ops else {})}
+def fill_config(spec: EmbedderSpec) -> dict[str, Any]:
+    """Config of a run of ``fill_collection_job`` with this embedder."""
+    return {"ops": {name: _with_embedder(spec) for name in ("photo_embeddings", "indexed_photos")}}
+
+
+def switch_config(spec: EmbedderSpec, back_to: str = "") -> dict[str, Any]:
+    """Config of a run of ``switch_collection_job`` with this embedder."""
+    return {"ops": {put_collection_in_use.name: _with_embedder(spec, back_to=back_to)}}
+
+
+def _with_embedder(spec: EmbedderSpec, **further: str) -> dict[str, Any]:
+    return {"config": {"embedder": spec.name, "embedder_options": dict(spec.options), **further}}
 
 
 def _report(done: Switch) -> dict[str, Any]:

@@ -4,14 +4,8 @@ import dagster as dg
 
 from doc_assets.defs.jobs import INGESTION, ingest_drop_job
 from doc_assets.defs.partitions import drops
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    versions_in_use,
-)
 from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 
 _MAX_REQUESTS = 100
@@ -30,14 +24,10 @@ def schedules() -> dg.Definitions:
         description="Ingests drops again of which a step is missing, or was made by another version or setting.",
     )
     def nightly_reindex_schedule(
-        context: dg.ScheduleEvaluationContext,
-        archive: ArchiveResource,
-        photo_cutter: PhotoCutterResource,
-        embedder: EmbedderResource,
-        describer: DescriberResource,
+        context: dg.ScheduleEvaluationContext, runtime: dg.ResourceParam[Runtime]
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        with archive.open() as opened:
-            stale = stale_drops(opened.ledger, versions_in_use(photo_cutter, embedder, describer))
+        with runtime.archive() as archive:
+            stale = stale_drops(archive.ledger, runtime.versions())
         if not stale:
             return dg.SkipReason("Every drop is complete and made by the versions in use.")
         context.instance.add_dynamic_partitions(str(drops.name), stale)

@@ -5,17 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from doc_assets.defs import tables
+from doc_assets.defs.changes import EmbedderConfig, ExtractorConfig
 from doc_assets.defs.partitions import GPU_POOL, INDEX_POOL, OWNERS, drop_asset
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    QualityResource,
-    ReaderResource,
-    VectorStoreResource,
-    versions_in_use,
-)
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.cutting import PhotosReport, cut_drop
 from doc_assets.pipeline.describing import describe_drop
@@ -23,6 +14,8 @@ from doc_assets.pipeline.embedding import embed_drop
 from doc_assets.pipeline.indexing import index_drop, publish_collection
 from doc_assets.pipeline.reading import DocumentsReport, read_drop
 from doc_assets.pipeline.stage import PhotoStageReport
+from doc_assets.runtime import Runtime
+from doc_assets.settings import Settings
 
 GROUP = "ingestion"
 
@@ -35,16 +28,14 @@ GROUP = "ingestion"
         "Few documents of the drop could not be read; a person should look if many could not.",
     ),
 )
-def documents(
-    context: dg.AssetExecutionContext, archive: ArchiveResource, reader: ReaderResource, quality: QualityResource
-) -> Materialized:
+def documents(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
     """One row per file of the drop: copied, hashed, checked and read page by page, or rejected with its reason.
 
     Rows live in the ledger (table ``documents``), copies in ``documents/`` of the archive, named by SHA-256.
     A partition is a drop: files that arrived together and were sealed.
     """
-    with step(context), archive.open() as opened, reader.open() as decoder:
-        report = read_drop(opened, decoder, context.partition_key, datetime.now(UTC))
+    with step(context), runtime.archive() as archive, runtime.reader() as reader:
+        report = read_drop(archive, reader, context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.n_documents,
@@ -52,7 +43,7 @@ def documents(
             "pages": report.pages,
             "faulty_documents": tables.faulty_documents(report.faulty),
         },
-        check_results=[_rejected_share_is_low(report, quality.max_rejected_share)],
+        check_results=[_rejected_share_is_low(report, runtime.settings.max_rejected_share)],
     )
 
 
@@ -64,7 +55,7 @@ def _rejected_share_is_low(report: DocumentsReport, most: float) -> dg.AssetChec
         severity=dg.AssetCheckSeverity.ERROR if too_many else dg.AssetCheckSeverity.WARN,
         description=f"{report.states['rejected']} of {report.n_documents} documents were rejected; "
         f"an error above a share of {most:g}.",
-        metadata={"rejected_share": report.rejected_share},
+        metadata={"rejected_share": round(report.rejected_share, 4)},
     )
 
 
@@ -78,39 +69,35 @@ def _rejected_share_is_low(report: DocumentsReport, most: float) -> dg.AssetChec
     ),
 )
 def photos(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    photo_cutter: PhotoCutterResource,
-    quality: QualityResource,
+    context: dg.AssetExecutionContext, config: ExtractorConfig, runtime: dg.ResourceParam[Runtime]
 ) -> Materialized:
     """One row a photo on a page of the drop's documents: its box on the page and its JPEG bytes.
 
     Rows live in Parquet, ``photos/<drop>/``, a file for each chunk of documents.
     """
-    with step(context), archive.open() as opened, reader.open() as decoder:
-        report = cut_drop(opened, decoder, photo_cutter.load(), context.partition_key, datetime.now(UTC))
+    with step(context), runtime.archive() as archive, runtime.reader() as reader:
+        report = cut_drop(archive, reader, config.of(runtime).cutter(), context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.photos,
             "documents": report.documents,
             "documents_without_photos": report.documents_by_count[0],
-            "photos_per_document": report.photos_a_document,
+            "photos_per_document": round(report.photos_a_document, 2),
             "chunks_cut_now": report.chunks_made,
             "pages_whose_text_could_not_be_read": report.pages_unread,
         },
-        check_results=[_photos_per_document_in_range(report, quality)],
+        check_results=[_photos_per_document_in_range(report, runtime.settings)],
     )
 
 
-def _photos_per_document_in_range(report: PhotosReport, quality: QualityResource) -> dg.AssetCheckResult:
-    low, high = quality.min_photos_per_document, quality.max_photos_per_document
+def _photos_per_document_in_range(report: PhotosReport, settings: Settings) -> dg.AssetCheckResult:
+    low, high = settings.min_photos_per_document, settings.max_photos_per_document
     return dg.AssetCheckResult(
         check_name="photos_per_document_in_range",
         passed=report.documents == 0 or low <= report.photos_a_document <= high,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{report.photos_a_document:.2f} photos a document, expected are {low:g} to {high:g}.",
-        metadata={"photos_per_document": report.photos_a_document},
+        metadata={"photos_per_document": round(report.photos_a_document, 2)},
     )
 
 
@@ -127,18 +114,16 @@ def _photos_per_document_in_range(report: PhotosReport, quality: QualityResource
     blocking=True,
 )
 def photo_embeddings(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
+    context: dg.AssetExecutionContext, config: EmbedderConfig, runtime: dg.ResourceParam[Runtime]
 ) -> Materialized:
     """One unit vector a photo, written with embedder, weights and preprocessing.
 
     Rows live in Parquet, ``embeddings/<embedder>/<drop>/``; the collection can be rebuilt from them alone.
     """
-    with step(context), archive.open() as opened:
-        model, version = embedder.load(), photo_cutter.load().version
-        report = embed_drop(opened, model, version, context.partition_key, datetime.now(UTC))
+    with step(context), runtime.archive() as archive:
+        asked = config.of(runtime)
+        model, version = asked.embedder(), asked.cutter().version
+        report = embed_drop(archive, model, version, context.partition_key, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.rows,
@@ -146,7 +131,7 @@ def photo_embeddings(
             "weights_sha256": model.weights_sha256,
             "dim": model.dim,
             "embedded_now": report.made_now,
-            "photos_per_second": report.photos_per_second,
+            "photos_per_second": round(report.photos_per_second, 1),
         },
         check_results=[_every_photo("every_photo_has_one_embedding", report, "vectors", "embedded", key="vectors")],
     )
@@ -164,25 +149,23 @@ def photo_embeddings(
     blocking=True,
 )
 def local_features(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    describer: DescriberResource,
+    context: dg.AssetExecutionContext, config: ExtractorConfig, runtime: dg.ResourceParam[Runtime]
 ) -> Materialized:
     """Keypoints of every photo, and the visual words they stand for.
 
     Words find what a global vector misses, heavy crops above all; keypoints verify what was found. Rows live in
     Parquet, ``local_features/<method>/<drop>/``.
     """
-    with step(context), archive.open() as opened:
-        made_by, version = describer.load(), photo_cutter.load().version
-        report = describe_drop(opened, made_by, describer.workers, version, context.partition_key, datetime.now(UTC))
+    with step(context), runtime.archive() as archive:
+        describer, version = runtime.describer(), config.of(runtime).cutter().version
+        workers, now = runtime.settings.decode_workers, datetime.now(UTC)
+        report = describe_drop(archive, describer, workers, version, context.partition_key, now)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.rows,
-            "features": made_by.features_id,
+            "features": describer.features_id,
             "described_now": report.made_now,
-            "photos_per_second": report.photos_per_second,
+            "photos_per_second": round(report.photos_per_second, 1),
         },
         check_results=[
             _every_photo("every_photo_is_described", report, "rows of features", "described", key="described")
@@ -204,20 +187,15 @@ def _every_photo(name: str, report: PhotoStageReport, rows: str, done: str, *, k
 
 @drop_asset(GROUP, deps=["photo_embeddings", "local_features"], kinds={"qdrant"}, pool=INDEX_POOL)
 def indexed_photos(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
+    context: dg.AssetExecutionContext, config: EmbedderConfig, runtime: dg.ResourceParam[Runtime]
 ) -> Materialized:
     """The drop's vectors and words as points of the embedder's collection; points of replaced documents are gone.
 
     Point ids follow from document, page, photo and embedder, so a second run changes nothing.
     """
-    with step(context), archive.open() as opened, vector_store.open() as store:
-        versions = versions_in_use(photo_cutter, embedder, describer)
-        report = index_drop(opened, store, versions, embedder.load().dim, context.partition_key, datetime.now(UTC))
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        asked, now = config.of(runtime), datetime.now(UTC)
+        report = index_drop(archive, store, asked.versions(), asked.embedder().dim, context.partition_key, now)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.points,
@@ -229,19 +207,11 @@ def indexed_photos(
 
 
 @dg.asset(deps=["indexed_photos"], group_name=GROUP, owners=OWNERS, kinds={"qdrant"}, pool=INDEX_POOL)
-def photo_collection(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
-) -> Materialized:
+def photo_collection(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
     """The alias that searches use, pointing at the collection of the embedder in use once it is complete."""
-    with step(context), archive.open() as opened, vector_store.open() as store:
-        spec, collection = embedder.spec(), versions_in_use(photo_cutter, embedder, describer).collection
-        now, alias = datetime.now(UTC), vector_store.alias
-        report = publish_collection(opened, store, collection, embedder.load(), spec, alias, now)
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        spec, collection, now = runtime.embedder_spec(), runtime.versions().collection, datetime.now(UTC)
+        report = publish_collection(archive, store, collection, runtime.embedder(), spec, runtime.alias, now)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.points,

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs.partitions import MAX_RUNTIME_TAG, gpu_job
-from doc_assets.defs.resources import ArchiveResource, IntakeResource, ReaderResource
 from doc_assets.defs.search.jobs import search_documents_job
-from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
-from doc_assets.pipeline.sealing import SourceIntake, seal_request
+from doc_assets.pipeline.sealing import SourceIntake, seal_request, sealing_rules
+from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 from doc_assets.sources.key_tables.inbox import WaitingTable, retire, waiting_tables
 from doc_assets.sources.open_sources import SourceRequest
@@ -40,20 +38,12 @@ class KeyTableConfig(dg.Config):
     description="Finds the documents of a key table and seals those that are new into drops, which new_tif_sensor then "
     "ingests. Fails if a key has no document; the others are taken in."
 )
-def seal_key_table(
-    context: dg.OpExecutionContext,
-    config: KeyTableConfig,
-    archive: ArchiveResource,
-    intake: IntakeResource,
-    reader: ReaderResource,
-    sources: SourcesResource,
-) -> None:
+def seal_key_table(context: dg.OpExecutionContext, config: KeyTableConfig, runtime: dg.ResourceParam[Runtime]) -> None:
     """Seals the documents of a key table."""
     table = Path(config.key_table) if config.key_table else None
     asked = SourceRequest(key_table=table, roots=tuple(config.search_roots), api_url=config.api_url)
-    with step(context), archive.open() as opened:
-        rules = replace(intake.sealing(reader.max_file_bytes, sources.api_workers), dates=sources.dates())
-        done = seal_request(opened, sources.rules(), asked, datetime.now(UTC), rules)
+    with step(context), runtime.archive() as archive:
+        done = seal_request(archive, runtime.source_rules, asked, datetime.now(UTC), sealing_rules(runtime))
     context.add_output_metadata(
         {"documents": len(done.origins), "drops": ", ".join(done.sealed) or "none new", "problems": len(done.problems)}
     )

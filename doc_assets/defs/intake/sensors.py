@@ -9,9 +9,8 @@ import dagster as dg
 
 from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
-from doc_assets.defs.resources import ArchiveResource, IntakeResource
-from doc_assets.defs.sources import SourcesResource
-from doc_assets.pipeline.intake import IntakeReport, look
+from doc_assets.pipeline.intake import IntakeReport, intake_rules, look
+from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 from doc_assets.sources.names import display_name, real_path
 
@@ -29,17 +28,11 @@ def sensors() -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches the drop folder, seals files that stand still into drops and ingests them.",
     )
-    def new_tif_sensor(
-        context: dg.SensorEvaluationContext,
-        archive: ArchiveResource,
-        intake: IntakeResource,
-        sources: SourcesResource,
-    ) -> dg.SensorResult:
-        inbox = Path(intake.inbox)
-        with archive.open() as opened:
-            now, dates = datetime.now(UTC), sources.dates()
-            report = look(opened.ledger, inbox, intake.rules(), now, sources.key_of(), dates)
-            sealed = opened.ledger.intake.drop_keys()
+    def new_tif_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SensorResult:
+        inbox, rules = runtime.settings.inbox_dir, intake_rules(runtime.settings)
+        with runtime.archive() as archive:
+            report = look(archive.ledger, inbox, rules, datetime.now(UTC), runtime.key_of(), runtime.dates)
+            sealed = archive.ledger.intake.drop_keys()
         requests = _new_drops(context, sealed)
         if report.unreadable:
             context.log.warning(_unreadable(report))

@@ -6,10 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs.partitions import gpu_job
-from doc_assets.defs.resources import ArchiveResource, EmbedderResource
 from doc_assets.defs.step import step
 from doc_assets.lab.refit import WEIGHTS, refit, sample_photos
-from doc_assets.settings import load_settings
+from doc_assets.runtime import Runtime
 
 _SETTINGS = {
     "embedder": 'doc-assets reindex --embedder gist --options \'{{"weights": "{path}/gist.safetensors"}}\'',
@@ -33,15 +32,13 @@ class RefitConfig(dg.Config):
     description="Attacks photos of the archive in memory, fits weights on them and writes these with a manifest. "
     "Nothing uses them until the settings name them."
 )
-def fit_on_archive(
-    context: dg.OpExecutionContext, config: RefitConfig, archive: ArchiveResource, embedder: EmbedderResource
-) -> None:
+def fit_on_archive(context: dg.OpExecutionContext, config: RefitConfig, runtime: dg.ResourceParam[Runtime]) -> None:
     """Fits weights on the archive."""
-    folder = Path(config.output_folder or load_settings().home / "models" / context.run_id)
-    with step(context), archive.open() as opened:
-        photos = sample_photos(opened, config.photos, config.seed)
+    folder = Path(config.output_folder or runtime.settings.models_dir / context.run_id)
+    with step(context), runtime.archive() as archive:
+        photos = sample_photos(archive, config.photos, config.seed)
         asked = {"embedder": config.embedder, "words": config.words, "probability": config.probability}
-        digests = refit(folder, [name for name in WEIGHTS if asked[name]], photos, embedder.load())
+        digests = refit(folder, [name for name in WEIGHTS if asked[name]], photos, runtime.embedder())
     context.add_output_metadata(
         {
             "photos": len(photos.places),

@@ -4,10 +4,10 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs.partitions import MAX_RUNTIME_TAG
-from doc_assets.defs.resources import ArchiveResource
 from doc_assets.defs.step import step
 from doc_assets.errors import SetupError
 from doc_assets.ops.maintenance.tidy import tidy_home
+from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 
 _MAX_SHOWN = 100
@@ -24,11 +24,13 @@ class MaintenanceConfig(dg.Config):
     "documents that are older than the settings keep them, and leftovers of killed writers. Runs and materializations "
     "stay; old ticks go by Dagster's own retention."
 )
-def delete_what_is_too_old(context: dg.OpExecutionContext, config: MaintenanceConfig, archive: ArchiveResource) -> None:
+def delete_what_is_too_old(
+    context: dg.OpExecutionContext, config: MaintenanceConfig, runtime: dg.ResourceParam[Runtime]
+) -> None:
     """Tidies the home."""
     with step(context):
-        with archive.open() as opened:
-            report = tidy_home(load_settings(), opened.ledger, dry_run=config.dry_run)
+        with runtime.archive() as archive:
+            report = tidy_home(runtime.settings, archive.ledger, dry_run=config.dry_run)
         counted = {f"{kind}: things": tally.n for kind, tally in report.kinds.items()}
         sizes = {f"{kind}: bytes": tally.size_bytes for kind, tally in report.kinds.items()}
         paths = "\n".join(report.paths[:_MAX_SHOWN])

@@ -1,29 +1,19 @@
 """Assets ``document_matches`` and ``drop_report``."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from doc_assets.archive.ledger.incomplete import note_incomplete
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
+from doc_assets.defs.changes import ThresholdsConfig
 from doc_assets.defs.partitions import drop_asset
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    ReaderResource,
-    SearchDefaultsResource,
-    VectorStoreResource,
-    versions_in_use,
-)
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.relabel import by_drop
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.reports.stored_results import write_result_files
+from doc_assets.runtime import Runtime
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.util.threads import Workers
@@ -39,40 +29,35 @@ from doc_assets.util.threads import Workers
     ),
 )
 def document_matches(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
-    search_defaults: SearchDefaultsResource,
+    context: dg.AssetExecutionContext, config: ThresholdsConfig, runtime: dg.ResourceParam[Runtime]
 ) -> Materialized:
     """Which documents of the drop re-use a photo, and of which document; the whole archive and the drop itself count.
 
     Results live in the ledger (``searches``, ``search_results``) under ``drop:<key>``. Materialize it again to compare
     the drop with what has arrived since.
     """
-    with step(context), archive.open() as opened, Workers(describer.workers) as threads:
-        versions = versions_in_use(photo_cutter, embedder, describer)
-        queries = StoredQueries(opened, versions, embedder.load(), describer.load(), threads)
-        with vector_store.open() as store:
-            require_collection(opened.ledger, store, vector_store.alias)
+    workers = runtime.settings.decode_workers
+    with step(context), runtime.archive() as archive, Workers(workers) as threads:
+        asked = config.of(runtime)
+        versions, searches = asked.versions(), archive.ledger.searches
+        queries = StoredQueries(archive, versions, asked.embedder(), asked.describer(), threads)
+        with runtime.store() as store:
+            require_collection(archive.ledger, store, runtime.alias)
         report = screen_drop(
-            opened,
-            vector_store.open,
-            vector_store.alias,
+            archive,
+            runtime.store,
+            runtime.alias,
             queries,
-            FeatureLookup(opened, versions.features_id),
-            PixelLookup(opened),
-            search_defaults.model(versions.embedder_id),
-            search_defaults.request(include_batch=False, privacy_mode=False),
+            FeatureLookup(archive, versions.features_id),
+            PixelLookup(archive),
+            asked.pair_model(versions.embedder_id),
+            asked.request(include_batch=False, privacy_mode=False),
             context.partition_key,
         )
-        results = opened.ledger.searches.results(report.search_id)
-        changed = opened.ledger.searches.changes(report.search_id)
-        with vector_store.open() as store:
-            short = shortfall(opened.ledger, store, opened.ledger.searches.get(report.search_id).collection)
-        note_incomplete(opened.ledger.database, report.search_id, short)
+        results, changed = searches.results(report.search_id), searches.changes(report.search_id)
+        with runtime.store() as store:
+            short = shortfall(archive.ledger, store, searches.get(report.search_id).collection)
+        note_incomplete(archive.ledger.database, report.search_id, short)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.documents,
@@ -80,7 +65,7 @@ def document_matches(
             "changed_in_other_drops": report.changed,
             "photos_in_archive": report.photos_in_archive,
             "screened_now": report.screened_now,
-            "documents_per_second": report.screened_now / report.seconds if report.screened_now else 0.0,
+            "documents_per_second": round(report.screened_now / report.seconds, 2) if report.screened_now else 0.0,
             "ranking": tables.ranking(results),
             "changed_findings": tables.changed_findings(changed),
         },
@@ -95,30 +80,22 @@ def document_matches(
 
 
 @drop_asset("screening", deps=["document_matches"], kinds={"html", "excel"})
-def drop_report(
-    context: dg.AssetExecutionContext,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    search_defaults: SearchDefaultsResource,
-) -> Materialized:
+def drop_report(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
     """What a reviewer opens: the drop's documents by risk, with reasons and pictures, as HTML, JSON, CSV and XLSX.
 
     Files live in ``results/drops/<key>/``; ``report.html`` comes first.
     """
     key = context.partition_key
-    folders_of_drops = Path(search_defaults.results_folder) / "drops"
-    folder = folders_of_drops / key
-    with step(context), archive.open() as opened, reader.open() as decoder:
-        searches = opened.ledger.searches
+    folders, left_out = runtime.settings.results_dir / "drops", runtime.settings.remove_columns_from_results
+    with step(context), runtime.archive() as archive, runtime.reader() as reader:
+        searches = archive.ledger.searches
         search = searches.get(search_id_of(key))
         results, changed = searches.results(search.search_id), searches.changes(search.search_id)
-        files, page = write_result_files(opened, decoder, search, folder, search_defaults.remove_columns)
+        files, page = write_result_files(archive, reader, search, folders / key, left_out)
         for drop, documents in sorted(by_drop(changed).items()):
             other = searches.get(search_id_of(drop))
-            if (folders_of_drops / drop).is_dir():
-                write_result_files(
-                    opened, decoder, other, folders_of_drops / drop, search_defaults.remove_columns, documents
-                )
+            if (folders / drop).is_dir():
+                write_result_files(archive, reader, other, folders / drop, left_out, documents)
     lacking = what_is_lacking([result for result in results if result.state != "rejected"])
     if lacking:  # the rejected ones are a check of their own
         raise dg.Failure(description=f"{lacking} Everything else is in {page}.", allow_retries=False)

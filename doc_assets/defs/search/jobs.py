@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -11,30 +11,23 @@ from doc_assets.archive.identity import date_faults
 from doc_assets.archive.ledger.incomplete import INCOMPLETE, note_incomplete
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
+from doc_assets.defs.changes import RunChanges
 from doc_assets.defs.partitions import gpu_job
-from doc_assets.defs.resources import (
-    ArchiveResource,
-    DescriberResource,
-    EmbedderResource,
-    PhotoCutterResource,
-    ReaderResource,
-    SearchDefaultsResource,
-    VectorStoreResource,
-)
-from doc_assets.defs.sources import SourcesResource
 from doc_assets.defs.step import step
 from doc_assets.reports.query_pictures import QueryPictures
 from doc_assets.reports.stored_results import ResultFolders, write_result_files
+from doc_assets.runtime import Runtime
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
+from doc_assets.search.request import SearchRequest
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.sources.open_sources import SourceRequest
 
 _MAX_NAMED = 20
 
 
-class SearchConfig(dg.Config):
+class SearchConfig(RunChanges):
     """What to search for, and how."""
 
     folder: str = Field(default="", description="Folder of query documents: TIFF, JPEG, PNG, WebP, BMP, PDF.")
@@ -71,11 +64,36 @@ class SearchConfig(dg.Config):
         default=True, description="Compare the keypoints of candidates: tells copies from look-alikes."
     )
     privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
+    match_probability: float = Field(
+        default=0.0, ge=0, le=1, description="A verified photo pair at least this probable matches; 0: the setting."
+    )
+    flag_risk: float = Field(
+        default=0.0, ge=0, le=1, description="A document is flagged from this risk score on; 0: the setting."
+    )
+    device: str = Field(default="", description="Where models run: auto, cpu or cuda; default: the setting.")
+    photo_extractor: str = Field(
+        default="", description="What finds photos: layout, template or detector; default: the setting."
+    )
+    photo_extractor_options: dict[str, Any] = Field(default={}, description="Options of that extractor.")
 
     def asked(self) -> SourceRequest:
         """Which documents are meant."""
         table = Path(self.key_table) if self.key_table else None
         return SourceRequest(self.folder, self.recursive, table, tuple(self.search_roots), self.api_url)
+
+    def request(self, runtime: Runtime, run_id: str) -> SearchRequest:
+        """How the archive is searched."""
+        return runtime.request(
+            top_k=self.top_k,
+            top_doc=self.top_doc,
+            aggregation=self.aggregation_strategy,
+            include_batch=self.include_batch,
+            use_words=self.use_words,
+            exclude_own_merchant=self.exclude_own_merchant,
+            verify=self.verify,
+            privacy_mode=self.privacy_mode,
+            output_folder=self.output_folder or str(runtime.settings.results_dir / run_id),
+        )
 
 
 @dg.op(
@@ -84,67 +102,49 @@ class SearchConfig(dg.Config):
     "Only the id leaves the op: query photos never cross it.",
 )
 def match_query_documents(
-    context: dg.OpExecutionContext,
-    config: SearchConfig,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    photo_cutter: PhotoCutterResource,
-    embedder: EmbedderResource,
-    describer: DescriberResource,
-    vector_store: VectorStoreResource,
-    search_defaults: SearchDefaultsResource,
-    sources: SourcesResource,
+    context: dg.OpExecutionContext, config: SearchConfig, runtime: dg.ResourceParam[Runtime]
 ) -> str:
     """Searches for every query document."""
-    request = search_defaults.request(
-        top_k=config.top_k,
-        top_doc=config.top_doc,
-        aggregation=config.aggregation_strategy,
-        include_batch=config.include_batch,
-        use_words=config.use_words,
-        exclude_own_merchant=config.exclude_own_merchant,
-        verify=config.verify,
-        privacy_mode=config.privacy_mode,
-        output_folder=config.output_folder or str(Path(search_defaults.results_folder) / context.run_id),
-    )
     with (
         step(context),
-        sources.open(config.asked(), files_are_named=bool(config.files)) as opened_sources,
-        archive.open() as opened,
-        reader.open() as decoder,
+        runtime.sources(config.asked(), files_are_named=bool(config.files)) as opened,
+        runtime.archive() as archive,
+        runtime.reader() as reader,
     ):
-        with vector_store.open() as store:
-            require_collection(opened.ledger, store, vector_store.alias)
-        files = query_files(opened_sources.sources, [Path(file) for file in config.files], opened_sources.key_of)
-        if faults := date_faults((file.row for file in files), sources.dates(), datetime.now(UTC)):
+        asked, ledger = config.of(runtime), archive.ledger
+        request = config.request(asked, context.run_id)
+        with runtime.store() as store:
+            require_collection(ledger, store, runtime.alias)
+        files = query_files(opened.sources, [Path(file) for file in config.files], opened.key_of)
+        if faults := date_faults((file.row for file in files), runtime.dates, datetime.now(UTC)):
             context.log.warning(
                 f"{len(faults)} dates of the key table cannot be used: {'; '.join(faults[:_MAX_NAMED])}."
             )
         queries = QueryReader(
-            decoder,
-            photo_cutter.load(),
-            embedder.load(),
-            describer.load(),
-            opened.ledger.page_texts,
-            sources.dates(),
-            opened.ledger.documents.date_of,
+            reader,
+            asked.cutter(),
+            asked.embedder(),
+            asked.describer(),
+            ledger.page_texts,
+            runtime.dates,
+            ledger.documents.date_of,
         )
         results = search_documents(
-            opened.ledger,
-            vector_store.open,
-            vector_store.alias,
+            ledger,
+            runtime.store,
+            runtime.alias,
             queries,
-            FeatureLookup(opened, queries.describer.features_id),
-            PixelLookup(opened),
-            search_defaults.model(queries.embedder.embedder_id),
+            FeatureLookup(archive, queries.describer.features_id),
+            PixelLookup(archive),
+            asked.pair_model(queries.embedder.embedder_id),
             files,
             request,
             context.run_id,
             kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
         )
-        with vector_store.open() as store:
-            short = shortfall(opened.ledger, store, opened.ledger.searches.get(context.run_id).collection)
-        note_incomplete(opened.ledger.database, context.run_id, short)
+        with runtime.store() as store:
+            short = shortfall(ledger, store, ledger.searches.get(context.run_id).collection)
+        note_incomplete(ledger.database, context.run_id, short)
     context.add_output_metadata(
         {
             "ranking": tables.ranking(results),
@@ -159,19 +159,14 @@ def match_query_documents(
     description="Writes HTML, JSON, CSV and XLSX from the ledger; fails if a query document could not be read or "
     "compared in full."
 )
-def write_search_results(
-    context: dg.OpExecutionContext,
-    search_id: str,
-    archive: ArchiveResource,
-    reader: ReaderResource,
-    search_defaults: SearchDefaultsResource,
-) -> None:
+def write_search_results(context: dg.OpExecutionContext, search_id: str, runtime: dg.ResourceParam[Runtime]) -> None:
     """Writes the results of a search as files."""
-    with step(context), archive.open() as opened, reader.open() as decoder:
-        search = opened.ledger.searches.get(search_id)
-        results = opened.ledger.searches.results(search_id)
-        folder = ResultFolders(Path(search_defaults.results_folder)).of(search)
-        files, page = write_result_files(opened, decoder, search, folder, search_defaults.remove_columns)
+    settings = runtime.settings
+    with step(context), runtime.archive() as archive, runtime.reader() as reader:
+        searches = archive.ledger.searches
+        search, results = searches.get(search_id), searches.results(search_id)
+        folder = ResultFolders(settings.results_dir).of(search)
+        files, page = write_result_files(archive, reader, search, folder, settings.remove_columns_from_results)
     context.add_output_metadata(
         {
             "report": dg.MetadataValue.path(str(page)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from doc_assets.archive.home import require_whole
 from doc_assets.errors import InterruptedRestoreError, SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, red, run_checks
 from doc_assets.ops.doctor.folders import folder_checks
@@ -11,7 +12,7 @@ from doc_assets.ops.doctor.models import model_checks
 from doc_assets.ops.doctor.neighbours import neighbour_checks
 from doc_assets.ops.doctor.packages import package_checks
 from doc_assets.ops.doctor.services import service_checks
-from doc_assets.ops.home import require_whole, use_home
+from doc_assets.ops.home import use_home
 from doc_assets.settings import Settings, load_settings
 
 

@@ -13,8 +13,8 @@ from doc_assets.features.model_folders import differences, model_names, resolve_
 from doc_assets.features.words import VisualWords
 from doc_assets.ops.doctor.check import Check, Finding, Level, green, red, yellow
 from doc_assets.photos.base import make_extractor
-from doc_assets.pipeline.embedder import embedder_in_use, embedder_of_settings, load_embedder
 from doc_assets.reading.text.base import make_engine
+from doc_assets.runtime import Runtime, embedder_in_use, embedder_of_settings
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
 
@@ -41,7 +41,8 @@ def check_embedder(settings: Settings) -> Finding:
     options = {name: value for name, value in spec.options.items() if name != "allow_download"}
 
     def load() -> str:
-        embedder = load_embedder(settings, EmbedderSpec(spec.name, options), device="cpu", batch_size=1)
+        on_cpu = settings.changed(device="cpu", embed_batch_size=1)
+        embedder = Runtime(on_cpu, EmbedderSpec(spec.name, options)).embedder()
         return f"{embedder.embedder_id}, {embedder.dim} numbers a photo"
 
     found = _loaded(load, "DOC_ASSETS_EMBEDDER and DOC_ASSETS_EMBEDDER_OPTIONS")

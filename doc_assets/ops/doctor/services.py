@@ -5,6 +5,8 @@ from contextlib import closing
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
+from doc_assets.archive.adoption import adopt_collections
+from doc_assets.archive.home import home_identity
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.vectors.base import VectorStore
@@ -12,8 +14,6 @@ from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.errors import DamagedError, ServiceError, StoreBusyError
 from doc_assets.ops.doctor.check import Check, Finding, green, red, yellow
-from doc_assets.ops.home_identity import home_identity
-from doc_assets.pipeline.adoption import adopt_collections
 from doc_assets.settings import Settings
 
 _ANSWER_WITHIN_S = 10
@@ -78,7 +78,7 @@ def _absent(settings: Settings) -> Finding:
 
 def _check_embedded(settings: Settings) -> Finding:
     try:
-        with EmbeddedStore(settings.qdrant_dir, 1.0, home_identity(settings, make=False)) as store:
+        with EmbeddedStore(settings.qdrant_dir, 1.0, home_identity(settings.home, make=False)) as store:
             return _published(settings, store, f"embedded in {settings.qdrant_dir}")
     except StoreBusyError as error:
         return yellow(f"in use: {error}", "Nothing to do while a run is in progress; look again after it.")
@@ -100,7 +100,7 @@ def connect_briefly(settings: Settings) -> ServerStore:
         api_key=key.get_secret_value() if key else None,
         grpc_port=settings.qdrant_grpc_port,
         timeout_s=min(_ANSWER_WITHIN_S, settings.qdrant_timeout_s),
-        home=home_identity(settings, make=False),
+        home=home_identity(settings.home, make=False),
     )
 
 

@@ -72,7 +72,7 @@ class PairModel:
         MissingModelError: if the file is absent, damaged or no such model.
     """
 
-    def __init__(self, weights: str | None = None, embedder_id: str | None = None) -> None:
+    def __init__(self, weights: str | Path | None = None, embedder_id: str | None = None) -> None:
         path = Path(weights) if weights else WEIGHTS_DIR / MODEL
         tensors, self.sha256 = load_weights(path)
         found, intercept = tensors.get("weights"), tensors.get("intercept")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from doc_assets.sources.dates import DATE_COLUMNS
+from doc_assets.sources.date_defaults import DATE_COLUMNS
 from doc_assets.sources.merchants import INVISIBLE, NAME_COLUMN, is_error_text
 
 KEY_COLUMN = "파일명"

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from doc_assets.archive.adoption import adopt_collections
+from doc_assets.archive.home import home_identity
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.rows import ReadOutcome
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.errors import IndexSchemaError
-from doc_assets.ops.home_identity import home_identity
-from doc_assets.pipeline.adoption import adopt_collections
 from doc_assets.settings import Settings
 from doc_assets_tests.archive.vectors.test_store_contract import DIM, points
 from doc_assets_tests.conftest import NOW
@@ -180,20 +180,20 @@ def test_an_embedded_collection_of_today_is_adopted_and_a_strangers_is_refused(t
 
 def test_a_home_keeps_its_identity_when_it_is_moved_and_a_copy_gets_its_own(tmp_path, monkeypatch):
     first = Settings(home=tmp_path / "first")
-    mine = home_identity(first)
-    assert home_identity(first) == mine
+    mine = home_identity(first.home)
+    assert home_identity(first.home) == mine
     assert len(mine) == 16
 
     shutil.copytree(first.home, tmp_path / "copy")
-    copied = home_identity(Settings(home=tmp_path / "copy"))
+    copied = home_identity(tmp_path / "copy")
     assert copied != mine
-    assert home_identity(Settings(home=tmp_path / "copy")) == copied
-    assert home_identity(first) == mine
+    assert home_identity(tmp_path / "copy") == copied
+    assert home_identity(first.home) == mine
 
     first.home.rename(tmp_path / "moved")
-    assert home_identity(Settings(home=tmp_path / "moved")) == mine
+    assert home_identity(tmp_path / "moved") == mine
     (tmp_path / "link").symlink_to(tmp_path / "moved")
-    assert home_identity(Settings(home=tmp_path / "link")) == mine
-    assert home_identity(Settings(home=tmp_path / "moved")) == mine
-    assert home_identity(Settings(home=tmp_path / "new"), make=False) == ""
+    assert home_identity(tmp_path / "link") == mine
+    assert home_identity(tmp_path / "moved") == mine
+    assert home_identity(tmp_path / "new", make=False) == ""
     assert not (tmp_path / "new").exists()

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from doc_assets.archive.home import require_whole
 from doc_assets.errors import HomeBusyError, InterruptedRestoreError
-from doc_assets.ops.home import claim_daemon, require_whole, restoring
+from doc_assets.ops.home import claim_daemon, restoring
 from doc_assets.util.files import claim
 
 REFUSED = [
@@ -138,13 +139,14 @@ def test_doctor_shows_it(half_made, settings):
 
 
 def test_the_code_location_and_runs_refuse_it_too(half_made, settings):
-    from doc_assets.defs.resources import resources, resources_from
+    from doc_assets.defs.resources import resources
+    from doc_assets.runtime import Runtime
 
     with pytest.raises(InterruptedRestoreError):
         resources()
-    made = resources_from(settings)
-    for name in ("archive", "vector_store"):
-        with pytest.raises(InterruptedRestoreError), made[name].open():
+    runtime = Runtime(settings)
+    for opened in (runtime.archive, runtime.store):
+        with pytest.raises(InterruptedRestoreError), opened():
             pass
 
 

@@ -1,5 +1,6 @@
-"""Who a home is: a random id, by which a server of vectors that several homes share tells their collections apart.
+"""Whether a home is whole, and who it is.
 
+A home's identity is a random id, by which a server of vectors that several homes share tells their collections apart.
 It lies in the home and stays with it when the home is moved or restored into: a restore changes what a home holds, not
 who it is. A copy of a home that still stands where it was made gets an id of its own, so that the two do not write
 into one collection.
@@ -16,9 +17,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from doc_assets.errors import SettingsError
-from doc_assets.settings import Settings
-from doc_assets.util.files import write_atomic
+from doc_assets.errors import InterruptedRestoreError, SettingsError
+from doc_assets.util.files import RESTORE_JOURNAL, write_atomic
 
 IDENTITY_FILE = "identity.json"
 _ID_BYTES = 8
@@ -30,28 +30,52 @@ _DAMAGED = (
 _log = logging.getLogger(__name__)
 
 
-def home_identity(settings: Settings, *, make: bool = True) -> str:
-    """The id of the settings' home.
+restored_here: set[Path] = set()
+"""Homes that this process restores at the moment; it alone may use them half made."""
+
+
+def require_whole(home: Path) -> None:
+    """Refuses a home in which a restore is in progress or was killed.
+
+    Raises:
+        InterruptedRestoreError: if one is or was.
+    """
+    journal = home / RESTORE_JOURNAL
+    if home in restored_here or not journal.exists():
+        return
+    try:
+        backup = json.loads(journal.read_text(encoding="utf-8")).get("backup", "")
+    except (OSError, ValueError):
+        backup = ""
+    raise InterruptedRestoreError(
+        f"The home {home} is half made: a restore{f' of {backup}' if backup else ''} is in progress or was killed. "
+        f"If it was killed, `doc-assets restore {backup or 'BACKUP'}` does it again from its beginning, and "
+        "`doc-assets restore --undo` brings back what the home held before. Until then nothing else may use it."
+    )
+
+
+def home_identity(home: Path, *, make: bool = True) -> str:
+    """The id of a home.
 
     Args:
-        settings: that name the home.
+        home: its folder.
         make: whether a home without one gets one; else its id is empty.
 
     Raises:
         SettingsError: if the file that holds it is damaged.
     """
-    path = settings.home / IDENTITY_FILE
+    path = home / IDENTITY_FILE
     found = _read(path)
     if found is None:
-        return _made(path, settings.home) if make else ""
+        return _made(path, home) if make else ""
     identity, place = found
-    if place == settings.home or not make:
+    if place == home or not make:
         return identity
-    if _is_copy(settings.home, place, identity):
-        _log.warning("%s is a copy of %s; it is a home of its own from now on.", settings.home, place)
-        return _write(path, settings.home, secrets.token_hex(_ID_BYTES))
+    if _is_copy(home, place, identity):
+        _log.warning("%s is a copy of %s; it is a home of its own from now on.", home, place)
+        return _write(path, home, secrets.token_hex(_ID_BYTES))
     with suppress(OSError):  # a home that cannot be written is named right by its id all the same
-        _write(path, settings.home, identity)
+        _write(path, home, identity)
     return identity
 
 
