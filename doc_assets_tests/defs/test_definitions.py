@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -96,6 +97,12 @@ def test_a_check_of_a_drop_keeps_its_result_when_the_next_drop_passes(loaded):
     of_the_collection = {key.name for key in graph.asset_check_keys if graph.get(key).partitions_def is None}
 
     assert of_the_collection == {"ann_agrees_with_exact", "collection_matches_ledger"}
+
+
+def test_a_collection_that_no_drop_reached_for_days_is_seen(loaded):
+    policy = loaded.resolve_asset_graph().get(dg.AssetKey("photo_collection")).freshness_policy
+
+    assert policy.warn_window.to_timedelta() < policy.fail_window.to_timedelta() == timedelta(days=15)
 
 
 def test_everything_people_see_is_described_and_owned(loaded):

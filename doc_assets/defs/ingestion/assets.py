@@ -1,6 +1,6 @@
 """Assets of ingestion: from the files of a drop to the collection that searches use."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -18,6 +18,8 @@ from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 
 GROUP = "ingestion"
+QUIET_DAYS = timedelta(days=5)
+"""Drops arrive every working day; the longest holidays of a year are about as long."""
 
 
 @drop_asset(
@@ -206,7 +208,14 @@ def indexed_photos(
     )
 
 
-@dg.asset(deps=["indexed_photos"], group_name=GROUP, owners=OWNERS, kinds={"qdrant"}, pool=INDEX_POOL)
+@dg.asset(
+    deps=["indexed_photos"],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"qdrant"},
+    pool=INDEX_POOL,
+    freshness_policy=dg.FreshnessPolicy.time_window(warn_window=QUIET_DAYS, fail_window=3 * QUIET_DAYS),
+)
 def photo_collection(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
     """The alias that searches use, pointing at the collection of the embedder in use once it is complete."""
     with step(context), runtime.archive() as archive, runtime.store() as store:
