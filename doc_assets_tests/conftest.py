@@ -29,7 +29,7 @@ os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 hypothesis.settings.register_profile("brief", max_examples=25)
 
-DOCUMENTS = {"corpus", "drawn"}
+DOCUMENTS = {"corpus", "twenty"}
 """Fixtures that draw documents: tests that have one are ``whole``."""
 
 SLOWEST = (

@@ -4,13 +4,10 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from doc_assets.cli import app
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
@@ -18,6 +15,7 @@ from doc_assets.lab.scenes import draw_scene
 from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.sources.merchants import NAME_COLUMN
+from doc_assets_tests.program import Program
 
 pytestmark = pytest.mark.slow
 
@@ -43,15 +41,9 @@ INCOMING = {
 EXPECTED = {OTHER_SHOT: ("other_shot", False), BRANCH: ("shared_thing", False), THIEF: ("reuse", True)}
 
 
-def _run(*arguments):
-    done = CliRunner().invoke(app, [*map(str, arguments)])
-    assert done.exit_code == 0, (arguments, done.output, done.exception)
-    return " ".join(done.output.split())
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a home that holds the archive and then the incoming documents, each photo beside an own one."""
+    """A program whose home holds the archive and then the incoming documents, each photo beside an own one."""
     folder = tmp_path_factory.mktemp("alike")
     lines = [f"{KEY_COLUMN},{MERCHANT_COLUMN},{NAME_COLUMN}"]
     for name, documents in {"archive": ARCHIVE, "incoming": INCOMING}.items():
@@ -62,24 +54,13 @@ def home(tmp_path_factory):
             key = re.sub(r"001([0-9]{5})_[0-9]+.tif$", r"\1", file)
             lines.append(f"{key},{merchant},큰나무약국 {number}호점")
     (folder / "keys.csv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOC_ASSETS_HOME", str(folder / "appdata"))
-        patch.setenv("DOC_ASSETS_LOG_DIR", str(folder / "applog"))
-        patch.chdir(folder)
-        _run("build-image-index", "--folder", "archive", "--key-table", "keys.csv")
-        _run(
-            "search-doc",
-            "--folder",
-            "incoming",
-            "--key-table",
-            "keys.csv",
-            "--output-folder",
-            "out",
-            "--no-privacy-mode",
-        )
-        _run("build-image-index", "--folder", "incoming", "--key-table", "keys.csv")
-        _run("screen", "--drop", "bulk-000002")
-    return folder
+    program = Program(folder)
+    keys = ("--key-table", "keys.csv")
+    program.done("build-image-index", "--folder", "archive", *keys)
+    program.done("search-doc", "--folder", "incoming", *keys, "--output-folder", "out", "--no-privacy-mode")
+    program.done("build-image-index", "--folder", "incoming", *keys)
+    program.done("screen", "--drop", "bulk-000002")
+    return program
 
 
 def _answers(folder):
@@ -89,7 +70,7 @@ def _answers(folder):
 
 @pytest.mark.parametrize("where", ["out", "appdata/results/drops/bulk-000002"])
 def test_who_is_alike_is_not_accused_and_who_copies_is(home, where):
-    answers = _answers(home / where)
+    answers = _answers(home.folder / where)
 
     found = {name: (answer["findings"][0]["kind"], answer["flagged"]) for name, answer in answers.items()}
 
@@ -106,7 +87,7 @@ def test_who_is_alike_is_not_accused_and_who_copies_is(home, where):
 
 @pytest.mark.parametrize("where", ["out", "appdata/results/drops/bulk-000002"])
 def test_a_name_that_both_merchants_have_is_said_beside_a_printed_thing(home, where):
-    answers = _answers(home / where)
+    answers = _answers(home.folder / where)
     said = {name: answer["reasons"][0] for name, answer in answers.items()}
 
     assert answers[BRANCH]["top_docs"][0]["common_name"] == "큰나무약국"
@@ -115,18 +96,17 @@ def test_a_name_that_both_merchants_have_is_said_beside_a_printed_thing(home, wh
     assert "큰나무약국" not in said[THIEF]["ko"] + said[OTHER_SHOT]["ko"]
 
 
-@pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("left_out", ["[]", f'["{NAME_COLUMN}"]'])
-def test_nobody_reads_a_name_that_results_leave_out(left_out, monkeypatch, tmp_path):
-    monkeypatch.setenv("DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS", left_out)
+def test_nobody_reads_a_name_that_results_leave_out(left_out, home, tmp_path):
+    left = {"DOC_ASSETS_REMOVE_COLUMNS_FROM_RESULTS": left_out}
 
-    _run("export-results", "--output", tmp_path / "results.csv")
+    home.done("export-results", "--output", tmp_path / "results.csv", **left)
 
     assert ("큰나무약국" in (tmp_path / "results.csv").read_text(encoding="utf-8-sig")) == (left_out == "[]")
 
 
 def test_the_report_shows_why(home):
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in (home / "out" / "evidence").glob("*.html")}
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (home.folder / "out" / "evidence").glob("*.html")}
 
     assert len(pages) == len(INCOMING)
     other, branch, thief = (next(page for name, page in pages.items() if each[:-4] in name) for each in EXPECTED)
@@ -138,36 +118,24 @@ def test_the_report_shows_why(home):
     assert all("data:image/jpeg" in page for page in (other, branch, thief))
 
 
-def _flagged():
-    _run("export-results", "--output", "results.csv")
-    rows = csv.DictReader(io.StringIO(Path("results.csv").read_text(encoding="utf-8-sig")))
+def _flagged(home, **environment):
+    home.done("export-results", "--output", "results.csv", **environment)
+    rows = csv.DictReader(io.StringIO((home.folder / "results.csv").read_text(encoding="utf-8-sig")))
     return {row["query_document"] for row in rows if row["flagged"] == "True" and "bulk" in row["run_identifier"]}
 
 
-@pytest.fixture
-def inside(home, monkeypatch):
-    """The settings of the home."""
-    monkeypatch.setenv("DOC_ASSETS_HOME", str(home / "appdata"))
-    monkeypatch.setenv("DOC_ASSETS_LOG_DIR", str(home / "applog"))
-    monkeypatch.chdir(home)
-
-
-@pytest.mark.usefixtures("inside")
-def test_explain_says_it():
-
-    said = _run("explain", OTHER_SHOT, min(ARCHIVE))
+def test_explain_says_it(home):
+    said = " ".join(home.done("explain", OTHER_SHOT, min(ARCHIVE)).split())
 
     assert "another shot of the same scene" in said
     assert "not counted" in said
 
 
-@pytest.mark.usefixtures("inside")
-def test_an_operator_may_have_other_shots_counted_and_back(monkeypatch):
-    monkeypatch.setenv("DOC_ASSETS_COUNT_OTHER_SHOTS", "true")
-    _run("relabel")
-    counted = _flagged()
-    monkeypatch.setenv("DOC_ASSETS_COUNT_OTHER_SHOTS", "false")
-    _run("relabel")
+def test_an_operator_may_have_other_shots_counted_and_back(home):
+    counting, as_before = {"DOC_ASSETS_COUNT_OTHER_SHOTS": "true"}, {"DOC_ASSETS_COUNT_OTHER_SHOTS": "false"}
+    home.done("relabel", **counting)
+    counted = _flagged(home, **counting)
+    home.done("relabel", **as_before)
 
     assert counted == {OTHER_SHOT, THIEF}
-    assert _flagged() == {THIEF}
+    assert _flagged(home, **as_before) == {THIEF}

@@ -5,14 +5,13 @@ import re
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from doc_assets.cli import app
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets_tests.program import Program
 
 pytestmark = pytest.mark.slow
 
@@ -27,11 +26,6 @@ def _name(number):
 def _document(path, number, photos):
     page = photo_page(photos, Style.CLASSIC, 1, np.random.default_rng(number))
     write_tif(path, [page.pixels], Style.CLASSIC)
-
-
-def _run(*arguments):
-    done = CliRunner().invoke(app, [*map(str, arguments)])
-    assert done.exit_code == 0, (arguments, done.output, done.exception)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +43,12 @@ def home(tmp_path_factory):
             key = re.sub(r"001([0-9]{5})_[0-9]+.tif$", r"\1", _name(number))
             lines.append(f"{key},12081476{number:02d}")
     (folder / "keys.csv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOC_ASSETS_HOME", str(folder / "appdata"))
-        patch.setenv("DOC_ASSETS_LOG_DIR", str(folder / "applog"))
-        patch.chdir(folder)
-        _run("build-image-index", "--folder", "archive", "--key-table", "keys.csv")
-        _run("search-doc", "--folder", "incoming", "--key-table", "keys.csv", "--output-folder", "out")
-        _run("build-image-index", "--folder", "incoming", "--key-table", "keys.csv")
-        _run("screen", "--drop", "bulk-000002")
+    program = Program(folder)
+    keys = ("--key-table", "keys.csv")
+    program.done("build-image-index", "--folder", "archive", *keys)
+    program.done("search-doc", "--folder", "incoming", *keys, "--output-folder", "out")
+    program.done("build-image-index", "--folder", "incoming", *keys)
+    program.done("screen", "--drop", "bulk-000002")
     return folder
 
 

@@ -46,11 +46,8 @@ def table(tmp_path):
 
 
 def test_all_sixty_are_accounted_for_and_the_four_are_named(table, tmp_path):
-    program = Program(
-        tmp_path, {"DOC_ASSETS_HOME": str(tmp_path / "home"), "DOC_ASSETS_LOG_DIR": str(tmp_path / "log")}
-    )
-    built = program("build-image-index", "--folder", tmp_path / "archive")
-    assert built.returncode == 0, built.stdout + built.stderr
+    program = Program.at_home(tmp_path)
+    program.done("build-image-index", "--folder", tmp_path / "archive")
 
     roots = ("--search-root", tmp_path / "queries")
     arguments = ["search-doc", "--key-table", table, *roots, "--output-folder", tmp_path / "out"]

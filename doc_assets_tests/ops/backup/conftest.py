@@ -1,4 +1,4 @@
-"""A home with an archive and twenty searched queries, made once; each test gets a copy of its own."""
+"""A copy of the ingested home for each test, and a home with twenty searched queries for the drill."""
 
 import json
 import shutil
@@ -11,7 +11,6 @@ import pytest
 
 from doc_assets.lab.corpus import draw_corpus, plan_corpus
 from doc_assets_tests.archive.ledger.conftest import postgres_server
-from doc_assets_tests.once import once
 from doc_assets_tests.program import Program, outside_environment
 
 __all__ = ["postgres_server"]
@@ -70,24 +69,28 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory):
-    return once(tmp_path_factory, "drawn", lambda folder: draw_corpus(folder, PLANS, workers=2))
+def drawn(corpus):
+    return corpus
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory, drawn):
-    def fill(folder: Path) -> None:
-        Place(folder, drawn).done("build-image-index", "--folder", drawn / "archive")
-
-    return Place(once(tmp_path_factory, "made", fill), drawn)
+def made(ingested_home, drawn):
+    return Place(ingested_home.parent, drawn)
 
 
 @pytest.fixture(scope="session")
-def searched(made, drawn, tmp_path_factory):
-    """The same home after a search for the twenty queries."""
-    folder = tmp_path_factory.mktemp("searched") / "own"
-    shutil.copytree(made.folder, folder, symlinks=True)
-    place = Place(folder, drawn)
+def twenty(tmp_path_factory):
+    """Ten archive documents and twenty queries as files."""
+    folder = tmp_path_factory.mktemp("twenty")
+    draw_corpus(folder, PLANS, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def searched(twenty, tmp_path_factory):
+    """A home of the ten documents after a search for the twenty queries."""
+    place = Place(tmp_path_factory.mktemp("searched"), twenty)
+    place.done("build-image-index", "--folder", twenty / "archive")
     place.first_answers = place.answers("before")
     return place
 

@@ -32,10 +32,10 @@ def test_a_destroyed_home_comes_back_with_equal_counts_and_the_same_answers(sear
 
 
 @pytest.fixture
-def on_postgres(tmp_path, drawn, postgres_server):
+def on_postgres(tmp_path, twenty, postgres_server):
     """A home whose ledger and Dagster records are in databases of their own."""
     with postgres.empty_database(postgres_server) as ledger, postgres.empty_database(postgres_server) as dagster:
-        place = Place(tmp_path, drawn, DOC_ASSETS_LEDGER_URL=ledger)
+        place = Place(tmp_path, twenty, DOC_ASSETS_LEDGER_URL=ledger)
         dagster_home = place.home / "dagster"
         dagster_home.mkdir(parents=True)
         storage = {"storage": {"postgres": {"postgres_url": dagster}}, "telemetry": {"enabled": False}}
@@ -46,11 +46,11 @@ def on_postgres(tmp_path, drawn, postgres_server):
 
 @pytest.mark.slow
 @pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
-def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, drawn, searched):
+def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, twenty, searched):
     from sqlalchemy import create_engine, text
 
     place = on_postgres
-    place.done("build-image-index", "--folder", drawn / "archive")
+    place.done("build-image-index", "--folder", twenty / "archive")
     before = place.counts()
 
     backup = place.backup()
