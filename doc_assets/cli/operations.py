@@ -75,8 +75,7 @@ def maintain(
 @app.command(rich_help_panel="Operation")
 def send_test_alert() -> None:
     """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
-    from doc_assets.ops.alerts.alert import trial_alert
-    from doc_assets.ops.alerts.webhook import webhook_from
+    from doc_assets.ops.alerts import make_test_alert, webhook_from
 
     with command() as settings:
         webhook = webhook_from(settings)
@@ -84,7 +83,7 @@ def send_test_alert() -> None:
             raise SettingsError(
                 "Alerts are off. Set DOC_ASSETS_ALERT_WEBHOOK_URL, and its origin in DOC_ASSETS_ALERT_WEBHOOK_ALLOWED."
             )
-        webhook.post(trial_alert(datetime.now(UTC)))
+        webhook.post(make_test_alert(datetime.now(UTC)))
         typer.echo(f"{webhook.origin} took the test alert.")
 
 

@@ -3,7 +3,7 @@
 import socket
 
 from doc_assets.errors import SettingsError
-from doc_assets.ops.alerts.webhook import webhook_from
+from doc_assets.ops.alerts import webhook_from
 from doc_assets.ops.doctor.check import Check, Finding, green, red
 from doc_assets.settings import Settings
 
