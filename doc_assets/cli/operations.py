@@ -19,7 +19,7 @@ from doc_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from doc_assets.ops.configuration import InitReport, Setting
-    from doc_assets.ops.maintenance.report import MaintenanceReport
+    from doc_assets.ops.maintenance import MaintenanceReport
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
 app.add_typer(config, name="config", rich_help_panel="Operation")
@@ -61,7 +61,7 @@ def maintain(
 ) -> None:
     """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.ops.maintenance.tidy import tidy_home
+    from doc_assets.ops.maintenance import tidy_home
 
     with command() as settings:
         with Ledger.open(settings.ledger_address) as ledger:

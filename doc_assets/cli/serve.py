@@ -26,7 +26,7 @@ def serve_images(
     ] = None,
 ) -> None:
     """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
-    from doc_assets.ops.image_server.service import serve_images as serve
+    from doc_assets.ops.image_server.app import serve_images as serve
     from doc_assets.runtime import Runtime
 
     def ready(address: str) -> None:

@@ -12,6 +12,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._utils.error import SerializableErrorInfo
 
 from doc_assets.cli.instance_metrics import InstanceMetrics
 from doc_assets.ops.home import prepare_home
@@ -32,8 +33,9 @@ def add_ticks(instance, kind, name, statuses):
     state = InstigatorState(origin, kind, InstigatorStatus.RUNNING)
     instance.add_instigator_state(state)
     for age, status in reversed(list(enumerate(reversed(statuses)))):
-        tick = TickData(origin.get_id(), name, kind, status, NOW - age, run_ids=[], selector_id=state.selector_id)
-        instance.create_tick(tick)
+        error = SerializableErrorInfo("away", [], None) if status is TickStatus.FAILURE else None
+        about = {"run_ids": [], "error": error, "selector_id": state.selector_id}
+        instance.create_tick(TickData(origin.get_id(), name, kind, status, NOW - age, **about))
 
 
 def read(settings):

@@ -19,7 +19,7 @@ from doc_assets.archive.ledger.statistics import LedgerStatistics, read_statisti
 from doc_assets.errors import ServiceError
 from doc_assets.ops.backup.manifest import MANIFEST
 from doc_assets.ops.backup.retention import backups_in
-from doc_assets.ops.doctor.services import connect_briefly
+from doc_assets.ops.doctor.home import connect_briefly
 from doc_assets.settings import Settings
 from doc_assets.sources.key_lookup import KeyState
 

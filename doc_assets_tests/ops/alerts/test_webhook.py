@@ -5,7 +5,7 @@ import pytest
 from doc_assets.errors import ServiceError, SettingsError
 from doc_assets.ops.alerts import Webhook
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.neighbours import check_webhook
+from doc_assets.ops.doctor.home import check_webhook
 from doc_assets_tests.program import in_process
 
 
