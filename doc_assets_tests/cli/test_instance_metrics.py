@@ -10,7 +10,13 @@ from dagster._core.remote_origin import (
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.error import SerializableErrorInfo
 
@@ -30,7 +36,8 @@ def add_ticks(instance, kind, name, statuses):
     """A sensor or schedule that ticked once per status, the last one now."""
     location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="doc_assets.definitions"))
     origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
-    state = InstigatorState(origin, kind, InstigatorStatus.RUNNING)
+    data = ScheduleInstigatorData("0 3 * * *") if kind is InstigatorType.SCHEDULE else None
+    state = InstigatorState(origin, kind, InstigatorStatus.RUNNING, data)
     instance.add_instigator_state(state)
     for age, status in reversed(list(enumerate(reversed(statuses)))):
         error = SerializableErrorInfo("away", [], None) if status is TickStatus.FAILURE else None
