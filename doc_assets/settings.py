@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         default_factory=list, description="Origins that address may have (https://alerts.example.org), as a JSON list."
     )
     alert_webhook_token: SecretStr | None = Field(default=None, description="Sent to it as a bearer token.")
-    alert_timeout_s: float = Field(default=5.0, gt=0, le=10, description="Limit of one try; there are three.")
+    alert_timeout_s: float = Field(default=5.0, gt=0, le=10, description="Limit of one try to post an alert.")
     ui_url: str = Field(default="", description="Address of Dagster's UI as people open it, for links in alerts.")
 
     # --- reading documents

@@ -11,7 +11,7 @@ from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
     from doc_assets.features.model_folders import AddedModel, Model
-    from doc_assets.ops.doctor.model_files import ComparedModel
+    from doc_assets.ops.doctor.models import ComparedModel
 
 models = typer.Typer(
     no_args_is_help=True, help="Models of the home: add them, list them, compare them with their manifests."
@@ -29,7 +29,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Copy a model into the home with a manifest of sizes and SHA-256; formats that can run code are refused."""
-    from doc_assets.features.model_sources import add_model
+    from doc_assets.features.model_folders import add_model
 
     with command() as settings:
         added = add_model(settings.models_dir, source, name, revision)
@@ -57,7 +57,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every file of models and compare it with the manifest; exit 1 if one differs."""
-    from doc_assets.ops.doctor.model_files import compare_models
+    from doc_assets.ops.doctor.models import compare_models
 
     with command() as settings:
         compared = compare_models(settings.models_dir, names or [])

@@ -19,7 +19,7 @@ from doc_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from doc_assets.ops.configuration import InitReport, Setting
-    from doc_assets.ops.maintenance.report import MaintenanceReport
+    from doc_assets.ops.maintenance import MaintenanceReport
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
 app.add_typer(config, name="config", rich_help_panel="Operation")
@@ -61,7 +61,7 @@ def maintain(
 ) -> None:
     """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
     from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.ops.maintenance.tidy import tidy_home
+    from doc_assets.ops.maintenance import tidy_home
 
     with command() as settings:
         with Ledger.open(settings.ledger_address) as ledger:
@@ -75,8 +75,7 @@ def maintain(
 @app.command(rich_help_panel="Operation")
 def send_test_alert() -> None:
     """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
-    from doc_assets.ops.alerts.alert import trial_alert
-    from doc_assets.ops.alerts.webhook import webhook_from
+    from doc_assets.ops.alerts import make_test_alert, webhook_from
 
     with command() as settings:
         webhook = webhook_from(settings)
@@ -84,7 +83,7 @@ def send_test_alert() -> None:
             raise SettingsError(
                 "Alerts are off. Set DOC_ASSETS_ALERT_WEBHOOK_URL, and its origin in DOC_ASSETS_ALERT_WEBHOOK_ALLOWED."
             )
-        webhook.post(trial_alert(datetime.now(UTC)))
+        webhook.post(make_test_alert(datetime.now(UTC)))
         typer.echo(f"{webhook.origin} took the test alert.")
 
 

@@ -26,7 +26,7 @@ def serve_images(
     ] = None,
 ) -> None:
     """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
-    from doc_assets.ops.image_server.service import serve_images as serve
+    from doc_assets.ops.image_server.app import serve_images as serve
     from doc_assets.runtime import Runtime
 
     def ready(address: str) -> None:
@@ -45,12 +45,13 @@ def serve_metrics(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
 ) -> None:
-    """Serve figures of archive, runs, daemons and disks for Prometheus, without the name of any document."""
-    from doc_assets.cli.instance_metrics import InstanceFigures
+    """Serve metrics of archive, runs, daemons and disks for Prometheus, without the name of any document."""
+    from doc_assets.cli.instance_metrics import InstanceMetrics
     from doc_assets.ops.metrics.service import serve_metrics as serve
 
     def ready(address: str) -> None:
-        typer.echo(f"Figures are served on {address} (Ctrl+C ends).")
+        typer.echo(f"Metrics are served on {address} (Ctrl+C ends).")
 
     with command() as settings:
-        serve(settings, InstanceFigures, host, port, ready)
+        instance = InstanceMetrics(settings)
+        serve(settings, instance.families, instance.embedded_counts, host, port, ready)

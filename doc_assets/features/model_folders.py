@@ -1,4 +1,4 @@
-"""Models that an operator added: folders of safetensors weights, each with a manifest of sizes and digests.
+"""Models that an operator added, from a folder or the Hugging Face hub: safetensors weights, each with a manifest.
 
 A model file comes from outside. Formats that can run code when they are loaded are refused, and what is
 copied is looked at: weights must be safetensors, configurations JSON, nothing a link.
@@ -9,8 +9,7 @@ import json
 import os
 import re
 import shutil
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 
 from upath import UPath
 
-from doc_assets.errors import MissingModelError, SetupError
+from doc_assets.errors import MissingModelError, SettingsError, SetupError
+from doc_assets.util.digests import sha256_of_files
 from doc_assets.util.files import exclusive, sync_folder, write_atomic
 
 MANIFEST = "doc_assets_model.json"
@@ -39,6 +39,7 @@ UNSAFE_SUFFIXES = (
 )
 """Formats of weights that are, or may hold, programs; a folder with one of them is refused as a whole."""
 
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BLOCK = 1 << 20
 _SPARE_BYTES = 256 << 20
@@ -85,7 +86,7 @@ class AddedModel:
     left_out: tuple[str, ...]
 
 
-def checked_name(name: str) -> str:
+def _checked_name(name: str) -> str:
     """``name``, if it may be a folder's.
 
     Raises:
@@ -106,6 +107,34 @@ def resolve_checkpoint(options: Mapping[str, Any], models_dir: Path) -> dict[str
     return dict(options)
 
 
+def add_model(models_dir: Path, source: str, name: str | None, revision: str | None) -> AddedModel:
+    """Adds a local folder, or a model of the hub, to a home's models.
+
+    Args:
+        models_dir: folder of all models.
+        source: a folder, or a hub id.
+        name: of the new folder; default: as the source is called.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        SettingsError: if the source is neither.
+        MissingModelError: if it is no safe model, or the hub does not give it.
+    """
+    folder, now = Path(source).expanduser(), datetime.now(UTC)
+    if folder.is_dir():
+        folder = folder if folder.is_symlink() else folder.absolute()
+        return add_folder(models_dir, folder, name or folder.name, str(folder), now)
+    if not _HUB_ID.fullmatch(source):
+        raise SettingsError(f"{source} is neither a folder nor the id of a hub model (owner/name).")
+    wanted = _checked_name(name or source.partition("/")[2])
+    download = models_dir / f".{wanted}.download"
+    try:
+        commit = _download(source, revision, download)
+        return add_folder(models_dir, download, wanted, f"hub:{source}@{commit}", now)
+    finally:
+        shutil.rmtree(download, ignore_errors=True)
+
+
 def add_folder(models_dir: Path, source: Path, name: str, origin: str, now: datetime) -> AddedModel:
     """Copies a model's folder to ``models_dir / name`` with a manifest; all of it or nothing.
 
@@ -123,7 +152,7 @@ def add_folder(models_dir: Path, source: Path, name: str, origin: str, now: date
         SetupError: if the name is taken by other files or cannot be one, or the disk has too little room.
         MissingModelError: if the source is no model, holds unsafe files or links, or differs from its manifest.
     """
-    checked_name(name)
+    _checked_name(name)
     wanted, left_out = _wanted_files(source)
     known = read_manifest(source) if (source / MANIFEST).is_file() else None
     _require_room(models_dir, source, wanted)
@@ -144,12 +173,33 @@ def add_folder(models_dir: Path, source: Path, name: str, origin: str, now: date
             )
             if (models_dir / name).exists():
                 return AddedModel(_same(models_dir / name, model), is_new=False, left_out=left_out)
-            _write_manifest(being_made, model)
+            described = {name: value for name, value in asdict(model).items() if name != "name"}  # the folder has it
+            manifest = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+            write_atomic(UPath(being_made / MANIFEST), manifest.encode())
             being_made.rename(models_dir / name)
             sync_folder(models_dir)
         finally:
             shutil.rmtree(being_made, ignore_errors=True)
     return AddedModel(model, is_new=True, left_out=left_out)
+
+
+def _download(hub_id: str, revision: str | None, target: Path) -> str:
+    """Fetches what we keep of a hub model; returns its commit."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        commit = HfApi().model_info(hub_id, revision=revision).sha
+        if commit is None:
+            raise MissingModelError(f"The hub names no commit of {hub_id}.")
+        patterns = [f"*{suffix}" for suffix in KEPT_SUFFIXES]
+        snapshot_download(hub_id, revision=commit, local_dir=target, allow_patterns=patterns)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
+        raise MissingModelError(
+            f"The hub does not give {hub_id}: {error} Without a network, add it in a home that has one, copy its "
+            "folder below models/ here and run `doc-assets models add <that folder>`."
+        ) from error
+    return commit
 
 
 def model_names(models_dir: Path) -> list[str]:
@@ -187,7 +237,7 @@ def differences(folder: Path, *, read_content: bool = True) -> list[str]:
             faults.append(f"{model.name}: {file.path} is missing")
         elif path.stat().st_size != file.size_bytes:
             faults.append(f"{model.name}: {file.path} has {path.stat().st_size} bytes, not {file.size_bytes}")
-        elif read_content and (found := _sha256(path)) != file.sha256:
+        elif read_content and (found := sha256_of_files(path)) != file.sha256:
             faults.append(f"{model.name}: {file.path} has SHA-256 {found}, not {file.sha256}")
     known = {MANIFEST, *(file.path for file in model.files)}
     faults += [f"{model.name}: {path} was put there later" for path in _regular_files(folder) if path not in known]
@@ -214,23 +264,21 @@ def _wanted_files(source: Path) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _regular_files(root: Path) -> list[str]:
-    """Every file below ``root``, hidden folders left out.
+    """Every file below ``root``, hidden ones and hidden folders left out.
 
     Raises:
         MissingModelError: if one is a link or no regular file.
     """
-
-    def inside() -> Iterator[str]:
-        for folder, folders, names in os.walk(root, followlinks=False):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in (*folders, *names):
-                path = Path(folder, name)
-                mode = path.lstat().st_mode
-                if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-                    raise MissingModelError(f"{path} is a link or no regular file. Copy the model with `cp -rL` first.")
-            yield from (Path(folder, name).relative_to(root).as_posix() for name in names if not name.startswith("."))
-
-    return sorted(inside())
+    files = []
+    for path in root.rglob("*"):
+        below = path.relative_to(root)
+        if any(part.startswith(".") for part in below.parts):
+            continue
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise MissingModelError(f"{path} is a link or no regular file. Copy the model with `cp -rL` first.")
+        if path.is_file():
+            files.append(below.as_posix())
+    return sorted(files)
 
 
 def _require_room(models_dir: Path, source: Path, wanted: list[str]) -> None:
@@ -284,17 +332,3 @@ def _same(folder: Path, model: Model) -> Model:
             f"There is another model {model.name!r} in {folder.parent}. Choose a --name, or remove that folder first."
         )
     return found
-
-
-def _write_manifest(folder: Path, model: Model) -> None:
-    described = {
-        "source": model.source,
-        "added_at": model.added_at,
-        "files": [asdict(file) for file in model.files],
-    }
-    write_atomic(UPath(folder / MANIFEST), (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -1,13 +1,33 @@
-"""A parallel map that keeps order and memory."""
+"""A parallel map that keeps order and memory, and calls that may never end."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Thread
 from typing import Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def in_background(call: Callable[[], Result], name: str) -> Future[Result]:
+    """Runs a call in a thread that does not keep the program alive, as threads of an executor do: it may never end.
+
+    A time limit is the waiter's: ``result(timeout)`` of the future, which also raises whatever the call raised.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the waiter's
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    Thread(target=run, name=name, daemon=True).start()
+    return future
 
 
 class Workers:

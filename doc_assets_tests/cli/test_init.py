@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from doc_assets.cli import app
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.key_tables import check_naming, check_table
+from doc_assets.ops.doctor.home import check_naming, check_table
 from doc_assets.settings import load_settings, own_secrets
 from doc_assets_tests.page_finding import need_tesseract
 from doc_assets_tests.program import PROGRAM, outside_environment

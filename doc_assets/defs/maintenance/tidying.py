@@ -6,7 +6,7 @@ from pydantic import Field
 from doc_assets.defs.partitions import MAX_RUNTIME_TAG
 from doc_assets.defs.step import step
 from doc_assets.errors import SetupError
-from doc_assets.ops.maintenance.tidy import tidy_home
+from doc_assets.ops.maintenance import tidy_home
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 

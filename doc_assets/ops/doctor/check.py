@@ -1,11 +1,11 @@
 """What a check is, and how checks are run."""
 
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures import wait
 from dataclasses import dataclass
 from enum import StrEnum
+
+from doc_assets.util.threads import in_background
 
 TIME_LIMIT_S = 60.0
 _DEFECT = "This check itself failed; report it, or repair what the message names."
@@ -76,36 +76,27 @@ class CheckedLine:
 
 
 def run_check(check: Check, time_limit_s: float = TIME_LIMIT_S) -> CheckedLine:
-    """The check's line; red if it raises or takes longer than the limit, whatever it raises."""
-    found = _looked(check, time_limit_s)
+    """The check's line; red if it raises or takes longer than the limit, whatever it raises.
+
+    A check that hangs on a dead share is left behind; the program may end without it.
+    """
+    looking = in_background(check.look, f"check {check.name}")
+    wait([looking], time_limit_s)
+    if not looking.done():
+        found = red(
+            f"no answer within {time_limit_s:g} s",
+            "Is it on a share or server that is away? Bring that back, or point its setting elsewhere.",
+        )
+    elif (error := looking.exception()) is not None:
+        found = red(f"{type(error).__name__}: {error}", _DEFECT)
+    else:
+        found = looking.result()
     return CheckedLine(check.group, check.name, found.level, _one_line(found.says), _one_line(found.fix))
 
 
 def run_checks(checks: Iterable[Check], time_limit_s: float = TIME_LIMIT_S) -> list[CheckedLine]:
     """Every check's line, in order."""
     return [run_check(check, time_limit_s) for check in checks]
-
-
-def _looked(check: Check, time_limit_s: float) -> Finding:
-    """Runs a check in a thread that does not keep the program alive: a dead share blocks whoever looks at it."""
-    coming: Future[Finding] = Future()
-
-    def look() -> None:
-        try:
-            coming.set_result(check.look())
-        except BaseException as error:  # noqa: BLE001 - a check may break in any way, the others must still be run
-            coming.set_exception(error)
-
-    threading.Thread(target=look, name=f"check {check.name}", daemon=True).start()
-    try:
-        return coming.result(time_limit_s)
-    except OutOfTime:
-        return red(
-            f"no answer within {time_limit_s:g} s",
-            "Is it on a share or server that is away? Bring that back, or point its setting elsewhere.",
-        )
-    except BaseException as error:  # noqa: BLE001
-        return red(f"{type(error).__name__}: {error}", _DEFECT)
 
 
 def _one_line(text: str) -> str:

@@ -1,19 +1,16 @@
-"""All checks in the order of their lines."""
+"""All checks, in the order of their lines."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
 
-from doc_assets.archive.home import require_whole
-from doc_assets.errors import InterruptedRestoreError, SettingsError
-from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, red, run_checks
-from doc_assets.ops.doctor.folders import folder_checks
-from doc_assets.ops.doctor.key_tables import key_table_checks
-from doc_assets.ops.doctor.machine import machine_checks
-from doc_assets.ops.doctor.models import model_checks
-from doc_assets.ops.doctor.neighbours import neighbour_checks
-from doc_assets.ops.doctor.packages import package_checks
-from doc_assets.ops.doctor.services import service_checks
+from doc_assets.errors import SettingsError
+from doc_assets.ops.doctor import home, machine, models
+from doc_assets.ops.doctor.check import Check, CheckedLine, Level, green, red, run_checks
 from doc_assets.ops.home import use_home
 from doc_assets.settings import Settings, load_settings
+from doc_assets.util.files import is_local
 
 
 def examine(further: Callable[[Settings], Iterable[Check]]) -> list[CheckedLine]:
@@ -26,24 +23,9 @@ def examine(further: Callable[[Settings], Iterable[Check]]) -> list[CheckedLine]
         settings = load_settings()
     except SettingsError as error:
         found = red(str(error), "Correct them; everything else waits for that.")
-        broken = Check("settings", "values", lambda: found)
-        return run_checks([broken, *package_checks()])
+        return run_checks([Check("settings", "values", lambda: found), *machine.package_checks()])
     use_home(settings)
-    good = Check("settings", "values", lambda: green("known and in range (`doc-assets config show`)"))
-    return run_checks(
-        [
-            good,
-            *package_checks(),
-            *machine_checks(settings),
-            *folder_checks(settings),
-            *key_table_checks(settings),
-            Check("folders", "restore", lambda: check_restore(settings)),
-            *model_checks(settings),
-            *service_checks(settings),
-            *neighbour_checks(settings),
-            *further(settings),
-        ]
-    )
+    return run_checks([*_checks(settings), *further(settings)])
 
 
 def settings_are_broken(lines: Sequence[CheckedLine]) -> bool:
@@ -51,10 +33,34 @@ def settings_are_broken(lines: Sequence[CheckedLine]) -> bool:
     return any(line.group == "settings" and line.level == Level.RED for line in lines)
 
 
-def check_restore(settings: Settings) -> Finding:
-    """Whether a restore left the home half made."""
-    try:
-        require_whole(settings.home)
-    except InterruptedRestoreError as error:
-        return red(str(error), "Restore again, or `doc-assets restore --undo`.")
-    return green("none was interrupted")
+def _checks(settings: Settings) -> Iterable[Check]:
+    yield Check("settings", "values", lambda: green("known and in range (`doc-assets config show`)"))
+    yield from machine.package_checks()
+    yield Check("machine", "memory", machine.check_memory)
+    yield Check("machine", "processors", partial(machine.check_processors, settings))
+    yield Check("machine", "card", partial(machine.check_card, settings))
+    yield Check("machine", "fonts", machine.check_fonts)
+    yield Check("machine", "clock", lambda: machine.check_clock(settings, datetime.now(UTC)))
+    folders = {"home": settings.home, "logs": settings.log_dir}
+    for name, folder in folders.items():
+        yield Check("folders", name, partial(machine.check_writable, folder))
+    yield Check("folders", "bulk root", partial(machine.check_bulk_root, settings.bulk))
+    yield Check("folders", "inbox", partial(machine.check_inbox, settings))
+    if is_local(settings.bulk):
+        folders["bulk root"] = Path(str(settings.bulk))
+    for name, folder in folders.items():
+        yield Check("disk", name, partial(machine.check_disk, folder))
+    yield Check("key tables", "naming", partial(home.check_naming, settings))
+    yield Check("key tables", "table", partial(home.check_table, settings))
+    yield Check("folders", "restore", partial(home.check_restore, settings))
+    embedder = cache(partial(models.check_embedder, settings))  # two checks ask; weights are loaded once
+    yield Check("models", "embedder", embedder)
+    yield Check("models", "photo extractor", partial(models.check_extractor, settings))
+    yield Check("models", "words", partial(models.check_words, settings))
+    yield Check("models", "probability", partial(models.check_probability, settings, embedder))
+    yield Check("models", "page text", partial(models.check_page_text, settings))
+    yield Check("models", "added models", partial(models.check_added, settings.models_dir))
+    yield Check("ledger", "database", partial(home.check_ledger, settings))
+    yield Check("store", "vectors", partial(home.check_store, settings))
+    yield Check("alerts", "webhook", partial(home.check_webhook, settings))
+    yield Check("document API", "own", partial(home.check_image_api, settings))

@@ -1,34 +1,74 @@
-"""What the machine offers: memory, processors, card, fonts, clock."""
+"""Checks of the machine: installed packages, memory, processors, GPU, fonts, clock, folders and their disks."""
 
 import os
+import platform
+import tempfile
+import uuid
 from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from doc_assets.errors import SetupError
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from upath import UPath
+
+from doc_assets.errors import FolderUnreachableError, SetupError
 from doc_assets.ops.doctor.check import Check, Finding, green, red, yellow
 from doc_assets.settings import Settings
+from doc_assets.sources.folders import list_documents
+from doc_assets.util.files import is_local
 from doc_assets.util.fonts import font
+
+_US = "doc_assets"
+_INSTALL = "Run `make .venv/.installed`, or `pip install -r requirements.lock`."
+_INIT = "Run `doc-assets init`, or create it for the user of this program."
 
 MIN_AVAILABLE_BYTES = 1 << 30
 """Red below: the programs alone, before the first page, take about that much."""
 WANTED_AVAILABLE_BYTES = 3 << 30
 """Yellow below: a run with torch and two decoders of A4 pages."""
+MIN_FREE_BYTES = 1 << 30
+"""Red below: the ledger and the vector store suffer from a full disk before staging stops."""
+WANTED_FREE_BYTES = 10 << 30
+"""Yellow below: about a day of 40,000 documents of 250 kB."""
+MIN_FREE_FILES = 10_000
+"""Red below, where the file system counts files: a drop writes a few thousand."""
 
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 _LATEST = datetime(2066, 1, 1, tzinfo=UTC)
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def machine_checks(settings: Settings) -> list[Check]:
-    """Checks of the machine."""
+def package_checks() -> list[Check]:
+    """Python, and every package that this one requires."""
+    every = [Requirement(line) for line in metadata.requires(_US) or []]
+    needed = [found for found in every if found.marker is None or found.marker.evaluate({"extra": ""})]
     return [
-        Check("machine", "memory", check_memory),
-        Check("machine", "processors", lambda: check_processors(settings)),
-        Check("machine", "card", lambda: check_card(settings)),
-        Check("machine", "fonts", check_fonts),
-        Check("machine", "clock", lambda: check_clock(settings, datetime.now(UTC))),
+        Check("packages", "python", check_python),
+        *(Check("packages", package.name, partial(check_package, package)) for package in needed),
     ]
+
+
+def check_python() -> Finding:
+    """The interpreter's version."""
+    found = platform.python_version()
+    wanted = SpecifierSet(metadata.metadata(_US)["Requires-Python"])
+    if found not in wanted:
+        return red(f"{found}, wanted {wanted}", "Install with a Python of that version.")
+    return green(found)
+
+
+def check_package(requirement: Requirement) -> Finding:
+    """Whether a package is installed in a version that fits."""
+    try:
+        found = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return red(f"not installed, wanted {requirement.specifier}", _INSTALL)
+    if not requirement.specifier.contains(found, prereleases=True):
+        return red(f"{found}, wanted {requirement.specifier}", _INSTALL)
+    return green(found)
 
 
 def check_memory() -> Finding:
@@ -97,6 +137,77 @@ def check_clock(settings: Settings, now: datetime) -> Finding:
     if not _RELEASED <= now < _LATEST:
         return red(says, "The clock is wrong: keys of drops and what is deleted by age follow from it. Set it (NTP).")
     return green(says)
+
+
+def check_writable(folder: Path) -> Finding:
+    """Whether files can be made in a folder; tried, because permission bits do not tell of read-only mounts."""
+    if not folder.is_dir():
+        return red(f"{folder} does not exist" if not folder.exists() else f"{folder} is no folder", _INIT)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"probe")
+            probe.flush()
+    except OSError as error:
+        return red(
+            f"{folder} cannot be written: {error.strerror or error}",
+            f"Give user {os.geteuid()} the right to write there, mount it writable, or make room.",
+        )
+    return green(str(folder))
+
+
+def check_bulk_root(root: UPath) -> Finding:
+    """Whether documents and tables can be written where ``DOC_ASSETS_BULK_ROOT`` says."""
+    if is_local(root):
+        return check_writable(Path(str(root)))
+    probe = root / f".probe-{uuid.uuid4().hex}"
+    try:
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except Exception as error:  # noqa: BLE001 - every object store has errors of its own
+        return red(
+            f"the bulk root cannot be written: {type(error).__name__}: {error}",
+            "Check DOC_ASSETS_BULK_ROOT, its credentials and the network.",
+        )
+    return green(f"{root.protocol} storage")
+
+
+def check_inbox(settings: Settings) -> Finding:
+    """Whether the drop folder and every folder in it can be listed and its files opened."""
+    inbox = settings.inbox_dir
+    if not inbox.exists():
+        fix = "Mount the share, or correct DOC_ASSETS_INBOX." if settings.inbox else _INIT
+        return red(f"{inbox} does not exist", fix)
+    right = f"Give user {os.geteuid()} the right to list and read it; the sensor skips while it cannot."
+    try:
+        listing = list_documents(inbox, ignore=settings.intake_ignore)
+    except FolderUnreachableError as error:
+        return red(f"the inbox is unreadable: {error}", right)
+    if listing.unreadable:
+        return yellow(
+            f"{inbox}: {len(listing.unreadable)} entries cannot be looked into, first {listing.unreadable[0]}", right
+        )
+    return green(f"{inbox}, {len(listing.files)} documents in it")
+
+
+def check_disk(folder: Path) -> Finding:
+    """Room on the disk below a folder, or below the first of its parents that exists."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    found = os.statvfs(existing)
+    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    says = f"{_mib(free)} of {_mib(total)} free below {existing}"
+    if free < MIN_FREE_BYTES:
+        return red(
+            says, f"The disk is full: make room, {_mib(MIN_FREE_BYTES)} at least (`doc-assets maintain --dry-run`)."
+        )
+    if found.f_files and found.f_favail < MIN_FREE_FILES:
+        return red(f"{found.f_favail} more files fit below {existing}", "The disk has no room for more files (inodes).")
+    if free < WANTED_FREE_BYTES:
+        return yellow(says, f"Make room soon: {_mib(WANTED_FREE_BYTES)} are wanted (`doc-assets maintain --dry-run`).")
+    return green(says)
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes >> 20:,} MiB"
 
 
 def _number(path: Path) -> int | None:

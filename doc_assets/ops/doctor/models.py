@@ -1,35 +1,26 @@
-"""Weights of everything learnt that is in use."""
+"""Checks of models: the weights of everything learnt that is in use, and every file of the models that were added."""
 
 import json
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from doc_assets.errors import DamagedError, MissingModelError, ServiceError, SetupError
+from doc_assets.errors import DamagedError, MissingModelError, ServiceError, SettingsError, SetupError
+from doc_assets.features import words
+from doc_assets.features.embedders import gist
 from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.features.model_folders import differences, model_names, resolve_checkpoint
-from doc_assets.features.words import VisualWords
-from doc_assets.ops.doctor.check import Check, Finding, Level, green, red, yellow
+from doc_assets.features.weight_files import MANIFEST, differing_weights
+from doc_assets.ops.doctor.check import Finding, Level, green, red, yellow
 from doc_assets.photos.base import make_extractor
 from doc_assets.reading.text.base import make_engine
 from doc_assets.runtime import Runtime, embedder_in_use, embedder_of_settings
-from doc_assets.search.verify.probability import PairModel
+from doc_assets.search.verify import probability
 from doc_assets.settings import Settings
 
-
-def model_checks(settings: Settings) -> list[Check]:
-    """Checks of the weights that the settings name; each is loaded and its digest compared."""
-    embedder = cache(lambda: check_embedder(settings))  # two checks ask; weights are loaded once
-    return [
-        Check("models", "embedder", embedder),
-        Check("models", "photo extractor", lambda: check_extractor(settings)),
-        Check("models", "words", lambda: check_words(settings)),
-        Check("models", "probability", lambda: check_probability(settings, embedder)),
-        Check("models", "page text", lambda: check_page_text(settings)),
-        Check("models", "added models", lambda: check_added(settings.models_dir)),
-    ]
+_BUILT_IN = (gist, words, probability)
 
 
 def check_embedder(settings: Settings) -> Finding:
@@ -66,17 +57,21 @@ def check_extractor(settings: Settings) -> Finding:
 def check_words(settings: Settings) -> Finding:
     """The codebook of visual words."""
     codebook = str(settings.words_codebook) if settings.words_codebook else None
-    return _loaded(lambda: f"{codebook or 'built in'}, {VisualWords(codebook).sha256[:8]}", "DOC_ASSETS_WORDS_CODEBOOK")
+    return _loaded(
+        lambda: f"{codebook or 'built in'}, {words.VisualWords(codebook).sha256[:8]}", "DOC_ASSETS_WORDS_CODEBOOK"
+    )
 
 
 def check_probability(settings: Settings, look_at_embedder: Callable[[], Finding]) -> Finding:
     """The model of photo pairs, and whether it was fitted with the embedder that ``check_embedder`` found."""
     path = str(settings.probability_model) if settings.probability_model else None
-    found = _loaded(lambda: f"{path or 'built in'}, {PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL")
+    found = _loaded(
+        lambda: f"{path or 'built in'}, {probability.PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL"
+    )
     embedder = look_at_embedder()
     if found.level is Level.RED or embedder.level is Level.RED:
         return found
-    model, used = PairModel(path), embedder.says.partition(",")[0]
+    model, used = probability.PairModel(path), embedder.says.partition(",")[0]
     if model.fitted_for == used:
         return found
     return yellow(
@@ -112,3 +107,36 @@ def _loaded(load: Callable[[], str], setting: str) -> Finding:
         return red(f"missing or damaged: {error}", f"Bring the file back, or correct {setting}.")
     except SetupError as error:
         return red(str(error), f"Correct {setting}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedModel:
+    """How a model compares with its manifest; ``faults`` is empty if it agrees."""
+
+    name: str
+    faults: list[str]
+
+
+def compare_models(models_dir: Path, names: Sequence[str]) -> list[ComparedModel]:
+    """Compares every file of models with its manifest: those of ``names``, or all, the package's own included.
+
+    Raises:
+        SettingsError: if there is no model of a name.
+    """
+    known = model_names(models_dir)
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise SettingsError(f"No model {', '.join(unknown)} in {models_dir}; there are {known or 'none'}.")
+    added = [ComparedModel(name, differences(models_dir / name)) for name in names or known]
+    if names:
+        return added
+    fitted = sorted(path.parent for path in models_dir.glob(f"[!.]*/*/{MANIFEST}"))
+    built_in = [module.WEIGHTS_DIR for module in _BUILT_IN]
+    return [*added, *(ComparedModel(str(folder), _weight_faults(folder)) for folder in (*fitted, *built_in))]
+
+
+def _weight_faults(folder: Path) -> list[str]:
+    try:
+        return differing_weights(folder)
+    except MissingModelError as error:
+        return [str(error)]

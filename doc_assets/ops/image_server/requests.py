@@ -1,9 +1,12 @@
-"""A request in, what was asked for out."""
+"""Requests: what is asked for, read from the query string and the JSON body."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from doc_assets.errors import InputError
 from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
@@ -11,6 +14,7 @@ from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 FILENAME: Final = "filename"
 SAVE: Final = "save_to_folder"
 TRUE_WORDS: Final = ("1", "true", "yes", "y", "on")
+_MAX_BODY_BYTES = 64 << 10
 _CONTROLS = frozenset(map(chr, [*range(32), 127]))
 
 
@@ -41,12 +45,14 @@ class DocumentRequest:
     echo: dict[str, Any]
 
 
-def read_request(query: Mapping[str, str], body: bytes) -> DocumentRequest:
-    """The request of a query string and a JSON body; the body's parameters count before those of the query.
+async def read_request(request: Request) -> DocumentRequest:
+    """What a request asks for; the body's parameters count before those of the query string.
 
     Raises:
         WrongRequestError: if the body is no JSON object, or ``filename`` can be no file's name.
+        HTTPException: if the body is too large.
     """
+    query, body = request.query_params, await _body(request)
     echo: dict[str, Any] = {**query, **(_json_object(body, query) if body.strip() else {})}
     name, save = echo.get(FILENAME), echo.get(SAVE, False)
     if not isinstance(name, str) or not name.strip(" "):
@@ -59,6 +65,15 @@ def read_request(query: Mapping[str, str], body: bytes) -> DocumentRequest:
     if not isinstance(save, str | bool):
         raise WrongRequestError(f"{SAVE} is neither text nor true or false", echo)
     return DocumentRequest(name, str(save).strip().lower() in TRUE_WORDS, echo)
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > _MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body has more than {_MAX_BODY_BYTES} bytes", {"Connection": "close"})
+    return bytes(content)
 
 
 def _json_object(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from doc_assets.errors import SettingsError
 from doc_assets.ops.image_server.connections import Patience, RequestLimit, watched
-from doc_assets.ops.image_server.door import LOOPBACK_NAMES
+from doc_assets.ops.image_server.middleware import LOOPBACK_NAMES
 
 _MAX_HEAD_BYTES = 16 << 10
 _KEEP_ALIVE_S = 15

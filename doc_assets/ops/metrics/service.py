@@ -1,62 +1,59 @@
-"""The figures of a home, served as its settings say."""
+"""The page that Prometheus reads: the metrics of a home, served as its settings say."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
+from anyio import to_thread
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from doc_assets.ops.backup.manifest import MANIFEST
-from doc_assets.ops.backup.retention import backups_in
-from doc_assets.ops.doctor.services import connect_briefly
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
-from doc_assets.ops.metrics.app import METRICS_PATH, make_app
-from doc_assets.ops.metrics.archive import (
-    CollectionFigures,
+from doc_assets.ops.metrics.collector import Source, SourceCollector
+from doc_assets.ops.metrics.families import (
+    CollectionCounts,
+    backup_families,
+    build_families,
     collection_families,
+    count_gpus,
+    disk_families,
+    gpu_families,
     ledger_families,
-    probe_ledger,
-    server_figures,
+    server_counts,
 )
-from doc_assets.ops.metrics.cards import card_families, count_cards
-from doc_assets.ops.metrics.machine import backup_families, build_families, disk_families
-from doc_assets.ops.metrics.source import Source, SourceCollector
 from doc_assets.settings import Settings
 from doc_assets.util.files import is_local
 
+_PATH = "/metrics"
 _MAX_CONNECTIONS = 16
-_FIRST_LOOK_S = 20.0
+_FIRST_READING_S = 20.0
 """Opening Dagster's instance takes a few seconds; who starts this waits for it, and nobody hears of it as an outage."""
 
-
-class OrchestratorFigures(Protocol):
-    """What is asked of the orchestrator's records."""
-
-    def families(self) -> Iterable[Metric]:
-        """Everything that is counted in them."""
-
-    def probe(self) -> None:
-        """Raises if they cannot be read."""
-
-    def collection(self, folder: Path, alias: str) -> CollectionFigures | None:
-        """What the last run that wrote the embedded collection counted; None if there was none."""
+RunFamilies = Callable[[], Iterable[Metric]]
+EmbeddedCounts = Callable[[], CollectionCounts | None]
 
 
 def serve_metrics(
     settings: Settings,
-    open_records: Callable[[], OrchestratorFigures],
+    run_families: RunFamilies,
+    embedded_counts: EmbeddedCounts,
     host: str,
     port: int,
     ready: Callable[[str], None],
 ) -> None:
-    """Serves figures until the process is told to end.
+    """Serves metrics until the process is told to end.
 
     Args:
         settings: of the home.
-        open_records: a reader of the orchestrator's records, each time another one.
-        host: address to listen on. There is no login: figures name nothing, and only those who watch should reach it.
+        run_families: everything that is counted in the orchestrator's records.
+        embedded_counts: what the last run that wrote the embedded collection counted; None if there was none.
+        host: address to listen on. There is no login: metrics name nothing, and only those who watch should reach it.
         port: 0 for any that is free.
         ready: gets the address when requests are answered.
 
@@ -65,58 +62,50 @@ def serve_metrics(
     """
     with ExitStack() as stack:
         listening = stack.enter_context(listen(host, port, has_key=True))
-        app = make_app(make_registry(settings, open_records))
+        app = _app(make_registry(settings, run_families, embedded_counts))
         server = make_server(app, _MAX_CONNECTIONS)
-        serve(server, listening, lambda: ready(address_of(listening) + METRICS_PATH))
+        serve(server, listening, lambda: ready(address_of(listening) + _PATH))
 
 
-def make_registry(settings: Settings, open_records: Callable[[], OrchestratorFigures]) -> CollectorRegistry:
+def make_registry(settings: Settings, run_families: RunFamilies, embedded_counts: EmbeddedCounts) -> CollectorRegistry:
     """Everything that can be asked about a home, asked once already."""
+    sources = _sources(settings, run_families, embedded_counts)
+    collector = SourceCollector(sources, settings.metrics_refresh_s, settings.metrics_timeout_s)
+    collector.refresh(_FIRST_READING_S)
     registry = CollectorRegistry()
-    collector = SourceCollector(
-        _sources(settings, open_records), settings.metrics_refresh_s, settings.metrics_timeout_s
-    )
-    collector.look(_FIRST_LOOK_S)
     registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 
 
-def _sources(settings: Settings, open_records: Callable[[], OrchestratorFigures]) -> list[Source]:
-    runs, records = open_records(), open_records()  # two, because each source has a thread of its own
-    places = {"home": settings.home, "logs": settings.log_dir}
+def _sources(settings: Settings, run_families: RunFamilies, embedded_counts: EmbeddedCounts) -> list[Source]:
+    folders = {"home": settings.home, "logs": settings.log_dir}
     if is_local(settings.bulk):
-        places["bulk"] = Path(str(settings.bulk))
-
-    def collection() -> CollectionFigures | None:
-        if settings.qdrant_url:
-            return server_figures(lambda: connect_briefly(settings), settings.ledger_address, settings.collection_alias)
-        return records.collection(settings.qdrant_dir, settings.collection_alias)
-
+        folders["bulk"] = Path(str(settings.bulk))
+    counts = partial(server_counts, settings) if settings.qdrant_url else embedded_counts
     sources = [
         Source("build", build_families),
-        Source(
-            "ledger",
-            lambda: ledger_families(settings.ledger_address),
-            probe=lambda: probe_ledger(settings.ledger_address),
-        ),
-        Source("dagster", runs.families, probe=runs.probe),
-        Source("store", lambda: collection_families(collection()), probe=collection),
-        Source("disks", lambda: disk_families(places)),
+        Source("ledger", lambda: ledger_families(settings.ledger_address)),
+        Source("dagster", run_families),
+        Source("store", lambda: collection_families(counts())),
+        Source("disks", lambda: disk_families(folders)),
     ]
-    backups = settings.backup_dir
-    if backups is not None:
-        sources.append(Source("backups", lambda: backup_families(_completed_in(backups))))
-    if count_cards():
-        sources.append(Source("cards", card_families))
+    if settings.backup_dir is not None:
+        sources.append(Source("backups", partial(backup_families, settings.backup_dir)))
+    if count_gpus():
+        sources.append(Source("cards", gpu_families))
     return sources
 
 
-def _completed_in(folder: Path) -> list[float]:
-    """When each backup in a folder was completed.
+def _app(registry: CollectorRegistry) -> Starlette:
+    """The page, in the format that the client prefers."""
 
-    Raises:
-        OSError: if the folder is away.
-    """
-    folder.stat()
-    return [(backup / MANIFEST).stat().st_mtime for backup in backups_in(folder)]
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        content = await to_thread.run_sync(partial(encode, registry))
+        return Response(content, media_type=content_type)
+
+    async def front(_request: Request) -> Response:
+        return PlainTextResponse(f"Metrics are at {_PATH}.\n")
+
+    return Starlette(routes=[Route(_PATH, metrics, methods=["GET"]), Route("/", front, methods=["GET"])])

@@ -131,7 +131,7 @@ def test_a_killed_restore_is_undone(place):
 
 
 def test_doctor_shows_it(half_made, settings):
-    from doc_assets.ops.doctor.examination import check_restore
+    from doc_assets.ops.doctor.home import check_restore
 
     assert check_restore(settings).level == "red"
     (half_made / ".restore.json").unlink()

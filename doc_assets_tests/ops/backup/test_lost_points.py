@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from doc_assets.archive.vectors.embedded import EmbeddedStore
-from doc_assets.ops.doctor.services import check_store
+from doc_assets.ops.doctor.home import check_store
 from doc_assets.settings import Settings
 
 

@@ -5,7 +5,7 @@ import pytest
 from upath import UPath
 
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.folders import check_bulk_root, check_disk, check_inbox, check_writable
+from doc_assets.ops.doctor.machine import check_bulk_root, check_disk, check_inbox, check_writable
 from doc_assets_tests.program import Program, as_ordinary_user
 
 

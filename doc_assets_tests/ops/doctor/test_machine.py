@@ -4,8 +4,14 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.machine import check_card, check_clock, check_fonts, check_memory
-from doc_assets.ops.doctor.packages import check_package, package_checks
+from doc_assets.ops.doctor.machine import (
+    check_card,
+    check_clock,
+    check_fonts,
+    check_memory,
+    check_package,
+    package_checks,
+)
 from doc_assets_tests.conftest import NOW
 
 

@@ -1,7 +1,7 @@
 import json
 
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.neighbours import check_image_api
+from doc_assets.ops.doctor.home import check_image_api
 from doc_assets_tests.ops.image_server.conftest import archive_folder, serving  # noqa: F401 - fixtures
 
 

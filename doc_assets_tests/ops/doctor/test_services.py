@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.ops.doctor.check import Level
-from doc_assets.ops.doctor.services import check_ledger, check_store
+from doc_assets.ops.doctor.home import check_ledger, check_store
 from doc_assets_tests.archive.ledger import postgres
 
 

@@ -3,14 +3,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import httpx
-import limits
 import pytest
 
-from doc_assets.ops.image_server.access_log import AccessLog
-from doc_assets.ops.image_server.app import ServedFolders, make_app
-from doc_assets.ops.image_server.catalogue import Catalogue
-from doc_assets.ops.image_server.door import DoorRules
-from doc_assets.ops.image_server.saving import SaveFolder
+from doc_assets.ops.image_server.app import make_app
+from doc_assets.ops.image_server.lookup import DocumentLookup
+from doc_assets.ops.image_server.middleware import AccessPolicy
 from doc_assets.ops.image_server.serving import address_of, listen, make_server
 from doc_assets.sources.open_sources import SourceRules
 from doc_assets.util.log_files import SharedFileHandler
@@ -25,8 +22,8 @@ N20240102THA00001,678-90,,음식점
 class Served:
     """A running server and a client of it."""
 
-    def __init__(self, folder, url, catalogue, log):
-        self.folder, self.url, self.catalogue, self.log = folder, url, catalogue, log
+    def __init__(self, folder, url, lookup, log):
+        self.folder, self.url, self.lookup, self.log = folder, url, lookup, log
         self.client = httpx.Client(base_url=url, headers={"X-API-Key": KEY}, trust_env=False, timeout=30)
 
     def get(self, name, **params):
@@ -58,16 +55,15 @@ def serving(tmp_path, archive_folder):
         rules = SourceRules(tmp_path / "index.sqlite", tmp_path / "failed.log")
         log = tmp_path / "access.log"
         with ExitStack() as stack:
-            catalogue = Catalogue(replace(rules, key_table=tmp_path / "keys.csv"), (str(folder),), max_bytes, stack)
-            saves = SaveFolder(tmp_path / "saved") if save else None
-            served = ServedFolders(
-                catalogue, DoorRules(key, limits.parse(rate)), AccessLog(SharedFileHandler(log, 1 << 20)), 3600, saves
-            )
+            keyed = replace(rules, key_table=tmp_path / "keys.csv")
+            lookup = DocumentLookup(keyed, (str(folder),), max_bytes, stack)
+            saves = tmp_path / "saved" if save else None
+            app = make_app(lookup, AccessPolicy(key, rate), SharedFileHandler(log, 1 << 20), 3600, saves)
             listening = stack.enter_context(listen("127.0.0.1", 0, has_key=bool(key)))
-            server = make_server(make_app(served), 64, patience)
+            server = make_server(app, 64, patience)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
-            asked = Served(folder, address_of(listening), catalogue, log)
+            asked = Served(folder, address_of(listening), lookup, log)
             try:
                 yield asked
             finally:

@@ -76,7 +76,7 @@ def test_ingesting_and_searching_by_key_over_the_api_ranks_like_folders(serving,
         (tmp_path / "files" / "archive" / "N20990101THA00009.tif").write_bytes(
             next((corpus / "archive").glob("*.tif")).read_bytes()
         )
-        served.catalogue.refresh()
+        served.lookup.refresh()
         second = run("api", "build-image-index", "--key-table", archived, "--api-url", address)
         n_second = _requests(served) - n_first
         counts_now, _ = _outcomes(tmp_path / "api", source)

@@ -3,6 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
+from doc_assets.ops.image_server.middleware import KEY_HEADER
+from doc_assets.ops.image_server.responses import EXCERPT_COLUMNS
+from doc_assets.sources.api_responses import OTHERS_FIELD
+from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 from doc_assets_tests.ops.image_server.conftest import KEY
 
 pytestmark = pytest.mark.whole
@@ -30,7 +34,7 @@ def test_answers_are_as_described(served, method, path, mode):
 def test_answers_with_a_document_are_as_described(served, method):
     (served.folder / "twice.tif").write_bytes(b"II*one")
     (served.folder / "2024" / "twice.tif").write_bytes(b"II*two")
-    served.catalogue.refresh()
+    served.lookup.refresh()
     described = served.client.get("/openapi.json").json()
     name = {"type": "string", "enum": ["N20240101THA00001", "N20240101THA00100001_13.tif", "twice", "nothing"]}
     described["paths"]["/images"]["get"]["parameters"][0]["schema"] = name
@@ -75,6 +79,24 @@ def _is_field_value(value):
 
 def test_the_document_tells_of_the_key_only_where_there_is_one(serving):
     with serving() as served:
-        assert served.client.get("/openapi.json").json()["security"] == [{"key": []}]
+        keyed = served.client.get("/openapi.json").json()
     with serving(key="") as served:
-        assert "security" not in served.client.get("/openapi.json").json()
+        open_to_all = served.client.get("/openapi.json").json()
+
+    assert keyed["security"] == [{"key": []}]
+    assert "security" not in open_to_all
+    for method in ("get", "post"):
+        assert set(keyed["paths"]["/images"][method]["responses"]) ^ set(
+            open_to_all["paths"]["/images"][method]["responses"]
+        ) == {"401", "403"}
+
+
+def test_the_document_has_the_limits_and_names_of_the_code(served):
+    described = served.client.get("/openapi.json").json()
+    filename = described["paths"]["/images"]["get"]["parameters"][0]["schema"]
+    document = described["components"]["schemas"]["Document"]["properties"]
+
+    assert filename["maxLength"] == MAX_KEY_LENGTH
+    assert document["matched_row_excerpt"]["required"] == list(EXCERPT_COLUMNS)
+    assert OTHERS_FIELD in document
+    assert described["components"]["securitySchemes"]["key"]["name"] == KEY_HEADER

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.cli.instance_metrics import InstanceFigures
+from doc_assets.cli.instance_metrics import InstanceMetrics
 from doc_assets.ops.home import prepare_home
 from doc_assets.ops.metrics.service import make_registry
 from doc_assets_tests.archive.ledger import postgres
@@ -24,10 +24,12 @@ def test_a_postgresql_that_stops_is_a_source_that_is_down_and_no_zero(settings):
             update={"ledger_url": SecretStr(url), "metrics_refresh_s": 0.2, "metrics_timeout_s": 5.0}
         )
         prepare_home(watched)
-        registry = make_registry(watched, InstanceFigures)
+        instance = InstanceMetrics(watched)
+        registry = make_registry(watched, instance.families, instance.embedded_counts)
         running = _page(registry)
-    time.sleep(0.5)
-    stopped = _page(registry)
+    until = time.monotonic() + 60  # a reading lives for twenty times its duration
+    while 'doc_assets_source_up{source="ledger"} 1.0' in (stopped := _page(registry)) and time.monotonic() < until:
+        time.sleep(0.5)
 
     assert 'doc_assets_source_up{source="ledger"} 1.0' in running
     assert 'doc_assets_documents{state="ok"} 0.0' in running

@@ -16,14 +16,14 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from doc_assets.ops.metrics.cards import count_cards
+from doc_assets.ops.metrics.families import count_gpus
 from doc_assets_tests.program import outside_environment
 from doc_assets_tests.shared import PROJECT
 
 FOLDER = PROJECT / "deploy" / "monitoring"
 BIN = Path(sys.executable).parent
 METRIC = re.compile(r"\b(?:doc_assets_[a-z_]+|process_[a-z_]+|up)\b(?!\")")
-OF_CARDS = "doc_assets_card_"
+OF_GPUS = "doc_assets_card_"
 BROKEN = "N2024012000066THA00100001_99.tif"
 needs_prometheus = pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus is not installed")
 
@@ -204,9 +204,9 @@ def test_every_series_that_dashboard_and_rules_ask_for_is_there(home):
     queried = _queried()
 
     assert len(queried) > 30
-    assert {name for name in queried - there if not name.startswith(OF_CARDS)} == set()
-    if not count_cards():
-        assert not {name for name in there if name.startswith(OF_CARDS)}  # no card, no figures of one
+    assert {name for name in queried - there if not name.startswith(OF_GPUS)} == set()
+    if not count_gpus():
+        assert not {name for name in there if name.startswith(OF_GPUS)}  # no GPU, no metrics of one
 
 
 @pytest.mark.slow
@@ -288,7 +288,7 @@ def test_a_prometheus_with_our_files_reads_everything_and_understands_every_quer
         targets = client.get("/targets").json()["data"]["activeTargets"]
     home.end(prometheus)
 
-    assert {name for name in empty if not name.startswith(OF_CARDS)} == set()
+    assert {name for name in empty if not name.startswith(OF_GPUS)} == set()
     assert [one["health"] for one in targets] == ["up"]
     assert len(rules) == len(_rules())
     assert {rule.get("lastError", "") for rule in rules} == {""}

@@ -1,33 +1,101 @@
-"""The ledger's database and the vector store."""
+"""Checks of what a home works with: key tables, ledger, vector store, and what it speaks to over HTTP."""
 
+import socket
 from contextlib import closing
+from itertools import islice
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from upath import UPath
 
 from doc_assets.archive.adoption import adopt_collections
-from doc_assets.archive.home import home_identity
+from doc_assets.archive.home import home_identity, require_whole
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
-from doc_assets.errors import DamagedError, ServiceError, StoreBusyError
-from doc_assets.ops.doctor.check import Check, Finding, green, red, yellow
+from doc_assets.errors import DamagedError, InterruptedRestoreError, ServiceError, SettingsError, StoreBusyError
+from doc_assets.ops.alerts import webhook_from
+from doc_assets.ops.doctor.check import Finding, green, red, yellow
 from doc_assets.settings import Settings
+from doc_assets.sources.file_index import FileIndex
+from doc_assets.sources.key_lookup import KeyState, Resolver
+from doc_assets.sources.key_names import NameRule, require_token
+from doc_assets.sources.key_tables.table import KeyTable, TableLayout
 
 _ANSWER_WITHIN_S = 10
+_MAX_SHOWN = 300
+_TRIED_KEYS = 50
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+_NO_TABLE = "no DOC_ASSETS_KEY_TABLE; merchants are named by --key-table only"
 _FIRST = "The first ingestion makes it."
 _AGAIN = "Run `doc-assets rebuild-index`; vectors come back from Parquet."
 
 
-def service_checks(settings: Settings) -> list[Check]:
-    """Checks of ledger and store."""
-    return [
-        Check("ledger", "database", lambda: check_ledger(settings)),
-        Check("store", "vectors", lambda: check_store(settings)),
-    ]
+def check_naming(settings: Settings) -> Finding:
+    """Whether the naming rule can lead from a key to any file."""
+    try:
+        require_token(settings.key_insert_token)
+    except SettingsError as error:
+        return red(f"DOC_ASSETS_KEY_INSERT_TOKEN: {error}", "Correct it in .env or the environment.")
+    names = ", ".join(attempt.shown for attempt in _rule(settings).tries("KEY00001"))
+    return green(f"key KEY00001 is looked for as {names}")
+
+
+def check_table(settings: Settings) -> Finding:
+    """Whether the key table of the settings can be read, and its first keys have files in the archive folders."""
+    if settings.key_table is None:
+        return green(_NO_TABLE)
+    layout = TableLayout(
+        settings.key_column, settings.key_merchant_column, tuple(settings.key_fields), settings.key_sheet
+    )
+    try:
+        with KeyTable.read(settings.key_table, layout, _rule(settings)) as table:
+            return _judged_table(settings, table)
+    except SettingsError as error:
+        return red(str(error), "Correct the table, or DOC_ASSETS_KEY_TABLE and DOC_ASSETS_KEY_COLUMN.")
+
+
+def _judged_table(settings: Settings, table: KeyTable) -> Finding:
+    says = f"{settings.key_table}: {table.n_rows} rows, {table.n_keys} keys, {table.n_faults} rows cannot be used"
+    look = f"`doc-assets resolve-keys --key-table {settings.key_table}` lists them."
+    if not table.n_keys:
+        return red(f"{says}; no merchant is known", look)
+    tried, found = _found_keys(settings, table)
+    if tried and not found:
+        token = settings.key_insert_token
+        return red(
+            f"{says}; none of its first {tried} keys has a file in the archive folders",
+            f"Compare DOC_ASSETS_KEY_INSERT_TOKEN={token}, DOC_ASSETS_KEY_TAIL_LEN and DOC_ASSETS_KEY_GLOB_SUFFIX "
+            "with the names of the files.",
+        )
+    return yellow(says, look) if table.n_faults else green(says)
+
+
+def _found_keys(settings: Settings, table: KeyTable) -> tuple[int, int]:
+    """How many keys were looked up in the index of archive folders as it is, and how many have a file."""
+    index = settings.home / "file_index.sqlite"
+    if not settings.search_roots or not index.is_file():
+        return 0, 0
+    roots = tuple(UPath(root) for root in settings.search_roots)
+    with FileIndex(index) as opened:
+        resolver = Resolver(opened, roots, _rule(settings), settings.search_any_depth)
+        answers = list(resolver.resolve(islice(table.rows(), _TRIED_KEYS)))
+    return len(answers), sum(answer.state is not KeyState.MISSING for answer in answers)
+
+
+def _rule(settings: Settings) -> NameRule:
+    return NameRule(settings.key_tail_len, settings.key_insert_token, settings.key_glob_suffix)
+
+
+def check_restore(settings: Settings) -> Finding:
+    """Whether a restore left the home half made."""
+    try:
+        require_whole(settings.home)
+    except InterruptedRestoreError as error:
+        return red(str(error), "Restore again, or `doc-assets restore --undo`.")
+    return green("none was interrupted")
 
 
 def check_ledger(settings: Settings) -> Finding:
@@ -42,7 +110,7 @@ def check_ledger(settings: Settings) -> Finding:
     shown = url.render_as_string(hide_password=True)
     try:
         with closing(database):
-            return _judged(shown, database.revision())
+            return _judged_revision(shown, database.revision())
     except ServiceError as error:
         fix = "Start the database, or correct DOC_ASSETS_LEDGER_URL (host, port, name, password)."
         return red(f"the database does not answer: {error}", fix)
@@ -50,7 +118,7 @@ def check_ledger(settings: Settings) -> Finding:
         return red(f"{shown} is no ledger or damaged: {getattr(error, 'orig', error)}", "Restore a backup of it.")
 
 
-def _judged(shown: str, revision: str | None) -> Finding:
+def _judged_revision(shown: str, revision: str | None) -> Finding:
     if revision is None:
         return yellow(f"{shown} answers and has no tables", "The next command makes them.")
     if revision > SCHEMA_REVISION:
@@ -146,3 +214,43 @@ def _expected(settings: Settings) -> dict[str, int]:
             return CollectionLedger(database).all_photos()
     except (DamagedError, ServiceError, DatabaseError, ArgumentError, NoSuchModuleError):
         return {}
+
+
+def check_webhook(settings: Settings) -> Finding:
+    """Whether the address may be used and its host takes connections; nothing is sent."""
+    try:
+        webhook = webhook_from(settings)
+    except SettingsError as error:
+        return red(str(error), "Correct DOC_ASSETS_ALERT_WEBHOOK_URL or DOC_ASSETS_ALERT_WEBHOOK_ALLOWED.")
+    if webhook is None:
+        return green("off, DOC_ASSETS_ALERT_WEBHOOK_URL is not set")
+    try:
+        socket.create_connection(webhook.address, _ANSWER_WITHIN_S).close()
+    except OSError as error:
+        return red(
+            f"{webhook.origin} cannot be reached: {error}",
+            "Start it or open the way to it; alerts about failed runs wait until then.",
+        )
+    return green(f"{webhook.origin} takes connections (`doc-assets send-test-alert` sends a test)")
+
+
+def check_image_api(settings: Settings) -> Finding:
+    """Whether the document API that this home serves says that it is well."""
+    import httpx
+
+    url = settings.image_api_url.rstrip("/")
+    if not url:
+        return green("not asked, DOC_ASSETS_IMAGE_API_URL is not set")
+    fix = "Start `doc-assets serve-images` (profile api of the stack), or correct DOC_ASSETS_IMAGE_API_URL."
+    try:
+        with httpx.Client(timeout=_ANSWER_WITHIN_S, follow_redirects=False, trust_env=False) as client:
+            answer = client.get(f"{url}/healthz")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return red(f"{url} does not answer: {type(error).__name__}: {error}", fix)
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return red(
+            f"{url} is failing: {answer.text[:_MAX_SHOWN]}", "Bring back the archive folder or key table it names."
+        )
+    if not answer.is_success:
+        return red(f"{url}/healthz answered {answer.status_code}", fix)
+    return green(f"{url} answers")

@@ -9,19 +9,20 @@ from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.errors import ServiceError
-from doc_assets.ops.maintenance.tidy import Keeping, Places, tidy
+from doc_assets.ops.maintenance import MaintenanceReport, tidy_home
 from doc_assets.sources.origin import fetched_origin
 from doc_assets.sources.staging import staged_path
-from doc_assets.util.log_files import CLOSED_PATTERN
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
 TODAY = datetime.now(UTC)
-KEEPING = Keeping(logs_days=30, results_days=365, superseded_days=30)
+KEEPING = {"keep_logs_days": 30, "keep_results_days": 365, "keep_superseded_days": 30}
 
 
 @pytest.fixture
-def places(archive, tmp_path):
-    return Places(tmp_path, archive.bulk, tmp_path / "log", CLOSED_PATTERN, tmp_path / "results")
+def home(settings, archive, tmp_path):
+    return settings.model_copy(
+        update={"home": tmp_path, "bulk_root": str(archive.bulk), "log_dir": tmp_path / "log", **KEEPING}
+    )
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def state_of(folder):
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_only_copies_that_no_current_document_needs_go(pipeline, archive, places, corpus, tmp_path):
+def test_only_copies_that_no_current_document_needs_go(pipeline, archive, home, corpus, tmp_path):
     inbox = tmp_path / "in"
     inbox.mkdir()
     first, second, third = sorted((corpus / "archive").iterdir())[:3]
@@ -59,16 +60,16 @@ def test_only_copies_that_no_current_document_needs_go(pipeline, archive, places
     (old,) = [digest for digest, document in documents.items() if not document.is_current]
     copies = list((Path(str(archive.bulk)) / "documents").rglob("*.tif"))
     assert len(copies) == 4
-    young = tidy(archive.ledger, places, KEEPING, TODAY, dry_run=False)
+    young = tidy_home(home, archive.ledger, TODAY, dry_run=False)
     for path in copies:
         age(path, 31)
 
     before = state_of(tmp_path)
-    dry = tidy(archive.ledger, places, KEEPING, TODAY, dry_run=True)
+    dry = tidy_home(home, archive.ledger, TODAY, dry_run=True)
     assert state_of(tmp_path).keys() - {str(tmp_path / "ledger.sqlite-shm")} == before.keys() - {
         str(tmp_path / "ledger.sqlite-shm")
     }
-    real = tidy(archive.ledger, places, KEEPING, TODAY, dry_run=False)
+    real = tidy_home(home, archive.ledger, TODAY, dry_run=False)
 
     assert young.kinds == {}
     (kind,) = dry.kinds
@@ -78,10 +79,10 @@ def test_only_copies_that_no_current_document_needs_go(pipeline, archive, places
     assert not staged_path(archive.bulk, old).exists()
     with pipeline.store() as store:
         assert check_archive(archive, store, "photos", pipeline.versions, read_data=True).faults == []
-    assert tidy(archive.ledger, places, KEEPING, TODAY, dry_run=False).kinds == {}
+    assert tidy_home(home, archive.ledger, TODAY, dry_run=False).kinds == {}
 
 
-def test_a_copy_that_comes_into_use_again_becomes_young(pipeline, archive, places, corpus, tmp_path):
+def test_a_copy_that_comes_into_use_again_becomes_young(pipeline, archive, home, corpus, tmp_path):
     inbox = tmp_path / "in"
     inbox.mkdir()
     first, second = sorted((corpus / "archive").iterdir())[:2]
@@ -93,26 +94,26 @@ def test_a_copy_that_comes_into_use_again_becomes_young(pipeline, archive, place
     shutil.copy(first, inbox / "a.tif")
     pipeline.ingest(inbox)
 
-    report = tidy(archive.ledger, places, KEEPING, TODAY, dry_run=False)
+    report = tidy_home(home, archive.ledger, TODAY, dry_run=False)
 
     assert [tally.n for tally in report.kinds.values()] == [1]
     with pipeline.store() as store:
         assert check_archive(archive, store, "photos", pipeline.versions).faults == []
 
 
-def test_what_an_api_gave_stays_until_it_could_be_read(ledger, archive, places):
+def test_what_an_api_gave_stays_until_it_could_be_read(ledger, archive, home):
     fetched, other = "ab" * 32, "cd" * 32
     copies = [written(Path(str(staged_path(archive.bulk, digest))), 90) for digest in (fetched, other)]
     origin = fetched_origin("https://host/images?filename=a", fetched)
     ledger.intake.seal([ArrivedFile(origin, "a.tif", "a", 5, 1)], source="https://host", now=TODAY, chunk_documents=1)
 
-    tidy(ledger, places, KEEPING, TODAY, dry_run=False)
+    tidy_home(home, ledger, TODAY, dry_run=False)
 
     assert [copy.exists() for copy in copies] == [True, False]
 
 
-def test_old_logs_go_and_the_open_one_and_other_programs_files_stay(ledger, places):
-    log = places.log_dir
+def test_old_logs_go_and_the_open_one_and_other_programs_files_stay(ledger, home):
+    log = home.log_dir
     gone = [
         written(log / "doc_assets-20260101T000000-1.log", 31),
         written(log / "0b5c-run" / "compute_logs" / "a.out", 31),
@@ -127,7 +128,7 @@ def test_old_logs_go_and_the_open_one_and_other_programs_files_stay(ledger, plac
         written(log / "1a2b-run" / "compute_logs" / "a.err", 29),
     ]
 
-    report = tidy(ledger, places, KEEPING, TODAY, dry_run=False)
+    report = tidy_home(home, ledger, TODAY, dry_run=False)
 
     assert not [path for path in gone if path.exists()]
     assert [path for path in stays if path.exists()] == stays
@@ -136,8 +137,8 @@ def test_old_logs_go_and_the_open_one_and_other_programs_files_stay(ledger, plac
     assert {kind: tally.n for kind, tally in report.kinds.items()} == {"closed logs": 1, "output of runs": 3}
 
 
-def test_a_report_is_as_old_as_its_youngest_file_and_links_are_left(ledger, places, tmp_path):
-    results = places.results
+def test_a_report_is_as_old_as_its_youngest_file_and_links_are_left(ledger, home, tmp_path):
+    results = home.results_dir
     written(results / "old-run" / "report.html", 366)
     written(results / "old-run" / "evidence" / "a.html", 400)
     written(results / "drops" / "20250101-0930-0001" / "report.html", 366)
@@ -147,7 +148,7 @@ def test_a_report_is_as_old_as_its_youngest_file_and_links_are_left(ledger, plac
     (results / "linked").symlink_to(outside.parent)
     written(results / "notes.txt", 900)
 
-    report = tidy(ledger, places, KEEPING, TODAY, dry_run=False)
+    report = tidy_home(home, ledger, TODAY, dry_run=False)
 
     assert sorted(path.name for path in results.iterdir()) == ["drops", "linked", "mixed-run", "notes.txt"]
     assert list((results / "drops").iterdir()) == []
@@ -155,29 +156,29 @@ def test_a_report_is_as_old_as_its_youngest_file_and_links_are_left(ledger, plac
     assert report.kinds["reports and evidence"].n == 2
 
 
-def test_leftovers_of_killed_writers_go_and_the_inbox_is_never_touched(ledger, archive, places):
+def test_leftovers_of_killed_writers_go_and_the_inbox_is_never_touched(ledger, archive, home):
     bulk = Path(str(archive.bulk))
     left = written(bulk / "photos" / "drop" / ".000000.parquet.tmp", 2)
     alive = written(bulk / "photos" / "drop" / ".000128.parquet.tmp", 0)
     dropped = written(bulk / "inbox" / ".000000.parquet.tmp", 900)
-    half = written(places.home / "models" / ".vit.new" / "config.json", 2).parent
+    half = written(home.home / "models" / ".vit.new" / "config.json", 2).parent
     age(half, 2)
 
-    tidy(ledger, places, KEEPING, TODAY, dry_run=False)
+    tidy_home(home, ledger, TODAY, dry_run=False)
 
     assert [path.exists() for path in (left, alive, dropped, half)] == [False, True, True, False]
 
 
-def test_nothing_is_kept_for_ever_only_if_asked(ledger, places):
-    log = written(places.log_dir / "doc_assets-1.log", 9999)
-    result = written(places.results / "run" / "report.html", 9999)
+def test_nothing_is_kept_for_ever_only_if_asked(ledger, home):
+    log = written(home.log_dir / "doc_assets-1.log", 9999)
+    result = written(home.results_dir / "run" / "report.html", 9999)
 
-    assert tidy(ledger, places, Keeping(0, 0, 0), TODAY, dry_run=False).kinds == {}
+    assert tidy_home(home.model_copy(update=dict.fromkeys(KEEPING, 0)), ledger, TODAY, dry_run=False).kinds == {}
     assert log.exists()
     assert result.exists()
 
 
-def test_without_an_answer_of_the_ledger_no_document_is_deleted(archive, places, tmp_path):
+def test_without_an_answer_of_the_ledger_no_document_is_deleted(archive, home, tmp_path):
     copy = written(Path(str(staged_path(archive.bulk, "ab" * 32))), 90)
     path = tmp_path / "ledger.sqlite"
     with Ledger.open(f"sqlite:///{path}") as broken:
@@ -186,18 +187,16 @@ def test_without_an_answer_of_the_ledger_no_document_is_deleted(archive, places,
             file.unlink()
         path.mkdir()
         with pytest.raises(ServiceError):
-            tidy(broken, places, KEEPING, TODAY, dry_run=False)
+            tidy_home(home, broken, TODAY, dry_run=False)
 
     assert copy.exists()
 
 
-def test_what_cannot_be_deleted_is_named(ledger, places):
-    blocked = written(places.log_dir / "doc_assets-1.log", 31)
+def test_what_cannot_be_deleted_is_named(ledger, home):
+    blocked = written(home.log_dir / "doc_assets-1.log", 31)
 
     def refuse():
         raise PermissionError(1, "Operation not permitted")
-
-    from doc_assets.ops.maintenance.report import MaintenanceReport
 
     report = MaintenanceReport(dry_run=False)
     report.take("closed logs", blocked, 5, refuse)

@@ -1,4 +1,4 @@
-"""What the API can give: documents that the file index knows, and nothing else of this machine."""
+"""Look-up of documents: what the file index knows, and nothing else of this machine."""
 
 import logging
 import os
@@ -13,21 +13,24 @@ from upath import UPath
 
 from doc_assets.errors import FolderUnreachableError, SettingsError, UnreadableDocumentError
 from doc_assets.faults import FaultCode
+from doc_assets.reports.safe_names import safe_stem
 from doc_assets.sources.file_index import FileIndex
 from doc_assets.sources.key_lookup import KeyState, Resolution
 from doc_assets.sources.key_names import normalised
 from doc_assets.sources.key_tables.table import KeyRow, keys_in
-from doc_assets.sources.names import display_name, document_id, real_path
+from doc_assets.sources.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path
 from doc_assets.sources.open_sources import SourceRules, open_resolver
 from doc_assets.sources.origin import is_remote, read_origin
 from doc_assets.sources.sources import file_name
-from doc_assets.util.files import is_local
+from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import is_local, write_atomic
 
 _log = logging.getLogger(__name__)
 _NO_BULK = UPath("/nonexistent")
+_DIGEST_CHARACTERS = 16
 
 
-class Trouble(StrEnum):
+class Problem(StrEnum):
     """Why there is no document."""
 
     UNKNOWN = "unknown"
@@ -40,7 +43,7 @@ class Trouble(StrEnum):
 class Refusal:
     """No document, and why, in words that name no folder of this machine."""
 
-    trouble: Trouble
+    problem: Problem
     reason: str
 
 
@@ -60,12 +63,31 @@ class FoundDocument:
     others: tuple[str, ...]
     row: KeyRow | None
 
+    def keep_copy(self, folder: Path) -> bool:
+        """Keeps a copy in a folder, under a name of our own; nothing there is ever replaced.
 
-class Catalogue:
+        Returns:
+            Whether the copy is there; the log says why not.
+        """
+        ending = Path(self.name).suffix.lower()
+        suffix = ending if ending in DOCUMENT_SUFFIXES else ".tif"
+        digest = sha256_of(self.content)[:_DIGEST_CHARACTERS]
+        target = folder / f"{safe_stem(document_id(self.name))}_{digest}{suffix}"
+        if os.path.lexists(target):
+            return target.is_file() and not target.is_symlink() and target.read_bytes() == self.content
+        try:
+            write_atomic(UPath(target), self.content)
+        except OSError as error:
+            _log.warning("A copy could not be kept in %s: %s", folder, error)
+            return False
+        return True
+
+
+class DocumentLookup:
     """Looks documents up and keeps the index fresh; usable from several threads.
 
     Args:
-        rules: how keys name files, and where the index lies.
+        rules: how keys name files, and where the index is.
         roots: archive folders; those of the rules if empty.
         max_bytes: larger documents are not given.
         stack: closes the index.
@@ -86,13 +108,13 @@ class Catalogue:
         """The first document of a key, or the document of a file name."""
         stem = document_id(name)
         if not normalised(stem):
-            return Refusal(Trouble.UNKNOWN, "the name is empty")
+            return Refusal(Problem.UNKNOWN, "the name is empty")
         (found,) = self._resolver.resolve([KeyRow(0, stem)])
         if found.state is not KeyState.FOUND:
             return _refusal(found)
         origin = found.files[0]
         if not self._is_inside(origin):
-            return Refusal(Trouble.UNKNOWN, "the file lies outside the archive folders")
+            return Refusal(Problem.UNKNOWN, "the file lies outside the archive folders")
         try:
             content = read_origin(origin, _NO_BULK, self._max_bytes)
         except UnreadableDocumentError as error:
@@ -148,17 +170,17 @@ class Catalogue:
 
     def _unread(self, error: UnreadableDocumentError) -> Refusal:
         if error.code == FaultCode.GONE and all(_is_there(root) for root in self._resolver.roots):
-            return Refusal(Trouble.UNKNOWN, "the file is gone")
+            return Refusal(Problem.UNKNOWN, "the file is gone")
         if error.code in {FaultCode.GONE, FaultCode.CHANGING, FaultCode.NOT_READABLE}:
-            return Refusal(Trouble.AWAY, "the file cannot be read at present")
-        return Refusal(Trouble.UNUSABLE, "the file is larger than this server gives")
+            return Refusal(Problem.AWAY, "the file cannot be read at present")
+        return Refusal(Problem.UNUSABLE, "the file is larger than this server gives")
 
 
 def _refusal(found: Resolution) -> Refusal:
     tried = ", ".join(found.tried)
     if found.state is KeyState.AMBIGUOUS:
-        return Refusal(Trouble.AMBIGUOUS, f"{len(found.files)} different files have this name; looked for {tried}")
-    return Refusal(Trouble.UNKNOWN, f"no file has this name; looked for {tried}")
+        return Refusal(Problem.AMBIGUOUS, f"{len(found.files)} different files have this name; looked for {tried}")
+    return Refusal(Problem.UNKNOWN, f"no file has this name; looked for {tried}")
 
 
 def _is_there(root: UPath) -> bool:

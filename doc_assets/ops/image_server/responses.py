@@ -1,4 +1,4 @@
-"""Answers with and without a document."""
+"""Responses with and without a document."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from doc_assets.ops.image_server.catalogue import FoundDocument
+from doc_assets.ops.image_server.lookup import FoundDocument
 from doc_assets.sources.api_responses import OTHERS_FIELD
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN, KeyRow
 from doc_assets.util.digests import sha256_of
@@ -18,12 +18,12 @@ _BLOCK_BYTES = 3 << 18
 
 
 def error(status: int, reason: str, echo: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """An answer without a document."""
+    """A response without a document."""
     return JSONResponse({"error": reason, "echo_request": echo}, status, headers)
 
 
 def document(found: FoundDocument, echo: dict[str, Any], known_etags: str, *, saved: bool) -> Response:
-    """The answer with a document, or that the asker has it: ``known_etags`` is its If-None-Match."""
+    """The response with a document, or that the client has it: ``known_etags`` is its If-None-Match."""
     fields = {
         "server_filename": found.name,
         "saved_to_folder": saved,

@@ -82,7 +82,7 @@ def test_an_unknown_key_names_what_was_tried_and_no_folder(served):
 
 def test_different_files_of_one_name_are_not_chosen_from(served):
     (served.folder / FIRST).write_bytes(b"II*\0another")
-    served.catalogue.refresh()
+    served.lookup.refresh()
 
     answer = served.get("N20240101THA00001")
 
@@ -144,7 +144,7 @@ def test_new_files_are_found_after_a_refresh(served):
     (served.folder / "new.tif").write_bytes(b"II*\0new")
     assert served.get("new").status_code == 404
 
-    served.catalogue.refresh()
+    served.lookup.refresh()
 
     assert served.get("new").status_code == 200
 
@@ -157,11 +157,11 @@ def test_a_root_that_is_gone_turns_health_red_and_is_no_missing_key(served):
     red = served.client.get("/healthz", headers={"X-API-Key": ""})
     assert (red.status_code, red.json()["faults"]) == (503, ["archive folder 1 could not be listed"])
     assert served.get("N20240101THA00001").status_code == 503
-    served.catalogue.refresh()
+    served.lookup.refresh()
     assert served.get("N20240101THA00001").status_code == 503
 
     served.folder.with_name("unmounted").rename(served.folder)
-    served.catalogue.refresh()
+    served.lookup.refresh()
     assert served.client.get("/healthz").status_code == 200
     assert served.get("N20240101THA00001").status_code == 200
 
@@ -185,7 +185,7 @@ def test_copies_have_a_name_of_our_own_and_replace_nothing(serving, tmp_path):
     with serving(save=True) as served:
         name = "=1+1 $(x) 가.tif"
         (served.folder / name).write_bytes(b"II*\0odd")
-        served.catalogue.refresh()
+        served.lookup.refresh()
         answers = [served.get(key, save_to_folder=" YES ").json() for key in ("N20240102THA00001", name)]
         assert served.get("N20240101THA00001", save_to_folder="no").json()["saved_to_folder"] is False
         first = {path.name: path.read_bytes() for path in saved.iterdir()}

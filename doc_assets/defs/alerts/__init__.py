@@ -1,1 +1,0 @@
-"""Telling another system about failed runs."""

@@ -1,1 +1,0 @@
-"""Deletes what is too old to be kept, and nothing that a document of the archive needs."""
