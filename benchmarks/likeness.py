@@ -26,11 +26,12 @@ from benchmarks.photo_peers import inliers_of_pair, pdq_distance
 from benchmarks.photo_ways import embedder
 from benchmarks.report import Row, arguments, print_table, save
 from doc_assets.archive.ledger.results import PhotoPair
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import RgbImage
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.attacks import recompress
 from doc_assets.pipeline.describing import STORED_FEATURES
-from doc_assets.search.findings import Thresholds, kind_of
+from doc_assets.search.findings import kind_of
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.graphics import look_of, may_be_drawn
 from doc_assets.search.verify.likeness import measure

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Row, arguments, print_table, save
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, RgbImage, SparseVector
@@ -32,10 +33,10 @@ from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.search.query import QueryReader
-from doc_assets.search.ranking import MatchRule, rank_documents
+from doc_assets.search.ranking import rank_documents
 from doc_assets.search.retrieval import fused, retrieve_from_archive
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import verified
+from doc_assets.search.verifying import Verifier
 from doc_assets.sources.sources import single_file
 
 COLLECTION = "photos__benchmark__v1"
@@ -130,8 +131,8 @@ def _measure(
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()
-        matches = verified(document, matches, load, pixels, None, queries.reader.threads, model, [])
-        rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, rule=MatchRule())
+        matches = Verifier(load, pixels, None, model, []).verified(document, matches, queries.reader.threads)
+        rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, thresholds=Thresholds())
         reading.append(read - began)
         searching.append(found - read)
         verifying.append(time.monotonic() - found)

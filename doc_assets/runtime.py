@@ -13,6 +13,7 @@ from doc_assets.archive.home import home_identity, require_whole
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.vectors.base import VectorStore, embedder_of
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
@@ -27,7 +28,6 @@ from doc_assets.reading.preflight import Limits
 from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets.reading.text.finder import PageFinder, make_finder
 from doc_assets.search.labels import Labeller
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
 from doc_assets.sources.dates import DateRule

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from doc_assets.archive.ledger.results import Finding, FoundDocument, PhotoPair, ResultRecord, Use
+from doc_assets.archive.ledger.results import EarlierFields, Finding, FoundDocument, PhotoPair, ResultRecord, Use
 
 DAY = date(2024, 3, 1)
 EARLIER = date(2023, 3, 1)
@@ -85,7 +85,7 @@ def a_result(*found: FoundDocument, name: str = "q.tif", **changed) -> ResultRec
         n_photos=2,
         elapsed_s=0.25,
         top_docs=found,
-        legacy={"image_authenticity": {"q_q_0.jpg": "unknown"}},
+        legacy=EarlierFields(image_authenticity={"q_q_0.jpg": "unknown"}),
         risk_score=0.0,
     )
     return replace(result, **changed)

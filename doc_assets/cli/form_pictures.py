@@ -11,7 +11,7 @@ from doc_assets.cli.shell import AsJson, app, command, say
 
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.form_pictures import Decision, FormPicture
-    from doc_assets.archive.ledger.searches import ChangedFinding
+    from doc_assets.archive.ledger.results import ChangedFinding
     from doc_assets.pipeline.relabel import Decided
     from doc_assets.settings import Settings
 

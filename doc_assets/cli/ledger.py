@@ -55,7 +55,7 @@ def export_results(
     from doc_assets.archive.ledger.ledger import Ledger
     from doc_assets.pipeline.relabel import relabel as label_again
     from doc_assets.reports.export_rows import EXPORTED, export_rows
-    from doc_assets.reports.exports import write_rows
+    from doc_assets.reports.tables import write_table
     from doc_assets.runtime import Runtime
 
     with command() as settings, Ledger.open(settings.ledger_address) as ledger:
@@ -65,7 +65,7 @@ def export_results(
         begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
         chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
         label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
-        n = write_rows(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
+        n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
         typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
 
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from doc_assets.archive.ledger.results import ResultRecord
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.ledger.searches import ChangedFinding
 from doc_assets.reports.headline import HEADLINE, headline
 from doc_assets.search.faults import beyond_reading
 from doc_assets.util.visible import visible, visible_value

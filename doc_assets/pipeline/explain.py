@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from doc_assets.archive.archive import Archive, Versions, chunk_of
-from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord
+from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.shards import read_embeddings
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import PhotoKey
-from doc_assets.search.faults import SearchFault
-from doc_assets.search.findings import kind_of
+from doc_assets.search.findings import is_matched, kind_of
 from doc_assets.search.labels import Labeller
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import PhotoMatch, telling
-from doc_assets.search.record import photo_pair
-from doc_assets.search.request import SearchRequest
+from doc_assets.search.record import archived_find, photo_pair, result_record
 from doc_assets.search.retrieval import retrieve_from_archive, seen_best
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import LoadFeatures, LoadPixels, look_at
+from doc_assets.search.verifying import LoadFeatures, LoadPixels, Verifier
 
 RANKS = 100
 """Neighbours of a query photo among which a candidate's place is told."""
@@ -94,13 +93,10 @@ def explain_pairs(
     found = retrieve_from_archive(store, collection, query, RANKS, use_words=request.use_words)
     ranks = _ranks(found.by_vector), _ranks(found.by_words)
     explained = []
-    faults: list[SearchFault] = []
+    verifier = Verifier(load_features, load_pixels, None, model, [])
     for number, photo in enumerate(query.photos):
         matches = list(_pairs(archive, versions, query, number, candidate))
-        seen = {
-            match.payload.key: match
-            for match in look_at(photo, matches, load_features, load_pixels, None, model, faults)
-        }
+        seen = {match.payload.key: match for match in verifier.look_at(photo, matches)}
         for match in matches:
             places = tuple(rank.get((number, match.payload.key)) for rank in ranks)
             explained.append(_explained(query, match, seen.get(match.payload.key), places, request))
@@ -140,21 +136,21 @@ def _explained(
     request: SearchRequest,
 ) -> PairExplanation:
     entry = None if seen is None else photo_pair(seen, query)
-    kind = None if entry is None else kind_of(entry, request.thresholds)
+    kind = None if entry is None else kind_of(entry, request)
     is_near = any(place is not None and place <= request.top_k for place in places)
-    is_matched = entry is not None and request.thresholds.matches(entry)
+    matched = entry is not None and is_matched(entry, request)
     reason: Reason = "matched"
     if seen is None:
         reason = "replaced"
     elif not is_near:
         reason = "not_retrieved"
-    elif not is_matched and kind is not None and kind != "same_photograph":
+    elif not matched and kind is not None and kind != "same_photograph":
         reason = kind
-    elif not is_matched:
+    elif not matched:
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
         reason = "no_alignment" if few else "not_alike"
     return PairExplanation(
-        entry=None if entry is None else replace(entry, matched=is_matched, kind=kind),
+        entry=None if entry is None else replace(entry, matched=matched, kind=kind),
         query_photo=match.query_photo,
         photo=match.payload.photo_index,
         vector_rank=places[0],
@@ -173,31 +169,7 @@ def found_by_explaining(
         if explained.entry is not None and explained.entry.is_shown:
             best.setdefault(explained.query_photo, explained.entry)
     is_exact = query.sha256 is not None and query.sha256 == candidate.sha256
-    found = FoundDocument(
-        document=candidate.file_name,
-        document_id=candidate.document_id,
-        merchant_id=candidate.merchant_id,
-        document_date=candidate.document_date,
-        date_source=candidate.date_source,
-        drop=candidate.drop_key,
-        relation="archive",
-        score=max((pair.similarity for pair in best.values()), default=0.0),
-        exact_duplicate=is_exact,
-        same_batch=False,
-        matches=tuple(best.values()),
-    )
-    result = ResultRecord(
-        query_document=query.file_name,
-        document_id=query.document_id,
-        position=0,
-        merchant_id=query.merchant_id,
-        document_date=query.date.day if query.date else None,
-        date_source=query.date.source if query.date else None,
-        state=query.state,
-        error=query.error,
-        n_photos=len(query.photos),
-        elapsed_s=0.0,
-        top_docs=(found,) if best or is_exact else (),
-        searched=query.state.is_readable,
-    )
-    return labeller.label([result])[0]
+    score = max((pair.similarity for pair in best.values()), default=0.0)
+    found = archived_find(candidate, list(best.values()), score, is_exact=is_exact)
+    result = result_record(query.file_name, 0, query, (found,) if best or is_exact else (), 0.0)
+    return labeller.label([replace(result, error=query.error)])[0]

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 from upath import UPath
@@ -16,22 +15,13 @@ from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.pipeline.explain import PairExplanation, found_by_explaining
 from doc_assets.reports.pair_picture import PairPictures, draw_pair
+from doc_assets.reports.report import Pictures
 from doc_assets.reports.wording import reasons
 from doc_assets.search.findings import same_merchant
 from doc_assets.search.labels import Labeller
 from doc_assets.search.query import QueryDocument
 from doc_assets.sources.names import called
 from doc_assets.util.files import write_atomic
-
-
-class Pictures(Protocol):
-    """Finds photos and pages of documents; None for one that is not at hand."""
-
-    def photo(self, file_name: str, photo_index: int) -> RgbImage | None:
-        """A photo, counted from 0."""
-
-    def page(self, file_name: str, page_index: int) -> PageView | None:
-        """A page, counted from 0, small."""
 
 
 @dataclass(slots=True)

@@ -5,17 +5,18 @@ Nothing is searched again here: labels follow from stored results, stored links 
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from doc_assets.archive.ledger.form_pictures import Decision, KnownPicture
 from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.photo_sets import Photo
-from doc_assets.archive.ledger.results import ResultRecord, pair_from_json
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.ledger.searches import ChangedFinding, drop_of, search_id_of
-from doc_assets.search.findings import LABELS_VERSION, Thresholds
+from doc_assets.archive.ledger.search_settings import SearchSettings, Thresholds
+from doc_assets.archive.ledger.searches import drop_of, search_id_of
+from doc_assets.search.findings import LABELS_VERSION
 from doc_assets.search.form_pictures import is_form_picture, rule_of, seen_pairs
 from doc_assets.search.labels import Labeller, change_of, stored_links
 from doc_assets.util.progress import track
@@ -132,7 +133,7 @@ def mark_links(ledger: Ledger, pictures: Collection[int], thresholds: Thresholds
 
         def is_form(link: StoredLink, forms: Mapping[Photo, KnownPicture] = forms) -> bool:
             known = [forms[photo] for photo in (link.query, link.found) if photo in forms]
-            return link.pair is not None and is_form_picture(pair_from_json(link.pair), known)
+            return link.pair is not None and is_form_picture(link.pair, known)
 
         touched |= rows | ledger.groups.mark_form(photos, is_form, thresholds.match_probability)
     return touched
@@ -184,14 +185,11 @@ def relabel(labeller: Labeller, search_ids: Sequence[str], *, only_outdated: boo
     Returns:
         By search, the query documents whose labels are others now; searches that were left are not among them.
     """
-    wanted = asdict(labeller.thresholds) | {"labels": LABELS_VERSION}
-    wanted["non_authentic_image_classes"] = list(labeller.thresholds.non_authentic_image_classes)
     searches = labeller.ledger.searches
-    settings = {search_id: searches.get(search_id) for search_id in search_ids}
+    finished = [search for search in map(searches.get, search_ids) if search.finished_at is not None]
+    wanted = {search.search_id: _labelled_by(labeller.thresholds, search.settings) for search in finished}
     outdated = [
-        search_id
-        for search_id, search in settings.items()
-        if search.finished_at is not None and not (only_outdated and {**search.settings, **wanted} == search.settings)
+        search.search_id for search in finished if not (only_outdated and search.settings == wanted[search.search_id])
     ]
     if not outdated:
         return {}
@@ -201,8 +199,14 @@ def relabel(labeller: Labeller, search_ids: Sequence[str], *, only_outdated: boo
     changed = {}
     for search_id in track(outdated, "labels", len(outdated)):
         changed[search_id] = label_search(labeller, search_id)
-        searches.relabel(search_id, {**settings[search_id].settings, **wanted})
+        searches.relabel(search_id, wanted[search_id])
     return changed
+
+
+def _labelled_by(thresholds: Thresholds, settings: SearchSettings) -> SearchSettings:
+    """A search's settings once these thresholds and the rules in use have labelled it."""
+    by = {each.name: getattr(thresholds, each.name) for each in fields(Thresholds)}
+    return replace(settings, **by, labels=LABELS_VERSION)
 
 
 def label_search(labeller: Labeller, search_id: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -10,20 +10,23 @@ from threadpoolctl import threadpool_limits
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.documents import Stage
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.results import ResultRecord
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.ledger.searches import SearchRecord, search_id_of
-from doc_assets.faults import DocumentState
+from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.pipeline.indexing import require_made_with
 from doc_assets.pipeline.relabel import keep_links, label_others, label_search
 from doc_assets.pipeline.stored_queries import StoredQueries, query_without_photos
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument
+from doc_assets.search.ranking import Twin
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
+from doc_assets.search.request import begun_search
 from doc_assets.search.run import (
     OpenStore,
+    answer,
     dates_of,
     find_twins,
     not_searched,
@@ -97,9 +100,7 @@ def screen_drop(
         n_indexed = store.count(collection)
     search_id = search_id_of(drop_key)
     ledger = archive.ledger
-    done = ledger.searches.resume(
-        SearchRecord(search_id, began, None, collection, n_indexed, recorded_settings(request), requesting_user())
-    )
+    done = ledger.searches.resume(begun_search(search_id, request, began, collection, n_indexed))
     chunks = archive.chunks(drop_key)
     shared = ledger.documents.shared_names(drop_key)
     screened = 0
@@ -152,40 +153,18 @@ def _screen_chunk(
         label = _label(document, shared_names)
         if isinstance(query, Failure):
             nothing = query_without_photos(document)
-            yield not_searched(label, document.position, nothing, query, matcher, 0.0)
+            yield not_searched(label, document.position, nothing, query)
         else:
-            yield _answer(archive, matcher, chunk, document, query, label)
+            twins_of = partial(_twins, archive.ledger, query, chunk.drop_key)
+            dated = partial(dates_of, archive.ledger, {})
+            yield answer(matcher, label, document.position, query, twins_of, dated, chunk.drop_key)
     for document in documents:
         if document.id not in asked:  # another run may have replaced it a moment ago
-            yield _not_searched(_label(document, shared_names), document, matcher)
+            yield _not_searched(_label(document, shared_names), document)
 
 
-def _answer(
-    archive: Archive, matcher: Matcher, chunk: Chunk, document: Document, query: QueryDocument, label: str
-) -> ResultRecord:
-    """What was found for one document; if that breaks, that it was not searched for, and why."""
-    started = time.monotonic()
-    faults = list(query.faults)
-
-    def answer() -> ResultRecord:
-        (twins,) = find_twins(archive.ledger, [query], chunk.drop_key, include_batch=False)
-        ranking = matcher.match(query, twins, faults)
-        return result_record(
-            label,
-            document.position,
-            query,
-            ranking,
-            matcher.request,
-            time.monotonic() - started,
-            chunk.drop_key,
-            dates=dates_of(archive.ledger, ranking, {}),
-            faults=faults,
-        )
-
-    found = attempt(f"search for {label}", answer)
-    if not isinstance(found, Failure):
-        return found
-    return not_searched(label, document.position, query, found, matcher, time.monotonic() - started)
+def _twins(ledger: Ledger, query: QueryDocument, drop_key: str) -> list[Twin]:
+    return find_twins(ledger, [query], drop_key, include_batch=False)[0]
 
 
 def _label(document: Document, shared_names: Set[str]) -> str:
@@ -195,21 +174,12 @@ def _label(document: Document, shared_names: Set[str]) -> str:
     return f"{document.file_name} ({document.position + 1})"
 
 
-def _not_searched(label: str, document: Document, matcher: Matcher) -> ResultRecord:
+def _not_searched(label: str, document: Document) -> ResultRecord:
     """A document that is not in the archive: rejected, a duplicate, or replaced by a newer version."""
     reasons = {
         "duplicate": "The same file was dropped before.",
         "rejected": document.reason or "It could not be read.",
     }
-    nothing = QueryDocument(
-        document_id=document.document_id,
-        file_name=document.file_name,
-        merchant_id=document.merchant_id,
-        state=DocumentState(document.state),
-        error=reasons.get(document.state, "A newer version of the document replaced it."),
-        sha256=document.sha256,
-        photos=(),
-        fields=document.fields,
-        date=document.date,
-    )
-    return result_record(label, document.position, nothing, [], matcher.request, 0.0, dates={}, searched=False)
+    error = reasons.get(document.state, "A newer version of the document replaced it.")
+    nothing = replace(query_without_photos(document), error=error)
+    return result_record(label, document.position, nothing, (), 0.0, searched=False)

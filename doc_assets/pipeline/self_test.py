@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
+from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
@@ -21,7 +22,6 @@ from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.runtime import Runtime
-from doc_assets.search.faults import SearchFault
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.verify.graphics import look_of, may_be_drawn
@@ -86,7 +86,7 @@ class PlantedCopies:
             faults: list[SearchFault] = []  # a copy that cannot be compared is a copy that is not found
             # The photo may have been re-used in the archive, so its own document need not come first.
             found[name] += any(
-                match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request.rule) > 0
+                match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request) > 0
                 for match in matcher.match(query, [], faults)
             )
         return Recall(dict(found), dict(planted))

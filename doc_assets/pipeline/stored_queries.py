@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
+from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.shards import StoredPhoto, read_features, read_photos
 from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, SparseVector
@@ -17,7 +18,7 @@ from doc_assets.faults import DocumentState
 from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, require_finite
 from doc_assets.photos.cutting import decode_jpeg
-from doc_assets.search.faults import SearchFault, all_in_words
+from doc_assets.search.faults import all_in_words
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.util.isolation import Failure, attempt, attempt_each
 from doc_assets.util.threads import Workers

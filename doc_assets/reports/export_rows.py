@@ -1,20 +1,18 @@
 """Results of many searches as rows of one table: the earlier system's columns, then what each result comes to."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from doc_assets.archive.ledger.result_view import EARLIER_COLUMNS, KEY_FIELDS
 from doc_assets.archive.ledger.results import FoundDocument, ResultRecord
 from doc_assets.archive.ledger.searches import SearchLedger, SearchRecord
 from doc_assets.reports.headline import HEADLINE, headline
+from doc_assets.reports.tables import Row
 
 EXPORTED = (*EARLIER_COLUMNS, *HEADLINE)
 """Columns of an export, in this order."""
 
 
-def export_rows(
-    searches: SearchLedger, search_ids: Sequence[str], left_out: Collection[str] = ()
-) -> Iterator[dict[str, Any]]:
+def export_rows(searches: SearchLedger, search_ids: Sequence[str], left_out: Collection[str] = ()) -> Iterator[Row]:
     """One row per search and query document, in the order of the searches; those of one search in memory at a time.
 
     What is made of columns that are left out does not stand in the rows; the columns themselves still do.
@@ -26,7 +24,7 @@ def export_rows(
             yield {**_earlier(search, result), "global_top_docs": best, **headline(result.shown_without(left_out))}
 
 
-def _earlier(search: SearchRecord, result: ResultRecord) -> dict[str, Any]:
+def _earlier(search: SearchRecord, result: ResultRecord) -> Row:
     """The earlier system's columns; the view ``doc_similarity_results`` says the same in SQL."""
     return {
         "run_identifier": search.search_id,
@@ -35,10 +33,10 @@ def _earlier(search: SearchRecord, result: ResultRecord) -> dict[str, Any]:
         "query_document": result.query_document,
         "matched_query_document": result.query_document,
         "top_similar_docs": {found.document: found.score for found in result.top_docs},
-        "threshold_match_count": result.legacy.get("threshold_match_count"),
+        "threshold_match_count": result.legacy.threshold_match_count,
         "sim_img_check": {found.document: {"explanatory_db_images": _photos(found)} for found in result.top_docs},
-        "image_authenticity": result.legacy.get("image_authenticity"),
-        "fraud_doc_probability": result.legacy.get("fraud_doc_probability"),
+        "image_authenticity": result.legacy.image_authenticity,
+        "fraud_doc_probability": result.legacy.fraud_doc_probability,
         **{name: result.fields.get(name) for name in KEY_FIELDS},
         "사업자등록번호": result.merchant_id,
     }

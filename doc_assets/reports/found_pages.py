@@ -1,34 +1,18 @@
 """Which pages of any documents carry a text, as rows and as a CSV file; no archive is needed."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-
-from upath import UPath
 
 from doc_assets.datatypes import Page
 from doc_assets.errors import SettingsError, UnreadableDocumentError
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder, PageFinding, TextMemory
-from doc_assets.reports.result_files import as_csv
+from doc_assets.reports.tables import write_table
 from doc_assets.sources.sources import DocumentSource, SourceFile, nothing_in, unreadable_file
 from doc_assets.util.digests import sha256_of
-from doc_assets.util.files import write_atomic
 from doc_assets.util.progress import track
-
-COLUMNS = (
-    "document",
-    "page",
-    "found",
-    "text",
-    "confidence",
-    "engine",
-    "zone",
-    "quarter_turns",
-    "elapsed_ms",
-    "error",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +44,9 @@ class PageRow:
     error: str | None = None
 
 
+COLUMNS = tuple(each.name for each in fields(PageRow))
+
+
 def find_pages(reader: DocumentReader, finder: PageFinder, memory: TextMemory, source: DocumentSource) -> list[PageRow]:
     """Looks at every page of documents.
 
@@ -82,7 +69,7 @@ def find_pages(reader: DocumentReader, finder: PageFinder, memory: TextMemory, s
 
 def write_pages(rows: Sequence[PageRow], file: Path) -> None:
     """Writes rows as CSV."""
-    write_atomic(UPath(file), as_csv([asdict(row) for row in rows], COLUMNS))
+    write_table(map(asdict, rows), COLUMNS, "csv", file)
 
 
 def _rows_of(reader: DocumentReader, finder: PageFinder, memory: TextMemory, file: SourceFile) -> list[PageRow]:

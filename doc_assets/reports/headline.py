@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from doc_assets.archive.ledger.results import Finding, ResultRecord
 from doc_assets.errors import InconsistentResultError
+from doc_assets.reports.tables import Cell
 from doc_assets.reports.wording import best_pair, reasons, said_of
-
-Cell = str | int | float | bool | None
 
 HEADLINE = (
     "risk_score",

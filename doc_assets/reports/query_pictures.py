@@ -27,16 +27,16 @@ class QueryPictures:
 
     def of(self, label: str) -> "KeptQuery":
         """Where the pictures of the query document of that name go."""
-        return KeptQuery(self._folder, _stem(label))
+        return KeptQuery(self._folder, result_stem(label))
 
     def photo(self, file_name: str, photo_index: int) -> RgbImage | None:
         """A photo of the query document of that name; None if it was not kept."""
-        found = sorted(self._folder.glob(f"{_stem(file_name)}_page*_photo{photo_index}.jpg"))
+        found = sorted(self._folder.glob(f"{result_stem(file_name)}_page*_photo{photo_index}.jpg"))
         return decode_jpeg(found[0].read_bytes()) if found else None
 
     def page(self, file_name: str, page_index: int) -> PageView | None:
         """A page of that document; None if it was not kept."""
-        for path in sorted(self._folder.glob(f"{_stem(file_name)}_page{page_index + 1}_of_*.jpg")):
+        for path in sorted(self._folder.glob(f"{result_stem(file_name)}_page{page_index + 1}_of_*.jpg")):
             pixels = decode_jpeg(path.read_bytes())
             width = _WIDTH.search(path.name)
             if width is not None:
@@ -61,7 +61,3 @@ class KeptQuery:
 
     def _write(self, name: str, pixels: RgbImage) -> None:
         write_atomic(UPath(self._folder / name), encode_jpeg(pixels, _QUALITY))
-
-
-def _stem(label: str) -> str:
-    return result_stem(label)

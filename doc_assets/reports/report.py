@@ -8,20 +8,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from upath import UPath
 
-from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord
-from doc_assets.archive.ledger.searches import ChangedFinding, SearchRecord
+from doc_assets.archive.ledger.results import ChangedFinding, FoundDocument, PhotoPair, ResultRecord
+from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.archive.pictures import PageView
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import InputError
 from doc_assets.photos.cutting import encode_jpeg
 from doc_assets.reports.pair_picture import PairPictures, draw_archive_side, draw_pair
 from doc_assets.reports.safe_names import result_stem
-from doc_assets.reports.wording import DATE_SOURCES, FINDINGS, KINDS, Text, reasons, said_of, source_of
+from doc_assets.reports.wording import DATE_SOURCES, FINDINGS, Text, reasons, said_of, source_of
 from doc_assets.util.files import write_atomic
 from doc_assets.util.isolation import Failure, attempt
 from doc_assets.util.progress import track
@@ -159,22 +159,34 @@ def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
     return sorted(kept, key=lambda each: (not each[0].counts, not each[1].matched, each[1].kind == "form_picture"))
 
 
-def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _ShownPair:
+    """A pair as a document's page shows it.
+
+    Attributes:
+        pair: itself.
+        document, source: name of the found document, and with its merchant and date.
+        changes: what was done to the photo, or why the two are alike.
+        sign: = between two uses of one photograph, ~ between others.
+        image, why_no_image: its picture as base64, and why there is none, or none of both sides.
+    """
+
+    pair: PhotoPair
+    document: str
+    source: Text
+    changes: list[Text]
+    sign: str
+    image: str | None
+    why_no_image: Text | None
+
+
+def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> _ShownPair:
     unit = f"picture of {result.query_document} against {match.document}"
     drawn = attempt(unit, partial(_image, result, match, pair, sources))
     if isinstance(drawn, Failure):
         drawn = None, Text(f"그림을 만들 수 없음: {drawn.reason}", f"The picture could not be drawn: {drawn.reason}")
-    image, why_not = drawn
-    return {
-        "pair": pair,
-        "document": match.document,
-        "source": source_of(match),
-        "changes": said_of(pair),
-        "sign": "=" if pair.kind in {None, "same_photograph"} else "~",
-        "kind": KINDS[pair.kind or "same_photograph"],
-        "image": image,
-        "why_no_image": why_not,
-    }
+    sign = "=" if pair.kind in {None, "same_photograph"} else "~"
+    return _ShownPair(pair, match.document, source_of(match), said_of(pair), sign, *drawn)
 
 
 def _image(

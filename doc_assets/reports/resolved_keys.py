@@ -1,13 +1,12 @@
 """What the keys of a table name, as a report and as a file of every key; no document is read."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from upath import UPath
 
@@ -23,7 +22,7 @@ from doc_assets.util.visible import visible_json
 _MAX_LISTED = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResolveReport:
     """What the keys of a table name.
 
@@ -51,40 +50,41 @@ class ResolveReport:
     suspicious: list[str]
     notes: list[str]
     summary: str
-    states: dict[str, int]
-    files: int
-    problems: list[dict[str, Any]]
-    date_faults: list[str]
-    n_date_faults: int
+    states: dict[str, int] = field(default_factory=dict)
+    files: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    date_faults: list[str] = field(default_factory=list)
+    n_date_faults: int = 0
+
+    @classmethod
+    def of(cls, table: KeyTable) -> Self:
+        """What is to be said of the table before its keys are looked up."""
+        return cls(
+            table.n_rows,
+            table.n_keys,
+            table.n_repeated,
+            table.n_faults,
+            [f"line {line}: {reason}" for line, reason in table.faults(_MAX_LISTED)],
+            table.n_suspicious,
+            [f"line {line}: {reason}" for line, reason in table.suspicious(_MAX_LISTED)],
+            [*table.notes, *(f"line {line}: {text}" for line, text in table.remarks(_MAX_LISTED))],
+            table.summary,
+        )
 
     @property
     def clean(self) -> bool:
         """Whether every row names at least one file, and no table of rows was read as an empty one."""
         return not self.n_faults and set(self.states) <= {KeyState.FOUND}
 
-
-@dataclass(slots=True)
-class _Tally:
-    """What was found of the keys so far."""
-
-    dates: DateRule
-    now: datetime
-    states: Counter[str] = field(default_factory=Counter)
-    files: int = 0
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    undated: list[str] = field(default_factory=list)
-    n_undated: int = 0
-
-    def add(self, found: Resolution) -> None:
-        """A key."""
-        self.states[found.state] += 1
+    def add(self, found: Resolution, date_faults: Sequence[str]) -> None:
+        """A key, and what is wrong with its date."""
+        self.states[found.state] = self.states.get(found.state, 0) + 1
         if found.state is KeyState.FOUND:
             self.files += len(found.files)
         elif len(self.problems) < _MAX_LISTED:
             self.problems.append(_entry(found))
-        for fault in date_faults([found.row], self.dates, self.now):
-            self.n_undated += 1
-            self.undated += [fault] if len(self.undated) < _MAX_LISTED else []
+        self.n_date_faults += len(date_faults)
+        self.date_faults += date_faults[: _MAX_LISTED - len(self.date_faults)]
 
 
 def resolve_keys(
@@ -100,37 +100,20 @@ def resolve_keys(
         manifest: gets every key with its files, as JSON.
         rebuild: whether every archive folder is listed again.
     """
-    tally = _Tally(dates, datetime.now(UTC))
+    now = datetime.now(UTC)
     with ExitStack() as stack:
         table = stack.enter_context(KeyTable.read(key_table, rules.layout, rules.naming))
         resolver = open_resolver(rules, tuple(roots), stack, rebuild=rebuild)
         written = _Manifest(stack.enter_context(atomic_writer(UPath(manifest))), table) if manifest else None
+        report = ResolveReport.of(table)
         for found in resolver.resolve(table.rows()):
-            tally.add(found)
+            report.add(found, date_faults([found.row], dates, now))
             if written is not None:
                 written.add(found)
         if written is not None:
-            written.end(tally.states)
-        return _report(table, tally)
-
-
-def _report(table: KeyTable, tally: _Tally) -> ResolveReport:
-    return ResolveReport(
-        table.n_rows,
-        table.n_keys,
-        table.n_repeated,
-        table.n_faults,
-        [f"line {line}: {reason}" for line, reason in table.faults(_MAX_LISTED)],
-        table.n_suspicious,
-        [f"line {line}: {reason}" for line, reason in table.suspicious(_MAX_LISTED)],
-        [*table.notes, *(f"line {line}: {text}" for line, text in table.remarks(_MAX_LISTED))],
-        table.summary,
-        dict(sorted(tally.states.items())),
-        tally.files,
-        tally.problems,
-        tally.undated,
-        tally.n_undated,
-    )
+            written.end(report.states)
+        report.states = dict(sorted(report.states.items()))
+        return report
 
 
 class _Manifest:

@@ -29,7 +29,7 @@ class ResultFolders:
     def of(self, search: SearchRecord) -> Path:
         """Where the files of a search are."""
         drop = drop_of(search.search_id)
-        return self.ours / "drops" / drop if drop is not None else Path(search.settings["output_folder"])
+        return self.ours / "drops" / drop if drop is not None else Path(search.settings.output_folder)
 
     def is_ours(self, folder: Path) -> bool:
         """Whether a folder lies in the home's results."""
@@ -65,7 +65,7 @@ def write_result_files(
     if drop is not None:
         title, sources = drop, PictureSources(pictures, pictures)
     else:
-        kept = None if search.settings["privacy_mode"] else QueryPictures(folder)
+        kept = None if search.settings.privacy_mode else QueryPictures(folder)
         title, sources = f"{search.started_at:%Y-%m-%d %H:%M} UTC", PictureSources(kept, pictures)
     files = write_results(search, results, folder, left_out, changed)
     return files, write_reports(search, results, folder, title, sources, changed, only)

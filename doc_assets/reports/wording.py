@@ -15,7 +15,6 @@ from doc_assets.archive.ledger.results import (
     Use,
 )
 from doc_assets.datatypes import Changes, View
-from doc_assets.search.faults import describe
 
 Code = FindingKind | Literal["identical_file", "doubt", "nothing_found", "not_searched", "partly_read", "not_compared"]
 
@@ -109,7 +108,7 @@ def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
 
 
 def _not_compared(result: ResultRecord) -> Reason:
-    said = "; ".join(describe(fault) for fault in result.faults[:_FAULTS_SAID])
+    said = "; ".join(fault.in_words() for fault in result.faults[:_FAULTS_SAID])
     n, more = len(result.faults), " ..." * (len(result.faults) > _FAULTS_SAID)
     return Reason(
         "not_compared",

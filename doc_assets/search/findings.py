@@ -28,7 +28,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from doc_assets.archive.ledger.form_pictures import LookOfForm
 from doc_assets.archive.ledger.results import (
@@ -43,6 +42,7 @@ from doc_assets.archive.ledger.results import (
     Use,
 )
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import DateSource
 from doc_assets.search.legacy import legacy_fields
 from doc_assets.search.verify.graphics import drawn_look
@@ -96,32 +96,10 @@ class DocumentFacts:
         return Use(self.file_name, self.merchant_id, self.day, self.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What turns facts into labels.
-
-    Attributes:
-        match_probability: a verified pair matches from this probability on.
-        match_similarity: one of a search that does not verify, from this similarity on.
-        flag_risk: a document is flagged from this risk on.
-        count_other_shots: whether another shot of a scene counts as the photograph itself.
-        form_picture_merchants: so many known merchants show a picture at one place of the page before it is taken for
-            the form's, or offered to an operator.
-        similar_doc_flag_threshold, non_authentic_image_classes: of the earlier system's rule; see ``legacy``.
-    """
-
-    match_probability: float = 0.5
-    match_similarity: float = 0.7
-    flag_risk: float = 0.5
-    count_other_shots: bool = False
-    form_picture_merchants: int = 3
-    similar_doc_flag_threshold: float = 0.8
-    non_authentic_image_classes: tuple[str, ...] = ()
-
-    def matches(self, pair: PhotoPair) -> bool:
-        """Whether a pair counts as one photograph."""
-        kind = kind_of(pair, self)
-        return kind == "same_photograph" or (kind == "other_shot" and self.count_other_shots)
+def is_matched(pair: PhotoPair, thresholds: Thresholds) -> bool:
+    """Whether a pair counts as one photograph."""
+    kind = kind_of(pair, thresholds)
+    return kind == "same_photograph" or (kind == "other_shot" and thresholds.count_other_shots)
 
 
 def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
@@ -146,9 +124,7 @@ def form_look(pair: PhotoPair) -> LookOfForm | None:
 
 def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
     """As ``kind_of``, of two pictures that are no form's."""
-    if pair.probability is None:
-        return "same_photograph" if pair.similarity >= thresholds.match_similarity else None
-    if pair.probability >= thresholds.match_probability:
+    if thresholds.is_match(pair.probability, pair.similarity):
         return "same_photograph"
     if pair.likeness is None or (pair.inliers or 0) < TELLING_INLIERS:
         return None
@@ -311,7 +287,7 @@ def judged(
     risk = _risk(findings)
     flagged = risk > 0 and risk >= thresholds.flag_risk
     # What was not looked for is not known to be harmless.
-    is_known = flagged or not any(fault["stage"] == "retrieval" for fault in result.faults)
+    is_known = flagged or not any(fault.stage == "retrieval" for fault in result.faults)
     labelled = replace(
         result,
         top_docs=tuple(sorted(top_docs, key=_order)),
@@ -328,7 +304,7 @@ def judged(
 
 def _relabelled(found: FoundDocument, own: DocumentFacts, thresholds: Thresholds) -> FoundDocument:
     pairs = tuple(
-        replace(pair, matched=thresholds.matches(pair), kind=kind_of(pair, thresholds)) for pair in found.matches
+        replace(pair, matched=is_matched(pair, thresholds), kind=kind_of(pair, thresholds)) for pair in found.matches
     )
     is_own = same_merchant(own.merchant_id, found.merchant_id)
     return replace(
@@ -481,7 +457,7 @@ def links_of(result: ResultRecord, thresholds: Thresholds, model: PairModel) -> 
             for photo in (FILE, *range(result.n_photos)):
                 yield Link((result.document_id, photo), (found.document_id, photo), 1.0)
         for pair in found.matches:
-            if thresholds.matches(pair):
+            if is_matched(pair, thresholds):
                 one, other = areas_of(pair)
                 yield Link(
                     (result.document_id, pair.query_photo),
@@ -524,16 +500,3 @@ def found_facts(found: FoundDocument) -> DocumentFacts | None:
     if found.document_date is None or found.date_source is None:
         return None
     return DocumentFacts(found.document_id, found.document, found.merchant_id, found.document_date, found.date_source)
-
-
-def thresholds_of(settings: Mapping[str, Any]) -> Thresholds:
-    """The thresholds among a search's recorded settings."""
-    return Thresholds(
-        match_probability=settings["match_probability"],
-        match_similarity=settings["match_similarity"],
-        flag_risk=settings["flag_risk"],
-        count_other_shots=settings.get("count_other_shots", False),
-        form_picture_merchants=settings.get("form_picture_merchants", 3),
-        similar_doc_flag_threshold=settings["similar_doc_flag_threshold"],
-        non_authentic_image_classes=tuple(settings["non_authentic_image_classes"]),
-    )

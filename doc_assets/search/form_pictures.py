@@ -11,8 +11,9 @@ from doc_assets.archive.ledger.form_pictures import FormPictureRule, KnownPictur
 from doc_assets.archive.ledger.page_sizes import PageOf
 from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box
-from doc_assets.search.findings import Thresholds, archived_finds, form_look, likeness_kind
+from doc_assets.search.findings import archived_finds, form_look, likeness_kind
 from doc_assets.search.verify.graphics import FLAT_MAYBE, may_be_drawn
 
 _SAME_PLACE = 0.02

@@ -1,15 +1,15 @@
 """Labels of stored results: made when they are filed, and again when thresholds, dates or the archive change."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from doc_assets.archive.ledger.form_pictures import KnownPicture
 from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.photo_sets import Photo
-from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord, pair_as_json, pair_from_json
+from doc_assets.archive.ledger.results import ChangedFinding, FoundDocument, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.ledger.searches import ChangedFinding
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.search.findings import (
     FILE,
     WHOLE,
@@ -17,11 +17,11 @@ from doc_assets.search.findings import (
     Link,
     Node,
     PhotoGraph,
-    Thresholds,
     archived_finds,
     areas_of,
     facts_of,
     found_facts,
+    is_matched,
     judged,
     likeness_kind,
     links_of,
@@ -34,7 +34,7 @@ from doc_assets.search.form_pictures import (
     said_of,
 )
 from doc_assets.search.ranking import telling
-from doc_assets.search.record import KEPT_FROM
+from doc_assets.search.record import KEPT_FROM, archived_find
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.merchants import NAME_COLUMN, common_beginning
 
@@ -74,17 +74,22 @@ class Labeller:
     def _with_form(
         self, result: ResultRecord, surroundings: "_Surroundings", drawn: Collection[Node], *, is_archived: bool
     ) -> ResultRecord:
-        known, placed = _known_forms(result, surroundings, is_archived=is_archived), self._placed(result)
+        own = surroundings.row_of.get(result.document_id) if is_archived else None
+        placed = self._placed(result)
 
-        def told(found: FoundDocument, pair: PhotoPair) -> bool | None:
-            said = known(found, pair)
+        def known(found: FoundDocument, pair: PhotoPair) -> bool | None:
+            said = surroundings.said_of_form(own, found, pair)
             if said is not None or likeness_kind(pair, self.thresholds) is None or not both_may_be_drawn(pair):
                 return said
             photos = (result.document_id, pair.query_photo), (found.document_id, pair.photo)
             is_placed = (found.document_id, pair.query_photo) in placed
             return True if is_placed or any(photo in drawn for photo in photos) else None
 
-        return _with_known(result, told)
+        top_docs = [
+            replace(found, matches=tuple(replace(pair, known_form=known(found, pair)) for pair in found.matches))
+            for found in result.top_docs
+        ]
+        return replace(result, top_docs=tuple(top_docs))
 
     def _placed(self, result: ResultRecord) -> set[tuple[str, int]]:
         """Found documents that show what several merchants show at one place, and which photo of the query it is."""
@@ -112,7 +117,7 @@ class Labeller:
             linked |= {
                 found.document_id
                 for found in result.top_docs
-                if found.exact_duplicate or any(self.thresholds.matches(pair) for pair in found.matches)
+                if found.exact_duplicate or any(is_matched(pair, self.thresholds) for pair in found.matches)
             }
         return linked
 
@@ -173,31 +178,20 @@ class _Surroundings:
         object.__setattr__(self, "links", made)
         object.__setattr__(self, "row_of", {document.document_id: row for row, document in self.rows.items()})
 
+    def said_of_form(self, own: int | None, found: FoundDocument, pair: PhotoPair) -> bool | None:
+        """Whether the ledger says that a pair is a picture of the form; None if it leaves that to their looks.
+
+        Args:
+            own: row of the query document, if it is in the archive: then its own photos are known too.
+            found: the document of the other photo.
+            pair: the pair.
+        """
+        other = None if found.same_batch else self.row_of.get(found.document_id)
+        photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
+        return said_of(pair, [self.forms[photo] for photo in photos if photo in self.forms])
+
     def _node(self, photo: Photo) -> Node:
         return self.rows[photo[0]].document_id, photo[1]
-
-
-def _known_forms(
-    result: ResultRecord, surroundings: _Surroundings, *, is_archived: bool
-) -> Callable[[FoundDocument, PhotoPair], bool | None]:
-    """What the ledger says of a pair; of a file's own photos if it is in the archive."""
-    row_of = surroundings.row_of
-    own = row_of.get(result.document_id) if is_archived else None
-
-    def known(found: FoundDocument, pair: PhotoPair) -> bool | None:
-        other = None if found.same_batch else row_of.get(found.document_id)
-        photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
-        return said_of(pair, [surroundings.forms[photo] for photo in photos if photo in surroundings.forms])
-
-    return known
-
-
-def _with_known(result: ResultRecord, known: Callable[[FoundDocument, PhotoPair], bool | None]) -> ResultRecord:
-    top_docs = [
-        replace(found, matches=tuple(replace(pair, known_form=known(found, pair)) for pair in found.matches))
-        for found in result.top_docs
-    ]
-    return replace(result, top_docs=tuple(top_docs))
 
 
 def document_facts(document: Document) -> DocumentFacts:
@@ -247,7 +241,7 @@ def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultReco
         if link.pair is None and other.document_id not in known:
             exact.add(other.document_id)
         elif link.pair is not None and (other.document_id, link.found[1]) not in shown:
-            pairs.setdefault(other.document_id, []).append(pair_from_json(link.pair).reversed())
+            pairs.setdefault(other.document_id, []).append(link.pair.reversed())
     if not pairs and not exact:
         return result
     ranked = {found.document_id: found for found in result.top_docs}
@@ -267,19 +261,8 @@ def _merged(
     matches = tuple(sorted(best.values(), key=lambda pair: (_telling(pair), pair.query_photo)))
     if found is not None:
         return replace(found, matches=matches, exact_duplicate=found.exact_duplicate or is_exact)
-    return FoundDocument(
-        document=document.file_name,
-        document_id=document.document_id,
-        merchant_id=document.merchant_id,
-        document_date=document.document_date,
-        date_source=document.date_source,
-        drop=document.drop_key,
-        relation="archive",
-        score=1.0 if is_exact else max(pair.similarity for pair in matches),
-        exact_duplicate=is_exact,
-        same_batch=False,
-        matches=matches,
-    )
+    score = 1.0 if is_exact else max(pair.similarity for pair in matches)
+    return archived_find(document, matches, score, is_exact=is_exact)
 
 
 def _telling(pair: PhotoPair) -> tuple[float, bool, float]:
@@ -313,7 +296,7 @@ def stored_links(
                     pair.probability,
                     one,
                     another,
-                    pair_as_json(pair),
+                    pair,
                     is_form_picture(pair, [forms[photo] for photo in ends if photo in forms]),
                 )
 

@@ -1,16 +1,14 @@
 """The earlier system's fields of a result, for programs that read them; they follow from what counts."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
 
-from doc_assets.archive.ledger.results import ResultRecord
+from doc_assets.archive.ledger.results import EarlierFields, FraudProbability, ResultRecord
 
-FraudProbability = Literal["Very_High", "High", "No"]
 _SIMILAR_BY_SCORE = 0.8
 """From this score on a document was similar to the earlier system; here only where pairs were not verified."""
 
 
-def legacy_fields(result: ResultRecord, flag_threshold: float, non_authentic: Sequence[str]) -> dict[str, Any]:
+def legacy_fields(result: ResultRecord, flag_threshold: float, non_authentic: Sequence[str]) -> EarlierFields:
     """``fraud_doc_probability``, ``threshold_match_count`` and ``image_authenticity`` of a labelled result.
 
     A document speaks for fraud if it counts: a verified match of another merchant's earlier photo, or an identical
@@ -21,14 +19,12 @@ def legacy_fields(result: ResultRecord, flag_threshold: float, non_authentic: Se
         flag_threshold: score of a similar document, where pairs were not verified.
         non_authentic: classes of photos that speak for fraud.
     """
-    classes = result.legacy.get("image_authenticity", {})
-    return {
-        "fraud_doc_probability": fraud_doc_probability(
-            _similar(result, flag_threshold) > 0, classes.values(), non_authentic
-        ),
-        "threshold_match_count": _similar(result, _SIMILAR_BY_SCORE),
-        "image_authenticity": classes,
-    }
+    classes = result.legacy.image_authenticity or {}
+    return EarlierFields(
+        fraud_doc_probability(_similar(result, flag_threshold) > 0, classes.values(), non_authentic),
+        _similar(result, _SIMILAR_BY_SCORE),
+        classes,
+    )
 
 
 def _similar(result: ResultRecord, threshold: float) -> int:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from doc_assets.archive.ledger.results import SearchFault
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.vectors.base import VectorStore
-from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, Twin, best_of_each_photo, rank_documents
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.retrieval import Batch, Retrieved, fused, retrieve_from_archive
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import LoadFeatures, LoadPixels, verified
+from doc_assets.search.verifying import LoadFeatures, LoadPixels, Verifier
 from doc_assets.util.isolation import Failure, attempt
 from doc_assets.util.threads import Workers
 
@@ -54,22 +54,14 @@ class Matcher:
             twins = [twin for twin in twins if twin.merchant_id != query.merchant_id]
         matches = fused(self._retrieved(query, faults))
         if self.request.verify:
-            matches = verified(
-                query,
-                matches,
-                self.load_features,
-                self.load_pixels,
-                self.batch,
-                self.threads,
-                self.model,
-                faults,
-            )
+            verifier = Verifier(self.load_features, self.load_pixels, self.batch, self.model, faults)
+            matches = verifier.verified(query, matches, self.threads)
         return rank_documents(
             best_of_each_photo(matches, top_k),
             n_query_photos=len(query.photos),
             aggregation=self.request.aggregation,
             top_doc=len(matches) + len(twins) + 1,
-            rule=self.request.rule,
+            thresholds=self.request,
             twins=twins,
         )
 

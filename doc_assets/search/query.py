@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.datatypes import DocumentDate, LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.faults import DocumentState
 from doc_assets.features.describer import Describer
@@ -19,7 +20,7 @@ from doc_assets.photos.cutter import PhotoCutter
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import TextMemory
-from doc_assets.search.faults import SearchFault, all_in_words
+from doc_assets.search.faults import all_in_words
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.names import display_name, document_id
 from doc_assets.sources.sources import SourceFile
@@ -87,6 +88,7 @@ class QueryDocument:
         date: the day it is from; of a query that is in no archive and has no other date, the day of the search. None
             of a photo that is searched for without a document.
         faults: pages and photos that could not be used.
+        more: the other documents of its key, which only fetching it told of.
     """
 
     document_id: str
@@ -99,6 +101,7 @@ class QueryDocument:
     fields: dict[str, str] = field(default_factory=dict)
     date: DocumentDate | None = None
     faults: tuple[SearchFault, ...] = ()
+    more: tuple[SourceFile, ...] = ()
 
 
 class PictureSink(Protocol):
@@ -157,7 +160,7 @@ class QueryReader:
 
     def _read(self, file: SourceFile, kept_by: PictureSink | None, reading: "_Reading") -> QueryDocument:
         fetched = file.fetch(self.reader.limits.max_file_bytes)
-        reading.name, reading.sha256 = fetched.name, sha256_of(fetched.content)
+        reading.name, reading.sha256, reading.more = fetched.name, sha256_of(fetched.content), fetched.more
         pages = self.cutter.of_document(reading.sha256, self.texts)
         crops: list[PhotoCrop] = []
 
@@ -234,6 +237,7 @@ class QueryReader:
             fields=fields,
             date=date,
             faults=tuple(reading.faults),
+            more=reading.more,
         )
 
 
@@ -243,6 +247,7 @@ class _Reading:
 
     name: str
     sha256: str | None = None
+    more: tuple[SourceFile, ...] = ()
     faults: list[SearchFault] = field(default_factory=list)
     pages_lacking: set[int] = field(default_factory=set)
 

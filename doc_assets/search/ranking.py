@@ -18,13 +18,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from doc_assets.archive.ledger.search_settings import Aggregation, Thresholds
 from doc_assets.datatypes import Likeness, Look, PhotoKey, PhotoPayload, View
 from doc_assets.search.verify.geometry import Alignment
 from doc_assets.search.verify.kinds import CANNOT_TELL
-
-Aggregation = Literal["max", "sum", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +63,6 @@ class PhotoMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchRule:
-    """When a photo pair counts as matched.
-
-    Attributes:
-        probability: at least this, if it was verified.
-        similarity: at least this, if it was not.
-    """
-
-    probability: float = 0.5
-    similarity: float = 0.7
-
-    def holds(self, match: PhotoMatch) -> bool:
-        """Whether ``match`` counts."""
-        if match.probability is not None:
-            return match.probability >= self.probability
-        return match.similarity >= self.similarity
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentMatch:
     """An archive document with everything that speaks for it.
 
@@ -106,9 +85,9 @@ class DocumentMatch:
     same_batch: bool
     matches: tuple[PhotoMatch, ...]
 
-    def n_matched_photos(self, rule: MatchRule) -> int:
+    def n_matched_photos(self, thresholds: Thresholds) -> int:
         """How many query photos have a match in it."""
-        return sum(rule.holds(match) for match in self.matches)
+        return sum(thresholds.is_match(match.probability, match.similarity) for match in self.matches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +118,7 @@ def rank_documents(
     n_query_photos: int,
     aggregation: Aggregation,
     top_doc: int,
-    rule: MatchRule,
+    thresholds: Thresholds,
     twins: Sequence[Twin] = (),
 ) -> list[DocumentMatch]:
     """The best ``top_doc`` documents in the order that the module describes, ties by document id.
@@ -149,7 +128,7 @@ def rank_documents(
         n_query_photos: photos of the query document, those without a match included.
         aggregation: see the module.
         top_doc: most documents returned; twins are returned even beyond it.
-        rule: which pairs make their document a matched one.
+        thresholds: say which pairs make their document a matched one.
         twins: documents with the query document's bytes. They score as a perfect copy, because they are one.
     """
     by_document: dict[str, dict[int, PhotoMatch]] = {}
@@ -177,7 +156,7 @@ def rank_documents(
     found.sort(
         key=lambda document: (
             not document.exact_duplicate,
-            document.n_matched_photos(rule) == 0,
+            document.n_matched_photos(thresholds) == 0,
             all(match.likeness is None for match in document.matches),
             document.same_batch,
             -document.score,

@@ -1,17 +1,29 @@
 """A search's answer to one query document as a value: the facts of its ranking; labels are made by ``findings``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from typing import Any, TypeVar
 
-from doc_assets.archive.ledger.results import FoundDocument, Overlap, PhotoPair, Relation, ResultRecord
+from doc_assets.archive.ledger.results import (
+    Area,
+    EarlierFields,
+    FoundDocument,
+    Overlap,
+    PhotoPair,
+    Relation,
+    ResultRecord,
+    SearchFault,
+)
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.datatypes import Changes, DocumentDate, Likeness, LikenessTraits
 from doc_assets.faults import DocumentState
-from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import Alignment, Polygon
+
+Measures = TypeVar("Measures", Changes, Likeness, LikenessTraits)
 
 MAX_LINES = 24
 """Keypoint pairs kept of a pair, for its picture."""
@@ -23,12 +35,9 @@ def result_record(
     label: str,
     position: int,
     query: QueryDocument,
-    ranking: Sequence[DocumentMatch],
-    request: SearchRequest,
+    found: Sequence[FoundDocument],
     elapsed_s: float,
-    own_drop: str | None = None,
     *,
-    dates: Mapping[str, DocumentDate],
     searched: bool = True,
     faults: Sequence[SearchFault] = (),
 ) -> ResultRecord:
@@ -38,11 +47,8 @@ def result_record(
         label: names it within the search.
         position: its place within the search.
         query: the document.
-        ranking: everything found for it, best first.
-        request: what was asked for.
+        found: documents found for it, best first.
         elapsed_s: seconds spent on it.
-        own_drop: the drop it came with, if it is in the archive itself.
-        dates: of the found documents, by id.
         searched: whether it was searched for at all; without it there is no risk.
         faults: what could not be looked for or compared.
     """
@@ -61,25 +67,51 @@ def result_record(
         error=error,
         n_photos=len(query.photos),
         elapsed_s=round(elapsed_s, 3),
-        top_docs=tuple(
-            _found(match, query, own_drop, dates.get(match.document_id)) for match in _reported(ranking, request)
-        ),
-        legacy={"image_authenticity": classes},
+        top_docs=tuple(found),
+        legacy=EarlierFields(image_authenticity=classes),
         fields=query.fields,
-        faults=tuple(fault.entry() for fault in faults),
+        faults=tuple(faults),
         searched=searched and query.state.is_readable,
     )
 
 
-def _reported(ranking: Sequence[DocumentMatch], request: SearchRequest) -> list[DocumentMatch]:
-    """The best documents, and beyond them every identical one and every one with a pair that may come to match."""
-    return [
-        match
-        for rank, match in enumerate(ranking)
-        if rank < request.top_doc
-        or match.exact_duplicate
-        or any(request.rule.holds(pair) or _may_match(pair) for pair in match.matches)
-    ]
+def found_documents(
+    ranking: Sequence[DocumentMatch],
+    query: QueryDocument,
+    request: SearchRequest,
+    dates: Mapping[str, DocumentDate],
+    own_drop: str | None = None,
+) -> Iterator[FoundDocument]:
+    """The best documents, and beyond them every identical one and every one with a pair that may come to match.
+
+    Args:
+        ranking: everything found for the query document, best first.
+        query: the document.
+        request: what was asked for.
+        dates: of the found documents, by id.
+        own_drop: the drop that the query document came with, if it is in the archive itself.
+    """
+    for rank, match in enumerate(ranking):
+        is_reported = rank < request.top_doc or match.exact_duplicate or match.n_matched_photos(request) > 0
+        if is_reported or any(map(_may_match, match.matches)):
+            yield _found(match, query, own_drop, dates.get(match.document_id))
+
+
+def archived_find(document: Document, pairs: Sequence[PhotoPair], score: float, *, is_exact: bool) -> FoundDocument:
+    """A document of the archive that was found otherwise than by a ranking."""
+    return FoundDocument(
+        document=document.file_name,
+        document_id=document.document_id,
+        merchant_id=document.merchant_id,
+        document_date=document.document_date,
+        date_source=document.date_source,
+        drop=document.drop_key,
+        relation="archive",
+        score=score,
+        exact_duplicate=is_exact,
+        same_batch=False,
+        matches=tuple(pairs),
+    )
 
 
 def _may_match(pair: PhotoMatch) -> bool:
@@ -127,41 +159,21 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
         inliers=None if not pair.looked_at else pair.alignment.inliers if pair.alignment else 0,
         looks=pair.looks,
     )
-    if pair.alignment is None:
+    alignment = pair.alignment
+    if alignment is None:
         return found
-    if not _is_kept(pair):
-        return replace(found, overlap=_overlap(pair.alignment))
+    found = replace(found, overlap=_overlap(alignment))
+    if pair.likeness is None and not (pair.probability is not None and pair.probability >= KEPT_FROM):
+        return found
+    likeness = pair.likeness
+    if likeness is not None:
+        likeness = replace(_rounded(likeness, 6), traits=_rounded(likeness.traits, 4))
     return replace(
         found,
-        overlap=_overlap(pair.alignment),
-        likeness=None if pair.likeness is None else _rounded_likeness(pair.likeness),
-        changes=_rounded_changes(changes_of(pair.alignment, crop.box, pair.payload.box)),
-        transform=tuple(tuple(round(float(value), 8) for value in row) for row in pair.alignment.transform),
-        lines=tuple(tuple(round(float(at), 4) for at in line) for line in pair.alignment.lines[:MAX_LINES]),
-    )
-
-
-def _is_kept(pair: PhotoMatch) -> bool:
-    return pair.likeness is not None or (pair.probability is not None and pair.probability >= KEPT_FROM)
-
-
-def _rounded_likeness(likeness: Likeness) -> Likeness:
-    traits = {each.name: round(getattr(likeness.traits, each.name), 4) for each in fields(LikenessTraits)}
-    return Likeness(
-        same_photograph=round(likeness.same_photograph, 6),
-        other_shot=round(likeness.other_shot, 6),
-        shared_thing=round(likeness.shared_thing, 6),
-        traits=LikenessTraits(**traits),
-    )
-
-
-def _rounded_changes(changes: Changes) -> Changes:
-    return replace(
-        changes,
-        **{
-            name: round(getattr(changes, name), 3)
-            for name in ("tilt_deg", "scale", "kept_share", "own_share", "contrast", "brightness")
-        },
+        likeness=likeness,
+        changes=_rounded(changes_of(alignment, crop.box, pair.payload.box), 3),
+        transform=tuple(tuple(round(float(value), 8) for value in row) for row in alignment.transform),
+        lines=tuple(tuple(round(float(at), 4) for at in line) for line in alignment.lines[:MAX_LINES]),
     )
 
 
@@ -169,11 +181,18 @@ def _overlap(alignment: Alignment) -> Overlap:
     return Overlap(
         query_share=round(alignment.query_share, 4),
         share=round(alignment.archive_share, 4),
-        query_area=_rounded(alignment.query_area),
-        area=_rounded(alignment.archive_area),
+        query_area=_rounded_area(alignment.query_area),
+        area=_rounded_area(alignment.archive_area),
         agreement=round(alignment.appearance.agreement, 4),
     )
 
 
-def _rounded(area: Polygon) -> tuple[tuple[float, float], ...]:
+def _rounded_area(area: Polygon) -> Area:
     return tuple((round(x, 4), round(y, 4)) for x, y in area)
+
+
+def _rounded(measures: Measures, digits: int) -> Measures:
+    """A data class with its own fractions rounded."""
+    values: dict[str, Any] = {each.name: getattr(measures, each.name) for each in fields(measures)}
+    values |= {name: round(each, digits) for name, each in values.items() if isinstance(each, float)}
+    return replace(measures, **values)

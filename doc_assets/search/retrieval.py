@@ -66,14 +66,15 @@ def retrieve_from_archive(
     own = Exclusion(document_ids=(query.document_id,), merchant_ids=merchants)
     hits = _others(store.search(collection, vectors, top_k, own), merchants)
     for number in range(len(query.photos)):
-        found.by_vector += _best_views(number, hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
+        views = _best_of(hits[number * N_VIEWS : (number + 1) * N_VIEWS], top_k)
+        found.by_vector += [PhotoMatch(number, hit.payload, hit.similarity, View.at(view)) for hit, view in views]
     if use_words:
         bags = [bag for photo in query.photos for bag in photo.words]
         sharing = _others(store.search_words(collection, bags, top_k, own), merchants)
         merged = [_best_of(sharing[2 * number : 2 * number + 2], top_k) for number in range(len(query.photos))]
-        known = store.vectors(collection, list({hit.point_id for hits in merged for hit in hits}))
+        known = store.vectors(collection, list({hit.point_id for hits in merged for hit, _ in hits}))
         for number, word_hits in enumerate(merged):
-            for hit in word_hits:
+            for hit, _ in word_hits:
                 found.by_words.append(seen_best(number, query.photos[number], known[hit.point_id], hit.payload))
     return found
 
@@ -185,27 +186,15 @@ def _add_ranks(promise: dict[tuple[int, PhotoKey], float], ranked: Iterable[Phot
             promise[match.pair] += 1 / (_RANK_OFFSET + len(before))
 
 
-def _best_views(number: int, by_view: Sequence[Sequence[Hit]], top_k: int) -> list[PhotoMatch]:
-    """The best view of every photo found, then the best ``top_k`` photos."""
-    best: dict[bytes, PhotoMatch] = {}
-    for index, hits in enumerate(by_view):
+def _best_of(lists: Sequence[Sequence[Hit]], top_k: int) -> list[tuple[Hit, int]]:
+    """The most similar hit of every photo over several searches, and which search it is from; the best ``top_k``."""
+    best: dict[bytes, tuple[Hit, int]] = {}
+    for number, hits in enumerate(lists):
         for hit in hits:
             known = best.get(hit.point_id.bytes)
-            if known is None or hit.similarity > known.similarity:
-                best[hit.point_id.bytes] = PhotoMatch(number, hit.payload, hit.similarity, View.at(index))
-    ordered = sorted(best.items(), key=lambda item: (-item[1].similarity, item[0]))
-    return [match for _, match in ordered[:top_k]]
-
-
-def _best_of(lists: Sequence[Sequence[Hit]], top_k: int) -> list[Hit]:
-    """Hits of several searches for one photo as one list."""
-    best: dict[bytes, Hit] = {}
-    for hits in lists:
-        for hit in hits:
-            known = best.get(hit.point_id.bytes)
-            if known is None or hit.similarity > known.similarity:
-                best[hit.point_id.bytes] = hit
-    return sorted(best.values(), key=lambda hit: (-hit.similarity, hit.point_id.bytes))[:top_k]
+            if known is None or hit.similarity > known[0].similarity:
+                best[hit.point_id.bytes] = hit, number
+    return sorted(best.values(), key=lambda each: (-each[0].similarity, each[0].point_id.bytes))[:top_k]
 
 
 def seen_best(number: int, photo: QueryPhoto, vector: NDArray[np.float32], payload: PhotoPayload) -> PhotoMatch:

@@ -5,22 +5,22 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.results import ResultRecord
-from doc_assets.archive.ledger.searches import SearchRecord
+from doc_assets.archive.ledger.results import ResultRecord, SearchFault
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.vectors.base import VectorStore, collection_name
 from doc_assets.datatypes import DocumentDate
 from doc_assets.errors import AccountingError, IndexSchemaError, SettingsError
-from doc_assets.search.faults import SearchFault
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import PictureSink, QueryDocument, QueryReader
 from doc_assets.search.ranking import DocumentMatch, Twin
-from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest, recorded_settings, requesting_user
+from doc_assets.search.record import found_documents, result_record
+from doc_assets.search.request import begun_search
 from doc_assets.search.retrieval import Batch
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import LoadFeatures, LoadPixels
@@ -28,7 +28,6 @@ from doc_assets.sources.key_tables.table import KeyOf, no_keys
 from doc_assets.sources.names import display_name
 from doc_assets.sources.sources import (
     DocumentSource,
-    Fetched,
     SourceFile,
     files_of,
     nothing_in,
@@ -118,9 +117,7 @@ def search_documents(
         collection = published_collection(store, alias, wanted)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
-    ledger.searches.start(
-        SearchRecord(search_id, began, None, collection, n_indexed, recorded_settings(request), requesting_user())
-    )
+    ledger.searches.start(begun_search(search_id, request, began, collection, n_indexed))
     read = _read_all(queries, files, kept_by)
     documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None
@@ -129,8 +126,9 @@ def search_documents(
     results = []
     with open_store() as store:
         matcher = Matcher(store, collection, load_features, load_pixels, queries.reader.threads, model, request, batch)
-        for position, found in enumerate(track(read, "searching", len(read))):
-            results.append(_answer(ledger, matcher, found, position, twins[position], together))
+        for position, each in enumerate(track(read, "searching", len(read))):
+            its_twins, dated = partial(twins.__getitem__, position), partial(dates_of, ledger, together)
+            results.append(answer(matcher, each.label, position, each.document, its_twins, dated, seconds=each.seconds))
     require_all_accounted(len(read), len({result.query_document for result in results}), "query documents")
     results = Labeller(ledger, request.thresholds, model).label(results)
     ledger.searches.record(search_id, results)
@@ -139,7 +137,7 @@ def search_documents(
 
 
 def dates_of(
-    ledger: Ledger, ranking: Sequence[DocumentMatch], together: Mapping[str, DocumentDate]
+    ledger: Ledger, together: Mapping[str, DocumentDate], ranking: Sequence[DocumentMatch]
 ) -> dict[str, DocumentDate]:
     """Dates of ranked documents by id; ``together`` are those of the documents that are searched together."""
     archived = ledger.documents.current_with_ids({match.document_id for match in ranking if not match.same_batch})
@@ -147,42 +145,50 @@ def dates_of(
     return {name: document.date for name, document in archived.items()} | {name: together[name] for name in batch}
 
 
-def _answer(
-    ledger: Ledger,
+def answer(
     matcher: Matcher,
-    read: "_Read",
+    label: str,
     position: int,
-    twins: Sequence[Twin],
-    together: Mapping[str, DocumentDate],
+    query: QueryDocument,
+    twins_of: Callable[[], Sequence[Twin]],
+    dates_of: Callable[[Sequence[DocumentMatch]], Mapping[str, DocumentDate]],
+    own_drop: str | None = None,
+    seconds: float = 0.0,
 ) -> ResultRecord:
-    """What was found for one query document; if that breaks, that it was not searched for, and why."""
+    """What was found for one query document; if that breaks, that it was not searched for, and why.
+
+    Args:
+        matcher: compares it.
+        label: names it within the search.
+        position: its place within the search.
+        query: the document.
+        twins_of: gives documents of the same bytes.
+        dates_of: gives the dates of ranked documents, by id.
+        own_drop: the drop that it came with, if it is in the archive itself.
+        seconds: spent on it before.
+    """
     started = time.monotonic()
-    faults = list(read.document.faults)
+    faults = list(query.faults)
 
-    def answer() -> ResultRecord:
-        ranking = matcher.match(read.document, twins, faults)
-        elapsed = read.seconds + time.monotonic() - started
-        dates = dates_of(ledger, ranking, together)
-        return result_record(
-            read.label, position, read.document, ranking, matcher.request, elapsed, dates=dates, faults=faults
-        )
+    def result() -> ResultRecord:
+        ranking = matcher.match(query, twins_of(), faults)
+        found = list(found_documents(ranking, query, matcher.request, dates_of(ranking), own_drop))
+        return result_record(label, position, query, found, seconds + time.monotonic() - started, faults=faults)
 
-    found = attempt(f"search for {read.label}", answer)
-    if not isinstance(found, Failure):
-        return found
-    return not_searched(read.label, position, read.document, found, matcher, read.seconds)
+    found = attempt(f"search for {label}", result)
+    if isinstance(found, Failure):
+        return not_searched(label, position, query, found, seconds + time.monotonic() - started)
+    return found
 
 
 def not_searched(
-    label: str, position: int, query: QueryDocument, failure: Failure, matcher: Matcher, elapsed_s: float
+    label: str, position: int, query: QueryDocument, failure: Failure, elapsed_s: float = 0.0
 ) -> ResultRecord:
     """The answer to a query document whose search broke: no risk, and why."""
     reason = f"It was not searched for: {failure.reason}"
     nothing = replace(query, photos=(), error=f"{query.error}; {reason}" if query.error else reason)
     faults = [*query.faults, SearchFault("result", reason)]
-    return result_record(
-        label, position, nothing, [], matcher.request, elapsed_s, dates={}, searched=False, faults=faults
-    )
+    return result_record(label, position, nothing, (), elapsed_s, searched=False, faults=faults)
 
 
 def require_all_accounted(wanted: int, found: int, what: str) -> None:
@@ -220,32 +226,25 @@ def published_collection(store: VectorStore, alias: str, wanted: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A query document; ``more`` are the other documents of its key, which only fetching it told of."""
+    """A query document that was read."""
 
     label: str
     document: QueryDocument
     seconds: float
-    more: tuple[SourceFile, ...]
 
 
 def _read_all(queries: QueryReader, files: Sequence[SourceFile], kept_by: KeptBy | None) -> list[_Read]:
+    """The documents of the files in order, each followed by the others of its key."""
+
     def read(file: SourceFile) -> _Read:
         started = time.monotonic()
-        more: tuple[SourceFile, ...] = ()
-
-        def fetch(max_bytes: int) -> Fetched:
-            nonlocal more
-            fetched = file.fetch(max_bytes)
-            more = fetched.more
-            return fetched
-
-        document = queries.read(replace(file, fetch=fetch), kept_by(file.label) if kept_by is not None else None)
-        return _Read(file.label, document, time.monotonic() - started, more)
+        document = queries.read(file, kept_by(file.label) if kept_by is not None else None)
+        return _Read(file.label, document, time.monotonic() - started)
 
     threads = queries.reader.threads
     first = list(track(threads.map(read, files), "reading queries", len(files)))
-    others = threads.map(read, [other for found in first for other in found.more])
-    return [each for found in first for each in (found, *islice(others, len(found.more)))]
+    others = threads.map(read, [other for found in first for other in found.document.more])
+    return [each for found in first for each in (found, *islice(others, len(found.document.more)))]
 
 
 def find_twins(

@@ -6,15 +6,15 @@ are those that could not be compared.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.datatypes import LocalFeatures, Look, PhotoKey, PhotoPayload, RgbImage, View
-from doc_assets.search.faults import SearchFault
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import PhotoMatch
 from doc_assets.search.retrieval import Batch
@@ -36,99 +36,98 @@ HANDFUL = 8
 _TRUSTED = 0.5  # from this probability on the transform knows turn and mirror better than the vectors do
 
 
-def verified(
-    query: QueryDocument,
-    matches: Sequence[PhotoMatch],
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    batch: Batch | None,
-    threads: Workers,
-    model: PairModel,
-    faults: list[SearchFault],
-) -> list[PhotoMatch]:
-    """The candidates with probability and, where looked at, alignment; those whose photo was replaced are gone.
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Looks at the candidates of one query document.
 
-    Args:
-        query: the query document.
-        matches: its candidates, the most promising first within each query photo.
+    Attributes:
         load_features: finds the keypoints of archive photos.
         load_pixels: finds archive photos themselves.
         batch: the documents searched together, if they are compared.
-        threads: look at the query's photos side by side.
         model: judges pairs.
         faults: takes the pairs that could not be compared.
     """
 
-    def of_photo(candidates: Sequence[PhotoMatch]) -> list[PhotoMatch]:
-        photo = query.photos[candidates[0].query_photo]
-        return list(_of_photo(photo, candidates, load_features, load_pixels, batch, model, faults))
+    load_features: LoadFeatures
+    load_pixels: LoadPixels
+    batch: Batch | None
+    model: PairModel
+    faults: list[SearchFault]
 
-    by_photo = [list(candidates) for _, candidates in groupby(matches, key=lambda match: match.query_photo)]
-    # Threads of the algebra library inside ours would wait for each other.
-    with threadpool_limits(1, "blas"):
-        return [match for found in threads.map(of_photo, by_photo) for match in found]
+    def verified(self, query: QueryDocument, matches: Sequence[PhotoMatch], threads: Workers) -> list[PhotoMatch]:
+        """The candidates with probability and, where looked at, alignment; those whose photo was replaced are gone.
 
+        Args:
+            query: the query document.
+            matches: its candidates, the most promising first within each query photo.
+            threads: look at the query's photos side by side.
+        """
 
-def _of_photo(
-    photo: QueryPhoto,
-    candidates: Sequence[PhotoMatch],
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    batch: Batch | None,
-    model: PairModel,
-    faults: list[SearchFault],
-) -> Iterator[PhotoMatch]:
-    goes_on = True
-    for start in range(0, len(candidates), HANDFUL):
-        handful = candidates[start : start + HANDFUL]
-        if not goes_on:
-            yield from (replace(match, probability=model.probability(match.similarity, None)) for match in handful)
-            continue
-        looked_at = list(look_at(photo, handful, load_features, load_pixels, batch, model, faults))
-        goes_on = any(match.likeness is not None or (match.probability or 0.0) >= _TRUSTED for match in looked_at)
-        yield from looked_at
+        def of_photo(candidates: Sequence[PhotoMatch]) -> list[PhotoMatch]:
+            return list(self._of_photo(query.photos[candidates[0].query_photo], candidates))
 
+        by_photo = [list(candidates) for _, candidates in groupby(matches, key=lambda match: match.query_photo)]
+        # Threads of the algebra library inside ours would wait for each other.
+        with threadpool_limits(1, "blas"):
+            return [match for found in threads.map(of_photo, by_photo) for match in found]
 
-def look_at(
-    photo: QueryPhoto,
-    handful: Sequence[PhotoMatch],
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    batch: Batch | None,
-    model: PairModel,
-    faults: list[SearchFault],
-) -> Iterator[PhotoMatch]:
-    """The pairs with what their keypoints say; those whose photo was replaced are left out.
+    def _of_photo(self, photo: QueryPhoto, candidates: Sequence[PhotoMatch]) -> Iterator[PhotoMatch]:
+        goes_on = True
+        for start in range(0, len(candidates), HANDFUL):
+            handful = candidates[start : start + HANDFUL]
+            if not goes_on:
+                yield from map(self._by_similarity, handful)
+                continue
+            looked_at = list(self.look_at(photo, handful))
+            goes_on = any(match.likeness is not None or (match.probability or 0.0) >= _TRUSTED for match in looked_at)
+            yield from looked_at
 
-    A pair that cannot be compared is a fault, and is judged by its similarity alone. Of pairs that may show one
-    photograph or one scene the photos themselves are compared, if that is possible.
-    """
-    compared = list(_compared_each(photo, handful, load_features, batch, model, faults))
-    yield from _with_likeness(photo, compared, load_pixels, batch, model, faults)
+    def look_at(self, photo: QueryPhoto, handful: Sequence[PhotoMatch]) -> Iterator[PhotoMatch]:
+        """The pairs with what their keypoints say; those whose photo was replaced are left out.
 
+        A pair that cannot be compared is a fault, and is judged by its similarity alone. Of pairs that may show one
+        photograph or one scene the photos themselves are compared, if that is possible.
+        """
+        yield from self._with_likeness(photo, list(self._compared_each(photo, handful)))
 
-def _compared_each(
-    photo: QueryPhoto,
-    handful: Sequence[PhotoMatch],
-    load_features: LoadFeatures,
-    batch: Batch | None,
-    model: PairModel,
-    faults: list[SearchFault],
-) -> Iterator[PhotoMatch]:
-    known = _features(handful, load_features, batch)
-    for match in handful:
-        features = known.get(match.payload.key)
-        if features is None:
-            continue
+    def _by_similarity(self, match: PhotoMatch) -> PhotoMatch:
+        return replace(match, probability=self.model.probability(match.similarity, None))
 
-        def compared(match: PhotoMatch = match, features: LocalFeatures | Failure = features) -> PhotoMatch | Failure:
-            return features if isinstance(features, Failure) else _compared(photo, match, features, model)
+    def _compared_each(self, photo: QueryPhoto, handful: Sequence[PhotoMatch]) -> Iterator[PhotoMatch]:
+        known = _loaded(handful, "keypoints", self.load_features, self.batch.features if self.batch else None)
+        for match in handful:
+            features = known.get(match.payload.key)
+            if features is None:
+                continue
+            found: PhotoMatch | Failure
+            if isinstance(features, Failure):
+                found = features
+            else:
+                compare = partial(_compared, photo, match, features, self.model)
+                found = attempt(f"photo {photo.crop.photo_index} against {match.payload.key}", compare)
+            if isinstance(found, Failure):
+                self.faults.append(_fault(photo, match, found))
+                found = self._by_similarity(match)
+            yield found
 
-        found = attempt(f"photo {photo.crop.photo_index} against {match.payload.key}", compared)
-        if isinstance(found, Failure):
-            faults.append(_fault(photo, match, found))
-            found = replace(match, probability=model.probability(match.similarity, None))
-        yield found
+    def _with_likeness(self, photo: QueryPhoto, matches: Sequence[PhotoMatch]) -> Iterator[PhotoMatch]:
+        """The pairs, those of which it can change the finding judged by a dense look; a look that fails is a fault."""
+        telling = [match for match in matches if _may_change(match)]
+        if not telling:
+            yield from matches
+            return
+        pixels = _loaded(telling, "pixels", self.load_pixels, self.batch.pixels if self.batch else None)
+        own = attempt(f"pixels of photo {photo.crop.photo_index}", partial(_OwnPhoto.of, photo))
+        for match in matches:
+            other = pixels.get(match.payload.key)
+            if other is None:
+                yield match
+                continue
+            looked = _looked(match, own, other, self.model)
+            if isinstance(looked, Failure):
+                self.faults.append(_fault(photo, match, looked))
+                looked = match
+            yield looked
 
 
 def _compared(photo: QueryPhoto, match: PhotoMatch, features: LocalFeatures, model: PairModel) -> PhotoMatch:
@@ -136,33 +135,6 @@ def _compared(photo: QueryPhoto, match: PhotoMatch, features: LocalFeatures, mod
     probability = model.probability(match.similarity, alignment)
     view = _view(alignment) if alignment is not None and probability >= _TRUSTED else match.view
     return replace(match, alignment=alignment, probability=probability, view=view, looked_at=True)
-
-
-def _with_likeness(
-    photo: QueryPhoto,
-    matches: Sequence[PhotoMatch],
-    load_pixels: LoadPixels,
-    batch: Batch | None,
-    model: PairModel,
-    faults: list[SearchFault],
-) -> Iterator[PhotoMatch]:
-    """The pairs, those of which it can change the finding judged by a dense look; a look that fails is a fault."""
-    telling = [match for match in matches if _may_change(match)]
-    if not telling:
-        yield from matches
-        return
-    pixels = _pixels(telling, load_pixels, batch)
-    own = attempt(f"pixels of photo {photo.crop.photo_index}", partial(_OwnPhoto.of, photo))
-    for match in matches:
-        other = pixels.get(match.payload.key)
-        if other is None:
-            yield match
-            continue
-        looked = _looked(match, own, other, model)
-        if isinstance(looked, Failure):
-            faults.append(_fault(photo, match, looked))
-            looked = match
-        yield looked
 
 
 def _may_change(match: PhotoMatch) -> bool:
@@ -225,20 +197,6 @@ def _densely(match: PhotoMatch, own: RgbImage, other: RgbImage, model: PairModel
     probability = likeness.same_photograph
     view = _view(alignment) if probability >= _TRUSTED else match.view
     return replace(match, likeness=likeness, probability=probability, view=view)
-
-
-def _features(
-    handful: Sequence[PhotoMatch], load_features: LoadFeatures, batch: Batch | None
-) -> dict[PhotoKey, LocalFeatures | Failure]:
-    """The other photos' keypoints."""
-    return _loaded(handful, "keypoints", load_features, None if batch is None else batch.features)
-
-
-def _pixels(
-    handful: Sequence[PhotoMatch], load_pixels: LoadPixels, batch: Batch | None
-) -> dict[PhotoKey, RgbImage | Failure]:
-    """The other photos."""
-    return _loaded(handful, "pixels", load_pixels, None if batch is None else batch.pixels)
 
 
 def _loaded(

@@ -6,17 +6,16 @@ from functools import partial
 import numpy as np
 import pytest
 
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import StoreUnavailableError
 from doc_assets.features.embedders.gist import GistEmbedder
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.pipeline import screening as run
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.stored_queries import StoredQueries
-from doc_assets.search import verifying
+from doc_assets.search import run, verifying
 from doc_assets.search.matching import Matcher
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.broken import draw_folder, is_red, page, red, write
@@ -96,8 +95,8 @@ def _break(monkeypatch, stage):
     elif stage == "match":
         monkeypatch.setattr(Matcher, "match", _raising(Matcher.match, lambda _s, query, *_: query.document_id == BAD))
     elif stage == "result":
-        wrapped = _raising(run.result_record, lambda _label, _at, query, *_: query.document_id == BAD)
-        monkeypatch.setattr(run, "result_record", wrapped)
+        wrapped = _raising(run.found_documents, lambda _ranking, query, *_: query.document_id == BAD)
+        monkeypatch.setattr(run, "found_documents", wrapped)
     elif stage == "pair":
         original_align = verifying.align
 
@@ -120,15 +119,15 @@ def test_the_others_are_compared_and_the_bad_one_is_named(stage, screened, monke
 
     assert len(results) == 5
     bad = results.pop(BAD)
-    assert {fault["stage"] for fault in bad.faults} == {STAGES[stage]}
-    assert all(SAID in fault["reason"] for fault in bad.faults)
+    assert {fault.stage for fault in bad.faults} == {STAGES[stage]}
+    assert all(SAID in fault.reason for fault in bad.faults)
     if STAGES[stage] == "result":
         assert (bad.risk_score, bad.flagged, bad.top_docs) == (None, False, ())
     if stage == "photo":
         assert (bad.flagged, bad.n_photos, bad.top_docs[0].document) == (True, 1, "ARC0.tif")
     if stage == "pair":  # it breaks for every identical pair, the other copy's too
-        assert [fault["document"] for fault in bad.faults] == ["ARC0.tif"]
-        assert [fault["document"] for fault in results[COPY].faults] == ["ARC1.tif"]
+        assert [fault.document for fault in bad.faults] == ["ARC0.tif"]
+        assert [fault.document for fault in results[COPY].faults] == ["ARC1.tif"]
     else:
         assert results[COPY].flagged
         assert results[COPY].top_docs[0].document == "ARC1.tif"
@@ -149,7 +148,7 @@ def test_tables_that_cannot_be_read_are_named_for_every_document_of_them(screene
     results = screened()
 
     assert len(results) == 5
-    assert all(result.risk_score is None and SAID in result.faults[0]["reason"] for result in results.values())
+    assert all(result.risk_score is None and SAID in result.faults[0].reason for result in results.values())
 
 
 def test_a_store_that_is_away_ends_the_screening(screened, monkeypatch):

@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 
 from doc_assets.archive.ledger.form_pictures import FormPictureRule, PagePlace, SeenPair, SeenPhoto
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Box
@@ -13,7 +14,6 @@ from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.self_test import PlantedCopies, graph_recall
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.search.matching import Matcher
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.pipeline.pipeline import opened

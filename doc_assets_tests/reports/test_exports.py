@@ -9,7 +9,7 @@ import pytest
 
 from doc_assets.errors import SettingsError
 from doc_assets.reports.export_rows import EXPORTED
-from doc_assets.reports.exports import WRITERS, write_rows
+from doc_assets.reports.tables import WRITERS, write_table
 from doc_assets_tests.conftest import NOW
 
 EVIL = "=cmd|'/c calc'!A1.tif"
@@ -52,7 +52,7 @@ ROW = {
 
 
 def test_the_csv_has_the_earlier_systems_header_and_its_objects_are_json(tmp_path):
-    assert write_rows([ROW], EXPORTED, "csv", tmp_path / "out.csv") == 1
+    assert write_table([ROW], EXPORTED, "csv", tmp_path / "out.csv") == 1
 
     content = (tmp_path / "out.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
@@ -66,7 +66,7 @@ def test_the_csv_has_the_earlier_systems_header_and_its_objects_are_json(tmp_pat
 
 
 def test_a_workbook_holds_no_formula_and_no_link(tmp_path):
-    write_rows([ROW], EXPORTED, "xlsx", tmp_path / "out.xlsx")
+    write_table([ROW], EXPORTED, "xlsx", tmp_path / "out.xlsx")
 
     with zipfile.ZipFile(tmp_path / "out.xlsx") as book:
         content = b"".join(book.read(name) for name in book.namelist())
@@ -79,8 +79,8 @@ def test_a_workbook_holds_no_formula_and_no_link(tmp_path):
 
 
 def test_json_and_parquet_keep_true_types(tmp_path):
-    write_rows([ROW, ROW], EXPORTED, "json", tmp_path / "out.json")
-    write_rows([ROW, ROW], EXPORTED, "parquet", tmp_path / "out.parquet")
+    write_table([ROW, ROW], EXPORTED, "json", tmp_path / "out.json")
+    write_table([ROW, ROW], EXPORTED, "parquet", tmp_path / "out.parquet")
 
     assert json.loads((tmp_path / "out.json").read_bytes()) == [{**ROW, "search_time_stamp": NOW.isoformat()}] * 2
     (row, _) = pq.read_table(tmp_path / "out.parquet").to_pylist()
@@ -92,7 +92,7 @@ def test_json_and_parquet_keep_true_types(tmp_path):
 def test_columns_that_are_left_out_are_in_no_format(kind, tmp_path):
     columns = [name for name in EXPORTED if name != "사업자등록번호"]
 
-    assert write_rows([ROW] * 3, columns, kind, tmp_path / "out") == 3
+    assert write_table([ROW] * 3, columns, kind, tmp_path / "out") == 3
 
     content = (tmp_path / "out").read_bytes()
     if kind == "xlsx":
@@ -107,7 +107,7 @@ def test_columns_that_are_left_out_are_in_no_format(kind, tmp_path):
 
 def test_nothing_to_export_is_an_empty_table_and_not_an_error(tmp_path):
     for kind in WRITERS:
-        assert write_rows([], EXPORTED, kind, tmp_path / f"out.{kind}") == 0
+        assert write_table([], EXPORTED, kind, tmp_path / f"out.{kind}") == 0
     assert json.loads((tmp_path / "out.json").read_bytes()) == []
 
 
@@ -116,7 +116,7 @@ def test_what_a_workbook_cannot_hold_is_an_error_and_leaves_the_old_file(tmp_pat
     path.write_bytes(b"old")
 
     with pytest.raises(SettingsError, match="take csv"):
-        write_rows([ROW | {"sim_img_check": {"x": "y" * 40_000}}], EXPORTED, "xlsx", path)
+        write_table([ROW | {"sim_img_check": {"x": "y" * 40_000}}], EXPORTED, "xlsx", path)
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from doc_assets.archive.ledger.results import Overlap, PhotoPair
+from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.archive.pictures import page_view
 from doc_assets.datatypes import Box, View
@@ -22,7 +23,7 @@ from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_finding, a_found, a_pair, a_result, a_reuse
 
 PICTURE = draw_picture(31)
-SETTINGS = {"privacy_mode": False}
+SETTINGS = SearchSettings(privacy_mode=False)
 SEARCH = SearchRecord("run-1", NOW, NOW, "photos__x", 12345, SETTINGS)
 HOSTILE = '"><script>document.title="owned"</script>.tif'
 GEOMETRIC = [

@@ -7,7 +7,9 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
-from doc_assets.archive.ledger.results import found_as_json, pair_as_json
+from doc_assets.archive.ledger.json_codec import as_json
+from doc_assets.archive.ledger.results import EarlierFields
+from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.errors import InconsistentResultError
 from doc_assets.reports.result_files import COLUMNS, CSV_NAME, SUMMARY_NAME, XLSX_NAME, write_results
@@ -16,14 +18,10 @@ from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_found, a_pair, a_result, a_reuse
 
 HOSTILE = '=HYPERLINK("http://evil","click").tif'
-SETTINGS = {
-    "aggregation": "max", "top_k": 5, "top_doc": 7, "include_batch": True, "privacy_mode": True,
-    "match_similarity": 0.7, "match_probability": 0.5, "use_words": True, "verify": True, "flag_risk": 0.5,
-}  # fmt: skip
-SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SETTINGS)
+SEARCH = SearchRecord("run-1", NOW, NOW, "photos__gist-1__v1", 42, SearchSettings(top_k=5))
 PAIR = a_pair(lines=((0.1, 0.2, 0.3, 0.4),))
 FOUND = a_found(PAIR, document="가맹점_12.tif", merchant_id="1234567890")
-LEGACY = {"fraud_doc_probability": "High", "threshold_match_count": 1, "image_authenticity": {"q_q_0.jpg": "unknown"}}
+LEGACY = EarlierFields("High", 1, {"q_q_0.jpg": "unknown"})
 NOT_READ = a_result(
     name="bad.tif", position=1, merchant_id=None, state="rejected", error="This is a PDF, not a TIFF.", n_photos=0,
     legacy=LEGACY, risk_score=None, searched=False,
@@ -51,10 +49,10 @@ def test_the_summary_has_the_shape_that_other_programs_read(files):
     assert first["num_query_photos"] == 2
     (document,) = first["top_docs"]
     (pair,) = document["matches"]
-    as_read = json.loads(json.dumps(found_as_json(FOUND)))
+    as_read = json.loads(json.dumps(as_json(FOUND)))
     assert document | {"matches": []} == as_read | {"matches": []}
     without_lines = replace(PAIR, lines=None)  # only its picture needs them
-    assert pair == json.loads(json.dumps(pair_as_json(without_lines)))
+    assert pair == json.loads(json.dumps(as_json(without_lines)))
     assert (first["risk_score"], first["flagged"], first["fraud_doc_probability"]) == (0.97, True, "High")
     (reason,) = first["reasons"]
     assert (reason["code"], reason["counts"]) == ("reuse", True)

@@ -6,18 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doc_assets.archive.ledger.results import COUNTED, Overlap
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.reports.wording import reasons
-from doc_assets.search.findings import (
-    WHOLE,
-    DocumentFacts,
-    Link,
-    PhotoGraph,
-    Thresholds,
-    facts_of,
-    found_facts,
-    judged,
-    links_of,
-)
+from doc_assets.search.findings import WHOLE, DocumentFacts, Link, PhotoGraph, facts_of, found_facts, judged, links_of
 from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.results import DAY, EARLIER, a_found, a_pair, a_result
 
@@ -74,7 +65,7 @@ def test_date_and_merchant_decide(own_merchant, day, merchant, kind):
     assert result.risk_score == (pytest.approx(0.97) if kind in COUNTED else 0)
     assert result.flagged == result.top_docs[0].counts == (kind in COUNTED)
     assert finding.first_use.document == ("q.tif" if kind == "first_use" else "earlier.tif")
-    assert result.legacy["fraud_doc_probability"] == ("High" if kind in COUNTED else "No")
+    assert result.legacy.fraud_doc_probability == ("High" if kind in COUNTED else "No")
 
 
 def test_a_second_visit_is_not_accused_because_of_the_thief():
@@ -235,7 +226,7 @@ def test_a_document_is_flagged_if_and_only_if_a_counted_reason_stands_there(resu
         finding.counts and finding.probability > 0 for finding in judged_result.findings
     )
     assert judged_result.flagged <= any(found.counts for found in judged_result.top_docs)
-    assert (judged_result.legacy["fraud_doc_probability"] == "High") == any(
+    assert (judged_result.legacy.fraud_doc_probability == "High") == any(
         found.counts for found in judged_result.top_docs
     )
     for finding in judged_result.findings:

@@ -6,10 +6,12 @@ from datetime import date
 import pytest
 
 from doc_assets.archive.ledger.form_pictures import KnownPicture, PagePlace
-from doc_assets.archive.ledger.results import PhotoPair, pair_as_json, pair_from_json
+from doc_assets.archive.ledger.json_codec import as_json, from_json
+from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box, Look
-from doc_assets.search.findings import Thresholds, kind_of
+from doc_assets.search.findings import kind_of
 from doc_assets.search.form_pictures import (
     drawn_in_search,
     is_form_picture,
@@ -135,7 +137,7 @@ def test_what_the_ledger_knows_makes_the_kind_of_a_pair():
     assert kind_of(_pair(known_form=True), thresholds) == "form_picture"
     assert kind_of(_pair(known_form=True, probability=0.05), thresholds) is None
     pair = _pair(looks=flat, known_form=False)
-    assert pair_from_json(pair_as_json(pair)) == pair
+    assert from_json(PhotoPair, as_json(pair)) == pair
     assert pair.reversed().known_form is False
 
 

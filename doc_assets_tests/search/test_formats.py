@@ -7,13 +7,14 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Page
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.query import QueryReader
-from doc_assets.search.run import SearchRequest, query_files, search_documents
+from doc_assets.search.run import query_files, search_documents
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.sources import FolderSource
 from doc_assets_tests.pipeline.pipeline import Pipeline

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from doc_assets.archive.ledger.results import ALIKE, pair_as_json, pair_from_json
+from doc_assets.archive.ledger.json_codec import as_json, from_json
+from doc_assets.archive.ledger.results import ALIKE, PhotoPair
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Likeness, LikenessTraits, Look
 from doc_assets.reports.wording import KINDS, reasons
-from doc_assets.search.findings import PhotoGraph, Thresholds, facts_of, found_facts, judged, kind_of, links_of
+from doc_assets.search.findings import PhotoGraph, facts_of, found_facts, judged, kind_of, links_of
 from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.results import DAY, a_found, a_pair, a_result
 
@@ -58,7 +60,7 @@ def test_it_is_shown_and_not_counted(probabilities, kind):
     assert (finding.kind, finding.counts, finding.found_in) == (kind, False, "earlier.tif")
     assert (result.risk_score, result.flagged) == (0, False)
     assert not result.top_docs[0].counts
-    assert result.legacy["fraud_doc_probability"] == "No"
+    assert result.legacy.fraud_doc_probability == "No"
     (reason,) = [each for each in reasons(result) if each.code in ALIKE]
     assert KINDS[kind].en in reason.text.en
     assert "not counted" in reason.text.en
@@ -92,7 +94,7 @@ def test_other_shots_count_if_the_operator_wants_it():
 def test_a_likeness_survives_the_ledger():
     pair = _alike(0.05, 0.9, 0.05, kind="other_shot")
 
-    assert pair_from_json(pair_as_json(pair)) == pair
+    assert from_json(PhotoPair, as_json(pair)) == pair
     assert pair.reversed().likeness == pair.likeness
 
 
@@ -109,5 +111,5 @@ def test_a_picture_of_the_form_is_shown_and_never_counts():
     (reason,) = reasons(result)
     assert (reason.code, reason.counts) == ("form_picture", False)
     assert "picture of the form" in reason.text.en
-    assert pair_from_json(pair_as_json(pair)) == pair
+    assert from_json(PhotoPair, as_json(pair)) == pair
     assert pair.reversed().looks == (LOGO, CODE)

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box, PhotoPayload, View
-from doc_assets.search.ranking import MatchRule, PhotoMatch, Twin, best_of_each_photo, rank_documents
+from doc_assets.search.ranking import PhotoMatch, Twin, best_of_each_photo, rank_documents
 
 ANY_VIEW = View(0, False)
-RULE = MatchRule()
+THRESHOLDS = Thresholds()
 
 
 def match(query_photo, document, similarity, photo=0, view=ANY_VIEW, same_batch=False):
@@ -16,13 +17,13 @@ def match(query_photo, document, similarity, photo=0, view=ANY_VIEW, same_batch=
     return PhotoMatch(query_photo, payload, similarity, view, same_batch)
 
 
-def rank(matches, *, n=2, aggregation="max", top_doc=10, rule=RULE, twins=()):
+def rank(matches, *, n=2, aggregation="max", top_doc=10, thresholds=THRESHOLDS, twins=()):
     return rank_documents(
         matches,
         n_query_photos=n,
         aggregation=aggregation,
         top_doc=top_doc,
-        rule=rule,
+        thresholds=thresholds,
         twins=twins,
     )
 
@@ -58,7 +59,7 @@ def test_the_mean_counts_query_photos_without_a_match():
 
 
 def test_matched_photos_are_counted_from_the_threshold_on():
-    found = {d.document_id: d.n_matched_photos(MatchRule(similarity=0.76)) for d in rank(MATCHES)}
+    found = {d.document_id: d.n_matched_photos(Thresholds(match_similarity=0.76)) for d in rank(MATCHES)}
 
     assert found == {"a": 1, "b": 1}
 
@@ -137,8 +138,8 @@ def test_verified_pairs_are_judged_by_probability_and_not_by_similarity():
 
     copied, other = rank([copy, double])
 
-    assert (copied.document_id, copied.n_matched_photos(MatchRule())) == ("cropped copy", 1)
-    assert (other.document_id, other.n_matched_photos(MatchRule())) == ("look-alike", 0)
+    assert (copied.document_id, copied.n_matched_photos(Thresholds())) == ("cropped copy", 1)
+    assert (other.document_id, other.n_matched_photos(Thresholds())) == ("look-alike", 0)
 
 
 def test_the_most_probable_candidates_of_each_photo_are_kept():

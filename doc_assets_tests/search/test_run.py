@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import View
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
@@ -13,7 +14,7 @@ from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.query import QueryReader
-from doc_assets.search.run import SearchRequest, query_files, search_documents
+from doc_assets.search.run import query_files, search_documents
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.sources import FolderSource
 from doc_assets_tests.pipeline.pipeline import opened

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.datatypes import Box, DocumentDate, IndexedPhoto, PhotoCrop, PhotoPayload
 from doc_assets.errors import ServiceError, StoreUnavailableError
@@ -18,7 +19,6 @@ from doc_assets.search.findings import PhotoGraph, facts_of, judged
 from doc_assets.search.matching import Matcher
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.record import result_record
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.search.verifying import HANDFUL
 from doc_assets.util.threads import Workers
@@ -116,9 +116,9 @@ def _answers(matcher, queries):
         best = matcher.match(asked, [], [])[0]
         is_right = best.document_id == document
         answers.first += is_right
-        answers.flagged += is_right and best.n_matched_photos(matcher.request.rule) == 1
+        answers.flagged += is_right and best.n_matched_photos(matcher.request) == 1
     for asked in others:
-        answers.false += any(found.n_matched_photos(matcher.request.rule) for found in matcher.match(asked, [], []))
+        answers.false += any(found.n_matched_photos(matcher.request) for found in matcher.match(asked, [], []))
     return answers
 
 
@@ -188,7 +188,7 @@ def test_keypoints_of_one_photo_that_cannot_be_had_leave_the_others(matcher, que
 
     assert [(fault.document, fault.reason) for fault in faults] in ([], [("d2.tif", "OSError: damaged table")])
     assert found[0].document_id == "d0"
-    assert found[0].n_matched_photos(SearchRequest().rule) == 1
+    assert found[0].n_matched_photos(SearchRequest()) == 1
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("away"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
@@ -217,7 +217,7 @@ def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, quer
     request = SearchRequest()
     ranking = Matcher(Broken(), "c", features.get, pixels, threads, PairModel(), request).match(asked, [], faults)
     asked = replace(asked, date=DocumentDate(NOW.date(), "arrival"))
-    made = result_record("q.tif", 0, asked, ranking, request, 0.1, dates={}, faults=faults)
+    made = result_record("q.tif", 0, asked, (), 0.1, faults=faults)
     record, whole = (
         judged(result, facts_of(made), PhotoGraph([], {}), request.thresholds, PairModel())
         for result in (made, replace(made, faults=()))
@@ -225,5 +225,5 @@ def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, quer
 
     assert ranking == []
     assert (record.risk_score, whole.risk_score) == (None, 0)
-    assert [(fault["stage"], fault["query_photo"]) for fault in record.faults] == [("retrieval", None)]
-    assert "no such vector" in record.faults[0]["reason"]
+    assert [(fault.stage, fault.query_photo) for fault in record.faults] == [("retrieval", None)]
+    assert "no such vector" in record.faults[0].reason

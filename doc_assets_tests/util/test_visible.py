@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from doc_assets.cli.console import console
 from doc_assets.ops.logs import JsonLines, TextLines
-from doc_assets.reports.result_files import harmless
+from doc_assets.reports.tables import harmless
 from doc_assets.sources.names import display_name, document_id
 from doc_assets.util.visible import is_hidden, visible, visible_json
 

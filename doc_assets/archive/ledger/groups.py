@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, distinct, f
 
 from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.photo_sets import Edge, Photo, PhotoSets, changing_sets, components
+from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.archive.ledger.rows import columns_of, delete_in, in_parts, rows_in
 from doc_assets.archive.ledger.schema import DocumentRow, PhotoGroup, PhotoGroupMember, PhotoLink
 
@@ -39,7 +40,7 @@ class StoredLink:
     probability: float
     query_area: Frame
     area: Frame
-    pair: dict[str, Any] | None
+    pair: PhotoPair | None
     is_form: bool = False
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select, text
 
 from doc_assets.archive.ledger.database import LedgerPart
+from doc_assets.archive.ledger.results import FoundDocument
 from doc_assets.archive.ledger.rows import DOCUMENTS, Document, columns_of, documents_of, record_of
 from doc_assets.archive.ledger.schema import DocumentRow as Row
 from doc_assets.archive.ledger.schema import Drop, Search, SearchResult
@@ -107,7 +108,7 @@ class DocumentQueries(LedgerPart):
             rows = connection.execute(_results().where(condition).limit(limit)).mappings().all()
         found = []
         for row in rows:
-            ranks = {match["document"]: rank for rank, match in reversed(list(enumerate(row["top_docs"], start=1)))}
+            ranks = {match.document: rank for rank, match in reversed(list(enumerate(row["top_docs"], start=1)))}
             rank = ranks[file_name]
             found.append(_mention(row, row["top_docs"][rank - 1], rank))
         return found
@@ -136,6 +137,6 @@ def _results() -> Select[Any]:
     )
 
 
-def _mention(row: RowMapping, match: dict[str, Any] | None, rank: int | None) -> Mention:
-    score, n_photos = (None, 0) if match is None else (match["score"], match["n_matched_photos"])
+def _mention(row: RowMapping, match: FoundDocument | None, rank: int | None) -> Mention:
+    score, n_photos = (None, 0) if match is None else (match.score, match.n_matched_photos)
     return record_of(Mention, row, rank=rank, score=score, n_matched_photos=n_photos)

@@ -1,6 +1,6 @@
-"""The view ``doc_similarity_results``: one row a run and query document, with the earlier system's columns.
+"""The view ``doc_similarity_results``: one row per run and query document, with the earlier system's columns.
 
-It is for programs that read the database; ``evidence.export_rows`` makes the same rows from the typed results.
+It is for programs that read the database; ``reports.export_rows`` makes the same rows from the typed results.
 """
 
 from collections.abc import Iterator

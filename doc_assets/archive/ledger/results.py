@@ -2,17 +2,20 @@
 
 A result holds facts (which photos were compared, how alike they are) and labels (which of them match, who was first,
 what counts). Labels are made by ``search.findings`` from the facts and the thresholds in use, and can be made again at
-any time. Everything that shows a result reads these types; their JSON is what the ledger and the summary file hold.
+any time. Everything that shows a result reads these types; their JSON (``json_codec``) is what the ledger and the
+summary file hold, and docs/results.md says what its keys mean.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BeforeValidator
 
-from doc_assets.datatypes import Changes, DateSource, Likeness, LikenessTraits, Look
+from doc_assets.archive.ledger.json_codec import Omitted
+from doc_assets.datatypes import Changes, DateSource, Likeness, Look
 from doc_assets.sources.merchants import NAME_COLUMN
 
 Relation = Literal["archive", "same_drop", "same_batch"]
@@ -90,14 +93,14 @@ class PhotoPair:
     mirrored: bool
     probability: float | None
     inliers: int | None
-    overlap: Overlap | None = None
-    likeness: Likeness | None = None
-    looks: tuple[Look, Look] | None = None
-    known_form: bool | None = None
-    changes: Changes | None = None
-    transform: tuple[tuple[float, ...], ...] | None = None
-    lines: tuple[tuple[float, ...], ...] | None = None
-    kind: PairKind | None = None
+    overlap: Omitted[Overlap] = None
+    likeness: Omitted[Likeness] = None
+    looks: Omitted[tuple[Look, Look]] = None
+    known_form: Omitted[bool] = None
+    changes: Omitted[Changes] = None
+    transform: Omitted[tuple[tuple[float, ...], ...]] = None
+    lines: Omitted[tuple[tuple[float, ...], ...]] = None
+    kind: Omitted[PairKind] = None
 
     @property
     def is_shown(self) -> bool:
@@ -180,6 +183,23 @@ class FoundDocument:
         return max((pair.probability for pair in self.matches if pair.probability is not None), default=None)
 
 
+def earlier_id(name: str) -> str:
+    """The id of a document of this name in results of earlier versions, which knew TIFs alone and wrote no ids."""
+    last = name.rsplit("/", 1)[-1]
+    return last[: last.rindex(".")] if last.lower().endswith((".tif", ".tiff")) else last
+
+
+def _completed(entry: Any) -> Any:  # noqa: ANN401 - JSON, or the value itself
+    """A found document with what earlier versions did not write."""
+    if not isinstance(entry, dict):
+        return entry
+    return {"document_id": earlier_id(entry["document"]), "document_date": None, "date_source": None} | entry
+
+
+FoundDocuments = tuple[Annotated[FoundDocument, BeforeValidator(_completed)], ...]
+"""As the ledger keeps them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A document that shows a photo, in few words."""
@@ -221,6 +241,82 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFinding:
+    """A document of another drop whose finding changed because of documents that arrived later.
+
+    Attributes:
+        document: its name in the results of its drop.
+        drop: that it came with.
+        was, now: its gravest finding before and since; None for none.
+        risk_was, risk: before and since; None if it was not searched for.
+        flagged: since.
+    """
+
+    document: str
+    drop: str
+    was: FindingKind | None
+    now: FindingKind | None
+    risk_was: float | None
+    risk: float | None
+    flagged: bool
+
+
+SearchStage = Literal["reading", "page", "photo", "retrieval", "pair", "result", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFault:
+    """One thing that a search lacks.
+
+    Attributes:
+        stage: where it broke: reading the query document, a page of it, a photo of it, looking for candidates,
+            comparing a pair of photos, making the result, keeping or drawing a picture.
+        reason: in words.
+        query_page: of the query document, from 1; None if it is about no page.
+        query_photo: of the query document, from 0; None if it is about no photo.
+        document: file name of the other document of a pair; None if it is about no pair.
+        photo: of that document, from 0.
+    """
+
+    stage: SearchStage
+    reason: str
+    query_page: int | None = None
+    query_photo: int | None = None
+    document: str | None = None
+    photo: int | None = None
+
+    def in_words(self) -> str:
+        """One line: where, then why."""
+        where = []
+        if self.query_page is not None:
+            where.append(f"page {self.query_page}")
+        if self.query_photo is not None:
+            where.append(f"photo {self.query_photo + 1}")
+        if self.document is not None:
+            other = self.document if self.photo is None else f"photo {self.photo + 1} of {self.document}"
+            where.append(f"against {other}")
+        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+
+
+FraudProbability = Literal["Very_High", "High", "No"]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFields:
+    """The earlier system's fields of a result; see ``search.legacy``. None before a result has its labels.
+
+    Attributes:
+        fraud_doc_probability: of the document.
+        threshold_match_count: found documents that count and are similar.
+        image_authenticity: class of every query photo by the name of its file; "unknown" says nothing.
+    """
+
+    fraud_doc_probability: Omitted[FraudProbability] = None
+    threshold_match_count: Omitted[int] = None
+    image_authenticity: Omitted[dict[str, str]] = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResultRecord:
     """One query document's result.
 
@@ -234,9 +330,9 @@ class ResultRecord:
         n_photos: photos found on it.
         elapsed_s: seconds spent on it.
         top_docs: documents found, best first; all that match, and the best of the others.
-        legacy: fields of the earlier system's report.
+        legacy: label: fields of the earlier system's report.
         fields: of the key table's row that names the document, by column.
-        faults: what could not be looked for or compared; see ``search.faults.SearchFault``.
+        faults: what could not be looked for or compared.
         searched: whether it was searched for at all.
         findings: label: one for every photo that others show, the counted ones first.
         risk_score: label: in [0, 1]; None if it could not be searched for.
@@ -255,9 +351,9 @@ class ResultRecord:
     n_photos: int
     elapsed_s: float
     top_docs: tuple[FoundDocument, ...]
-    legacy: dict[str, Any] = field(default_factory=dict)
+    legacy: EarlierFields = EarlierFields()
     fields: dict[str, str] = field(default_factory=dict)
-    faults: tuple[dict[str, Any], ...] = ()
+    faults: tuple[SearchFault, ...] = ()
     searched: bool = True
     findings: tuple[Finding, ...] = ()
     risk_score: float | None = None
@@ -326,82 +422,6 @@ def _inverse(transform: tuple[tuple[float, ...], ...], *, mirrored: bool) -> tup
     if not np.isfinite(inverse).all() or abs(inverse[2, 2]) < 1e-9:  # noqa: PLR2004 - at infinity
         return None
     return tuple(tuple(round(float(value), 8) for value in row) for row in inverse / inverse[2, 2])
-
-
-# JSON: names and order are those of docs/results.md. What a pair does not have is left out.
-
-_OPTIONAL = ("overlap", "likeness", "looks", "known_form", "changes", "transform", "lines", "kind")
-
-
-def found_as_json(found: FoundDocument) -> dict[str, Any]:
-    """A found document as the ledger keeps it."""
-    entry = asdict(replace(found, matches=()))
-    entry["document_date"] = None if found.document_date is None else found.document_date.isoformat()
-    entry["matches"] = [pair_as_json(pair) for pair in found.matches]
-    return entry
-
-
-def pair_as_json(pair: PhotoPair) -> dict[str, Any]:
-    """A pair; absent parts are left out."""
-    entry = asdict(pair)
-    return {name: value for name, value in entry.items() if value is not None or name not in _OPTIONAL}
-
-
-def pair_from_json(entry: Mapping[str, Any]) -> PhotoPair:
-    """The inverse of ``pair_as_json``; also of what earlier versions wrote."""
-    values = {name: entry[name] for name in _names(PhotoPair) if name in entry}
-    for name in ("query_box", "box"):
-        values[name] = tuple(values[name])
-    if overlap := values.get("overlap"):
-        areas = {name: tuple((x, y) for x, y in overlap[name]) for name in ("query_area", "area")}
-        values["overlap"] = Overlap(**{**overlap, **areas})
-    if likeness := values.get("likeness"):
-        values["likeness"] = Likeness(**{**likeness, "traits": LikenessTraits(**likeness["traits"])})
-    if looks := values.get("looks"):
-        values["looks"] = tuple(Look(**look) for look in looks)
-    if changes := values.get("changes"):
-        values["changes"] = Changes(**changes)
-    for name in ("transform", "lines"):
-        if values.get(name) is not None:
-            values[name] = tuple(tuple(row) for row in values[name])
-    return PhotoPair(**values)
-
-
-def found_from_json(entry: Mapping[str, Any], document_id: str) -> FoundDocument:
-    """The inverse of ``found_as_json``.
-
-    Args:
-        entry: as stored; earlier versions wrote neither dates nor ids.
-        document_id: of the document if the entry does not say.
-    """
-    values = {name: entry[name] for name in _names(FoundDocument) if name in entry}
-    values.setdefault("document_id", document_id)
-    values.setdefault("date_source", None)
-    values["document_date"] = _day(values.get("document_date"))
-    values["matches"] = tuple(pair_from_json(pair) for pair in entry["matches"])
-    return FoundDocument(**values)
-
-
-def finding_as_json(finding: Finding) -> dict[str, Any]:
-    """A finding as the ledger and the summary keep it."""
-    entry = asdict(finding)
-    entry["first_use"]["document_date"] = finding.first_use.document_date.isoformat()
-    return entry
-
-
-def finding_from_json(entry: Mapping[str, Any]) -> Finding:
-    """The inverse of ``finding_as_json``."""
-    first = entry["first_use"]
-    day = date.fromisoformat(first["document_date"])
-    return Finding(**{**entry, "first_use": Use(**{**first, "document_date": day})})
-
-
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
 
 
 def global_top_docs(results: Sequence[ResultRecord], top_doc: int | None) -> list[str]:

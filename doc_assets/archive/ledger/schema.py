@@ -21,6 +21,17 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from typing_extensions import override
 
+from doc_assets.archive.ledger.json_codec import JsonOf
+from doc_assets.archive.ledger.results import (
+    ChangedFinding,
+    EarlierFields,
+    Finding,
+    FoundDocuments,
+    PhotoPair,
+    SearchFault,
+)
+from doc_assets.archive.ledger.search_settings import SearchSettings
+
 _CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -201,10 +212,10 @@ class Search(Base):
     finished_at: Mapped[datetime | None]
     collection: Mapped[str]
     n_indexed_photos: Mapped[int]
-    settings: Mapped[dict[str, Any]]
+    settings: Mapped[SearchSettings] = mapped_column(JsonOf(SearchSettings))
     requested_by: Mapped[str | None]
     global_top_docs: Mapped[list[str] | None]
-    changed_findings: Mapped[list[dict[str, Any]]]
+    changed_findings: Mapped[tuple[ChangedFinding, ...]] = mapped_column(JsonOf(tuple[ChangedFinding, ...]))
 
 
 class SearchResult(Base):
@@ -225,15 +236,15 @@ class SearchResult(Base):
     document_date: Mapped[date | None]
     date_source: Mapped[str | None]
     searched: Mapped[bool]
-    findings: Mapped[list[dict[str, Any]]]
+    findings: Mapped[tuple[Finding, ...]] = mapped_column(JsonOf(tuple[Finding, ...]))
     doubt: Mapped[float]
     risk_score: Mapped[float | None]
     flagged: Mapped[bool]
     elapsed_s: Mapped[float]
-    top_docs: Mapped[list[dict[str, Any]]]
-    legacy: Mapped[dict[str, Any]]
+    top_docs: Mapped[FoundDocuments] = mapped_column(JsonOf(FoundDocuments))
+    legacy: Mapped[EarlierFields] = mapped_column(JsonOf(EarlierFields))
     fields: Mapped[dict[str, str]]
-    faults: Mapped[list[dict[str, Any]]]
+    faults: Mapped[tuple[SearchFault, ...]] = mapped_column(JsonOf(tuple[SearchFault, ...]))
 
 
 class PhotoLink(Base):
@@ -251,7 +262,7 @@ class PhotoLink(Base):
     probability: Mapped[float]
     query_area: Mapped[list[float]]
     area: Mapped[list[float]]
-    pair: Mapped[dict[str, Any] | None]
+    pair: Mapped[PhotoPair | None] = mapped_column(JsonOf(PhotoPair))
     is_form: Mapped[bool] = mapped_column(server_default=false())
 
 

@@ -1,8 +1,8 @@
-"""What searches found, one row a query document."""
+"""Searches and what they found, one row per query document."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +10,10 @@ from sqlalchemy import Row, Text, and_, cast, delete, insert, or_, select, updat
 from sqlalchemy.dialects import postgresql, sqlite
 
 from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.results import (
-    FindingKind,
-    ResultRecord,
-    finding_as_json,
-    finding_from_json,
-    found_as_json,
-    found_from_json,
-    global_top_docs,
-)
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord, earlier_id, global_top_docs
 from doc_assets.archive.ledger.rows import columns_of, in_parts
 from doc_assets.archive.ledger.schema import Search, SearchResult
+from doc_assets.archive.ledger.search_settings import SearchSettings
 
 _DROP = "drop:"
 
@@ -44,29 +37,8 @@ class SearchRecord:
     finished_at: datetime | None
     collection: str
     n_indexed_photos: int
-    settings: dict[str, Any]
+    settings: SearchSettings
     requested_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedFinding:
-    """A document of another drop whose finding changed because of documents that arrived later.
-
-    Attributes:
-        document: its name in the results of its drop.
-        drop: that it came with.
-        was, now: its gravest finding before and since; None for none.
-        risk_was, risk: before and since; None if it was not searched for.
-        flagged: since.
-    """
-
-    document: str
-    drop: str
-    was: FindingKind | None
-    now: FindingKind | None
-    risk_was: float | None
-    risk: float | None
-    flagged: bool
 
 
 class SearchLedger:
@@ -77,7 +49,7 @@ class SearchLedger:
 
     def start(self, record: SearchRecord) -> None:
         """Files a search that begins; a search with this id that was begun before is begun anew."""
-        values = {**asdict(record), "changed_findings": []}
+        values = {each.name: getattr(record, each.name) for each in fields(record)} | {"changed_findings": ()}
         with self._database.writing() as connection:
             known = connection.execute(
                 select(Search.search_id).where(Search.search_id == record.search_id)
@@ -98,7 +70,7 @@ class SearchLedger:
             begun = self.get(record.search_id)
         except KeyError:
             begun = None
-        wanted = (None, record.collection, json.loads(json.dumps(record.settings)))  # as it comes back
+        wanted = (None, record.collection, record.settings)
         if begun is None or (begun.finished_at, begun.collection, begun.settings) != wanted:
             self.start(record)
             return set()
@@ -156,7 +128,7 @@ class SearchLedger:
 
     def finish(self, search_id: str, now: datetime) -> None:
         """Files that a search is complete, and the documents that stand out over all its queries."""
-        best = global_top_docs(self.results(search_id), self.get(search_id).settings.get("top_doc"))
+        best = global_top_docs(self.results(search_id), self.get(search_id).settings.top_doc)
         with self._database.writing() as connection:
             connection.execute(
                 update(Search).where(Search.search_id == search_id).values(finished_at=now, global_top_docs=best)
@@ -209,22 +181,26 @@ class SearchLedger:
             found: list[str] | None = connection.execute(query).scalar_one_or_none()
             return found
 
-    def relabel(self, search_id: str, settings: dict[str, Any]) -> None:
+    def relabel(self, search_id: str, settings: SearchSettings) -> None:
         """Files the settings with which a search's labels are made now."""
         with self._database.writing() as connection:
             connection.execute(update(Search).where(Search.search_id == search_id).values(settings=settings))
 
+    def note_incomplete(self, search_id: str, says: str | None) -> None:
+        """Files what a search did not see of the archive, or that it saw everything."""
+        self.relabel(search_id, replace(self.get(search_id).settings, incomplete=says))
+
     def note_changes(self, search_id: str, changed: Sequence[ChangedFinding]) -> None:
         """Files which findings of other drops a drop's screening changed."""
         with self._database.writing() as connection:
-            values = [asdict(each) for each in changed]
-            connection.execute(update(Search).where(Search.search_id == search_id).values(changed_findings=values))
+            where = Search.search_id == search_id
+            connection.execute(update(Search).where(where).values(changed_findings=tuple(changed)))
 
     def changes(self, search_id: str) -> list[ChangedFinding]:
         """Which findings of other drops a drop's screening changed."""
         with self._database.reading() as connection:
             query = select(Search.changed_findings).where(Search.search_id == search_id)
-            return [ChangedFinding(**each) for each in connection.execute(query).scalar_one_or_none() or []]
+            return list(connection.execute(query).scalar_one_or_none() or ())
 
 
 _SEARCHES = select(*columns_of(SearchRecord, Search))
@@ -233,29 +209,10 @@ _RESULTS = select(*columns_of(ResultRecord, SearchResult))
 
 def _values(result: ResultRecord) -> dict[str, Any]:
     """A row of ``search_results`` without its search."""
-    plain = {each.name: getattr(result, each.name) for each in fields(result)}
-    return plain | {
-        "best_document": result.best_document,
-        "best_score": result.best_score,
-        "top_docs": [found_as_json(found) for found in result.top_docs],
-        "findings": [finding_as_json(finding) for finding in result.findings],
-    }
+    values = {each.name: getattr(result, each.name) for each in fields(result)}
+    return values | {"best_document": result.best_document, "best_score": result.best_score}
 
 
 def _result(row: Row[Any]) -> ResultRecord:
     values = {each.name: getattr(row, each.name) for each in fields(ResultRecord)}
-    return ResultRecord(
-        **values
-        | {
-            "document_id": row.document_id or _stem(row.query_document),
-            "faults": tuple(row.faults),
-            "top_docs": tuple(found_from_json(found, _stem(found["document"])) for found in row.top_docs),
-            "findings": tuple(finding_from_json(finding) for finding in row.findings),
-        }
-    )
-
-
-def _stem(name: str) -> str:
-    """The id of a document in results of earlier versions, which knew TIFs alone."""
-    last = name.rsplit("/", 1)[-1]
-    return last[: last.rindex(".")] if last.lower().endswith((".tif", ".tiff")) else last
+    return ResultRecord(**values | {"document_id": row.document_id or earlier_id(row.query_document)})

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from doc_assets.archive.ledger.incomplete import note_incomplete
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
@@ -57,7 +56,7 @@ def document_matches(
         results, changed = searches.results(report.search_id), searches.changes(report.search_id)
         with runtime.store() as store:
             short = shortfall(archive.ledger, store, searches.get(report.search_id).collection)
-        note_incomplete(archive.ledger.database, report.search_id, short)
+        searches.note_incomplete(report.search_id, short)
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": report.documents,

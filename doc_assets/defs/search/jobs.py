@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.archive.identity import date_faults
-from doc_assets.archive.ledger.incomplete import INCOMPLETE, note_incomplete
+from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.changes import RunChanges
@@ -20,7 +20,6 @@ from doc_assets.runtime import Runtime
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.sources.open_sources import SourceRequest
 
@@ -144,7 +143,7 @@ def match_query_documents(
         )
         with runtime.store() as store:
             short = shortfall(ledger, store, ledger.searches.get(context.run_id).collection)
-        note_incomplete(ledger.database, context.run_id, short)
+        ledger.searches.note_incomplete(context.run_id, short)
     context.add_output_metadata(
         {
             "ranking": tables.ranking(results),
@@ -175,7 +174,7 @@ def write_search_results(context: dg.OpExecutionContext, search_id: str, runtime
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
         }
     )
-    short = search.settings.get(INCOMPLETE)
+    short = search.settings.incomplete
     lacking = " ".join(filter(None, [short, what_is_lacking(results)]))
     if lacking:
         raise dg.Failure(

@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from doc_assets.archive.ledger.results import ResultRecord
-from doc_assets.archive.ledger.searches import ChangedFinding
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.sources.names import document_id
 
 _NUMBERED = re.compile(r" \(\d+\)$")  # files of one name in one drop
@@ -29,7 +28,7 @@ def redacted(result: ResultRecord, forgotten: Collection[str]) -> ResultRecord:
         forgotten: ids of the forgotten documents.
     """
     left = tuple(found for found in result.top_docs if found.document_id not in forgotten)
-    faults = tuple(fault for fault in result.faults if document_id(fault["document"] or "") not in forgotten)
+    faults = tuple(fault for fault in result.faults if document_id(fault.document or "") not in forgotten)
     if (len(left), len(faults)) == (len(result.top_docs), len(result.faults)):
         return result
     return replace(result, top_docs=left, faults=faults)

@@ -14,6 +14,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.archive.pruning import prune_chunk
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
@@ -24,7 +25,6 @@ from doc_assets.ops.erasure.request import FOLDER_NAME, ForgetRequest
 from doc_assets.pipeline.relabel import forget_forms, label_documents, label_search
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.stored_results import ResultFolders, write_anew
-from doc_assets.search.findings import Thresholds, thresholds_of
 from doc_assets.search.labels import Labeller
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.staging import staged_path
@@ -148,7 +148,7 @@ def _redact(home: Home, request: ForgetRequest) -> list[str]:
         searches.remove(search_id, own)
         others = [result for result in results if result.query_document not in own]
         searches.record(search_id, [redacted(result, request.document_ids) for result in others])
-        label_search(Labeller(ledger, thresholds_of(search.settings), home.model), search_id)
+        label_search(Labeller(ledger, search.settings.thresholds, home.model), search_id)
         searches.note_changes(search_id, notes_without(searches.changes(search_id), request.document_ids))
         if search.finished_at is not None:
             searches.finish(search_id, search.finished_at)  # the documents that stand out are others now

@@ -3,6 +3,7 @@ import pytest
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.queries import DocumentFilter
 from doc_assets.archive.ledger.rows import ReadOutcome
+from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_found, a_pair, a_result
@@ -31,7 +32,7 @@ def result(query, *matches):
 
 
 def record(ledger, search_id, *results):
-    ledger.searches.start(SearchRecord(search_id, NOW, NOW, "photos__a", 3, {}))
+    ledger.searches.start(SearchRecord(search_id, NOW, NOW, "photos__a", 3, SearchSettings()))
     ledger.searches.record(search_id, results)
 
 

@@ -11,6 +11,7 @@ from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.archive.ledger.rows import ReadOutcome
 from doc_assets.datatypes import DocumentDate
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_pair
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -31,7 +32,7 @@ def _seal(ledger, *names):
 
 
 def _link(query, found, probability=0.9):
-    return StoredLink((query, 0), (found, 0), probability, WHOLE, WHOLE, {"a": 1})
+    return StoredLink((query, 0), (found, 0), probability, WHOLE, WHOLE, a_pair())
 
 
 def _groups(ledger, rows):

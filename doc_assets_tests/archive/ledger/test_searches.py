@@ -4,11 +4,13 @@ from datetime import timedelta
 import pytest
 
 from doc_assets.archive.ledger.result_view import read_view
-from doc_assets.archive.ledger.searches import ChangedFinding, SearchRecord
+from doc_assets.archive.ledger.results import ChangedFinding, EarlierFields
+from doc_assets.archive.ledger.search_settings import SearchSettings
+from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_found, a_pair, a_reuse
 
-SEARCH = SearchRecord("run-1", NOW, None, "photos__x__v1", 12, {"top_k": 5})
+SEARCH = SearchRecord("run-1", NOW, None, "photos__x__v1", 12, SearchSettings(top_k=5))
 
 
 def _result(name, position, score):
@@ -26,9 +28,7 @@ def _result(name, position, score):
         merchant_id="123-45",
         risk_score=0.25,
         flagged=False,
-        legacy={
-            "threshold_match_count": 1, "fraud_doc_probability": "No", "image_authenticity": {"a_q_0.jpg": "unknown"}
-        },
+        legacy=EarlierFields("No", 1, {"a_q_0.jpg": "unknown"}),
         fields={"수신일자": "2024.01.02", "지역": "서울"},
     )  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_results_come_back_in_the_order_of_the_queries(ledger):
 
     assert [result.query_document for result in ledger.searches.results("run-1")] == ["a.tif", "b.tif"]
     assert ledger.searches.get("run-1").finished_at == NOW
-    assert ledger.searches.get("run-1").settings == {"top_k": 5}
+    assert ledger.searches.get("run-1").settings == SearchSettings(top_k=5)
 
 
 def test_a_repeated_run_replaces_its_results(ledger):
@@ -71,10 +71,10 @@ def test_an_unfinished_search_is_resumed_and_a_finished_or_different_one_is_not(
     ledger.searches.record("run-1", [_result("a.tif", 0, 0.5)])
     assert ledger.searches.resume(SEARCH) == {"a.tif"}
 
-    assert ledger.searches.resume(replace(SEARCH, settings={"top_k": 6})) == set()
+    assert ledger.searches.resume(replace(SEARCH, settings=SearchSettings(top_k=6))) == set()
     ledger.searches.record("run-1", [_result("a.tif", 0, 0.5)])
     ledger.searches.finish("run-1", NOW)
-    assert ledger.searches.resume(replace(SEARCH, settings={"top_k": 6})) == set()
+    assert ledger.searches.resume(replace(SEARCH, settings=SearchSettings(top_k=6))) == set()
     assert ledger.searches.results("run-1") == []
 
 
@@ -153,7 +153,7 @@ def test_changed_findings_of_other_drops_are_kept_with_the_search(ledger):
 
 def test_a_search_without_any_match_has_empty_objects(ledger):
     ledger.searches.start(SEARCH)
-    ledger.searches.record("run-1", [replace(RESULT, top_docs=(), findings=(), legacy={})])
+    ledger.searches.record("run-1", [replace(RESULT, top_docs=(), findings=(), legacy=EarlierFields())])
 
     (row,) = read_view(ledger.database)
 

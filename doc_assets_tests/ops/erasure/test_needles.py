@@ -8,7 +8,8 @@ import pytest
 
 from doc_assets.ops.erasure.files import find, find_in_store, overwrite
 from doc_assets.ops.erasure.needles import FORGOTTEN, Needles, pieces_of
-from doc_assets.reports.result_files import COLUMNS, as_xlsx
+from doc_assets.reports.result_files import COLUMNS
+from doc_assets.reports.tables import write_table
 
 NAME = '가맹점 "1" & <b>.tif'
 
@@ -64,9 +65,8 @@ def test_plain_paper_is_no_piece_to_look_for():
 
 def test_packed_files_are_looked_into(tmp_path):
     needles = Needles(("unmistakable-name",))
-    row = dict.fromkeys(COLUMNS)
     book, log = tmp_path / "results.xlsx", tmp_path / "log.gz"
-    book.write_bytes(as_xlsx([row | {"query_document": "unmistakable-name.tif"}]))
+    write_table([{"query_document": "unmistakable-name.tif"}], COLUMNS, "xlsx", book)
     log.write_bytes(gzip.compress(b"read unmistakable-name.tif\n"))
 
     assert find(book, needles) is not None

@@ -11,6 +11,7 @@ from upath import UPath
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
@@ -21,8 +22,6 @@ from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.stored_queries import StoredQueries
-from doc_assets.search.findings import Thresholds
-from doc_assets.search.request import SearchRequest
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.sources.sources import FolderSource
 from doc_assets.util.threads import Workers
