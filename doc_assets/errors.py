@@ -72,7 +72,7 @@ class BackupError(SetupError):
 
 
 class InterruptedRestoreError(SetupError):
-    """A restore was killed and left the home half made; nothing else may use it."""
+    """A restore was interrupted and left the home half made; nothing else may use it."""
 
 
 class IndexSchemaError(SetupError):

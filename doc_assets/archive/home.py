@@ -18,9 +18,11 @@ from pathlib import Path
 from upath import UPath
 
 from doc_assets.errors import InterruptedRestoreError, SettingsError
-from doc_assets.util.files import RESTORE_JOURNAL, write_atomic
+from doc_assets.util.files import write_atomic
 
 IDENTITY_FILE = "identity.json"
+RESTORE_MARKER = ".restore.json"
+"""In a home from before a restore's first change until its end: while it is there the home is half made."""
 _ID_BYTES = 8
 _ID = re.compile(rf"[0-9a-f]{{{2 * _ID_BYTES}}}")
 _DAMAGED = (
@@ -40,18 +42,34 @@ def require_whole(home: Path) -> None:
     Raises:
         InterruptedRestoreError: if one is or was.
     """
-    journal = home / RESTORE_JOURNAL
-    if home in restored_here or not journal.exists():
-        return
-    try:
-        backup = json.loads(journal.read_text(encoding="utf-8")).get("backup", "")
-    except (OSError, ValueError):
-        backup = ""
-    raise InterruptedRestoreError(
-        f"The home {home} is half made: a restore{f' of {backup}' if backup else ''} is in progress or was killed. "
-        f"If it was killed, `doc-assets restore {backup or 'BACKUP'}` does it again from its beginning, and "
-        "`doc-assets restore --undo` brings back what the home held before. Until then nothing else may use it."
+    says = half_made(home)
+    if says is not None and home not in restored_here:
+        raise InterruptedRestoreError(says)
+
+
+def half_made(home: Path) -> str | None:
+    """A sentence that says how a restore that is not complete is ended; None if the home is whole."""
+    marker = home / RESTORE_MARKER
+    if not marker.exists():
+        return None
+    again = "restore BACKUP"
+    with suppress(OSError, ValueError):
+        content = json.loads(marker.read_text(encoding="utf-8"))
+        again = content.get("again") or f"restore {content.get('backup', 'BACKUP')}"  # the version before: backup
+    return (
+        f"The home {home} is half made: a restore is in progress or was interrupted. If none is in progress, "
+        f"`doc-assets {again}` does it again from its beginning. Until then nothing else may use the home."
     )
+
+
+def mark_half_made(home: Path, again: str) -> None:
+    """Marks a home as half made.
+
+    Args:
+        home: its folder.
+        again: arguments of `doc-assets` that do the restore again.
+    """
+    write_atomic(UPath(home / RESTORE_MARKER), json.dumps({"again": again}).encode())
 
 
 def home_identity(home: Path, *, make: bool = True) -> str:

@@ -42,18 +42,13 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the home: ledger, collections, Dagster's records, documents, tables, models, reports."""
-    from doc_assets.defs.backup.estate import back_up
+    from doc_assets.defs.backup.scope import back_up, described
     from doc_assets.defs.instance import open_instance
-    from doc_assets.ops.backup.retention import Keeping
 
     with command() as settings:
-        keeping = Keeping(
-            settings.backup_keep if keep is None else keep,
-            settings.backup_keep_days if keep_days is None else keep_days,
-        )
         with open_instance() as instance, progress_bars():
-            made = back_up(settings, instance, to=to, by_reference=by_reference, keeping=keeping)
-        say(_made_as_data(made), lambda: _print_made(made), as_json=as_json)
+            made = back_up(settings, instance, to=to, by_reference=by_reference, keep=keep, keep_days=keep_days)
+        say({**described(made), "removed": made.removed}, lambda: _print_made(made), as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
@@ -71,27 +66,14 @@ def verify_backup(folder: BackupFolder, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Backup")
 def restore(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(exists=True, file_okay=False, help="A backup, or a folder of backups for its newest."),
-    ] = None,
+    folder: BackupFolder,
     yes_restore_into: YesInto = "",
-    undo: Annotated[
-        bool, typer.Option("--undo", help="End a restore that was killed: bring back what the home held before.")
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make this home what a backup says; what it holds now comes back if the restored one is not whole."""
+    """Make this home what a backup says; what it holds now is removed once the restored home is proved whole."""
     from doc_assets.defs.backup import restore as restoring
 
     with command(of_half_made_home=True) as settings:
-        if (folder is None) != undo:
-            raise typer.BadParameter("name a backup, or --undo alone")
-        if folder is None:
-            with progress_bars():
-                is_old = restoring.undo(settings)
-            say({"undone": is_old}, lambda: _print_undone(is_old=is_old), as_json=as_json)
-            return
         _confirm(settings, yes_restore_into)
         with progress_bars():
             report = restoring.restore(settings, folder)
@@ -108,16 +90,15 @@ def export_stack(
     as_json: AsJson = False,
 ) -> None:
     """Write everything of this home into one file that another machine imports."""
-    from doc_assets.defs.backup.estate import back_up
+    from doc_assets.defs.backup.scope import back_up
     from doc_assets.defs.instance import open_instance
     from doc_assets.ops.backup.packing import export
-    from doc_assets.ops.backup.retention import Keeping
 
     with command() as settings:
 
         def make(folder: Path) -> "MadeBackup":
             with open_instance() as instance:
-                return back_up(settings, instance, to=folder, by_reference=False, keeping=Keeping())
+                return back_up(settings, instance, to=folder, by_reference=False, keep=0, keep_days=0)
 
         with progress_bars():
             manifest, size = export(file.absolute(), from_backup, make)
@@ -132,7 +113,7 @@ def import_stack(
     yes_restore_into: YesInto = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make this home what an exported file says; what it holds now comes back if that is not whole."""
+    """Make this home what an exported file says; what it holds now is removed once that is proved whole."""
     from doc_assets.defs.backup import restore as restoring
 
     with command(of_half_made_home=True) as settings:
@@ -184,13 +165,6 @@ def _print_made(made: "MadeBackup") -> None:
         out.print(f"  removed {folder}")
 
 
-def _made_as_data(made: "MadeBackup") -> dict[str, Any]:
-    """The same as data."""
-    from doc_assets.defs.backup.estate import described
-
-    return {**described(made), "removed": [str(folder) for folder in made.removed]}
-
-
 def _print_verdict(verdict: "Verdict") -> None:
     """Whether it is whole, in words."""
     out = console()
@@ -218,14 +192,6 @@ def _verdict_as_data(verdict: "Verdict") -> dict[str, Any]:
 def _counts(manifest: "Manifest") -> str:
     counts = manifest.counts
     return f"{counts['documents']} documents, {counts['photos']} photos, {counts['points']} points"
-
-
-def _print_undone(*, is_old: bool) -> None:
-    typer.echo(
-        "The home is what it was before the interrupted restore."
-        if is_old
-        else "The interrupted restore had been found whole; the restored data stays."
-    )
 
 
 def _say_restored(report: "RestoreReport", *, as_json: bool) -> None:

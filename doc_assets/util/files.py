@@ -23,9 +23,6 @@ _SPOOL_BYTES = 64 << 20
 
 _EXHAUSTED_BYTES, _EXHAUSTED_FILES = 1 << 20, 10
 
-RESTORE_JOURNAL = ".restore.json"
-"""In a home from before a restore's first change until its end: while it lies there the home is half made."""
-
 LEFTOVER_PATTERN = ".*.tmp"
 """Names of files that a killed writer may leave behind."""
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from doc_assets.defs.backup.estate import back_up, described
+from doc_assets.defs.backup.scope import back_up, described
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG
 from doc_assets.defs.step import step
 from doc_assets.settings import load_settings

@@ -1,6 +1,5 @@
-"""Backups: one folder with everything of a home and a manifest that says what must be in it, and the way back.
+"""Backups and restores of a home.
 
-A backup that was not verified and restored is none, so that making, verifying and restoring stand side by side here and
-share one manifest. What is restored replaces what is there only after it is complete, and what was there comes back if
-the restored one is not whole.
+A backup is one folder with everything of a home and a manifest that says what must be in it. ``make`` writes it,
+``verify`` reads it to its last byte, ``restore`` replaces a home by it, ``packing`` makes one file of it.
 """

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from doc_assets.errors import BackupError, ServiceError
 
 Kind = Literal["sqlite", "postgresql"]
-SCHEMA = "public"
+_SCHEMA, _OLD_SCHEMA = "public", "before_restore"
 _COPY = re.compile(rb'^COPY (?:"?public"?)\.("(?:[^"]|"")+"|\w+) \(')
 _REVISION_TABLE = "alembic_version"
 _PAGES_AT_ONCE = 2048
+_WAIT_SHORTLY = text("SET LOCAL lock_timeout = '60s'")
 _SUFFIX: dict[str, str] = {"sqlite": ".sqlite", "postgresql": ".dump"}
 
 
@@ -54,7 +55,7 @@ def dump(url: str, folder: Path, name: str) -> Path:
     if kind == "sqlite":
         copy_sqlite(file_of(url), target)
     else:
-        _run("pg_dump", url, f"--dbname={_libpq(url)}", f"--schema={SCHEMA}", "--format=custom", "--no-owner",
+        _run("pg_dump", url, f"--dbname={_libpq(url)}", f"--schema={_SCHEMA}", "--format=custom", "--no-owner",
              "--no-privileges", f"--file={target}")  # fmt: skip
     return target
 
@@ -114,14 +115,51 @@ def connected(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def load_postgres(url: str, path: Path) -> None:
-    """Puts a dump into the empty schema of a database, all or nothing.
+def replace_postgres(url: str, path: Path) -> None:
+    """Renames the schema ``public`` of a database to ``before_restore`` and loads a dump into a new one.
+
+    After a failure it can be called again: what was there first stays ``before_restore``. It needs the owner of the
+    schema, no right to make databases. Rights on the schema are taken over; those on tables come from the default
+    privileges of their owner.
 
     Raises:
-        BackupError: if it does not go in.
+        BackupError: if the dump does not go in.
+        ServiceError: if the database does not answer or refuses.
     """
-    _run("pg_restore", url, f"--dbname={_libpq(url)}", f"--schema={SCHEMA}", "--no-owner", "--no-privileges",
+    with connected(url) as engine, engine.begin() as connection:
+        connection.execute(_WAIT_SHORTLY)
+        grants = list(_grants(connection))
+        if _has_old_schema(connection):
+            connection.execute(text(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE"))
+        else:
+            connection.execute(text(f"ALTER SCHEMA {_SCHEMA} RENAME TO {_OLD_SCHEMA}"))
+        connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
+        for grant in grants:
+            connection.execute(text(grant))
+    _run("pg_restore", url, f"--dbname={_libpq(url)}", f"--schema={_SCHEMA}", "--no-owner", "--no-privileges",
          "--exit-on-error", "--single-transaction", str(path))  # fmt: skip
+
+
+def drop_old_schema(url: str) -> None:
+    """Drops what ``replace_postgres`` renamed, if it is there."""
+    with connected(url) as engine, engine.begin() as connection:
+        if _has_old_schema(connection):
+            connection.execute(_WAIT_SHORTLY)
+            connection.execute(text(f"DROP SCHEMA {_OLD_SCHEMA} CASCADE"))
+
+
+def _grants(connection: Connection) -> Iterator[str]:
+    query = (
+        "SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, privilege_type "
+        "FROM pg_namespace, aclexplode(nspacl) WHERE nspname = :schema AND grantee <> nspowner"
+    )
+    for role, privilege in connection.execute(text(query), {"schema": _SCHEMA}):
+        yield f"GRANT {privilege} ON SCHEMA {_SCHEMA} TO {role}"  # both are the server's own words
+
+
+def _has_old_schema(connection: Connection) -> bool:
+    query = text("SELECT count(*) FROM pg_namespace WHERE nspname = :schema")
+    return bool(connection.execute(query, {"schema": _OLD_SCHEMA}).scalar_one())
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -15,34 +15,31 @@ from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
+from upath import UPath
 
-from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.database import Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import DocumentRow, SearchResult
 from doc_assets.archive.ledger.tombstones import TombstoneLedger, Tombstones
 from doc_assets.errors import BackupError, DamagedError, ServiceError
-from doc_assets.ops.backup.databases import file_of, kind_of
-from doc_assets.ops.backup.estate import Estate
+from doc_assets.settings import Settings
 from doc_assets.sources.names import document_id
+from doc_assets.util.files import atomic_writer
 
 _PREFIX = "forgotten-"
 
 
-def keep_beside(root: Path, tombstones: TombstoneLedger, now: datetime) -> None:
-    """Writes the tombstones of a home beside its backups, in place of those written before."""
+def write_list(root: Path, tombstones: TombstoneLedger, now: datetime) -> None:
+    """Writes the tombstones of a home into a folder, in place of those written before."""
     known = tombstones.taken_out()
     if known is None:
         return
     path = root / f"{_PREFIX}{hashlib.sha256(known.key).hexdigest()[:16]}.json"
     rows = [[mark, own, at.isoformat()] for mark, own, at in known.rows]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as target:
-        json.dump({"written_at": now.isoformat(), "key": known.key.hex(), "tombstones": rows}, target)
-        target.flush()
-        os.fsync(handle)
-    temporary.replace(path)
+    listed = {"written_at": now.isoformat(), "key": known.key.hex(), "tombstones": rows}
+    with atomic_writer(UPath(path)) as target:
+        os.fchmod(target.fileno(), 0o600)
+        target.write(json.dumps(listed).encode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,8 @@ class ForgottenList:
     known_until: datetime
 
 
-def read_beside(root: Path) -> list[ForgottenList]:
-    """Every list of tombstones that lies beside backups.
+def read_lists(root: Path) -> list[ForgottenList]:
+    """Every list of tombstones in a folder.
 
     Raises:
         BackupError: if one cannot be read; a restore without it would bring forgotten documents back.
@@ -74,27 +71,30 @@ def read_beside(root: Path) -> list[ForgottenList]:
     return found
 
 
-def known_in(estate: Estate, notes: list[str]) -> list[ForgottenList]:
-    """What the ledger of a home that is about to be replaced knows as forgotten; nothing if it is new.
+def write_own_list(settings: Settings, notes: list[str]) -> None:
+    """Writes what the ledger of a home that is about to be replaced knows as forgotten into the home's folder.
 
     Args:
-        estate: the home.
+        settings: of the home.
         notes: gets a line if the ledger cannot be read.
     """
-    if kind_of(estate.ledger_url) == "sqlite" and not file_of(estate.ledger_url).is_file():
-        return []
-    database = Database(estate.ledger_url)
+    if is_absent(settings.ledger_address):
+        return
+    database = Database(settings.ledger_address)
     try:
-        if database.revision() is None:
-            return []
-        ledger = Ledger(database, estate.forgotten_key)  # whatever its revision: an update may be what is undone
-        known = ledger.tombstones.taken_out()
+        if database.revision() is not None:  # whatever it is: an update may be what is undone
+            ledger = Ledger(database, settings.forgotten_key)
+            write_list(settings.home, ledger.tombstones, datetime.now(UTC))
     except (DamagedError, DatabaseError, ServiceError) as error:
         notes.append(f"The ledger that was replaced could not be read ({error}), nor what it knew as forgotten.")
-        return []
     finally:
         database.close()
-    return [ForgottenList(known, datetime.now(UTC))] if known else []
+
+
+def drop_lists(root: Path) -> None:
+    """Removes every such list from a folder."""
+    for path in root.glob(f"{_PREFIX}*.json"):
+        path.unlink()
 
 
 def returned(ledger: Ledger, lists: Sequence[Tombstones]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Making a backup: under another name until it is complete, and none at all if a source is missing.
+"""Making a backup: under another name until it is complete, and none at all if a source is missing or empty.
 
 The ledger and the collections are taken first, while nobody else can write the embedded store, so that they agree.
 Files come after them: what a run adds meanwhile is more than the ledger knows, as after a kill, and does no harm.
@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,21 +17,27 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
+from upath import UPath
 
+from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.archive.ledger.schema import DocumentRow, DropStage, Search, Tombstone
+from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import BackupError, DamagedError
 from doc_assets.ops.backup import databases
-from doc_assets.ops.backup.estate import BULK_FOLDERS, HOME_FOLDERS, Estate
-from doc_assets.ops.backup.files import copy_file, entry_of, files_below
-from doc_assets.ops.backup.forgotten import keep_beside
+from doc_assets.ops.backup.forgotten import write_list
 from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest
-from doc_assets.ops.backup.retention import Keeping, drop_old, name_of, partial_name
-from doc_assets.ops.backup.sources import open_existing_ledger, require_documents, require_sources
+from doc_assets.ops.backup.retention import Retention, drop_old, name_of, partial_name
+from doc_assets.ops.backup.scope import BULK_FOLDERS, HOME_FOLDERS, BackupScope, copy_file, entry_of, files_below
 from doc_assets.ops.backup.vectors import save_collections
+from doc_assets.settings import PREFIX, Settings
+from doc_assets.sources.staging import staged_path
 from doc_assets.util.files import exclusive, sync_folder
+from doc_assets.util.masking import is_secret, shown
 from doc_assets.util.progress import track
 
+_MOST_NAMED = 5
 _PROGRAMS = ("doc_assets", "dagster", "qdrant-client", "qdrant-edge-py", "pyarrow")
 CONFIGURATION = "configuration.json"
 
@@ -52,15 +58,15 @@ class MadeBackup:
 
 
 def make_backup(
-    estate: Estate, root: Path, now: datetime, keeping: Keeping, *, by_reference: bool, is_busy: bool
+    scope: BackupScope, root: Path, now: datetime, retention: Retention, *, by_reference: bool, is_busy: bool
 ) -> MadeBackup:
     """Makes a backup in a folder of backups.
 
     Args:
-        estate: what to back up.
+        scope: what to back up.
         root: folder of backups; made if it is not there.
         now: names the backup.
-        keeping: which older ones stay afterwards.
+        retention: which older ones stay afterwards.
         by_reference: documents and tables are listed with their digests and stay where they are.
         is_busy: whether a run is in progress.
 
@@ -68,7 +74,7 @@ def make_backup(
         BackupError: if a source is missing or empty, or the backup cannot be written; then nothing of it stays.
         ServiceError: if a store does not answer; likewise.
     """
-    _require_outside(root, estate)
+    _require_outside(root, scope.settings)
     final, partial = root / name_of(now), root / partial_name(now)
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +85,7 @@ def make_backup(
                 shutil.rmtree(left)
             partial.mkdir(mode=0o700)
             try:
-                manifest = _fill(estate, partial, now, by_reference=by_reference, is_busy=is_busy)
+                manifest = _fill(scope, partial, now, by_reference=by_reference, is_busy=is_busy)
                 manifest.write(partial)
                 os.sync()
                 partial.rename(final)
@@ -87,9 +93,9 @@ def make_backup(
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
-            with open_existing_ledger(estate) as ledger:
-                keep_beside(root, ledger.tombstones, now)
-            return MadeBackup(final, manifest, drop_old(root, keeping, now))
+            with _existing_ledger(scope.settings) as ledger:
+                write_list(root, ledger.tombstones, now)
+            return MadeBackup(final, manifest, drop_old(root, retention, now))
     except (DamagedError, SQLAlchemyError) as error:
         raise BackupError(
             f"The ledger cannot be read: {str(error).splitlines()[0]}. Is it damaged? Restore an earlier backup."
@@ -101,38 +107,39 @@ def make_backup(
         ) from error
 
 
-def _require_outside(root: Path, estate: Estate) -> None:
-    inside = [estate.home / name for name in (*HOME_FOLDERS, *BULK_FOLDERS, "qdrant", "inbox")]
-    if any(root.absolute().is_relative_to(folder) for folder in (*inside, estate.dagster_home)):
+def _require_outside(root: Path, settings: Settings) -> None:
+    inside = [settings.home / name for name in (*HOME_FOLDERS, *BULK_FOLDERS, "qdrant", "inbox")]
+    if any(root.absolute().is_relative_to(folder) for folder in (*inside, settings.dagster_home)):
         raise BackupError(f"Backups cannot lie in {root}: that folder is backed up itself. Name another.")
 
 
-def _fill(estate: Estate, folder: Path, now: datetime, *, by_reference: bool, is_busy: bool) -> Manifest:
-    with open_existing_ledger(estate) as ledger:
-        with estate.open_store() as store:
+def _fill(scope: BackupScope, folder: Path, now: datetime, *, by_reference: bool, is_busy: bool) -> Manifest:
+    settings = scope.settings
+    with _existing_ledger(settings) as ledger:
+        with scope.runtime.store() as store:
             before = _watermark(ledger)
-            counts = require_sources(estate, ledger, store)
-            ledger_part = _dumped(estate.ledger_url, folder, "ledger")
+            counts = _require_sources(scope, ledger, store)
+            ledger_part = _dumped(settings.ledger_address, folder, "ledger")
             collections = save_collections(store, folder)
             aliases = {alias: name for alias, name in store.aliases().items() if name in collections}
-            faults = estate.check(ledger, store).n_faults
-        dagster_part = _dagster(estate, folder)
-        listed = _bulk(estate, folder, by_reference=by_reference)
-        require_documents(ledger, {name: entry.sha256 for name, entry in listed.items()})
-        _rest_of_home(estate, folder)
+            faults = scope.check(ledger, store).n_faults
+        dagster_part = _dagster(scope, folder)
+        listed = _bulk(settings, folder, by_reference=by_reference)
+        _require_documents(ledger, listed)
+        _rest_of_home(settings, folder)
         quiet = not is_busy and _watermark(ledger) == before
     files = {relative: entry_of(path) for relative, path in files_below(folder) if not relative.startswith("bulk/")}
     if not by_reference:
         files |= {f"bulk/{relative}": entry for relative, entry in listed.items()}
     return Manifest(
         format=1,
-        home=estate.name,
+        home=settings.home.name,
         made_at=now.astimezone(UTC),
         versions={name: version(name) for name in _PROGRAMS} | {"python": platform.python_version()},
         ledger=ledger_part,
         dagster=dagster_part,
         bulk="reference" if by_reference else "copy",
-        bulk_root=estate.configuration.get("DOC_ASSETS_BULK_ROOT") or str(estate.home),
+        bulk_root=shown(settings.bulk_root) or str(settings.home),
         collections=collections,
         aliases=aliases,
         forgotten=ledger_part.rows.get(Tombstone.__tablename__, 0),
@@ -161,26 +168,19 @@ def _dumped(url: str, folder: Path, name: str) -> DatabasePart:
     return DatabasePart(kind=kind, file=path.relative_to(folder).as_posix(), revision=found.revision, rows=found.rows)
 
 
-def _dagster(estate: Estate, folder: Path) -> DatabasePart | None:
-    if estate.dagster_url is not None:
-        return _dumped(estate.dagster_url, folder, "dagster")
-    for relative, path in track(list(dagster_files(estate.dagster_home)), "records of runs", 1):
+def _dagster(scope: BackupScope, folder: Path) -> DatabasePart | None:
+    if scope.dagster_url is not None:
+        return _dumped(scope.dagster_url, folder, "dagster")
+    for relative, path in track(list(scope.dagster_files()), "records of runs", 1):
         databases.copy_sqlite(path, folder / "dagster" / relative)
     return None
 
 
-def dagster_files(home: Path) -> Iterator[tuple[str, Path]]:
-    """SQLite databases of Dagster, with their paths below its folder."""
-    for relative, path in files_below(home):
-        if path.suffix == ".db" and path.stat().st_size:
-            yield relative, Path(str(path))
-
-
-def _bulk(estate: Estate, folder: Path, *, by_reference: bool) -> dict[str, FileEntry]:
+def _bulk(settings: Settings, folder: Path, *, by_reference: bool) -> dict[str, FileEntry]:
     """Documents and tables by their path below the bulk root, copied or only read."""
     listed: dict[str, FileEntry] = {}
     for stage in BULK_FOLDERS:
-        found = list(files_below(estate.bulk / stage))
+        found = list(files_below(settings.bulk / stage))
         for relative, path in track(found, stage, len(found)):
             try:
                 name = f"{stage}/{relative}"
@@ -190,15 +190,19 @@ def _bulk(estate: Estate, folder: Path, *, by_reference: bool) -> dict[str, File
     return listed
 
 
-def _rest_of_home(estate: Estate, folder: Path) -> None:
+def _rest_of_home(settings: Settings, folder: Path) -> None:
     for name in HOME_FOLDERS:
-        for relative, path in files_below(estate.home / name):
+        for relative, path in files_below(settings.home / name):
             with suppress(FileNotFoundError):  # a report that maintenance removed meanwhile
                 copy_file(path, folder / "home" / name / relative)
-    if estate.forgotten_key.is_file():
-        copy_file(estate.forgotten_key, folder / "home" / estate.forgotten_key.name)
-    shown = {"settings": dict(estate.configuration), "secrets": list(estate.secrets)}
-    (folder / CONFIGURATION).write_text(json.dumps(shown, ensure_ascii=False, indent=1), encoding="utf-8")
+    if settings.forgotten_key.is_file():
+        copy_file(settings.forgotten_key, folder / "home" / settings.forgotten_key.name)
+    values = {f"{PREFIX}{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
+    configuration = {
+        "settings": {name: shown(value) for name, value in values.items() if not is_secret(value)},
+        "secrets": [name for name, value in values.items() if is_secret(value)],
+    }
+    (folder / CONFIGURATION).write_text(json.dumps(configuration, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _watermark(ledger: Ledger) -> tuple[object, ...]:
@@ -209,3 +213,69 @@ def _watermark(ledger: Ledger) -> tuple[object, ...]:
         ended = connection.execute(select(func.max(Search.finished_at))).scalar_one()
         forgotten = connection.execute(select(func.count()).select_from(Tombstone)).scalar_one()
     return newest, last, ended, forgotten, tuple(sorted(asdict(ledger.documents.counts()).items(), key=str))
+
+
+def _existing_ledger(settings: Settings) -> Ledger:
+    """The ledger as it is; unlike every other opening this one makes and changes nothing."""
+    url = settings.ledger_address
+    if is_absent(url):
+        raise BackupError(f"The ledger {databases.file_of(url)} is missing; there is nothing to back up.")
+    database = Database(url)
+    revision = database.revision()
+    if revision != SCHEMA_REVISION:
+        database.close()
+        raise BackupError(
+            f"The ledger {database.url.render_as_string(hide_password=True)} has tables of revision "
+            f"{revision or 'none'}, this program works with {SCHEMA_REVISION}. Back it up with the version that wrote "
+            "it, or run `doc-assets migrate`."
+        )
+    return Ledger(database, settings.forgotten_key)
+
+
+def _require_sources(scope: BackupScope, ledger: Ledger, store: VectorStore) -> ArchiveCounts:
+    """Counts of the archive, once every store proved to be there and to hold something."""
+    settings = scope.settings
+    counts = ledger.documents.counts()
+    if not counts.current:
+        raise BackupError("The ledger holds no document of the archive; there is nothing to back up.")
+    _require_collection(settings.collection_alias, ledger, store)
+    needed = ["documents", *(["photos", "embeddings", "local_features"] if counts.photos else [])]
+    for stage in needed:
+        folder = settings.bulk / stage
+        if not folder.exists() or not any(True for _ in folder.iterdir()):
+            raise BackupError(
+                f"{folder} is missing or empty, the ledger counts {counts.current} documents with {counts.photos} "
+                "photos. Is its disk mounted, and DOC_ASSETS_BULK_ROOT right? Nothing was backed up."
+            )
+    if scope.dagster_url is None and not any(settings.dagster_home.rglob("*.db")):
+        raise BackupError(f"Dagster's records in {settings.dagster_home} are missing. Nothing was backed up.")
+    return counts
+
+
+def _require_documents(ledger: Ledger, copied: Mapping[str, FileEntry]) -> None:
+    """Refuses a backup in which the copy of a document of the archive is missing or damaged."""
+    faulty = []
+    for document in track(ledger.documents.current(), "documents", ledger.documents.counts().current):
+        path = staged_path(UPath(), str(document.sha256)).as_posix()
+        if path not in copied or copied[path].sha256 != document.sha256:
+            faulty.append(document.file_name)
+    if faulty:
+        raise BackupError(
+            f"The copies of {len(faulty)} documents are missing or damaged: {', '.join(faulty[:_MOST_NAMED])}. Drop "
+            "these documents again (`doc-assets check --read-data` lists all); nothing was backed up."
+        )
+
+
+def _require_collection(alias: str, ledger: Ledger, store: VectorStore) -> None:
+    collection = store.resolve(alias)
+    if collection is None or collection not in store.collections():
+        raise BackupError(
+            f"The vector store has no collection behind {alias!r} ({collection or 'no such alias'}). "
+            "`doc-assets rebuild-index` makes it from Parquet; nothing was backed up."
+        )
+    expected = ledger.collections.photos(collection)
+    if expected and not store.count(collection):
+        raise BackupError(
+            f"Collection {collection} is empty, the ledger counts {expected} photos in it. `doc-assets rebuild-index` "
+            "makes it from Parquet; nothing was backed up."
+        )

@@ -1,18 +1,15 @@
 """A backup as one tar file, and back. What is read may come from anywhere and is held to its manifest.
 
-The manifest is the first member; after it come exactly the files that it lists, plain files of the sizes that it gives.
-Nothing is unpacked by tarfile itself: links, devices, other names, a second file of one name end the reading.
+The manifest is the first member; after it come exactly the files that it lists, once each, plain files of the sizes and
+digests that it gives. Anything else ends the reading.
 """
 
-import hashlib
-import io
 import os
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from upath import UPath
 
@@ -21,16 +18,14 @@ from doc_assets.ops.backup.make import MadeBackup
 from doc_assets.ops.backup.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
-    FileEntry,
     Manifest,
     parse_manifest,
     read_manifest,
 )
+from doc_assets.ops.backup.scope import entry_of
 from doc_assets.ops.backup.verify import verify
 from doc_assets.util.files import atomic_writer
 from doc_assets.util.progress import track
-
-_PIECE_BYTES = 1 << 20
 
 
 def export(target: Path, existing: Path | None, make: Callable[[Path], MadeBackup]) -> tuple[Manifest, int]:
@@ -46,38 +41,33 @@ def export(target: Path, existing: Path | None, make: Callable[[Path], MadeBacku
     """
     if target.exists():
         raise BackupError(f"{target} exists already; name another file.")
-    if existing is not None:
-        verdict = verify(existing)
-        if verdict.faults:
-            raise BackupError(f"{verdict.folder} is not whole: {verdict.faults[0]}")
-        return verdict.manifest, pack(verdict.folder, target)
     try:
+        if existing is not None:
+            verdict = verify(existing)
+            if verdict.faults:
+                raise BackupError(f"{verdict.folder} is not whole: {verdict.faults[0]}")
+            return verdict.manifest, pack(verdict.folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        room = tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
+            made = make(Path(folder))
+            return made.manifest, pack(made.folder, target)
     except OSError as error:
-        raise BackupError(f"{target.parent} cannot be written: {error}.") from error
-    with room as folder:
-        made = make(Path(folder))
-        return made.manifest, pack(made.folder, target)
+        raise BackupError(f"{target} cannot be written: {error}. Nothing was left under that name.") from error
 
 
 def pack(folder: Path, target: Path) -> int:
     """Writes a backup as one file that appears complete or not at all; returns its bytes.
 
     Raises:
-        BackupError: if it only refers to its documents, or the file cannot be written.
+        BackupError: if it only refers to its documents.
     """
     manifest = read_manifest(folder)
     if manifest.bulk != "copy":
         raise BackupError(f"{folder} only refers to its documents and tables; pack a backup that holds copies.")
-    try:
-        with atomic_writer(UPath(target)) as output, tarfile.open(fileobj=output, mode="w|") as tar:
-            os.fchmod(output.fileno(), 0o600)
-            _add(tar, MANIFEST, folder / MANIFEST)
-            for name in track(manifest.files, "files", len(manifest.files)):
-                _add(tar, name, folder / name)
-    except OSError as error:
-        raise BackupError(f"{target} cannot be written: {error}. Nothing was left under that name.") from error
+    with atomic_writer(UPath(target)) as output, tarfile.open(fileobj=output, mode="w|") as tar:
+        os.fchmod(output.fileno(), 0o600)
+        for name in track([MANIFEST, *manifest.files], "files", len(manifest.files) + 1):
+            _add(tar, name, folder / name)
     return target.stat().st_size
 
 
@@ -89,15 +79,21 @@ def unpack(source: Path, folder: Path) -> Manifest:
     """
     folder.mkdir(mode=0o700, parents=True)
     try:
-        with source.open("rb") as content, tarfile.open(fileobj=content, mode="r|") as tar:
-            manifest = _first(tar, source)
-            if manifest.bulk != "copy":
-                raise BackupError(f"{source} only refers to its documents and tables.")
+        with tarfile.open(source, mode="r|") as tar:
+            manifest = _read_first(tar, source)
             _require_room(manifest, folder)
-            (folder / MANIFEST).write_bytes((manifest.model_dump_json(indent=1) + "\n").encode())
+            manifest.write(folder)
             left = dict(manifest.files)
             for member in track(iter(tar.next, None), "files", len(left)):
-                _unpack_one(tar, member, left, folder, source)
+                entry = left.pop(member.name, None)
+                if entry is None or not member.isreg() or member.size != entry.size_bytes:
+                    raise BackupError(
+                        f"{source} holds {member.name[:200]!r}, which its manifest does not list like this (once, as "
+                        "a plain file of that size). Nothing of it was used."
+                    )
+                tar.extract(member, folder, filter="data")
+                if entry_of(folder / member.name) != entry:
+                    raise BackupError(f"{source}: {member.name} has another SHA-256 than the manifest says.")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BackupError(f"{source} is no tar file that can be read to its end: {error}") from error
     if left:
@@ -113,40 +109,15 @@ def _add(tar: tarfile.TarFile, name: str, path: Path) -> None:
         tar.addfile(member, content)
 
 
-def _first(tar: tarfile.TarFile, source: Path) -> Manifest:
+def _read_first(tar: tarfile.TarFile, source: Path) -> Manifest:
     member = tar.next()
-    if member is None or member.name != MANIFEST or not _is_plain(member) or member.size > MAX_MANIFEST_BYTES:
+    if member is None or member.name != MANIFEST or not member.isreg() or member.size > MAX_MANIFEST_BYTES:
         raise BackupError(f"{source} does not begin with a {MANIFEST}; it was not made by `doc-assets export-stack`.")
-    return parse_manifest(_content(tar, member).read(), f"{source}: {MANIFEST}")
-
-
-def _unpack_one(
-    tar: tarfile.TarFile, member: tarfile.TarInfo, left: dict[str, FileEntry], folder: Path, source: Path
-) -> None:
-    entry = left.pop(member.name, None)
-    if entry is None or not _is_plain(member) or member.size != entry.size_bytes:
-        raise BackupError(
-            f"{source} holds {member.name[:200]!r}, which its manifest does not list like this (once, as a plain file "
-            "of that size). Nothing of it was used."
-        )
-    target = folder / member.name  # the manifest's names are plain paths below the folder
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    digest, content = hashlib.sha256(), _content(tar, member)
-    with target.open("xb") as output:
-        while piece := content.read(_PIECE_BYTES):
-            digest.update(piece)
-            output.write(piece)
-    if digest.hexdigest() != entry.sha256:
-        raise BackupError(f"{source}: {member.name} has another SHA-256 than the manifest says.")
-    os.utime(target, (member.mtime, member.mtime))
-
-
-def _is_plain(member: tarfile.TarInfo) -> bool:
-    return member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and not member.issparse()
-
-
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    return tar.extractfile(member) or io.BytesIO()
+    content = tar.extractfile(member)
+    manifest = parse_manifest(content.read() if content else b"", f"{source}: {MANIFEST}")
+    if manifest.bulk != "copy":
+        raise BackupError(f"{source} only refers to its documents and tables.")
+    return manifest
 
 
 def _require_room(manifest: Manifest, folder: Path) -> None:

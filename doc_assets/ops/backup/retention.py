@@ -14,7 +14,7 @@ _NAME = re.compile(r"^\d{8}T\d{6}Z$")
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class Retention:
     """How many backups stay, and for how many days; 0 sets no bound. The newest always stays."""
 
     n: int = 0
@@ -53,12 +53,12 @@ def find_backup(folder: Path) -> Path:
     return inside[-1]
 
 
-def drop_old(root: Path, keeping: Keeping, now: datetime) -> list[Path]:
+def drop_old(root: Path, retention: Retention, now: datetime) -> list[Path]:
     """Removes what is beyond the number or older than the days; returns what went."""
     known = backups_in(root)
-    beyond = set(known[: -keeping.n]) if keeping.n else set()
-    oldest = name_of(now - timedelta(days=keeping.days))
-    old = {path for path in known if keeping.days and path.name < oldest}
+    beyond = set(known[: -retention.n]) if retention.n else set()
+    oldest = name_of(now - timedelta(days=retention.days))
+    old = {path for path in known if retention.days and path.name < oldest}
     gone = sorted((beyond | old) - set(known[-1:]))
     for path in gone:
         dropped = path.with_name(f".{path.name}.partial")  # a killed removal is ended by the next backup

@@ -57,6 +57,8 @@ def load_collections(
             raise BackupError(f"Collection {name} holds {found} points after loading, {part.points} were saved.")
     for alias, name in aliases.items():
         store.publish(alias, name)
+    if not aliases.items() <= store.aliases().items():
+        raise BackupError(f"The vector store has the aliases {store.aliases()}, {aliases} were saved.")
 
 
 def count_points(path: Path) -> int:

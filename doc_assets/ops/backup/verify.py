@@ -9,9 +9,9 @@ from upath import UPath
 from doc_assets.archive.ledger.database import SCHEMA_REVISION
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
-from doc_assets.ops.backup.files import entry_of
 from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest, read_manifest
 from doc_assets.ops.backup.retention import find_backup
+from doc_assets.ops.backup.scope import entry_of
 from doc_assets.ops.backup.vectors import count_points
 from doc_assets.util.progress import track
 

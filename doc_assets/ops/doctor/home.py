@@ -94,7 +94,7 @@ def check_restore(settings: Settings) -> Finding:
     try:
         require_whole(settings.home)
     except InterruptedRestoreError as error:
-        return red(str(error), "Restore again, or `doc-assets restore --undo`.")
+        return red(str(error), "Run the restore again.")
     return green("none was interrupted")
 
 

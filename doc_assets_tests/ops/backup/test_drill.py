@@ -2,13 +2,16 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from alembic import command
+from sqlalchemy import create_engine, text
 
+from doc_assets.archive.ledger.database import alembic_config
+from doc_assets.ops.backup import databases
+from doc_assets.ops.backup.scope import entry_of
 from doc_assets_tests.archive.ledger import postgres
 from doc_assets_tests.ops.backup.conftest import PLANS, Place
 
@@ -47,8 +50,6 @@ def on_postgres(tmp_path, twenty, postgres_server):
 @pytest.mark.slow
 @pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
 def test_the_same_holds_with_ledger_and_dagster_in_postgresql(on_postgres, twenty, searched):
-    from sqlalchemy import create_engine, text
-
     place = on_postgres
     place.done("build-image-index", "--folder", twenty / "archive")
     before = place.counts()
@@ -147,27 +148,29 @@ def test_every_incoming_plan_is_a_query_of_the_drill(searched):
     assert len(searched.first_answers) == 20
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("killed_in", "stays"), [("_require_same_counts", "newer"), ("_settle", "restored")])
-def test_a_killed_restore_is_ended_by_the_next_one(place, drawn, killed_in, stays):
-    """Before the restored home proved whole its old data comes back; afterwards the restored one stays."""
-    backup, counts = place.backup(), {"restored": place.counts()}
-    more = place.folder / "more"
-    more.mkdir()
-    shutil.copy(sorted((drawn / "incoming").iterdir())[0], more)
-    place.done("build-image-index", "--folder", more)
-    counts["newer"] = place.counts()
-    program = (
-        "import os, sys; from doc_assets.ops.backup import restore; "
-        f"restore.{killed_in} = lambda *_: os._exit(9); from doc_assets.cli import main; main()"
-    )
-    command = [sys.executable, "-c", program, "restore", str(backup), "--yes-restore-into", "home"]
-    killed = subprocess.run(command, cwd=place.folder, env=place.environment, check=False, capture_output=True)
-    assert killed.returncode == 9
-    (backup / "stranger").write_bytes(b"x")  # so that nothing is restored after what was left is ended
+def test_a_backup_of_the_version_before_comes_back(place):
+    """Its ledger has tables of an earlier revision; names and format of what it holds are those of format 1."""
+    model = place.home / "models" / "own" / "weights"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    backup, before = place.backup(), place.counts()
+    ledger, manifest = backup / "databases" / "ledger.sqlite", json.loads((backup / "manifest.json").read_text())
+    engine = create_engine(f"sqlite:///{ledger}")
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0012")
+    engine.dispose()
+    found = databases.contents(ledger, "sqlite")
+    assert found.revision == "0012"
+    manifest["ledger"] |= {"revision": found.revision, "rows": found.rows}
+    manifest["files"]["databases/ledger.sqlite"] = entry_of(ledger).model_dump()
+    (backup / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert {name.partition("/")[0] for name in manifest["files"]} == {
+        "bulk", "configuration.json", "dagster", "databases", "home", "vectors"
+    }  # fmt: skip
+    shutil.rmtree(place.home)
 
-    assert place.run("restore", backup, "--yes-restore-into", "home").returncode == 2
+    place.restore(backup)
 
-    assert place.counts() == counts[stays]
+    assert place.counts() == before
+    assert model.read_bytes() == b"weights"
     place.done("check", "--read-data")
-    assert not [path for path in place.home.rglob(".*") if "restor" in path.name]

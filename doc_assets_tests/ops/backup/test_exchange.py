@@ -1,11 +1,13 @@
-"""Old data aside and back, whatever kills the exchange in between; on folders and on a real PostgreSQL."""
+"""New data in the place of old, whatever kills the exchange in between; on folders and on a real PostgreSQL."""
+
+import shutil
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
-from doc_assets.ops.backup.exchange import ASIDE, FolderExchange, PostgresExchange
+from doc_assets.ops.backup.restore import NEW, OLD, ReplacedFolder
 from doc_assets_tests.archive.ledger import postgres
 
 
@@ -24,37 +26,40 @@ def _seen(folder):
     }
 
 
-OLD = {"a/1": "old", "b": "old", ".lock": "held"}
-NEW = {"a/2": "new", "c": "new", ".lock": "held"}
+LOCK = {".lock": "held"}
 
 
 @pytest.fixture
-def exchange(tmp_path):
-    made = FolderExchange(tmp_path / "folder")
-    _fill(made.folder, ["a/1", "b"], "old")
-    _fill(made.folder, [".lock"], "held")
-    _fill(made.staged, ["a/2", "c"], "new")
+def place(tmp_path):
+    """A folder with old entries and a lock, and new ones that wait."""
+    made = ReplacedFolder(tmp_path / "folder")
+    _fill(made.path, ["a/1", "b"], "old")
+    _fill(made.path, [".lock"], "held")
+    _stage(made)
     return made
 
 
-def test_entries_change_places_and_locks_stay(exchange):
-    exchange.exchange()
-    assert {name: text for name, text in _seen(exchange.folder).items() if not name.startswith(ASIDE)} == NEW
-
-    exchange.settle()
-    assert _seen(exchange.folder) == NEW
+def _stage(place):
+    _fill(place.path / NEW, ["a/2", "c"], "new")
 
 
-def test_entries_come_back(exchange):
-    exchange.exchange()
-    exchange.put_back()
+def _parts(place):
+    """Entries in place, and those that were set aside."""
+    seen = _seen(place.path)
+    aside = {name.removeprefix(f"{OLD}/"): text for name, text in seen.items() if name.startswith(f"{OLD}/")}
+    return {name: text for name, text in seen.items() if not name.startswith(OLD)}, aside
 
-    assert _seen(exchange.folder) == OLD
+
+def test_entries_change_places_and_locks_stay(place):
+    place.exchange()
+
+    assert _parts(place) == ({"a/2": "new", "c": "new", **LOCK}, {"a/1": "old", "b": "old", ".all-aside": ""})
 
 
 @pytest.mark.parametrize("at", range(1, 5))
-@pytest.mark.parametrize("step", ["exchange", "put_back"])
-def test_a_kill_at_any_rename_loses_nothing(exchange, monkeypatch, at, step):
+@pytest.mark.parametrize("made_meanwhile", [(), ("a/3", "d")])
+def test_a_kill_at_any_rename_is_mended_by_the_next_exchange(place, monkeypatch, at, made_meanwhile):
+    """What was there first stays the old data, whatever was put or made in its place since."""
     import pathlib
 
     real, left = pathlib.Path.rename, [at]
@@ -65,28 +70,31 @@ def test_a_kill_at_any_rename_loses_nothing(exchange, monkeypatch, at, step):
             raise KeyboardInterrupt
         return real(self, target)
 
-    if step == "put_back":
-        exchange.exchange()
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(pathlib.Path, "rename", rename)
-        try:
-            getattr(exchange, step)()
-        except KeyboardInterrupt:
-            assert left == [0]
+        place.exchange()
+    assert "old" in {**_parts(place)[0], **_parts(place)[1]}.values()
+    _fill(place.path, made_meanwhile, "made")
+    shutil.rmtree(place.path / NEW)
+    _stage(place)
 
-    exchange.put_back()
-    assert _seen(exchange.folder) == OLD
+    place.exchange()
+
+    now, aside = _parts(place)
+    assert now == {"a/2": "new", "c": "new", **LOCK}
+    assert {name: text for name, text in aside.items() if text == "old"} == {"a/1": "old", "b": "old"}
+    if at > 2:  # all that was old had been moved: nothing else comes beside it, least of all another log of a database
+        assert aside == {"a/1": "old", "b": "old", ".all-aside": ""}
 
 
 def test_only_named_entries_change(tmp_path):
-    exchange = FolderExchange(tmp_path, ("ledger.sqlite", "ledger.sqlite-wal"))
+    place = ReplacedFolder(tmp_path, ("ledger.sqlite", "ledger.sqlite-wal"))
     _fill(tmp_path, ["ledger.sqlite", "ledger.sqlite-wal", "other"], "old")
-    _fill(exchange.staged, ["ledger.sqlite"], "new")
+    _fill(tmp_path / NEW, ["ledger.sqlite"], "new")
 
-    exchange.exchange()
-    exchange.settle()
+    place.exchange()
 
-    assert _seen(tmp_path) == {"ledger.sqlite": "new", "other": "old"}
+    assert _parts(place)[0] == {"ledger.sqlite": "new", "other": "old"}
 
 
 # --- PostgreSQL
@@ -136,9 +144,8 @@ def test_a_dump_made_by_a_reader_is_put_in_by_the_owner_with_the_same_rights(own
     assert databases.contents(path, "postgresql") == databases.Contents({"alembic_version": 1, "kept": 2}, "0006")
     _sql(owner, "INSERT INTO kept VALUES (3, 'later')", "CREATE TABLE newer (n INTEGER)")
 
-    exchange = PostgresExchange(owner, path)
-    exchange.exchange()
-    exchange.settle()
+    databases.replace_postgres(owner, path)
+    databases.drop_old_schema(owner)
 
     assert _sql(user, "SELECT n FROM kept ORDER BY n") == [(1,), (2,)]
     assert databases.live_rows(owner, ["kept", "newer"]) == {"kept": 2, "newer": -1}
@@ -148,22 +155,26 @@ def test_a_dump_made_by_a_reader_is_put_in_by_the_owner_with_the_same_rights(own
     assert databases.contents(again, "postgresql").rows == {"alembic_version": 1, "kept": 3}
 
 
-def test_the_old_tables_come_back(owned, tmp_path):
+def test_the_first_tables_are_kept_until_they_are_dropped_however_often_a_dump_fails(owned, tmp_path):
     owner, user = owned
     path = databases.dump(user, tmp_path, "ledger")
+    whole = path.read_bytes()
     _sql(owner, "INSERT INTO kept VALUES (3, 'later')")
-    exchange = PostgresExchange(owner, path)
+    databases.drop_old_schema(owner)  # nothing is there
 
-    exchange.put_back()  # nothing is aside
-    exchange.exchange()
-    exchange.put_back()
-    assert _sql(user, "SELECT count(*) FROM kept") == [(3,)]
+    path.write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):
+        with pytest.raises(BackupError, match="pg_restore"):
+            databases.replace_postgres(owner, path)
+        assert databases.live_rows(owner, ["kept"]) == {"kept": -1}
+        assert _sql(owner, "SELECT count(*) FROM before_restore.kept") == [(3,)]
 
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(BackupError, match="pg_restore"):
-        exchange.exchange()
-    exchange.put_back()
-    assert _sql(user, "SELECT count(*) FROM kept") == [(3,)]
+    path.write_bytes(whole)
+    databases.replace_postgres(owner, path)
+    assert _sql(user, "SELECT count(*) FROM kept") == [(2,)]
+    assert _sql(owner, "SELECT count(*) FROM before_restore.kept") == [(3,)]
+    databases.drop_old_schema(owner)
+    assert _sql(owner, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restore%'") == []
 
 
 def test_a_damaged_dump_is_noticed_when_it_is_read(owned, tmp_path):

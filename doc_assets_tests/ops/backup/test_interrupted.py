@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from doc_assets.archive.home import require_whole
+from doc_assets.archive.home import mark_half_made, require_whole
 from doc_assets.errors import HomeBusyError, InterruptedRestoreError
 from doc_assets.ops.home import claim_daemon, restoring
 from doc_assets.util.files import claim
+from doc_assets_tests.ops.backup.conftest import PLANS
 
 REFUSED = [
     ["status"],
@@ -59,20 +60,26 @@ FREE = {
 """Commands that do not use what the home holds, or end the restore."""
 
 
-def _killed(place, backup, after="_require_same_counts"):
+def _kill(place, backup, function, at_call=1):
+    """Kills a restore where it calls a function of its module."""
     program = (
-        "import os, sys; from doc_assets.ops.backup import restore; "
-        f"restore.{after} = lambda *_: os._exit(9); from doc_assets.cli import main; main()"
+        "import os; from doc_assets.ops.backup import restore\n"
+        f"real, left = restore.{function}, [{at_call}]\n"
+        "def counted(*arguments):\n"
+        "    left[0] -= 1\n"
+        "    return real(*arguments) if left[0] else os._exit(9)\n"
+        f"restore.{function} = counted\n"
+        "from doc_assets.cli import main; main()"
     )
     command = [sys.executable, "-c", program, "restore", str(backup), "--yes-restore-into", "home"]
     done = subprocess.run(command, cwd=place.folder, env=place.environment, check=False, capture_output=True)
-    assert done.returncode == 9
+    assert done.returncode == 9, done.stderr
 
 
 @pytest.fixture
 def half_made(settings, tmp_path, monkeypatch):
     settings.home.mkdir()
-    (settings.home / ".restore.json").write_text('{"phase": "switching", "folders": [], "backup": "/backups/b1"}')
+    mark_half_made(settings.home, "restore /backups/b1")
     monkeypatch.chdir(tmp_path)
     return settings.home
 
@@ -107,27 +114,47 @@ def test_every_command_refuses_a_half_restored_home_and_says_how_it_ends(half_ma
     for arguments, code, output in found["runs"]:
         assert code == 2, (arguments, output)
         assert "`doc-assets restore /backups/b1`" in output, (arguments, output)
-        assert "restore --undo" in output
     assert [path.name for path in half_made.iterdir()] == [".restore.json"]
     assert set(found["names"]) <= {arguments[0] for arguments in REFUSED} | FREE, "a command was left out"
 
 
-@pytest.mark.whole
-def test_restore_takes_a_backup_or_undo(half_made):
-    for _, code, output in _invoked(half_made, [["restore"], ["restore", "--undo", "."]])["runs"]:
-        assert (code, "--undo" in output) == (2, True)
+def test_a_mark_of_the_version_before_names_its_backup_and_a_damaged_one_is_no_whole_home(half_made):
+    for content, again in [
+        ('{"phase": "switching", "folders": [], "backup": "/backups/b2", "served": false}', "restore /backups/b2"),
+        ("{", "restore BACKUP"),
+    ]:
+        (half_made / ".restore.json").write_text(content, encoding="ascii")
+        with pytest.raises(InterruptedRestoreError, match=f"`doc-assets {again}` does it again"):
+            require_whole(half_made)
 
 
-def test_a_killed_restore_is_undone(place):
-    backup, before = place.backup(), place.counts()
-    _killed(place, backup)
+@pytest.mark.slow
+def test_a_restore_killed_anywhere_is_done_again(place):
+    """Killed while it copies it changed nothing; later the home is refused, and what was forgotten is not lost."""
+    backup, saved = place.backup(), place.counts()
+    name = next(plan.name for plan in PLANS if plan.folder == "archive")
+    place.done("forget", name, "--yes")
+    before = place.counts()
+    assert before != saved
 
-    refused = place.run("status")
-    assert (refused.returncode, "restore --undo" in refused.stderr) == (2, True)
-    place.done("restore", "--undo")
-
+    _kill(place, backup, "mark_half_made")
     assert place.counts() == before
-    assert place.run("restore", "--undo").returncode == 2  # nothing is left to undo
+
+    kills = [("sync_folder", 1), ("load_collections", 1), ("_require_same_rows", 1), ("_remove_old", 1)]
+    for number, (function, at_call) in enumerate(kills):
+        _kill(place, backup, function, at_call)
+        refused = place.run("status")
+        assert refused.returncode == 2, (number, function)
+        assert f"`doc-assets restore {backup}` does it again" in refused.stderr
+
+    report = place.restore(backup)
+
+    assert report["forgotten_again"] == [name.removesuffix(".tif")]
+    assert report["traces"] == 0
+    assert place.counts() == before
+    place.done("check", "--read-data")
+    assert not [path for path in place.home.rglob(".*") if "restor" in path.name]
+    assert not list(place.home.glob("forgotten-*.json"))
 
 
 def test_doctor_shows_it(half_made, settings):

@@ -139,8 +139,8 @@ def test_a_damaged_ledger_is_no_source_and_can_be_replaced(place):
     assert place.counts() == before
 
 
-def test_a_home_that_disagrees_with_itself_after_loading_goes_back(place):
-    """Settings of another embedder: the tables of the backup are not what this home works with."""
+def test_a_home_that_disagrees_with_itself_after_loading_stays_refused_until_it_is_restored_again(place):
+    """Settings of another describer: the tables of the backup are not what this home works with."""
     backup, before = place.backup(), place.counts()
     marker = place.home / "models" / "marker"
     marker.parent.mkdir(exist_ok=True)
@@ -149,8 +149,14 @@ def test_a_home_that_disagrees_with_itself_after_loading_goes_back(place):
     refused = place.run("restore", backup, "--yes-restore-into", "home", DOC_ASSETS_MAX_FEATURES="123")
 
     assert refused.returncode == 2
-    assert "The old data is back" in refused.stderr
-    assert marker.read_text(encoding="utf-8") == "of the home before"
+    assert "Are the settings those of the backup" in refused.stderr
+    assert f"`doc-assets restore {backup}` does it again" in refused.stderr
+    assert (place.home / "models" / ".before-restore" / "marker").read_text(encoding="utf-8") == "of the home before"
+    assert place.run("status").returncode == 2
+
+    place.restore(backup)
+
     assert place.counts() == before
+    assert not marker.exists()
     place.done("check", "--read-data")
     assert not [path for path in place.home.rglob(".*") if "restor" in path.name]

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from doc_assets.errors import BackupError
-from doc_assets.ops.backup.retention import Keeping, backups_in, drop_old, find_backup, name_of
+from doc_assets.ops.backup.retention import Retention, backups_in, drop_old, find_backup, name_of
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -26,18 +26,18 @@ def _ages(root):
 
 
 @pytest.mark.parametrize(
-    ("keeping", "stays"),
+    ("retention", "stays"),
     [
-        (Keeping(), 10),
-        (Keeping(n=3), 3),
-        (Keeping(days=4), 5),
-        (Keeping(n=8, days=4), 5),
-        (Keeping(n=2, days=4), 2),
-        (Keeping(n=99), 10),
+        (Retention(), 10),
+        (Retention(n=3), 3),
+        (Retention(days=4), 5),
+        (Retention(n=8, days=4), 5),
+        (Retention(n=2, days=4), 2),
+        (Retention(n=99), 10),
     ],
 )
-def test_the_newest_stay(root, keeping, stays):
-    gone = drop_old(root, keeping, NOW)
+def test_the_newest_stay(root, retention, stays):
+    gone = drop_old(root, retention, NOW)
 
     assert _ages(root) == list(reversed(range(stays)))
     assert len(gone) == 10 - stays
@@ -46,7 +46,7 @@ def test_the_newest_stay(root, keeping, stays):
 
 
 def test_the_last_one_stays_however_old_it_is(root):
-    drop_old(root, Keeping(days=1), NOW + timedelta(days=400))
+    drop_old(root, Retention(days=1), NOW + timedelta(days=400))
 
     assert _ages(root) == [0]
 
