@@ -10,13 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from doc_assets.errors import DamagedError, MissingModelError, ServiceError, SettingsError, SetupError
 from doc_assets.features import words
 from doc_assets.features.embedders import gist
-from doc_assets.features.embedders.base import EmbedderSpec
+from doc_assets.features.embedders.base import make_embedder
 from doc_assets.features.model_folders import differences, model_names, resolve_checkpoint
 from doc_assets.features.weight_files import MANIFEST, differing_weights
 from doc_assets.ops.doctor.check import Finding, Level, green, red, yellow
 from doc_assets.photos.base import make_extractor
 from doc_assets.reading.text.base import make_engine
-from doc_assets.runtime import Runtime, embedder_in_use, embedder_of_settings
+from doc_assets.runtime import embedder_in_use, embedder_of_settings
 from doc_assets.search.verify import probability
 from doc_assets.settings import Settings
 
@@ -32,8 +32,8 @@ def check_embedder(settings: Settings) -> Finding:
     options = {name: value for name, value in spec.options.items() if name != "allow_download"}
 
     def load() -> str:
-        on_cpu = settings.changed(device="cpu", embed_batch_size=1)
-        embedder = Runtime(on_cpu, EmbedderSpec(spec.name, options)).embedder()
+        at = resolve_checkpoint(options, settings.models_dir)
+        embedder = make_embedder(spec.name, at, device="cpu", batch_size=1)  # not one that this process loaded before
         return f"{embedder.embedder_id}, {embedder.dim} numbers a photo"
 
     found = _loaded(load, "DOC_ASSETS_EMBEDDER and DOC_ASSETS_EMBEDDER_OPTIONS")

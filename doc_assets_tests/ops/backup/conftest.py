@@ -42,6 +42,10 @@ class Place:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
+    def archived(self) -> str:
+        """Name of a document in the archive."""
+        return min(path.name for path in (self.files / "archive").iterdir())
+
     def backup(self) -> Path:
         """Makes a backup and returns its folder, which is named by its second."""
         while (self.backups / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").exists():

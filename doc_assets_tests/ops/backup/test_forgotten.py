@@ -3,10 +3,6 @@
 import json
 import shutil
 
-from doc_assets_tests.ops.backup.conftest import PLANS
-
-ARCHIVED = sorted(plan.name for plan in PLANS if plan.folder == "archive")
-
 
 def _is_back(place, name):
     shown = place.run("show", name)
@@ -17,7 +13,7 @@ def _is_back(place, name):
 def test_a_document_forgotten_after_the_backup_stays_forgotten(place):
     """Beside the running home by its own ledger; into an empty one by the list beside the backups."""
     first = place.backup()
-    name = ARCHIVED[0]
+    name = place.archived()
     place.done("forget", name, "--yes")
     before = place.counts()
 
@@ -58,7 +54,7 @@ def test_what_cannot_be_known_is_said_and_a_damaged_list_is_no_empty_one(place):
 
 def test_what_was_allowed_again_comes_back(place):
     backup = place.backup()
-    name = ARCHIVED[0]
+    name = place.archived()
     place.done("forget", name, "--yes")
     place.backup()
     place.done("forget", name, "--allow")

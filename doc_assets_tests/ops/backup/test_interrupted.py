@@ -11,7 +11,6 @@ from doc_assets.archive.home import mark_half_made, require_whole
 from doc_assets.errors import HomeBusyError, InterruptedRestoreError
 from doc_assets.ops.home import claim_daemon, restoring
 from doc_assets.util.files import claim
-from doc_assets_tests.ops.backup.conftest import PLANS
 
 REFUSED = [
     ["status"],
@@ -132,7 +131,7 @@ def test_a_mark_of_the_version_before_names_its_backup_and_a_damaged_one_is_no_w
 def test_a_restore_killed_anywhere_is_done_again(place):
     """Killed while it copies it changed nothing; later the home is refused, and what was forgotten is not lost."""
     backup, saved = place.backup(), place.counts()
-    name = next(plan.name for plan in PLANS if plan.folder == "archive")
+    name = place.archived()
     place.done("forget", name, "--yes")
     before = place.counts()
     assert before != saved
