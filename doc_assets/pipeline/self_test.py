@@ -14,7 +14,7 @@ from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
-from doc_assets.archive.shards import StoredPhoto, read_embeddings, read_photo_at
+from doc_assets.archive.shards import read_embeddings, read_photo_at
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
 from doc_assets.faults import DocumentState
@@ -79,14 +79,14 @@ class PlantedCopies:
         found: dict[str, int] = defaultdict(int)
         planted: dict[str, int] = defaultdict(int)
         photos = list(_sampled_photos(self.archive, n, rng))
-        for number, photo in enumerate(track(photos, "planted copies", len(photos))):
+        for number, (document_id, photo) in enumerate(track(photos, "planted copies", len(photos))):
             name = names[(first + number) % len(names)]
-            query = self._query(attack(name, decode_jpeg(photo.jpeg), int(rng.integers(1 << 31))))
+            query = self._query(attack(name, photo, int(rng.integers(1 << 31))))
             planted[name] += 1
             faults: list[SearchFault] = []  # a copy that cannot be compared is a copy that is not found
             # The photo may have been re-used in the archive, so its own document need not come first.
             found[name] += any(
-                match.document_id == photo.payload.document_id and match.n_matched_photos(matcher.request) > 0
+                match.document_id == document_id and match.n_matched_photos(matcher.request) > 0
                 for match in matcher.match(query, [], faults)
             )
         return Recall(dict(found), dict(planted))
@@ -100,22 +100,21 @@ class PlantedCopies:
         return QueryDocument("", "", None, DocumentState.OK, None, None, (photo,))
 
 
-def planted_recall(
-    runtime: Runtime, archive: Archive, store: VectorStore, collection: str, threads: Workers, seed: str
-) -> Recall:
+def planted_recall(runtime: Runtime, archive: Archive, store: VectorStore, collection: str, seed: str) -> Recall:
     """Attacked copies of archive photos that are found in a collection; which ones depends on ``seed``."""
     embedder, describer, settings = runtime.embedder(), runtime.describer(), runtime.settings
     copies = PlantedCopies(archive, embedder, describer, settings.photo_jpeg_quality)
-    matcher = Matcher(
-        store,
-        collection,
-        FeatureLookup(archive, describer.features_id),
-        PixelLookup(archive),
-        threads,
-        runtime.pair_model(embedder.embedder_id),
-        runtime.request(include_batch=False),
-    )
-    return copies.recall(matcher, settings.self_test_photos, seed)
+    with Workers(settings.decode_workers) as threads:
+        matcher = Matcher(
+            store,
+            collection,
+            FeatureLookup(archive, describer.features_id),
+            PixelLookup(archive),
+            threads,
+            runtime.pair_model(embedder.embedder_id),
+            runtime.request(include_batch=False),
+        )
+        return copies.recall(matcher, settings.self_test_photos, seed)
 
 
 def graph_recall(archive: Archive, versions: Versions, store: VectorStore, collection: str, n: int, seed: str) -> float:
@@ -134,8 +133,8 @@ def graph_recall(archive: Archive, versions: Versions, store: VectorStore, colle
     return same / wanted if wanted else 1.0
 
 
-def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[StoredPhoto]:
-    """A photograph of each sampled document; of one that shows nothing but pictures of the form, none.
+def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[tuple[str, RgbImage]]:
+    """A photograph of each sampled document and its id; of one that shows nothing but pictures of the form, none.
 
     Copies of what the form prints never count as re-use, so they would count as missed.
     """
@@ -148,10 +147,10 @@ def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Itera
             for at, key in enumerate(read_keys(shard))
             if key.document_id == document.document_id and key.photo_index not in of_form
         ]
-        photos = (read_photo_at(shard, int(at)) for at in rng.permutation(rows))
-        found = next((photo for photo in photos if not may_be_drawn(look_of(decode_jpeg(photo.jpeg)))), None)
+        photos = (decode_jpeg(read_photo_at(shard, int(at)).jpeg) for at in rng.permutation(rows))
+        found = next((photo for photo in photos if not may_be_drawn(look_of(photo))), None)
         if found is not None:
-            yield found
+            yield document.document_id, found
 
 
 def _sampled_vectors(archive: Archive, versions: Versions, n: int, rng: np.random.Generator) -> Embeddings:

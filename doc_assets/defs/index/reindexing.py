@@ -17,7 +17,6 @@ from doc_assets.pipeline.self_test import Recall, planted_recall
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
 from doc_assets.runtime import Runtime
-from doc_assets.util.threads import Workers
 
 _MAX_REQUESTS = 100
 
@@ -47,16 +46,11 @@ def put_collection_in_use(
 ) -> dict[str, Any]:
     """One switch; fails without a change if the collection is incomplete or finds too little."""
     settings = runtime.settings
-    with (
-        step(context),
-        runtime.archive() as archive,
-        runtime.store() as store,
-        Workers(settings.decode_workers) as threads,
-    ):
+    with step(context), runtime.archive() as archive, runtime.store() as store:
 
         def recall_of(candidate: Candidate) -> Recall:
             tested = asked.with_embedder(candidate.spec)
-            return planted_recall(tested, archive, store, candidate.versions.collection, threads, "reindex")
+            return planted_recall(tested, archive, store, candidate.versions.collection, "reindex")
 
         asked, now = config.of(runtime), datetime.now(UTC)
         new = _candidate(asked)

@@ -8,7 +8,6 @@ from doc_assets.defs.step import step
 from doc_assets.pipeline.self_test import planted_recall
 from doc_assets.runtime import Runtime
 from doc_assets.search.run import published_collection
-from doc_assets.util.threads import Workers
 
 
 @dg.asset_check(asset=document_matches, partitions_def=drops)
@@ -21,14 +20,9 @@ def planted_copy_is_found(
     """
     seed = context.run.tags.get("dagster/partition", context.run.run_id)
     settings = runtime.settings
-    with (
-        step(context),
-        runtime.archive() as archive,
-        runtime.store() as store,
-        Workers(settings.decode_workers) as threads,
-    ):
+    with step(context), runtime.archive() as archive, runtime.store() as store:
         collection = published_collection(store, runtime.alias, runtime.versions().collection)
-        recall = planted_recall(runtime, archive, store, collection, threads, seed)
+        recall = planted_recall(runtime, archive, store, collection, seed)
     return dg.AssetCheckResult(
         passed=recall.total >= settings.self_test_warn,
         severity=dg.AssetCheckSeverity.ERROR if recall.total < settings.self_test_fail else dg.AssetCheckSeverity.WARN,
