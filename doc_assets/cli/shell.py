@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,23 @@ app = typer.Typer(
     help="The operator's commands. Exit codes: 0 done, 1 something failed or was rejected, 2 wrong use or settings.",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"doc-assets {metadata.version('doc_assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
 
 KeyTable = Annotated[
     Path | None,

@@ -1,5 +1,7 @@
 """An unknown setting ends every command with a sentence and exit code 2, whatever the command imports first."""
 
+from importlib import metadata
+
 import click
 import pytest
 import typer
@@ -47,3 +49,11 @@ def test_an_unknown_setting_gives_a_sentence_and_exit_code_2(names, tmp_path, mo
     assert ".env.example" in said
     assert done.exit_code == 2
     assert isinstance(done.exception, SystemExit)
+
+
+def test_the_version_is_said_whatever_the_settings_are(monkeypatch):
+    monkeypatch.setenv("DOC_ASSETS_COLOUR", "red")
+
+    done = CliRunner().invoke(app, ["--version"])
+
+    assert (done.exit_code, done.output) == (0, f"doc-assets {metadata.version('doc_assets')}\n")
