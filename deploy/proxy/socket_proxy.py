@@ -6,7 +6,7 @@ folds U+017F and U+212A to "s" and "k"; here a name is one of a list, letter by 
 is on no list is refused.
 
 Environment: ``STACK_PROJECT``, ``STACK_IMAGE`` and ``STACK_DATA_NETWORK`` say what a container of a run is made of,
-``STACK_RUN_CARDS`` (``true``) whether it may have the cards. ``SOCKET_PROXY_LISTEN`` (``:2375``) and
+``STACK_RUN_GPUS`` (``true``) whether it may have the GPUs. ``SOCKET_PROXY_LISTEN`` (``:2375``) and
 ``SOCKET_PROXY_ENGINE`` (``/var/run/docker.sock``) are where it listens and where the engine does.
 """
 
@@ -197,8 +197,8 @@ class Rules:
             KeyError: if the environment does not name it.
         """
         project, image = environment["STACK_PROJECT"], environment["STACK_IMAGE"]
-        cards = environment.get("STACK_RUN_CARDS") == "true"
-        return cls(_container(project, image, environment["STACK_DATA_NETWORK"], cards=cards), image)
+        gpus = environment.get("STACK_RUN_GPUS") == "true"
+        return cls(_container(project, image, environment["STACK_DATA_NETWORK"], gpus=gpus), image)
 
     def request(self, method: str, target: str, headers: Mapping[str, list[str]], body: bytes) -> Request:
         """The request that may be sent to the engine.
@@ -250,7 +250,7 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _container(project: str, image: str, network: str, *, cards: bool) -> Check:
+def _container(project: str, image: str, network: str, *, gpus: bool) -> Check:
     """What a container of a run may be: the product's image, its user, its volumes, its network, and little else."""
     null, false, own = exactly(None), exactly(False, None), re.escape(network)
     binds = [f"{project}_{name}:{target}" for name, target in VOLUMES.items()]
@@ -268,15 +268,15 @@ def _container(project: str, image: str, network: str, *, cards: bool) -> Check:
         ),
         **dict.fromkeys(("Memory", "MemorySwap", "NanoCpus", "CpuShares", "PidsLimit", "ShmSize"), positive),
     }
-    if cards:
-        card = {
+    if gpus:
+        gpu = {
             "Driver": exactly("nvidia"),
             "Count": exactly(*range(-1, 65)),
             "DeviceIDs": exactly([], None),
             "Capabilities": exactly([["gpu"]]),
             "Options": exactly({}, None),
         }
-        host["DeviceRequests"] = each(fields(card, ("Driver", "Capabilities")))
+        host["DeviceRequests"] = each(fields(gpu, ("Driver", "Capabilities")))
     no_address = exactly(None, {})
     unset = ("Hostname", "Domainname", "ExposedPorts", "Entrypoint", "WorkingDir", "MacAddress", "StopSignal")
     whole = {

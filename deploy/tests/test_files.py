@@ -260,7 +260,7 @@ def test_init_changes_nothing_that_is_there(files: Stack):
     assert {path.name: path.read_bytes() for path in [*files.secrets.iterdir(), files.env_file]} == before
 
 
-def test_with_the_gpu_file_runs_get_the_cards_and_services_none(tmp_path):
+def test_with_the_gpu_file_runs_get_the_gpus_and_services_none(tmp_path):
     tmp_path.chmod(0o755)
     services = Stack(tmp_path, ("docker-compose.gpu.yaml",)).config()["services"]
     context = json.loads(services["user-code"]["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"][

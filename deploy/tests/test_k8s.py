@@ -203,7 +203,7 @@ def pod_of(launcher: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
     return {"job": found["spec"], **found["spec"]["template"]["spec"]}
 
 
-def card_tags(ours: list[dict[str, Any]]) -> dict[str, str]:
+def gpu_run_tags(ours: list[dict[str, Any]]) -> dict[str, str]:
     settings = settings_of(ours)
     return {key: json.dumps(value) for key, value in json.loads(settings[f"{PREFIX}GPU_RUN_TAGS"]).items()}
 
@@ -213,12 +213,12 @@ def settings_of(ours: list[dict[str, Any]]) -> dict[str, str]:
     return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
 
 
-def test_only_runs_that_embed_ask_for_a_card(launcher, ours):
-    with_card = pod_of(launcher, card_tags(ours))
+def test_only_runs_that_embed_ask_for_a_gpu(launcher, ours):
+    with_gpu = pod_of(launcher, gpu_run_tags(ours))
     without = pod_of(launcher, {})
 
-    assert with_card["containers"][0]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"}
-    assert [one["key"] for one in with_card["tolerations"]] == ["nvidia.com/gpu"]
+    assert with_gpu["containers"][0]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"}
+    assert [one["key"] for one in with_gpu["tolerations"]] == ["nvidia.com/gpu"]
     assert without["containers"][0]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi"}
     assert "tolerations" not in without
 

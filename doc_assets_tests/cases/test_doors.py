@@ -594,7 +594,7 @@ def env_file(name):
 
 WAYS = [
     ({}, {}),
-    (env_file("gpu.env"), {"STACK_IMAGE": "doc-assets:gpu", "STACK_RUN_CARDS": "true"}),
+    (env_file("gpu.env"), {"STACK_IMAGE": "doc-assets:gpu", "STACK_RUN_GPUS": "true"}),
     (
         {"STACK_RUN_MORE_VOLUMES": ', "doc-assets_source:/app/doc_assets:ro"'},
         {"STACK_IMAGE": "doc-assets:dev"},
@@ -640,7 +640,7 @@ def test_dagsters_launcher_starts_watches_and_stops_a_run_through_it(proxies, mo
     assert {("POST", "/containers/create"), ("POST", f"/containers/{CONTAINER}/start")} <= asked
     assert ("POST", f"/containers/{CONTAINER}/stop?t=60") in asked
     project = settings.get("STACK_PROJECT", "doc-assets")
-    more = {"DeviceRequests"} if "STACK_RUN_CARDS" in environment else {"Binds"} if "dev" in image else set()
+    more = {"DeviceRequests"} if "STACK_RUN_GPUS" in environment else {"Binds"} if "dev" in image else set()
     assert set(powers(body, project, image)) == more
     sent = json.loads(body)
     assert sent["HostConfig"]["Binds"] == given["container_kwargs"]["volumes"]
@@ -649,8 +649,8 @@ def test_dagsters_launcher_starts_watches_and_stops_a_run_through_it(proxies, mo
 
 
 def test_cards_are_given_where_the_stack_has_some_and_nothing_else_then(proxies):
-    proxy = proxies(STACK_RUN_CARDS="true")
-    card = {"Driver": "nvidia", "Count": -1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
+    proxy = proxies(STACK_RUN_GPUS="true")
+    gpu = {"Driver": "nvidia", "Count": -1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
     odd = [
         {"Driver": "cdi"},
         {"DeviceIDs": ["0"]},
@@ -659,8 +659,8 @@ def test_cards_are_given_where_the_stack_has_some_and_nothing_else_then(proxies)
         {"X": 1},
     ]
 
-    assert proxy.create(_with_host(DeviceRequests=[card])) == 201
-    assert {proxy.create(_with_host(DeviceRequests=[{**card, **change}])) for change in odd} == {403}
+    assert proxy.create(_with_host(DeviceRequests=[gpu])) == 201
+    assert {proxy.create(_with_host(DeviceRequests=[{**gpu, **change}])) for change in odd} == {403}
     assert proxy.create(_with_host(Devices=[{"PathOnHost": "/dev/sda"}])) == 403
 
 

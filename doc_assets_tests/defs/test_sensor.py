@@ -1,11 +1,14 @@
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
 from doc_assets.definitions import defs
+from doc_assets.defs.intake.failed_drops import failed_drops
+from doc_assets.defs.step import INTERACTIVE_TAG
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
@@ -33,6 +36,7 @@ def tick(monkeypatch, tmp_path):
             return result
 
         evaluate.inbox = settings.inbox_dir
+        evaluate.instance = instance
         yield evaluate
 
 
@@ -109,3 +113,71 @@ def test_the_tick_names_what_is_ignored_and_what_waits(tick):
     )
     assert "note.docx (no document by its ending .docx)" in message
     assert "x\\x1b\\u202e.txt" in message
+
+
+# --- drops whose run failed
+
+
+@pytest.fixture
+def failing(tick):
+    """Runs of one sealed drop that end as the test says; a look at the clock of the test asks for what is due."""
+    (tick.inbox / "a.tif").write_bytes(b"II*")
+    tick()
+    (key,) = _keys(tick())
+    instance = tick.instance
+    job = defs().resolve_job_def("ingest_drop_job")
+
+    def run(status=dg.DagsterRunStatus.FAILURE, **tags):
+        made = instance.create_run_for_job(job, tags={"dagster/partition": key, **tags})
+        if status is dg.DagsterRunStatus.FAILURE:
+            instance.report_run_failed(made)
+        return made.run_id
+
+    def due_after(pause=timedelta(), sealed=(key,)):
+        requests = failed_drops(instance, sealed, datetime.now(UTC) + pause)
+        assert [r.partition_key for r in requests] in ([], [key])
+        return [r.run_key for r in requests]
+
+    return SimpleNamespace(key=key, run=run, due_after=due_after)
+
+
+def test_a_drop_whose_run_failed_is_asked_for_again_when_its_pause_is_over(failing):
+    run_id = failing.run()
+
+    assert failing.due_after(timedelta(seconds=50)) == []
+    assert failing.due_after(timedelta(seconds=61)) == [f"{failing.key}:after:{run_id}"]
+    assert failing.due_after(timedelta(seconds=61), sealed=()) == []  # the ledger has no such drop (any more)
+
+
+def test_the_sensor_asks_for_failed_drops(failing, tick, monkeypatch):
+    run_id = failing.run()
+    monkeypatch.setattr("doc_assets.defs.intake.failed_drops._PAUSES", [timedelta()])
+
+    result = tick()
+
+    assert [r.run_key for r in result.run_requests] == [f"{failing.key}:after:{run_id}"]
+    assert not result.dynamic_partitions_requests
+
+
+def test_pauses_grow_and_end(failing):
+    for minutes in (1, 5, 30, 120, 480):
+        failing.run()
+        assert failing.due_after(timedelta(minutes=minutes, seconds=-10)) == []
+        assert len(failing.due_after(timedelta(minutes=minutes, seconds=10))) == 1
+
+    failing.run()
+    assert failing.due_after(timedelta(hours=20)) == []
+
+
+def test_another_run_of_the_drop_ends_the_asking(failing):
+    failing.run()
+    failing.run(status=dg.DagsterRunStatus.NOT_STARTED)
+
+    assert failing.due_after(timedelta(hours=1)) == []
+
+
+@pytest.mark.parametrize("tag", [{"dagster/will_retry": "true"}, {INTERACTIVE_TAG: "true"}], ids=["retried", "person"])
+def test_runs_that_others_look_after_are_left_to_them(failing, tag):
+    failing.run(**tag)
+
+    assert failing.due_after(timedelta(hours=1)) == []

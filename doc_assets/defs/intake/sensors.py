@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from doc_assets.defs.intake.failed_drops import failed_drops
 from doc_assets.defs.jobs import ingest_drop_job
 from doc_assets.defs.partitions import drops
 from doc_assets.pipeline.intake import IntakeReport, intake_rules, look
@@ -26,14 +27,20 @@ def sensors() -> dg.Definitions:
         job_name=ingest_drop_job.name,
         minimum_interval_seconds=load_settings().intake_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Watches the drop folder, seals files that stand still into drops and ingests them.",
+        description="Watches the drop folder, seals files that stand still into drops and ingests them. A drop whose "
+        "run failed is asked for again, at most five times, after pauses of one minute to eight hours.",
     )
     def new_tif_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SensorResult:
         inbox, rules = runtime.settings.inbox_dir, intake_rules(runtime.settings)
         with runtime.archive() as archive:
-            report = look(archive.ledger, inbox, rules, datetime.now(UTC), runtime.key_of(), runtime.dates)
+            now = datetime.now(UTC)
+            report = look(archive.ledger, inbox, rules, now, runtime.key_of(), runtime.dates)
             sealed = archive.ledger.intake.drop_keys()
-        requests = _new_drops(context, sealed)
+        new = _new_drops(context, sealed)
+        requests = [
+            *(dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in new),
+            *failed_drops(context.instance, sealed, now),
+        ]
         if report.unreadable:
             context.log.warning(_unreadable(report))
         if report.date_faults:
@@ -42,8 +49,8 @@ def sensors() -> dg.Definitions:
         if requests and (report.ignored.n or report.waits):
             context.log.info(_passed_over(inbox, report))
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
-            dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],
+            run_requests=requests,
+            dynamic_partitions_requests=[drops.build_add_request(new)] if new else [],
             skip_reason=None if requests else dg.SkipReason(_reason(inbox, report)),
             cursor=json.dumps({"last_drop": sealed[-1] if sealed else None, "files": report.files}),
         )

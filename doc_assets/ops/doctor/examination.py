@@ -38,7 +38,7 @@ def _checks(settings: Settings) -> Iterable[Check]:
     yield from machine.package_checks()
     yield Check("machine", "memory", machine.check_memory)
     yield Check("machine", "processors", partial(machine.check_processors, settings))
-    yield Check("machine", "card", partial(machine.check_card, settings))
+    yield Check("machine", "gpu", partial(machine.check_gpu, settings))
     yield Check("machine", "fonts", machine.check_fonts)
     yield Check("machine", "clock", lambda: machine.check_clock(settings, datetime.now(UTC)))
     folders = {"home": settings.home, "logs": settings.log_dir}

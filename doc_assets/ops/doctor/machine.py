@@ -98,14 +98,14 @@ def check_processors(settings: Settings) -> Finding:
     return green(says)
 
 
-def check_card(settings: Settings) -> Finding:
-    """The card that models run on."""
+def check_gpu(settings: Settings) -> Finding:
+    """The GPU that models run on."""
     import torch
 
     if not torch.cuda.is_available():
         if settings.device == "cuda":
             return red(
-                "DOC_ASSETS_DEVICE=cuda, and torch sees no card",
+                "DOC_ASSETS_DEVICE=cuda, and torch sees no GPU",
                 "Install driver, container toolkit and a CUDA build of torch, or set DOC_ASSETS_DEVICE to auto.",
             )
         return green("none; models run on the processor")

@@ -211,7 +211,7 @@ def gpu_families() -> Iterator[Metric]:
                 values[gpu] = float(ask(handle))
             except pynvml.NVMLError_NotSupported:  # a GPU that does not report this has no series
                 continue
-        return gauges(f"card_{name}", meaning, ("card", "model"), values)
+        return gauges(f"gpu_{name}", meaning, ("gpu", "model"), values)
 
     yield family("memory_used_bytes", "Memory in use.", lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu).used)
     yield family("memory_size_bytes", "Memory.", lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu).total)

@@ -93,7 +93,7 @@ def _sources(settings: Settings, run_families: RunFamilies, embedded_counts: Emb
     if settings.backup_dir is not None:
         sources.append(Source("backups", partial(backup_families, settings.backup_dir)))
     if count_gpus():
-        sources.append(Source("cards", gpu_families))
+        sources.append(Source("gpus", gpu_families))
     return sources
 
 

@@ -70,7 +70,7 @@ def test_unknown_options_are_refused_with_the_setting_to_correct(name):
 
 
 @pytest.mark.parametrize("name", ["gist"])
-def test_a_missing_card_is_said_when_one_is_asked_for(name):
+def test_a_missing_gpu_is_said_when_one_is_asked_for(name):
     import torch
 
     if torch.cuda.is_available():

@@ -5,10 +5,10 @@ from doc_assets.errors import ServiceError
 from doc_assets.features.embedders.torch_base import TorchEmbedder
 
 
-class SmallCard(TorchEmbedder):
+class SmallGpu(TorchEmbedder):
     """An embedder on a device that holds only so many photos at once."""
 
-    name = "small card"
+    name = "small GPU"
     dim = 2
     weights_sha256 = "0" * 64
     preprocessing = "1"
@@ -37,17 +37,17 @@ def _photos(n):
 
 
 def test_the_batch_size_halves_until_it_fits_and_stays_there():
-    card = SmallCard(holds=5, batch_size=32)
+    gpu = SmallGpu(holds=5, batch_size=32)
 
-    vectors = card.embed(_photos(100))
+    vectors = gpu.embed(_photos(100))
 
     expected = np.array([[i + 1, 1] for i in range(100)], np.float32)
     np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-6)
-    assert max(card.sizes) <= 5
-    assert card.batch_size <= 5
-    assert sum(card.sizes) == 100
+    assert max(gpu.sizes) <= 5
+    assert gpu.batch_size <= 5
+    assert sum(gpu.sizes) == 100
 
 
 def test_a_device_that_holds_no_photo_at_all_is_an_error():
     with pytest.raises(ServiceError, match="not even one photo"):
-        SmallCard(holds=0, batch_size=8).embed(_photos(3))
+        SmallGpu(holds=0, batch_size=8).embed(_photos(3))

@@ -5,9 +5,9 @@ from packaging.requirements import Requirement
 
 from doc_assets.ops.doctor.check import Level
 from doc_assets.ops.doctor.machine import (
-    check_card,
     check_clock,
     check_fonts,
+    check_gpu,
     check_memory,
     check_package,
     package_checks,
@@ -23,13 +23,13 @@ def test_a_clock_of_the_last_century_and_an_unknown_zone_are_red(settings):
     assert "Asia/Atlantis" in unknown.says
 
 
-def test_a_card_that_is_asked_for_and_not_there_is_red(settings):
+def test_a_gpu_that_is_asked_for_and_not_there_is_red(settings):
     import torch
 
-    wanted = check_card(settings.model_copy(update={"device": "cuda"}))
+    wanted = check_gpu(settings.model_copy(update={"device": "cuda"}))
 
     assert wanted.level == (Level.GREEN if torch.cuda.is_available() else Level.RED)
-    assert check_card(settings).level == Level.GREEN
+    assert check_gpu(settings).level == Level.GREEN
 
 
 def test_memory_and_fonts_are_read():

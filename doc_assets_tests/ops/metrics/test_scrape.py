@@ -23,7 +23,7 @@ from doc_assets_tests.shared import PROJECT
 FOLDER = PROJECT / "deploy" / "monitoring"
 BIN = Path(sys.executable).parent
 METRIC = re.compile(r"\b(?:doc_assets_[a-z_]+|process_[a-z_]+|up)\b(?!\")")
-OF_GPUS = "doc_assets_card_"
+OF_GPUS = "doc_assets_gpu_"
 BROKEN = "N2024012000066THA00100001_99.tif"
 needs_prometheus = pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus is not installed")
 
