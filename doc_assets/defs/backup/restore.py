@@ -8,10 +8,9 @@ from shlex import quote
 
 from doc_assets.archive.home import half_made
 from doc_assets.defs.backup.scope import scope_of
-from doc_assets.defs.forgetting import requests as forgetting
-from doc_assets.defs.forgetting.home import require_nothing_runs
+from doc_assets.defs.erasure.erasing import opened_for_erasure
 from doc_assets.defs.instance import open_instance
-from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress
+from doc_assets.defs.maintenance.abandoned import fail_runs_in_progress, require_nothing_runs
 from doc_assets.errors import DocAssetsError
 from doc_assets.ops.backup.forgotten import ForgottenList, read_lists
 from doc_assets.ops.backup.manifest import read_manifest
@@ -85,6 +84,6 @@ def _require_idle() -> None:
 
 def _forget(settings: Settings, names: Sequence[str]) -> int:
     """Forgets these documents, and what was not ended; returns how many traces are left."""
-    runtime = Runtime(settings)
-    reports = forgetting.carry_out(runtime, forgetting.plan(runtime, names), delete_originals=False)
+    with open_instance() as instance, opened_for_erasure(Runtime(settings), instance) as erasing:
+        reports = erasing.carry_out(erasing.plan(names))
     return sum(len(report.traces) for report in reports)

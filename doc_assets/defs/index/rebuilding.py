@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from doc_assets.defs.forgetting.home import require_nothing_runs
 from doc_assets.defs.instance import open_instance
+from doc_assets.defs.maintenance.abandoned import require_nothing_runs
 from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection
 from doc_assets.runtime import Runtime
 

@@ -16,12 +16,13 @@ from doc_assets.pipeline.sealing import SourceIntake, seal_request, sealing_rule
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 from doc_assets.sources.key_tables.inbox import WaitingTable, retire, waiting_tables
+from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
 from doc_assets.sources.open_sources import SourceRequest
 
 TABLE_TAG = "doc_assets/key_table"
 """Of runs that work a key table off: which version of which file."""
 
-_MAX_NAMED = 20
+_MAX_LISTED = 20
 
 
 class KeyTableConfig(dg.Config):
@@ -48,15 +49,17 @@ def seal_key_table(context: dg.OpExecutionContext, config: KeyTableConfig, runti
         {"documents": len(done.origins), "drops": ", ".join(done.sealed) or "none new", "problems": len(done.problems)}
     )
     if done.date_faults:
-        named = "; ".join(done.date_faults[:_MAX_NAMED])
-        context.log.warning(f"{len(done.date_faults)} dates of {done.source} cannot be used: {named}.")
+        context.log.warning(f"{len(done.date_faults)} dates of {done.source} cannot be used. {RESOLVE_KEYS_NAMES_THEM}")
     if done.problems:
         raise dg.Failure(description=_problems(done), allow_retries=False)
 
 
 def _problems(done: SourceIntake) -> str:
-    named = "; ".join(f"{p.row.key} (line {p.row.line}): {p.reason}" for p in done.problems[:_MAX_NAMED])
-    return f"{len(done.problems)} keys of {done.source} have no document: {named}."
+    lines = ", ".join(f"{p.row.line} {p.state}" for p in done.problems[:_MAX_LISTED])
+    more = ", ..." if len(done.problems) > _MAX_LISTED else ""
+    return (
+        f"{len(done.problems)} keys of {done.source} have no document (lines {lines}{more}). {RESOLVE_KEYS_NAMES_THEM}"
+    )
 
 
 @dg.job(tags=MAX_RUNTIME_TAG, description="Takes in the documents that a key table names.")

@@ -12,10 +12,10 @@ from doc_assets.defs.partitions import drops
 from doc_assets.pipeline.intake import IntakeReport, intake_rules, look
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
-from doc_assets.sources.names import display_name, real_path
+from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
 
 _MAX_REQUESTS = 20
-_MAX_NAMED = 20
+_STATUS_NAMES_THEM = "`doc-assets status` names them."
 
 
 @dg.definitions
@@ -37,10 +37,11 @@ def sensors() -> dg.Definitions:
         if report.unreadable:
             context.log.warning(_unreadable(report))
         if report.date_faults:
-            named = "; ".join(report.date_faults[:_MAX_NAMED])
-            context.log.warning(f"{len(report.date_faults)} dates of the key table cannot be used: {named}.")
+            context.log.warning(
+                f"{len(report.date_faults)} dates of the key table cannot be used. {RESOLVE_KEYS_NAMES_THEM}"
+            )
         if requests and (report.ignored.n or report.waits):
-            context.log.info(_passed_over(inbox, report))
+            context.log.info(_passed_over(report))
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{key}:1", partition_key=key) for key in requests],
             dynamic_partitions_requests=[drops.build_add_request(requests)] if requests else [],
@@ -68,25 +69,20 @@ def _reason(inbox: Path, report: IntakeReport) -> str:
     )
     if report.forgotten:
         reason += f" {report.forgotten} were forgotten and are not taken."
-    reason = f"{reason} {_passed_over(inbox, report)}".strip()
+    reason = f"{reason} {_passed_over(report)}".strip()
     return f"{reason} {_unreadable(report)}" if report.unreadable else reason
 
 
-def _passed_over(inbox: Path, report: IntakeReport) -> str:
-    """What the inbox ignores and what waits, the first ones by name."""
+def _passed_over(report: IntakeReport) -> str:
+    """How much waits, until when, and how much the inbox ignores."""
     sentences = []
     if report.waits:
-        named = [
-            f"{display_name(real_path(wait.path).name)} {wait.state}, until {wait.until:%H:%M:%S} UTC"
-            for wait in report.waits[:_MAX_NAMED]
-        ]
-        more = len(report.waits) - len(named)
-        sentences.append(f"Not taken yet: {'; '.join(named)}{f'; and {more} more' if more else ''}.")
+        until = max(wait.until for wait in report.waits)
+        sentences.append(f"{len(report.waits)} are not taken yet, the last until {until:%H:%M:%S} UTC.")
     if report.ignored.n:
-        sentences.append(f"{report.ignored.named(_MAX_NAMED, str(inbox))}.")
-    return " ".join(sentences)
+        sentences.append(f"{report.ignored.n} are ignored: {report.ignored.in_numbers}.")
+    return " ".join([*sentences, _STATUS_NAMES_THEM]) if sentences else ""
 
 
 def _unreadable(report: IntakeReport) -> str:
-    named = ", ".join(display_name(path) for path in report.unreadable[:_MAX_NAMED])
-    return f"{len(report.unreadable)} paths cannot be looked into: {named}. What lies there is not ingested."
+    return f"{len(report.unreadable)} paths cannot be looked into and are not ingested. {_STATUS_NAMES_THEM}"

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from doc_assets.errors import ServiceError
+
 PROCESS_TAG = "doc_assets/process"
+_MOST_NAMED = 5
 IN_PROGRESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 _START_TIME_FIELD = 21  # of /proc/<pid>/stat, counted from 0; process numbers are used again
 
@@ -24,6 +27,25 @@ def runs_in_progress(instance: dg.DagsterInstance, but: str | None = None) -> li
     """Runs that work now, that of ``but`` aside; those in the queue are not among them."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS))
     return [run for run in runs if run.run_id != but]
+
+
+def require_nothing_runs(instance: dg.DagsterInstance, but: str | None = None) -> None:
+    """Refuses to go on while a run is in progress: it may hold a document in memory and write it again.
+
+    Args:
+        instance: whose runs.
+        but: a run that does not count.
+
+    Raises:
+        ServiceError: if one is.
+    """
+    fail_abandoned_runs(instance)
+    found = [f"{run.job_name} {run.run_id}" for run in runs_in_progress(instance, but)]
+    if found:
+        raise ServiceError(
+            f"{len(found)} runs are in progress ({', '.join(found[:_MOST_NAMED])}) and may write what is to be "
+            "forgotten. Wait until they end or stop them, then try again; nothing was changed."
+        )
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:

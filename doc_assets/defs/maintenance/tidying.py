@@ -10,8 +10,6 @@ from doc_assets.ops.maintenance import tidy_home
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 
-_MAX_SHOWN = 100
-
 
 class MaintenanceConfig(dg.Config):
     """Whether to delete."""
@@ -33,14 +31,11 @@ def delete_what_is_too_old(
             report = tidy_home(runtime.settings, archive.ledger, dry_run=config.dry_run)
         counted = {f"{kind}: things": tally.n for kind, tally in report.kinds.items()}
         sizes = {f"{kind}: bytes": tally.size_bytes for kind, tally in report.kinds.items()}
-        paths = "\n".join(report.paths[:_MAX_SHOWN])
-        context.add_output_metadata(
-            {"dry_run": report.dry_run, "bytes": report.size_bytes, **counted, **sizes, "paths": paths}
-        )
+        context.add_output_metadata({"dry_run": report.dry_run, "bytes": report.size_bytes, **counted, **sizes})
         context.log.info("%d bytes %s", report.size_bytes, "would go" if report.dry_run else "went")
         if report.n_failed:
             raise SetupError(
-                f"{report.n_failed} things could not be deleted: {'; '.join(report.failed[:3])}. "
+                f"{report.n_failed} things could not be deleted; `doc-assets maintain` names them. "
                 "Give the user of this program the right to delete there."
             )
 

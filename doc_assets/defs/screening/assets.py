@@ -53,7 +53,8 @@ def document_matches(
             asked.request(include_batch=False, privacy_mode=False),
             context.partition_key,
         )
-        results, changed = searches.results(report.search_id), searches.changes(report.search_id)
+        ranking = tables.ranking(archive.ledger, searches.results(report.search_id))
+        changed = tables.changed_findings(archive.ledger, searches.changes(report.search_id))
         with runtime.store() as store:
             short = shortfall(archive.ledger, store, searches.get(report.search_id).collection)
         searches.note_incomplete(report.search_id, short)
@@ -65,8 +66,8 @@ def document_matches(
             "photos_in_archive": report.photos_in_archive,
             "screened_now": report.screened_now,
             "documents_per_second": round(report.screened_now / report.seconds, 2) if report.screened_now else 0.0,
-            "ranking": tables.ranking(results),
-            "changed_findings": tables.changed_findings(changed),
+            "ranking": ranking,
+            "changed_findings": changed,
         },
         check_results=[
             dg.AssetCheckResult(

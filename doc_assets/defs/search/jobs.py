@@ -21,9 +21,8 @@ from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
+from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
 from doc_assets.sources.open_sources import SourceRequest
-
-_MAX_NAMED = 20
 
 
 class SearchConfig(RunChanges):
@@ -116,9 +115,7 @@ def match_query_documents(
             require_collection(ledger, store, runtime.alias)
         files = query_files(opened.sources, [Path(file) for file in config.files], opened.key_of)
         if faults := date_faults((file.row for file in files), runtime.dates, datetime.now(UTC)):
-            context.log.warning(
-                f"{len(faults)} dates of the key table cannot be used: {'; '.join(faults[:_MAX_NAMED])}."
-            )
+            context.log.warning(f"{len(faults)} dates of the key table cannot be used. {RESOLVE_KEYS_NAMES_THEM}")
         queries = QueryReader(
             reader,
             asked.cutter(),
@@ -144,9 +141,10 @@ def match_query_documents(
         with runtime.store() as store:
             short = shortfall(ledger, store, ledger.searches.get(context.run_id).collection)
         ledger.searches.note_incomplete(context.run_id, short)
+        ranking = tables.ranking(ledger, results)
     context.add_output_metadata(
         {
-            "ranking": tables.ranking(results),
+            "ranking": ranking,
             "query_documents": len(results),
             "query_photos": sum(result.n_photos for result in results),
         }

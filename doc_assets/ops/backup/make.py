@@ -258,11 +258,12 @@ def _require_documents(ledger: Ledger, copied: Mapping[str, FileEntry]) -> None:
     for document in track(ledger.documents.current(), "documents", ledger.documents.counts().current):
         path = staged_path(UPath(), str(document.sha256)).as_posix()
         if path not in copied or copied[path].sha256 != document.sha256:
-            faulty.append(document.file_name)
+            faulty.append(document.id)
     if faulty:
         raise BackupError(
-            f"The copies of {len(faulty)} documents are missing or damaged: {', '.join(faulty[:_MOST_NAMED])}. Drop "
-            "these documents again (`doc-assets check --read-data` lists all); nothing was backed up."
+            f"The copies of {len(faulty)} documents are missing or damaged (numbers "
+            f"{', '.join(map(str, faulty[:_MOST_NAMED]))}; `doc-assets check --read-data` names all). Drop these "
+            "documents again; nothing was backed up."
         )
 
 

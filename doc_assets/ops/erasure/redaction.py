@@ -1,20 +1,17 @@
 """Results of searches without the documents that are forgotten."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
-from doc_assets.sources.names import document_id
-
-_NUMBERED = re.compile(r" \(\d+\)$")  # files of one name in one drop
+from doc_assets.sources.names import document_id, document_of_label
 
 
 def is_about(result: ResultRecord, forgotten: Collection[str]) -> bool:
     """Whether the query document is one of the forgotten ones."""
     name = PurePosixPath(result.query_document).name
-    return any(found in forgotten for found in (document_id(name), document_id(_NUMBERED.sub("", name))))
+    return document_id(name) in forgotten or document_of_label(name) in forgotten
 
 
 def redacted(result: ResultRecord, forgotten: Collection[str]) -> ResultRecord:
@@ -36,4 +33,4 @@ def redacted(result: ResultRecord, forgotten: Collection[str]) -> ResultRecord:
 
 def notes_without(changed: Sequence[ChangedFinding], forgotten: Collection[str]) -> list[ChangedFinding]:
     """Notes of changed findings without those about forgotten documents."""
-    return [each for each in changed if document_id(_NUMBERED.sub("", each.document)) not in forgotten]
+    return [each for each in changed if document_of_label(each.document) not in forgotten]

@@ -78,7 +78,7 @@ class FoundDocument:
         try:
             write_atomic(UPath(target), self.content)
         except OSError as error:
-            _log.warning("A copy could not be kept in %s: %s", folder, error)
+            _log.warning("A copy could not be kept in %s: %s", folder, error.strerror or type(error).__name__)
             return False
         return True
 

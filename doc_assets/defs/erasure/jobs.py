@@ -1,15 +1,11 @@
 """Forgetting as a job: what was asked for on the command line, ended or done from the UI."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 from pydantic import Field
 
-from doc_assets.defs.forgetting.home import open_home, require_nothing_runs
+from doc_assets.defs.erasure.erasing import opened_for_erasure
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG
 from doc_assets.defs.step import step
-from doc_assets.ops.erasure.request import ForgetRequest
-from doc_assets.ops.erasure.run import forget
 from doc_assets.runtime import Runtime
 
 
@@ -30,15 +26,12 @@ def forget_requested_documents(
     context: dg.OpExecutionContext, config: ForgetConfig, runtime: dg.ResourceParam[Runtime]
 ) -> None:
     """Ends open requests; the log says how many traces are left, never of what."""
-    traces = n = 0
-    with step(context), open_home(context.instance, runtime) as home:
-        require_nothing_runs(context.instance, but=context.run_id)
-        for request in ForgetRequest.open_requests(home.folder):
-            if not config.requests or request.key in config.requests:
-                report = forget(home, request, datetime.now(UTC))
-                traces += len(report.traces)
-                n += len(request.document_ids)
-    context.add_output_metadata({"documents": n, "traces": traces})
+    with step(context), opened_for_erasure(runtime, context.instance) as erasing:
+        wanted = config.requests
+        requests = [each for each in erasing.unfinished() if not wanted or each.key in wanted]
+        reports = erasing.carry_out(requests, but_run=context.run_id)
+    traces = sum(len(report.traces) for report in reports)
+    context.add_output_metadata({"documents": sum(len(each.document_ids) for each in requests), "traces": traces})
     if traces:
         raise dg.Failure(
             description=f"{traces} traces are left; `doc-assets forget` without a name lists them.",

@@ -1,0 +1,1 @@
+"""Documents that are erased on request."""
