@@ -204,9 +204,8 @@ def _noted() -> Iterator[None]:
         _log.warning("%s ended with exit code %d after %.1f s", name, ending.exit_code, time.monotonic() - began)
         raise
     except DocAssetsError as error:
-        says = (
-            type(error).__name__ if isinstance(error, InputError | BackupError) else error
-        )  # which may name a document
+        may_name_a_document = isinstance(error, InputError | BackupError)
+        says = type(error).__name__ if may_name_a_document else error
         _log.error("%s failed after %.1f s: %s", name, time.monotonic() - began, says)
         raise
     except Exception:
