@@ -31,7 +31,7 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
-    from doc_assets.defs.erasure.erasing import opened_for_erasure
+    from doc_assets.defs.erasure import opened_for_erasure
     from doc_assets.defs.instance import open_instance
     from doc_assets.runtime import Runtime
 

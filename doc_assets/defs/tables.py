@@ -34,8 +34,7 @@ def ranking(ledger: Ledger, results: Sequence[ResultRecord]) -> dg.MetadataValue
     ``place`` is the query's in its drop or search, from 1; ``number`` is empty if the archive does not have it.
     """
     ordered = sorted(
-        results,
-        key=lambda result: (-(result.risk_score or 0.0), -(result.best_score or -1.0), result.query_document),
+        results, key=lambda result: (-(result.risk_score or 0.0), -(result.best_score or -1.0), result.query_document)
     )[:_MAX_RANKED]
     numbers = numbers_of(ledger, (name for result in ordered for name in _named_in(result)))
     columns = ("place", _NUMBER, *_HEADLINE, "best_number", "score", "photos_matched", "identical_file", "faults")

@@ -7,7 +7,7 @@ import pytest
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.definitions import defs
-from doc_assets.defs.intake.key_tables import TABLE_TAG
+from doc_assets.defs.intake import TABLE_TAG
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.settings import load_settings
 

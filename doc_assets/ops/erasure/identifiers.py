@@ -30,12 +30,7 @@ _ALONE = rb"(?<![0-9A-Za-z_.\x80-\xff-])%b(?![0-9A-Za-z_.\x80-\xff-])"
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """Something of an erased document that is left.
-
-    Attributes:
-        place: file, or table and column.
-        what: a name, or a piece of the content.
-    """
+    """Something of an erased document that is left, and where: in a file, or in a column of a table."""
 
     place: str
     what: What

@@ -125,12 +125,9 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
 
 
 def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None = None) -> ForgetRequest:
-    """A request to forget documents; changes nothing.
+    """A request to forget documents by their ids (see ``meant``); changes nothing.
 
-    Args:
-        archive: where they are.
-        names: ids of the documents; see ``meant``.
-        naming: how keys of key tables name files; default: the archive's rule.
+    ``naming`` says how keys of key tables name files.
 
     Raises:
         UnknownDocumentError: if nothing is known of one of them.

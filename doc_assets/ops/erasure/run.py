@@ -4,35 +4,35 @@ The ledger comes first: from then on no search shows the document and no run mak
 names only, reports and logs, comes after.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.archive.pruning import prune_chunk
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
 from doc_assets.ops.erasure.files import remove_holding
 from doc_assets.ops.erasure.identifiers import A_PIECE, Identifiers, Residual
-from doc_assets.ops.erasure.redaction import is_about, notes_without, redacted
 from doc_assets.ops.erasure.request import FOLDER_NAME, ForgetRequest
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.pipeline.relabel import forget_forms, label_documents, label_search
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.stored_results import ResultFolders, write_anew
 from doc_assets.search.labels import Labeller
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
+from doc_assets.sources.names import document_id, document_of_label
 from doc_assets.sources.staging import staged_path
 from doc_assets.util.files import is_local
 from doc_assets.util.progress import track
-
-BULK_FOLDERS = ("documents", "photos", "embeddings", "local_features", "page_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +230,27 @@ def _belongs_to_another(home: Home, path: UPath) -> bool:
 
 def _is_database(path: Path) -> bool:
     return path.suffix in {".db", ".sqlite"} or path.name.endswith(("-wal", "-shm", "-journal"))
+
+
+def is_about(result: ResultRecord, forgotten: Collection[str]) -> bool:
+    """Whether the query document is one of the forgotten ones."""
+    name = PurePosixPath(result.query_document).name
+    return document_id(name) in forgotten or document_of_label(name) in forgotten
+
+
+def redacted(result: ResultRecord, forgotten: Collection[str]) -> ResultRecord:
+    """The result without forgotten documents among what was found; the same one if there are none.
+
+    Its labels are to be made again: nothing may stand accused by evidence that is gone. Pairs beyond those reported no
+    longer count; screening again counts them.
+    """
+    left = tuple(found for found in result.top_docs if found.document_id not in forgotten)
+    faults = tuple(fault for fault in result.faults if document_id(fault.document or "") not in forgotten)
+    if (len(left), len(faults)) == (len(result.top_docs), len(result.faults)):
+        return result
+    return replace(result, top_docs=left, faults=faults)
+
+
+def notes_without(changed: Sequence[ChangedFinding], forgotten: Collection[str]) -> list[ChangedFinding]:
+    """Notes of changed findings without those about forgotten documents."""
+    return [each for each in changed if document_of_label(each.document) not in forgotten]

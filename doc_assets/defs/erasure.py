@@ -1,4 +1,4 @@
-"""Requests to forget documents, on a home that is opened once: planned, carried out, taken back."""
+"""Requests to forget documents, on a home that is opened once: planned, carried out, taken back; and as a job."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
+from pydantic import Field
 
-from doc_assets.defs.instance import places_of_records
-from doc_assets.defs.maintenance.abandoned import require_nothing_runs
+from doc_assets.defs.instance import places_of_records, require_nothing_runs
+from doc_assets.defs.lineage import INDEX_POOL, MAX_RUNTIME_TAG
+from doc_assets.defs.step import step
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
 from doc_assets.ops.erasure.run import ForgetReport, Home, forget
@@ -21,13 +23,7 @@ from doc_assets.sources.names import document_id
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
-    """What an operator may ask for.
-
-    Attributes:
-        home: everything in which a document leaves something behind.
-        instance: Dagster's of the home.
-        naming: how keys of key tables name files.
-    """
+    """What an operator may ask for. ``naming`` says how keys of key tables name files."""
 
     home: Home
     instance: dg.DagsterInstance
@@ -54,12 +50,9 @@ class Erasing:
     def carry_out(
         self, requests: Sequence[ForgetRequest], *, delete_originals: bool = False, but_run: str | None = None
     ) -> list[ForgetReport]:
-        """Forgets, request by request.
+        """Forgets, request by request, while no run but ``but_run`` is in progress.
 
-        Args:
-            requests: as planned.
-            delete_originals: whether files in the home that the documents came from go too.
-            but_run: the run that does it; no other may be in progress.
+        With ``delete_originals`` files in the home that the documents came from go too.
 
         Raises:
             ServiceError: if a run is in progress, or a store does not answer.
@@ -104,3 +97,41 @@ def _records(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     """URLs of the databases that the instance keeps its records in."""
     served = sorted(filter(None, places_of_records(instance)))
     return [*served, *(f"sqlite:///{path}" for path in sorted(settings.dagster_home.rglob("*.db")))]
+
+
+class ForgetConfig(dg.Config):
+    """Which requests; names of documents never stand here, because Dagster keeps a run's config."""
+
+    requests: list[str] = Field(
+        default=[],
+        description="Keys that `doc-assets forget --prepare` printed; default: every request that was not ended.",
+    )
+
+
+@dg.op(
+    pool=INDEX_POOL,
+    description="Removes the documents of requests from everything that is kept, and searches for traces.",
+)
+def forget_requested_documents(
+    context: dg.OpExecutionContext, config: ForgetConfig, runtime: dg.ResourceParam[Runtime]
+) -> None:
+    """Ends open requests; the log says how many traces are left, never of what."""
+    with step(context), opened_for_erasure(runtime, context.instance) as erasing:
+        wanted = config.requests
+        requests = [each for each in erasing.unfinished() if not wanted or each.key in wanted]
+        reports = erasing.carry_out(requests, but_run=context.run_id)
+    traces = sum(len(report.traces) for report in reports)
+    context.add_output_metadata({"documents": sum(len(each.document_ids) for each in requests), "traces": traces})
+    if traces:
+        raise dg.Failure(
+            description=f"{traces} traces are left; `doc-assets forget` without a name lists them.", allow_retries=False
+        )
+
+
+@dg.job(
+    tags=MAX_RUNTIME_TAG,
+    description="Forgets the documents of requests that `doc-assets forget --prepare` wrote, or that were not ended.",
+)
+def forget_documents_job() -> None:
+    """Requests -> nothing."""
+    forget_requested_documents()
