@@ -82,15 +82,11 @@ class Resolver:
             found = [file for file in candidates if name.accepts(file.folded) and (self.any_depth or file.at_top)]
             if found:
                 return _settled(row, found, tuple(tried))
-        where = ", ".join(roots)
-        reason = f"no file of this key in {where}; looked for {', '.join(tried)}{self._hidden()}"
+        reason = f"no file of this key in {', '.join(roots)}; looked for {', '.join(tried)}"
+        if self.hidden:
+            named = ", ".join(self.hidden[:_MOST_NAMED])
+            reason += f"; {len(self.hidden)} folders could not be looked into and may have it: {named}"
         return Resolution(row, KeyState.MISSING, (), tuple(tried), display_name(reason))
-
-    def _hidden(self) -> str:
-        if not self.hidden:
-            return ""
-        named = ", ".join(self.hidden[:_MOST_NAMED])
-        return f"; {len(self.hidden)} folders could not be looked into and may have it: {named}"
 
 
 def _settled(row: KeyRow, found: Sequence[IndexedFile], tried: tuple[str, ...]) -> Resolution:

@@ -109,10 +109,11 @@ def open_sources(
             )
         key_of = keys_in(asked.key_table or rules.key_table, rules.layout, rules.naming)
         table = table_in(asked.key_table, rules.layout, rules.naming)
-        folder = [opened_folder(asked.folder)] if asked.folder else []
-        sources = (FolderSource(path, asked.recursive, rules.ignore, key_of, table=table) for path in folder)
-        alone = (UnusableRows(table),) if table is not None and not folder else ()
-        yield OpenSources((*sources, *alone), key_of)
+        sources: tuple[DocumentSource, ...] = (UnusableRows(table),) if table is not None else ()
+        if asked.folder:
+            folder = opened_folder(asked.folder)
+            sources = (FolderSource(folder, asked.recursive, rules.ignore, key_of, table=table),)
+        yield OpenSources(sources, key_of)
         return
     if asked.key_table is None:
         raise SettingsError("Name a folder, files, or a key table (--folder, --file, --key-table).")

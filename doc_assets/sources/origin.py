@@ -10,7 +10,7 @@ from upath import UPath
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.folders import FileStat, mtime_ns, store_errors
+from doc_assets.sources.folders import FileStat, store_errors
 from doc_assets.sources.names import real_path
 from doc_assets.sources.staging import read_stable, read_staged
 
@@ -78,7 +78,5 @@ def stat_origin(origin: str) -> FileStat:
         OSError: or another of ``store_errors``, if it cannot be looked at.
     """
     if not is_remote(origin):
-        stat = real_path(origin).stat(follow_symlinks=False)
-        return FileStat(stat.st_size, stat.st_mtime_ns)
-    entry = UPath(origin).fs.info(origin)
-    return FileStat(int(entry["size"]), mtime_ns(entry))
+        return FileStat.of(real_path(origin).stat(follow_symlinks=False))
+    return FileStat.of_object(UPath(origin).fs.info(origin))

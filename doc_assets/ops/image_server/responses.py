@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from doc_assets.ops.image_server.lookup import FoundDocument
-from doc_assets.sources.api_responses import OTHERS_FIELD
+from doc_assets.sources.document_api import OTHERS_FIELD
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN, KeyRow
 from doc_assets.util.digests import sha256_of
 

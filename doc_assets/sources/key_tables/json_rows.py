@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from doc_assets.sources.key_tables.csv_rows import open_text, possible_encodings
+from doc_assets.sources.key_tables.csv_rows import open_text, possible_encodings, whole_lines
 from doc_assets.sources.key_tables.layout import Unusable
 
 MAX_DEPTH: Final = 100
@@ -22,6 +22,7 @@ _INSIDE: Final = re.compile(r'["\\]')
 _BLANK: Final = " \t\r\n"
 _WHOLE: Final = re.compile(r"-?\d+(?:\.0*)?")
 _MAX_EXPONENT_CHARACTERS: Final = 4
+_NO_ARRAY: Final = "it is no JSON array of objects"
 _EXACT_DIGITS: Final = 9
 """A number in powers of ten with this many digits or more is whole as it stands; one with less was rounded."""
 
@@ -55,12 +56,7 @@ def json_rows(path: Path) -> Iterator[JsonRow]:
 def line_rows(path: Path) -> Iterator[JsonRow]:
     """The lines that are not blank."""
     with open_text(path, possible_encodings(path)[0]) as text:
-        number = 0
-        while line := text.readline(_MAX_ELEMENT):
-            number += 1
-            is_cut = len(line) == _MAX_ELEMENT and not line.endswith(("\n", "\r"))
-            while is_cut and (more := text.readline(_MAX_ELEMENT)) and not more.endswith(("\n", "\r")):
-                pass
+        for number, (line, is_cut) in enumerate(whole_lines(text, _MAX_ELEMENT), start=1):
             content = line.strip(_BLANK + "\ufeff\x1e")
             if content:
                 yield _row(number, None if is_cut else content)
@@ -139,18 +135,26 @@ def _elements(blocks: Iterator[str]) -> Iterator[str | None]:
     scanner = _Scanner()
     for block in blocks:
         yield from scanner.feed(block)
-    scanner.end()
+    if not scanner.closed:
+        raise ValueError("it is no JSON: it ends within the array" if scanner.depth else _NO_ARRAY)
 
 
 class _Scanner:
-    """Cuts an array into its elements."""
+    """Cuts an array into its elements.
+
+    Attributes:
+        depth: brackets that are open.
+        closed: whether the array's end was seen.
+    """
 
     def __init__(self) -> None:
+        self.depth = 0
+        self.closed = False
         self._parts: list[str] = []
-        self._length = self._depth = 0
-        self._quoted = self._escaped = self._closed = False
+        self._length = 0
+        self._quoted = self._escaped = False
 
-    def feed(self, block: str) -> Iterator[str | None]:  # noqa: PLR0912 - one state machine, one loop
+    def feed(self, block: str) -> Iterator[str | None]:
         """The elements that end in a block of text."""
         place = start = 0
         while place < len(block):
@@ -161,45 +165,41 @@ class _Scanner:
             found = (_INSIDE if self._quoted else _OUTSIDE).search(block, place)
             if found is None:
                 break
-            if self._depth == 0:
-                self._between(block[place : found.start()], found[0])
+            if self.depth == 0:
+                self._refuse(block[place : found.start()], found[0])
             place = found.end()
-            char = found[0]
-            if char == "\\":
-                self._escaped = True
-            elif char == '"':
-                self._quoted = not self._quoted
-            elif char in "[{":
-                self._depth += 1
-                if self._depth == 1:
-                    start = place
-                elif self._depth > MAX_DEPTH:
-                    raise ValueError(f"it nests deeper than {MAX_DEPTH} levels, which no table does")
-            elif char != ",":
-                self._depth -= 1
-            ends = self._depth == 0 or (char == "," and self._depth == 1)
+            self._step(found[0])
+            if self.depth == 1 and found[0] in "[{":
+                start = place
+            ends = self.depth == 0 or (found[0] == "," and self.depth == 1)
             if ends and not self._quoted:
                 element = self._taken(block[start : found.start()])
-                if element or char == ",":
+                if element or found[0] == ",":
                     yield element
                 start = place
-                self._closed = self._depth == 0
-        if self._depth == 0:
-            self._between(block[place:] if place < len(block) else "", "")
+                self.closed = self.depth == 0
+        if self.depth == 0:
+            self._refuse(block[place:])
         else:
             self._keep(block[start:])
 
-    def end(self) -> None:
-        """The text ends here."""
-        if not self._closed:
-            raise ValueError(
-                "it is no JSON: it ends within the array" if self._depth else "it is no JSON array of objects"
-            )
+    def _step(self, char: str) -> None:
+        """Takes a quote, a bracket or a comma into account."""
+        if char == "\\":
+            self._escaped = True
+        elif char == '"':
+            self._quoted = not self._quoted
+        elif char in "[{":
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise ValueError(f"it nests deeper than {MAX_DEPTH} levels, which no table does")
+        elif char != ",":
+            self.depth -= 1
 
-    def _between(self, text: str, char: str) -> None:
-        """What stands before the array or behind it."""
-        if text.strip(_BLANK + "\ufeff") or (char and (self._closed or char != "[")):
-            _refuse_rest(closed=self._closed)
+    def _refuse(self, text: str, char: str = "") -> None:
+        """Refuses what stands before the array or behind it."""
+        if text.strip(_BLANK + "\ufeff") or (char and (self.closed or char != "[")):
+            raise ValueError("it is no JSON: something follows the array" if self.closed else _NO_ARRAY)
 
     def _keep(self, text: str) -> None:
         if self._length <= _MAX_ELEMENT:
@@ -211,7 +211,3 @@ class _Scanner:
         whole = None if self._length > _MAX_ELEMENT else "".join(self._parts).strip(_BLANK)
         self._parts, self._length = [], 0
         return whole
-
-
-def _refuse_rest(*, closed: bool) -> NoReturn:
-    raise ValueError("it is no JSON: something follows the array" if closed else "it is no JSON array of objects")
