@@ -72,13 +72,7 @@ class DateRule:
     zone: str = _BUSINESS_ZONE
 
     def date_of(self, name: str, fields: Mapping[str, str], arrived_at: datetime) -> DocumentDate:
-        """The date of a document.
-
-        Args:
-            name: what it is called.
-            fields: of the key table's row that names it; empty if none does.
-            arrived_at: aware time.
-        """
+        """The date of a document called ``name``; ``fields`` are those of the key table's row that names it."""
         arrival = self.day_of(arrived_at)
         if said := self._said_in(fields):
             with suppress(ValueError):  # ``fault_in`` says so to whoever gave the table

@@ -79,9 +79,7 @@ class ApiOptions:
 class DocumentApiClient:
     """Asks a document API; usable from several threads.
 
-    Args:
-        options: how.
-        on_failure: told of every key that could not be had, with the status of the answer if there was one.
+    ``on_failure`` is told of every key that could not be had, with the status of the answer if there was one.
 
     Raises:
         SettingsError: if the address is none.
@@ -114,12 +112,7 @@ class DocumentApiClient:
         return f"{self._options.url}?filename={quote(name)}"
 
     def fetch(self, row: KeyRow, max_bytes: int, name: str | None = None) -> Fetched:
-        """The document of a key.
-
-        Args:
-            row: the key.
-            max_bytes: most that is read.
-            name: one of its documents by its file name; None for the first, which names the others.
+        """The first document of a key, which names the others, or the one called ``name``.
 
         Raises:
             KeyFailedError: if it is unknown there, or no try succeeded; ``on_failure`` was told.
@@ -172,7 +165,6 @@ class DocumentApiClient:
         return Fetched(name, content, origin, request.correlation_id, more)
 
     def _get(self, request: "_Request", url: "httpx.URL", params: dict[str, str] | None, limit: int) -> bytes:
-        """The body of a good answer."""
         import httpx
 
         try:
@@ -219,7 +211,6 @@ class DocumentApiClient:
         return self._get(request, target, None, request.max_bytes)
 
     def _other(self, row: KeyRow, name: str) -> SourceFile:
-        """A further document of a key."""
         return SourceFile(
             f"{row.key}: {name}", self.request_of(name), None, row, lambda max_bytes: self.fetch(row, max_bytes, name)
         )
@@ -254,14 +245,7 @@ class _PassingError(_AnswerError):
 
 @dataclass(frozen=True, slots=True)
 class ApiSource:
-    """The documents that a key table names, asked of a document API.
-
-    Attributes:
-        table: the keys.
-        client: asks.
-        url: whom.
-        known: keys that need not be asked again, normalised as in the table.
-    """
+    """The documents that a key table names, asked of a document API at ``url``, but for keys that are ``known``."""
 
     table: KeyTable
     client: DocumentApiClient
@@ -282,12 +266,9 @@ class ApiSource:
 
 
 class FailedRequestLog:
-    """One JSON line per failed request, for people and for log collectors; usable from several threads.
+    """One JSON line per failed request at ``url``, for people and for log collectors; usable from several threads.
 
-    Args:
-        path: the file; closed under a dated name at its size limit and at midnight UTC, as all logs are.
-        max_bytes: that limit.
-        url: the API that was asked.
+    The file is closed under a dated name at ``max_bytes`` and at midnight UTC, as all logs are.
     """
 
     def __init__(self, path: Path, max_bytes: int, url: str) -> None:
@@ -371,7 +352,6 @@ def _file_name(given: object, otherwise: str) -> str:
 
 
 def _other_names(fields: dict[str, Any]) -> Iterator[str]:
-    """Names of the key's further documents."""
     given = fields.get(OTHERS_FIELD) or []
     if not isinstance(given, list) or len(given) > _MAX_OTHERS:
         raise _AnswerError(f"{OTHERS_FIELD} is no list of at most {_MAX_OTHERS} names")

@@ -41,13 +41,7 @@ PRAGMA user_version = {FORMAT};
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file the index knows.
-
-    Attributes:
-        path: as stored, see ``names.stored_path``, or a URL.
-        folded: normalised name without suffix.
-        at_top: whether it lies in its root itself, not below.
-    """
+    """A file by its path (as stored, or a URL) and normalised name without suffix; ``at_top`` of its root or below."""
 
     path: str
     folded: str
@@ -56,13 +50,9 @@ class IndexedFile:
 
 @dataclass(slots=True)
 class Refresh:
-    """What bringing the index up to date did.
+    """What bringing the index up to date did: folders and files that are known now, folders that were listed.
 
-    Attributes:
-        folders: folders that are known now.
-        listed: folders that were listed.
-        files: files that are known now.
-        unreadable: folders that could not be listed; what was known of them stays.
+    Of folders that are ``unreadable`` what was known of them stays.
     """
 
     folders: int = 0
@@ -88,11 +78,7 @@ class FileIndex:
         self._database.close()
 
     def refresh(self, roots: Sequence[UPath], *, rebuild: bool = False) -> Refresh:
-        """Brings what is known of ``roots`` up to date.
-
-        Args:
-            roots: folders or fsspec URLs.
-            rebuild: whether to list every folder, changed or not.
+        """Brings what is known of ``roots`` up to date; ``rebuild`` lists every folder, changed or not.
 
         Raises:
             FolderUnreachableError: if a root cannot be listed; what was known of it stays.
@@ -233,7 +219,6 @@ def _replace_files(database: sqlite3.Connection, folder: int, names: Iterable[st
 
 
 def _list_remote(database: sqlite3.Connection, root: UPath, done: Refresh) -> None:
-    """Lists a folder in object storage anew."""
     name = root_name(root)
     by_folder: dict[str, list[str]] = {name: []}
     for address in list_objects(root).files:

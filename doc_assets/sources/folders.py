@@ -37,12 +37,7 @@ class FileStat:
 
 @dataclass(slots=True)
 class Ignored:
-    """What lies in a folder and is not taken.
-
-    Attributes:
-        reasons: path, as stored -> why; the first thousand that were met.
-        n: how many there are in all.
-    """
+    """What lies in a folder and is not taken: ``n`` in all, the first thousand as path (as stored) -> reason."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     n: int = 0

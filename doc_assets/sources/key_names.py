@@ -88,8 +88,7 @@ class NameRule:
     def tries(self, key: str) -> Iterator[NameTry]:
         """Names to look for, in this order; the first that any file has counts, with all its files.
 
-        Args:
-            key: without a file's ending; one that is left belongs to the name, as in the file ``a.tif.tif``.
+        An ending that is left in the key belongs to the name, as in the file ``a.tif.tif``.
         """
         has_token = self.tail_len and self.insert_token and len(key) > self.tail_len
         mapped = [f"{key[: -self.tail_len]}{self.insert_token}{key[-self.tail_len :]}"] if has_token else []

@@ -14,17 +14,10 @@ NAME_COLUMN = "가맹점상호명"
 _DIGITS = 10
 _MAX_CHARACTERS = 255
 
-INVISIBLE = (
-    "".join(
-        char
-        for char in map(
-            chr, (*range(0x3000), *range(0x3001, 0x3400), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080))
-        )
-        if char.isspace()
-        or unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp"}
-        or char in "\u115f\u1160\u3164\uffa0"
-    )
-    + "\u3000"
+INVISIBLE = "".join(
+    char
+    for char in map(chr, (*range(0x3400), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080)))
+    if char.isspace() or unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp"} or char in "\u115f\u1160\u3164\uffa0"
 )
 """Characters that nobody sees at the edge of a cell: blanks, marks of direction and width, U+FEFF, Hangul fillers."""
 
@@ -91,11 +84,8 @@ def read_merchant(text: str) -> Merchant:
 def common_beginning(one: str, other: str) -> str | None:
     """What two merchants' names begin with, as a chain's do: ``큰나무약국`` of 큰나무약국 강남점 and 큰나무약국역삼점.
 
-    Case, width and marks of companies, (주), do not matter. Whole words count from two characters on, parts of
-    words from three; a number or a word in Latin letters is never parted.
-
-    Returns:
-        The beginning as the first name writes it; None if they share less.
+    As the first name writes it; None if they share less. Case, width and marks of companies, (주), do not matter. Whole
+    words count from two characters on, parts of words from three; a number or a word in Latin letters is never parted.
     """
     names = [" ".join(_COMPANY.sub(" ", _plain(name)).split()) for name in (one, other)]
     shortest = min(map(len, names))
@@ -143,7 +133,6 @@ def _plain(text: str) -> str:
 
 
 def _ten_digits(plain: str) -> str | None:
-    """The ten digits of a written number; None if the text is something else."""
     bare = "".join(char for char in plain if unicodedata.category(char) != "Cf")
     bare = "".join(str(unicodedata.decimal(char, char)) for char in _DASHES.sub("-", bare))
     bare = re.sub(r"\s", " ", bare)

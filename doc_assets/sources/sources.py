@@ -18,7 +18,7 @@ from doc_assets.sources.folders import FileStat, Ignored, list_documents, list_o
 from doc_assets.sources.key_lookup import KeyState, Resolution, Resolver
 from doc_assets.sources.key_tables.table import KeyOf, KeyRow, KeyTable, no_keys
 from doc_assets.sources.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path, stored_path
-from doc_assets.sources.origin import is_remote, read_origin, stat_origin
+from doc_assets.sources.staging import is_remote, read_origin, stat_origin
 from doc_assets.util.files import is_local
 from doc_assets.util.isolation import Failure, attempt
 
@@ -34,7 +34,7 @@ class Fetched:
     Attributes:
         name: its file name.
         content: the bytes.
-        origin: where they came from; see ``origin``.
+        origin: where they came from; see ``staging``.
         correlation_id: of the request that gave them; empty if there was none.
         more: further documents of the same key, which only the answer names.
     """
@@ -52,7 +52,7 @@ class SourceFile:
 
     Attributes:
         label: names it for people before its bytes are there: its path below the source, or its key.
-        origin: where it is; see ``origin``. Of an API the request.
+        origin: where it is; see ``staging``. Of an API the request.
         stat: its size and time; None if only its bytes will tell.
         row: the key table's row that named it; None if none did.
         fetch: most bytes allowed -> its bytes; raises UnreadableDocumentError.
@@ -67,13 +67,9 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class KeyProblem:
-    """A key that gave no document, or a path of a folder that cannot be looked into.
+    """A key that gave no document and why, or a path of a folder that cannot be looked into (line 0 and the path).
 
-    Attributes:
-        row: the key; of a path, line 0 and the path.
-        state: missing, ambiguous, failed or unusable.
-        reason: in words, with what was tried.
-        correlation_id: of the request; empty if there was none.
+    ``correlation_id`` is that of the request; empty if there was none.
     """
 
     row: KeyRow
@@ -121,11 +117,9 @@ class DocumentSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """The documents below a folder, by path.
+    """The documents below a folder of this machine or of object storage, by path.
 
     Attributes:
-        folder: a path, or a URL of object storage.
-        recursive: whether subfolders are looked into.
         ignore: further name patterns to ignore.
         key_of: document id -> key table row.
         ignored: what lies in the folder and is no document, once ``files`` was asked for.

@@ -31,12 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a unit came to nothing.
-
-    Attributes:
-        reason: one line for people.
-        code: stable name of the reason; None if nobody foresaw it.
-    """
+    """Why a unit came to nothing: a line for people, and the reason's stable name if somebody foresaw it."""
 
     reason: str
     code: str | None = None
@@ -44,10 +39,6 @@ class Failure:
 
 def attempt(unit: str, work: Callable[[], Result]) -> Result | Failure:
     """What ``work`` returns, or why it could not; an error that nobody foresaw goes to the log with its traceback.
-
-    Args:
-        unit: names it in the log, e.g. ``photo a.tif/0/2``.
-        work: does it.
 
     Raises:
         SetupError, ServiceError, SQLAlchemyError: as ``work`` does; also ServiceError if the disk is full, handles
@@ -68,7 +59,8 @@ def attempt(unit: str, work: Callable[[], Result]) -> Result | Failure:
             raise NoRoomError(says) from error
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
             raise ServiceError(f"{unit}: {error}. Check the disk and the limits of this process.") from error
-        return _unforeseen(unit, error)
+        _log.error("%s failed; the rest goes on", unit, exc_info=error)
+        return Failure(one_line(f"{type(error).__name__}: {error}"))
     _memory.found()
     return result
 
@@ -78,13 +70,7 @@ def attempt_each(
 ) -> list[Result | Failure]:
     """What ``work`` makes of each item: of all together, and if that breaks, of one after the other.
 
-    Args:
-        units: names of the items in the log.
-        items: what is worked on.
-        work: as many results as items, in their order.
-
-    Raises:
-        SetupError, ServiceError, SQLAlchemyError: as ``attempt``.
+    ``units`` name the items in the log; ``work`` gives as many results as items, in their order. Raises as ``attempt``.
     """
     if len(items) > 1:
         together = attempt(f"{units[0]} and {len(items) - 1} more", partial(work, items))
@@ -100,11 +86,6 @@ def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def _unforeseen(unit: str, error: Exception) -> Failure:
-    _log.error("%s failed; the rest goes on", unit, exc_info=error)
-    return Failure(one_line(f"{type(error).__name__}: {error}"))
-
-
 class _Memory:
     """Counts units that found no memory since the last one that did, over all threads."""
 
@@ -113,15 +94,10 @@ class _Memory:
         self._lacked = 0
 
     def found(self) -> None:
-        """A unit was done."""
         self._lacked = 0
 
     def lacking(self, unit: str, error: MemoryError) -> None:
-        """A unit found no memory.
-
-        Raises:
-            ServiceError: if it is one too many in a row.
-        """
+        """A unit found no memory; raises ServiceError if it is one too many in a row."""
         with self._lock:
             self._lacked += 1
             if self._lacked < _MOST_WITHOUT_MEMORY:

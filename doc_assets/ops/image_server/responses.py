@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from doc_assets.ops.image_server.lookup import FoundDocument
 from doc_assets.sources.document_api import OTHERS_FIELD
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN, KeyRow
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 
 EXCERPT_COLUMNS: Final = (KEY_COLUMN, MERCHANT_COLUMN, "수신일자", "업종명")
 _BLOCK_BYTES = 3 << 18

@@ -62,13 +62,7 @@ codecs.register_error(_BROKEN, _as_surrogates)
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """How a text table is written.
-
-    Attributes:
-        encoding: as Python calls it.
-        separator: between cells.
-        skipped: lines at its beginning that only say so (``sep=;``).
-    """
+    """How a text table is written; ``skipped`` lines at its beginning only say so (``sep=;``)."""
 
     encoding: str
     separator: str
@@ -131,13 +125,7 @@ def _fitting(path: Path) -> list[str]:
 
 
 def text_rows(path: Path, how: TextFormat, width: Callable[[], int]) -> Iterator[TableRow]:
-    """The rows of a file that are not blank.
-
-    Args:
-        path: the file.
-        how: it is written.
-        width: columns that a row has, as far as it is known; asked when a cell holds line breaks.
-    """
+    """The rows that are not blank; ``width``, the columns of a row, is asked when a cell holds line breaks."""
     with open_text(path, how.encoding) as text:
         lines = (line for line, _ in whole_lines(text, _MAX_LINE))
         yield from split_rows(islice(lines, how.skipped, None), how.separator, width, how.skipped)

@@ -29,13 +29,7 @@ _EXACT_DIGITS: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class JsonRow:
-    """A row of a JSON table.
-
-    Attributes:
-        line: its place in the array, or its line, from 1.
-        entries: names and values as text, in their order; a name may stand twice.
-        fault: why it cannot be used; empty if it can.
-    """
+    """A row by its place or line from 1: names, also twice, and values as text; or why it cannot be used."""
 
     line: int
     entries: list[tuple[str, str]] = field(default_factory=list)
@@ -106,7 +100,6 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def _text(value: object) -> str:
-    """A value as a cell's text."""
     if isinstance(value, _Number):
         return _number_text(value)
     if isinstance(value, str):
@@ -140,12 +133,7 @@ def _elements(blocks: Iterator[str]) -> Iterator[str | None]:
 
 
 class _Scanner:
-    """Cuts an array into its elements.
-
-    Attributes:
-        depth: brackets that are open.
-        closed: whether the array's end was seen.
-    """
+    """Cuts an array into its elements; ``depth`` brackets are open, ``closed`` once the array's end was seen."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -155,7 +143,6 @@ class _Scanner:
         self._quoted = self._escaped = False
 
     def feed(self, block: str) -> Iterator[str | None]:
-        """The elements that end in a block of text."""
         place = start = 0
         while place < len(block):
             if self._escaped:
@@ -184,7 +171,6 @@ class _Scanner:
             self._keep(block[start:])
 
     def _step(self, char: str) -> None:
-        """Takes a quote, a bracket or a comma into account."""
         if char == "\\":
             self._escaped = True
         elif char == '"':

@@ -90,11 +90,7 @@ def column_name(text: str) -> str:
 
 
 def find_columns(names: Mapping[int, str], layout: TableLayout) -> Columns | None:
-    """The places of a layout's columns in a header; None if no column has the key column's name.
-
-    Args:
-        names: place from 0 -> text of a cell.
-        layout: what is looked for.
+    """The places of a layout's columns in a header (place from 0 -> text); None if no column is the key column.
 
     Raises:
         ValueError: if two columns claim to name the documents, or the merchants.

@@ -25,11 +25,9 @@ _LEAP_DAY_THAT_NEVER_WAS: Final = 60
 
 
 class NumberFormat:
-    """A number format of a workbook.
+    """A number format of a workbook: whether it shows days or times, and its mask.
 
-    Attributes:
-        is_date: whether it shows days or times.
-        mask: characters that it shows behind a "=", and "0" or "#" for digits; empty if it says nothing of digits.
+    The mask holds characters that it shows behind a "=", and "0" or "#" for digits; empty if it says nothing of digits.
     """
 
     __slots__ = ("is_date", "mask")

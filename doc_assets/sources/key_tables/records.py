@@ -65,10 +65,7 @@ class Record:
 def read_records(path: Path, layout: TableLayout, notes: list[str]) -> Iterator[Record]:
     """The rows of a file in their order, read while they are taken.
 
-    Args:
-        path: its suffix names the format.
-        layout: which columns mean what.
-        notes: takes what is odd about the file as a whole; complete when the last row was taken.
+    ``notes`` takes what is odd about the file as a whole; it is complete when the last row was taken.
 
     Raises:
         SettingsError: if the file cannot be read as a table, now or while rows are taken.

@@ -94,12 +94,7 @@ class KeyTable:
 
     @classmethod
     def read(cls, path: Path, layout: TableLayout | None = None, rule: NameRule | None = None) -> Self:
-        """Reads a key table.
-
-        Args:
-            path: .xlsx, .csv, .tsv, .json (array of objects) or .ndjson.
-            layout: where it has what.
-            rule: how files are named by keys; for ``row_of``.
+        """Reads a key table: .xlsx, .csv, .tsv, .json (array of objects) or .ndjson; ``rule`` is for ``row_of``.
 
         Raises:
             SettingsError: if the file cannot be read as a table or lacks the key column.
@@ -128,10 +123,7 @@ class KeyTable:
     def rows(self) -> Iterator[KeyRow]:
         """Every key's first row, in the order of the file."""
         last = 0
-        while True:
-            batch = self._all("SELECT * FROM keys WHERE line > ? ORDER BY line LIMIT 1000", (last,))
-            if not batch:
-                return
+        while batch := self._all("SELECT * FROM keys WHERE line > ? ORDER BY line LIMIT 1000", (last,)):
             yield from map(_key_row, batch)
             last = batch[-1][0]
 
@@ -226,7 +218,6 @@ class KeyTable:
 
 
 def _differing(first: dict[str, str], later: dict[str, str], merchant_column: str) -> str:
-    """Columns in which two rows of one key differ."""
     both = first.keys() & later.keys() - {merchant_column}
     return ", ".join(sorted(visible(name) for name in both if first[name] != later[name]))
 

@@ -5,6 +5,7 @@ Only what lies in the XML counts, in its order, and memory does not grow with th
 entities; of the archive's parts only those that are needed are unpacked, within a limit.
 """
 
+import posixpath
 import re
 import tempfile
 import zlib
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final, Self
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
@@ -47,13 +48,7 @@ _Event = tuple[str, dict[str, str] | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet of cells.
-
-    Attributes:
-        name: as its tab shows it.
-        part: the archive's file.
-        hidden: whether people do not see it.
-    """
+    """A sheet by the name on its tab and its part of the archive; whether people do not see it."""
 
     name: str
     part: str
@@ -271,7 +266,6 @@ class Workbook:
         return self._opened.enter_context(self._archive.open(name))
 
     def _events(self, part: str) -> Iterator[_Event]:
-        """The beginnings and ends of a part's XML."""
         parser, fed = _Parser(part), 0
         try:
             with self._open(part) as source:
@@ -307,11 +301,9 @@ class _Parser:
 
     @property
     def n_parsed(self) -> int:
-        """Bytes that were understood."""
         return self._expat.CurrentByteIndex
 
     def feed(self, block: bytes, *, is_last: bool = False) -> list[_Event]:
-        """What a block completes."""
         self._events = []
         self._expat.Parse(block, is_last)
         return self._events
@@ -346,12 +338,10 @@ class _Strings:
         self._cached = lru_cache(maxsize=1 << 14)(self._read)
 
     def add(self, text: str) -> None:
-        """The next string."""
         n_bytes = self._file.write(text.encode("utf-8", "surrogatepass"))
         self._ends.append(self._ends[-1] + n_bytes)
 
     def get(self, place: str) -> str:
-        """The string at a place from 0."""
         number = _int(place, default=-1)
         if not 0 <= number < len(self._ends) - 1:
             return Unusable(place, f"names shared text {place}, which the file does not have")
@@ -408,16 +398,9 @@ def _part_name(name: str) -> str:
 
 
 def _target(folder: str, target: str) -> str:
+    """The part that a relation names: beside the part that it belongs to, or from the root."""
     target = target.replace("\\", "/")
-    if target.startswith("/"):
-        return target.lstrip("/")
-    parts: list[str] = []
-    for part in PurePosixPath(folder, target).parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in {"..", "."}:
-            parts.append(part)
-    return "/".join(parts)
+    return posixpath.normpath(target if target.startswith("/") else f"/{folder}/{target}").lstrip("/")
 
 
 def _column(text: str) -> int:
