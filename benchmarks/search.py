@@ -30,7 +30,7 @@ from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.lab.forms import Style, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.search.query import QueryReader
 from doc_assets.search.ranking import rank_documents

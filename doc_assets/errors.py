@@ -1,26 +1,8 @@
 """Every error this package raises on purpose, sorted by who must act.
 
-DocAssetsError
-├── InputError               this document, page or row cannot be used; record it and go on
-│   ├── UnreadableDocumentError
-│   ├── UnknownDocumentError
-│   └── UnreadableTextError
-├── SetupError               stop; a person must change a setting, a file or a machine
-│   ├── SettingsError
-│   ├── MissingModelError
-│   ├── BackupError
-│   ├── InterruptedRestoreError
-│   ├── IndexSchemaError
-│   ├── ReindexError
-│   └── LedgerSchemaError
-├── DamagedError             what is kept was changed by nobody: a backup must bring it back
-├── AccountingError          something was lost on the way: a defect of this program
-└── ServiceError             something outside is away or busy; the same call may work later
-    ├── FolderUnreachableError
-    ├── StoreUnavailableError
-    ├── StoreBusyError
-    ├── HomeBusyError
-    └── NoRoomError
+Below ``DocAssetsError`` there are five branches: ``InputError``, record it and go on; ``SetupError``, stop, a person
+must act; ``DamagedError``, a backup must bring it back; ``AccountingError``, a defect of this program;
+``ServiceError``, something outside is away or busy and the same call may work later.
 
 A message names the thing, the value found, the value wanted and the next step. Only an ``InputError`` or
 a ``BackupError`` may name a document: its message is shown on the terminal or kept in the ledger, and never logged.
@@ -28,7 +10,7 @@ a ``BackupError`` may name a document: its message is shown on the terminal or k
 
 
 class DocAssetsError(Exception):
-    """The root of the tree above; catch a branch, not this."""
+    """The root; catch a branch, not this."""
 
 
 class InputError(DocAssetsError):
@@ -39,7 +21,7 @@ class UnreadableDocumentError(InputError):
     """A file that is no document we can read, or that breaks a limit.
 
     Args:
-        code: stable short name of the reason, e.g. ``E_NOT_TIFF``; see ``documents/faults.py``.
+        code: stable short name of the reason, e.g. ``E_NOT_TIFF``; see ``faults.py``.
         message: the reason in words, without the file's name.
     """
 

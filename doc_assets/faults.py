@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+_MAX_FAULTS_SHOWN = 10
+
 
 class FaultCode(StrEnum):
     """Stable names of reasons; they stand in the ledger, in reports and in alerts."""
@@ -36,13 +38,8 @@ class FaultCode(StrEnum):
     @property
     def is_passing(self) -> bool:
         """Whether a later try may succeed with the same file."""
-        return self in {
-            FaultCode.CHANGING,
-            FaultCode.NOT_READABLE,
-            FaultCode.CRASH,
-            FaultCode.FETCH_FAILED,
-            FaultCode.FAILED,
-        }
+        gone_wrong = {FaultCode.CRASH, FaultCode.FETCH_FAILED, FaultCode.FAILED}
+        return self in {FaultCode.CHANGING, FaultCode.NOT_READABLE} | gone_wrong
 
 
 class DocumentState(StrEnum):
@@ -105,6 +102,3 @@ class ReadReport:
     def reason_code(self) -> str | None:
         """The first fault's code."""
         return str(self.faults[0].code) if self.faults else None
-
-
-_MAX_FAULTS_SHOWN = 10

@@ -23,7 +23,7 @@ from doc_assets.features.model_folders import resolve_checkpoint
 from doc_assets.features.sift import SiftExtractor
 from doc_assets.features.words import VisualWords
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.preflight import Limits
 from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets.reading.text.finder import PageFinder, make_finder

@@ -7,7 +7,7 @@ import numpy as np
 
 from doc_assets.cli import main
 from doc_assets.features.sift import SiftExtractor
-from doc_assets.photos.cutter import DocumentCutter
+from doc_assets.photos.cutting import DocumentCutter
 from doc_assets.search import verifying
 from doc_assets.sources.key_lookup import Resolver
 from doc_assets_tests.broken import is_marked, is_red, page

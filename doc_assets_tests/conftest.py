@@ -14,7 +14,7 @@ from doc_assets.features.sift import SiftExtractor
 from doc_assets.features.words import VisualWords
 from doc_assets.lab.corpus import IDENTICAL, DocumentPlan, draw_corpus, plan_corpus
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.settings import PREFIX, Settings
 from doc_assets_tests.once import once

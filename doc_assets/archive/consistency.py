@@ -16,8 +16,7 @@ from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import IndexSchemaError, StoreUnavailableError
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.sources.staging import staged_path
-from doc_assets.util.digests import sha256_of
-from doc_assets.util.files import LEFTOVER_PATTERN, is_local
+from doc_assets.util.files import LEFTOVER_PATTERN, is_local, sha256_of
 from doc_assets.util.progress import track
 
 _MAX_LISTED = 1000

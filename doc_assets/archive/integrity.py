@@ -20,7 +20,7 @@ from doc_assets.datatypes import IndexedPhoto
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.sources.staging import STAGED_PATTERN
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 from doc_assets.util.progress import track
 
 TABLE_FOLDERS = ("photos", "embeddings", "local_features", "page_text")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from doc_assets.datatypes import LocalFeatures, RgbImage, SparseVector
 from doc_assets.features.sift import VERSION, SiftExtractor
 from doc_assets.features.words import VisualWords
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from typing import Any
 from upath import UPath
 
 from doc_assets.errors import MissingModelError, SettingsError, SetupError
-from doc_assets.util.digests import sha256_of_files
-from doc_assets.util.files import exclusive, sync_folder, write_atomic
+from doc_assets.util.files import exclusive, sha256_of_files, sync_folder, write_atomic
 
 MANIFEST = "doc_assets_model.json"
 KEPT_SUFFIXES = (".safetensors", ".json", ".txt")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.errors import MissingModelError
-from doc_assets.util.digests import sha256_of, sha256_of_files
+from doc_assets.util.files import sha256_of, sha256_of_files
 
 Tensors = dict[str, NDArray[Any]]
 

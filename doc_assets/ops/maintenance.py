@@ -14,8 +14,7 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.faults import DocumentState
 from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import Settings
-from doc_assets.sources.origin import fetched_digest
-from doc_assets.sources.staging import STAGED_PATTERN
+from doc_assets.sources.staging import STAGED_PATTERN, fetched_digest
 from doc_assets.util.files import LEFTOVER_PATTERN, is_local
 from doc_assets.util.log_files import CLOSED_PATTERN
 

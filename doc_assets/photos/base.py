@@ -33,8 +33,6 @@ class PhotoArea:
         this solves for w and h.
         """
         turn = math.radians(abs(self.skew_deg))
-        if turn == 0:
-            return float(self.box.width), float(self.box.height)
         cos, sin, cos2 = math.cos(turn), math.sin(turn), math.cos(2 * turn)
         width = (self.box.width * cos - self.box.height * sin) / cos2
         height = (self.box.height * cos - self.box.width * sin) / cos2
@@ -62,11 +60,7 @@ photo_extractors: Registry[PhotoExtractor] = Registry("photo extractor", __packa
 
 
 def make_extractor(name: str, options: dict[str, Any]) -> PhotoExtractor:
-    """The extractor of that name with these options.
-
-    Raises:
-        SettingsError: if there is no such extractor or it does not take these options.
-    """
+    """The extractor of that name; raises SettingsError as ``Registry.make``."""
     return photo_extractors.make(name, options, "DOC_ASSETS_PHOTO_EXTRACTOR_OPTIONS")
 
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 from doc_assets.datatypes import Box, RgbImage
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.photos.base import PhotoArea, PhotoExtractor, photo_extractors, reading_order
-from doc_assets.util.digests import sha256_of_files
+from doc_assets.util.files import sha256_of_files
 
 
 @photo_extractors.register("detector")

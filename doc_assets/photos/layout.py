@@ -25,6 +25,7 @@ _SAME_SHARE = 0.9
 _MAX_BLOBS = 30
 _MAX_PHOTOS_PER_BLOB = 8
 _FLAT_TOLERANCE = 8
+_ERASED_PX = 6
 
 
 @photo_extractors.register("layout")
@@ -54,10 +55,8 @@ class LayoutExtractor(PhotoExtractor):
         for name, value in {**shares, "min_texture_share": min_texture_share}.items():
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        self._min_side_share = min_side_share
-        self._min_area_share = min_area_share
-        self._min_contrast = min_contrast
-        self._min_texture_share = min_texture_share
+        self._min_side_share, self._min_area_share = min_side_share, min_area_share
+        self._min_contrast, self._min_texture_share = min_contrast, min_texture_share
         self.version = f"layout-3/{min_side_share:g}/{min_area_share:g}/{min_contrast}/{min_texture_share:g}"
 
     @override
@@ -113,6 +112,8 @@ class LayoutExtractor(PhotoExtractor):
 
     def _in_blob(self, blob: Mask, left: int, top: int, grey: NDArray[np.uint8]) -> list[Rectangle]:
         """The photos of one blob; several if something connects them."""
+        import cv2
+
         remaining = blob.copy()
         found: list[Rectangle] = []
         for _ in range(_MAX_PHOTOS_PER_BLOB):
@@ -122,7 +123,7 @@ class LayoutExtractor(PhotoExtractor):
             placed = replace(fitted, x=fitted.x + left, y=fitted.y + top)
             if self._is_textured(placed, grey):
                 found.append(placed)
-            _erase(remaining, fitted)
+            cv2.fillPoly(remaining, [np.round(_corners(fitted, _ERASED_PX)).astype(np.int32)], 0)
             if int(remaining.sum()) < self._min_area_share * grey.size / 2:
                 break
         return found
@@ -203,37 +204,23 @@ def _gap(one: Rectangle, other: Rectangle) -> float:
 
 def _shared(one: Rectangle, other: Rectangle) -> float:
     """Intersection over union of two extents, their skew ignored."""
-    across = min(one.x + one.width / 2, other.x + other.width / 2) - max(
-        one.x - one.width / 2, other.x - other.width / 2
-    )
-    down = min(one.y + one.height / 2, other.y + other.height / 2) - max(
-        one.y - one.height / 2, other.y - other.height / 2
-    )
+    across = min((one.width + other.width) / 2 - abs(one.x - other.x), one.width, other.width)
+    down = min((one.height + other.height) / 2 - abs(one.y - other.y), one.height, other.height)
     if across <= 0 or down <= 0:
         return 0.0
     return across * down / (one.width * one.height + other.width * other.height - across * down)
 
 
-def _erase(blob: Mask, rectangle: Rectangle) -> None:
+def _corners(rectangle: Rectangle, grown_px: float) -> NDArray[np.float32]:
+    """(4, 2) corners of a rectangle that is so much wider and higher."""
     import cv2
 
-    corners = cv2.boxPoints(
-        ((rectangle.x, rectangle.y), (rectangle.width + 6, rectangle.height + 6), -rectangle.skew_deg)
-    )
-    cv2.fillPoly(blob, [np.round(corners).astype(np.int32)], 0)
+    size = rectangle.width + grown_px, rectangle.height + grown_px
+    return np.asarray(cv2.boxPoints(((rectangle.x, rectangle.y), size, -rectangle.skew_deg)), np.float32)
 
 
 def _area(rectangle: Rectangle, scale: float, width: int, height: int) -> PhotoArea | None:
-    """The rectangle in pixels of the full page."""
-    import cv2
-
-    corners = cv2.boxPoints(
-        (
-            (rectangle.x, rectangle.y),
-            (rectangle.width - 2 * _INSET_PX, rectangle.height - 2 * _INSET_PX),
-            -rectangle.skew_deg,
-        )
-    )
+    corners = _corners(rectangle, -2 * _INSET_PX)
     (left, top), (right, bottom) = corners.min(axis=0) / scale, corners.max(axis=0) / scale
     try:
         return PhotoArea(Box.clipped(left, top, right, bottom, width, height), rectangle.skew_deg)

@@ -118,13 +118,8 @@ def _skew(blob: Mask) -> float:
     if not votes:
         return 0.0
     votes.sort()
-    half, running = sum(weight for _, weight in votes) / 2, 0.0
-    slope = 0.0
-    for vote, weight in votes:
-        running += weight
-        if running >= half:
-            slope = vote
-            break
+    running = np.cumsum([weight for _, weight in votes])
+    slope, _ = votes[int(np.searchsorted(running, running[-1] / 2))]
     # y points down, so a positive slope is a clockwise turn.
     degrees = -math.degrees(math.atan(slope))
     return 0.0 if abs(degrees) < _STRAIGHT_BELOW_DEG else round(degrees, 2)

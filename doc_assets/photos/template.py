@@ -57,11 +57,7 @@ class TemplateExtractor(PhotoExtractor):
 def _as_shares(
     box: Sequence[float], box_format: BoxFormat, width: float, height: float
 ) -> tuple[float, float, float, float]:
-    """Corners as shares of the page.
-
-    Raises:
-        ValueError: if the box has no area on the page.
-    """
+    """Corners as shares of the page; raises ValueError if the box has no area on it."""
     x, y, c, d = box
     if box_format == "cxcywh":
         x, y = x - c / 2, y - d / 2

@@ -14,7 +14,7 @@ from doc_assets.archive.payloads import read_payloads
 from doc_assets.archive.pruning import with_current
 from doc_assets.archive.shards import StoredPhoto, write_page_texts, write_photos
 from doc_assets.datatypes import Page, PhotoCrop, PhotoPayload
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.pipeline.stage import DueTable, due_table, run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder

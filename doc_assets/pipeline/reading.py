@@ -15,9 +15,8 @@ from doc_assets.faults import DocumentState, FaultCode, ReadReport
 from doc_assets.pipeline.stage import run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.sources.names import display_name, real_path
-from doc_assets.sources.origin import read_origin
-from doc_assets.sources.staging import read_staged, stage, staged_path
-from doc_assets.util.digests import sha256_of
+from doc_assets.sources.staging import read_origin, read_staged, stage, staged_path
+from doc_assets.util.files import sha256_of
 from doc_assets.util.isolation import Failure, attempt
 
 STAGE = "documents"

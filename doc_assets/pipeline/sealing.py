@@ -22,7 +22,6 @@ from doc_assets.sources.folders import FileStat, Ignored
 from doc_assets.sources.key_lookup import KeyState
 from doc_assets.sources.key_tables.table import KeyOf, KeyRow
 from doc_assets.sources.open_sources import SourceRequest, SourceRules, open_sources
-from doc_assets.sources.origin import fetched_digest, fetched_origin, read_origin
 from doc_assets.sources.sources import (
     DocumentSource,
     KeyFailedError,
@@ -33,8 +32,8 @@ from doc_assets.sources.sources import (
     ignored_in,
     nothing_in,
 )
-from doc_assets.sources.staging import stage
-from doc_assets.util.digests import sha256_of
+from doc_assets.sources.staging import fetched_digest, fetched_origin, read_origin, stage
+from doc_assets.util.files import sha256_of
 from doc_assets.util.isolation import Failure, attempt
 
 _FETCHED_TOGETHER = 32

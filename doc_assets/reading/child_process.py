@@ -26,15 +26,13 @@ _INHERITED = {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "PY
 
 
 class ChildProcess:
-    """A process that runs a module of this package.
+    """A process that runs ``module`` by ``python -m``; its first argument is the number of its end of a socket.
 
     Attributes:
-        process: the process.
-        control: the socket to it; the module gets the other end's number as its first argument.
-        messages: the same socket, for ``send`` and ``receive``.
+        control: our end; ``messages`` is the same, for ``send`` and ``receive``.
 
     Args:
-        module: runs as ``python -m``.
+        module: of this package.
         arguments: of the module, behind the socket's number.
         environment: variables beside the few that every child inherits.
         quiet: whether what it prints is dropped.

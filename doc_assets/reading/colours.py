@@ -38,11 +38,7 @@ _USUAL_YCBCR_REFERENCE = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
 
 
 def to_rgb(samples: NDArray[Any], layout: PageLayout) -> RgbImage:
-    """The picture that samples show.
-
-    Args:
-        samples: (H, W) or (H, W, S), of any type.
-        layout: what they mean.
+    """The picture that samples, (H, W) or (H, W, S) of any type, show.
 
     Raises:
         ValueError: for pages that hold no picture: too few channels, unknown inks, complex numbers.
@@ -61,10 +57,10 @@ def to_rgb(samples: NDArray[Any], layout: PageLayout) -> RgbImage:
         if is_rgb:
             return np.ascontiguousarray(planes)
         if layout.photometric == Photometric.BLACK_IS_ZERO:
-            return _grey_as_rgb(planes[:, :, 0])
+            return grey_as_rgb(planes[:, :, 0])
     if planes.dtype == np.bool_ and planes.shape[2] == _GREY and layout.photometric != Photometric.PALETTE:
         is_inverted = layout.photometric == Photometric.WHITE_IS_ZERO
-        return _grey_as_rgb((planes[:, :, 0].view(np.uint8) ^ np.uint8(is_inverted)) * np.uint8(_MAX_BYTE))
+        return grey_as_rgb((planes[:, :, 0].view(np.uint8) ^ np.uint8(is_inverted)) * np.uint8(_MAX_BYTE))
     return _in_bands(planes, layout, n_colours)
 
 
@@ -86,12 +82,6 @@ def _unwrapped(planes: NDArray[Any], layout: PageLayout) -> NDArray[Any]:
     is_inverted = layout.photometric in {Photometric.WHITE_IS_ZERO, Photometric.INKS}
     is_brighter = float(unsigned.mean()) > float(planes.mean()) + half
     return unsigned if is_brighter != is_inverted else planes
-
-
-def _grey_as_rgb(grey: NDArray[np.uint8]) -> RgbImage:
-    import cv2
-
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _n_colours(n_samples: int, layout: PageLayout) -> int:
@@ -131,7 +121,7 @@ def _conversion(planes: NDArray[Any], layout: PageLayout, n_colours: int) -> Cal
     if layout.photometric == Photometric.YCBCR and n_colours == _RGB:
         return lambda band: _ycbcr(_unit(band[:, :, :_RGB], low, high), layout)
     if layout.photometric == Photometric.INKS:
-        return lambda band: _cmyk(_unit(band[:, :, :_CMYK], low, high))
+        return lambda band: (1 - _unit(band[:, :, :3], low, high)) * (1 - _unit(band[:, :, 3:4], low, high))
     if layout.photometric == Photometric.WHITE_IS_ZERO:
         return lambda band: 1 - _unit(band[:, :, :n_colours], low, high)
     return lambda band: _unit(band[:, :, :n_colours], low, high)
@@ -165,9 +155,6 @@ def _range(planes: NDArray[Any], layout: PageLayout) -> tuple[float, float]:
 
 
 def _extent(planes: NDArray[Any]) -> tuple[float, float]:
-    """Smallest and largest finite value."""
-    if planes.dtype.kind != "f":
-        return float(planes.min()), float(planes.max())
     low, high = float(planes.min()), float(planes.max())
     if np.isfinite(low) and np.isfinite(high):
         return low, high
@@ -191,10 +178,6 @@ def _palette(band: NDArray[Any], layout: PageLayout) -> _Unit:
     table = (layout.colormap.T / top).astype(np.float32)
     unit: _Unit = table[np.minimum(band[:, :, 0].astype(np.int64), len(table) - 1)]
     return unit
-
-
-def _cmyk(inks: _Unit) -> _Unit:
-    return (1 - inks[:, :, :3]) * (1 - inks[:, :, 3:4])
 
 
 def _ycbcr(unit: _Unit, layout: PageLayout) -> _Unit:
@@ -228,10 +211,10 @@ def _lab(band: NDArray[Any], layout: PageLayout, n_colours: int) -> _Unit:
         lightness = codes[:, :, 0].astype(np.float32) * (100 / (_MAX_BYTE * steps))
         a, b = ((codes[:, :, i].astype(np.float32) / steps - 128) for i in (1, 2))
     else:
-        low_l, high_l, low_a, high_a, low_b, high_b = layout.reference or _USUAL_ITU_RANGE
-        lightness = low_l + codes[:, :, 0].astype(np.float32) * ((high_l - low_l) / top)
-        a = low_a + codes[:, :, 1].astype(np.float32) * ((high_a - low_a) / top)
-        b = low_b + codes[:, :, 2].astype(np.float32) * ((high_b - low_b) / top)
+        ends = layout.reference or _USUAL_ITU_RANGE
+        lightness, a, b = (
+            ends[2 * i] + codes[:, :, i].astype(np.float32) * ((ends[2 * i + 1] - ends[2 * i]) / top) for i in range(3)
+        )
     return _lab_to_srgb(lightness, a, b)
 
 
@@ -265,6 +248,13 @@ def _alpha(planes: NDArray[Any], layout: PageLayout, n_colours: int) -> Callable
         return unit + (1 - share) if is_associated else unit * share + (1 - share)
 
     return over_white
+
+
+def grey_as_rgb(grey: NDArray[np.uint8]) -> RgbImage:
+    """The same picture in three channels."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def upright(picture: RgbImage, orientation: int) -> RgbImage:

@@ -28,9 +28,8 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading.child_process import send
-from doc_assets.reading.formats import HEAD_BYTES, Kind, kind_of
+from doc_assets.reading.formats import HEAD_BYTES, FileContent, Kind, OpenedDocument, in_words, kind_of
 from doc_assets.reading.library_messages import Noise
-from doc_assets.reading.opened_document import FileContent, OpenedDocument, in_words
 from doc_assets.reading.pdf import PdfPages
 from doc_assets.reading.picture import PictureDocument
 from doc_assets.reading.preflight import Limits, fault_of
@@ -81,20 +80,20 @@ def _serve(job: dict[str, Any], document: int, answer: int) -> dict[str, Any]:
 def _run_child(job: dict[str, Any], document: int, answer: int) -> None:
     size = os.fstat(document).st_size
     _limit(job)
-    noise = Noise.captured()
+    noise = Noise()
     out = _Answer(open(answer, "wb", buffering=0))  # noqa: SIM115 - a descriptor, closed as the child ends
     try:
         opened = _opened(document, size, Limits(**job["structure"]), noise)
         _limit_cpu(job["timeout_s"] + job["timeout_per_page_s"] * len(opened))
         send(out.stream, {"pages": len(opened)})
-        n_told = _tell(out, opened, 0)
+        out.new_faults(opened)
         for index in range(len(opened)):
             _send_page(out, opened, index, job)
-            n_told = _tell(out, opened, n_told)
+            out.new_faults(opened)
     except UnreadableDocumentError as error:
         out.fault(fault_of(error))
     except MemoryError:
-        out.fault(Fault(FaultCode.MEMORY, _memory_message(job)))
+        out.fault(_no_memory(job))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks its reader is a damaged file
@@ -142,19 +141,11 @@ def _limit_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, resource.RLIM_INFINITY))
 
 
-def _tell(out: "_Answer", opened: OpenedDocument, n_told: int) -> int:
-    """Sends the document's faults after the first ``n_told``; returns how many it has."""
-    faults = opened.faults
-    for fault in faults[n_told:]:
-        out.fault(fault)
-    return len(faults)
-
-
 def _send_page(out: "_Answer", opened: OpenedDocument, index: int, job: dict[str, Any]) -> None:
     try:
         pixels = opened.page(index)
     except MemoryError:
-        out.fault(Fault(FaultCode.MEMORY, _memory_message(job), index))
+        out.fault(_no_memory(job, index))
     except UnreadableDocumentError as error:
         out.fault(fault_of(error, index))
     except Exception as error:  # noqa: BLE001 - as above
@@ -164,19 +155,24 @@ def _send_page(out: "_Answer", opened: OpenedDocument, index: int, job: dict[str
 
 
 def _broken_reader(error: Exception, index: int | None = None) -> Fault:
-    """The fault of a file at an error that no reader foresaw."""
     return Fault(FaultCode.DAMAGED, f"The reader broke on it: {in_words(error)}", index)
 
 
-def _memory_message(job: dict[str, Any]) -> str:
-    return f"Decoding needs more than {job['memory_bytes'] >> 20} MiB; DOC_ASSETS_DECODE_MEMORY_BYTES sets the limit."
+def _no_memory(job: dict[str, Any], index: int | None = None) -> Fault:
+    most = f"Decoding needs more than {job['memory_bytes'] >> 20} MiB"
+    return Fault(FaultCode.MEMORY, f"{most}; DOC_ASSETS_DECODE_MEMORY_BYTES sets the limit.", index)
 
 
 class _Answer:
-    """Writes the child's answer."""
-
     def __init__(self, stream: RawIOBase) -> None:
         self.stream = stream
+        self._n_told = 0
+
+    def new_faults(self, opened: OpenedDocument) -> None:
+        """The document's own faults that were found since the last call."""
+        for fault in opened.faults[self._n_told :]:
+            self.fault(fault)
+        self._n_told = len(opened.faults)
 
     def fault(self, fault: Fault) -> None:
         send(self.stream, {"fault": str(fault.code), "message": fault.message, "page_index": fault.page_index})

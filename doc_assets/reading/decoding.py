@@ -6,6 +6,7 @@ of the old style.
 """
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from doc_assets.datatypes import RgbImage
-from doc_assets.reading.colours import to_rgb, upright
-from doc_assets.reading.opened_document import FileContent
+from doc_assets.reading.colours import grey_as_rgb, to_rgb, upright
+from doc_assets.reading.formats import FileContent
 from doc_assets.reading.tiff_layout import (
     DEFLATE,
     FAX,
@@ -30,7 +31,6 @@ from doc_assets.reading.tiff_layout import (
 )
 
 _BYTE_BITS, _THREE_BYTES = 8, 24
-_RGB = 3
 _SUBSAMPLINGS = {1, 2, 4}
 _JPEG_PICTURES = {(1, Photometric.WHITE_IS_ZERO), (1, Photometric.BLACK_IS_ZERO), (3, Photometric.RGB),
                   (3, Photometric.YCBCR)}  # fmt: skip
@@ -47,12 +47,7 @@ def suits_opencv(layout: PageLayout) -> bool:
 
 
 def decode_with_opencv(content: FileContent, layout: PageLayout) -> RgbImage:
-    """The page, turned upright by its orientation tag.
-
-    Raises:
-        Exception: whatever OpenCV raises.
-        ValueError: if it gives no picture.
-    """
+    """The page, turned upright by its orientation tag; whatever OpenCV raises, ValueError if it gives no picture."""
     import cv2
 
     mode = cv2.IMREAD_GRAYSCALE if layout.samples == 1 else cv2.IMREAD_COLOR_RGB
@@ -60,7 +55,7 @@ def decode_with_opencv(content: FileContent, layout: PageLayout) -> RgbImage:
     found = cv2.imdecode(np.frombuffer(content.view, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     if found is None:
         raise ValueError("no picture")
-    return np.asarray(cv2.cvtColor(found, cv2.COLOR_GRAY2RGB) if found.ndim == 2 else found, np.uint8)  # noqa: PLR2004
+    return grey_as_rgb(found) if found.ndim == 2 else np.asarray(found, np.uint8)  # noqa: PLR2004
 
 
 def suits_tifffile(layout: PageLayout) -> bool:
@@ -77,11 +72,7 @@ def suits_tifffile(layout: PageLayout) -> bool:
 
 
 def decode_with_libtiff(content: FileContent, layout: PageLayout) -> RgbImage:
-    """The page, turned upright.
-
-    Raises:
-        Exception: whatever imagecodecs raises.
-    """
+    """The page, turned upright; whatever imagecodecs raises."""
     samples = imagecodecs.tiff_decode(content.view, index=0)
     if layout.bits == _THREE_BYTES:  # it takes the first byte for the highest, libtiff has put the lowest there
         samples = (samples >> 16) | (samples & 0xFF00) | ((samples & 0xFF) << 16)
@@ -89,12 +80,7 @@ def decode_with_libtiff(content: FileContent, layout: PageLayout) -> RgbImage:
 
 
 def decode_with_tifffile(file: BinaryIO, layout: PageLayout) -> RgbImage:
-    """The page, turned upright.
-
-    Raises:
-        Exception: whatever tifffile or imagecodecs raise.
-        ValueError: for pages that hold no picture.
-    """
+    """The page, turned upright; whatever tifffile or imagecodecs raise, ValueError for pages that hold no picture."""
     import tifffile
 
     with tifffile.TiffFile(file, name="page") as document:
@@ -107,10 +93,9 @@ def decode_with_tifffile(file: BinaryIO, layout: PageLayout) -> RgbImage:
 
 
 def decode_with_pillow(file: BinaryIO, layout: PageLayout, max_px: int) -> RgbImage:
-    """The page, turned upright.
+    """The page, turned upright; damaged files make Pillow raise almost anything.
 
     Raises:
-        Exception: whatever Pillow raises; damaged files make it raise almost anything.
         ValueError: for samples that Pillow does not convert as a person would see them.
     """
     Image.MAX_IMAGE_PIXELS = max_px
@@ -144,7 +129,6 @@ def _full_samples(page: Any, layout: PageLayout) -> NDArray[np.uint8]:  # noqa: 
 
     Raises:
         ValueError: if the page is not stored as the format says, or its data ends early.
-        Exception: what decompressors raise.
     """
     across, down = layout.subsampling
     if not {across, down} <= _SUBSAMPLINGS or layout.bits != _BYTE_BITS or layout.samples != 3 or page.predictor != 1:  # noqa: PLR2004
@@ -152,7 +136,7 @@ def _full_samples(page: Any, layout: PageLayout) -> NDArray[np.uint8]:  # noqa: 
     height, width = page.imagelength, page.imagewidth
     rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
     n_down, n_across = -(-height // rows), -(-width // columns)
-    parts = _parts(page)
+    parts = list(_parts(page))
     whole = np.empty((n_down * rows + down, n_across * columns + across, 3), np.uint8)
     for i in range(n_down * n_across):
         top, left = i // n_across * rows, i % n_across * columns
@@ -165,17 +149,15 @@ def _full_samples(page: Any, layout: PageLayout) -> NDArray[np.uint8]:  # noqa: 
     return whole[:height, :width]
 
 
-def _parts(page: Any) -> list[NDArray[np.uint8]]:  # noqa: ANN401
+def _parts(page: Any) -> Iterator[NDArray[np.uint8]]:  # noqa: ANN401
     import tifffile
 
     decompress = None if page.compression == 1 else tifffile.TIFF.DECOMPRESSORS[page.compression]
-    found = []
     for data, _ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, sort=False):
         octets = data or b""
         if page.fillorder == 2:  # noqa: PLR2004
             octets = imagecodecs.bitorder_decode(octets)
-        found.append(np.frombuffer(octets if decompress is None else decompress(octets), np.uint8))
-    return found
+        yield np.frombuffer(octets if decompress is None else decompress(octets), np.uint8)
 
 
 def _from_units(data: NDArray[np.uint8], rows: int, columns: int, across: int, down: int) -> NDArray[np.uint8]:

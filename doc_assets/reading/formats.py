@@ -1,10 +1,17 @@
-"""Formats of documents, recognised by a file's first bytes; its name says nothing."""
+"""Formats of documents, recognised by a file's first bytes, whatever its name says; the interface of their readers."""
 
+import codecs
+import mmap
+import re
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
+from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
-from doc_assets.faults import FaultCode
+from doc_assets.faults import Fault, FaultCode
 
 HEAD_BYTES = 1024
 """A PDF may begin this far into its file, by the implementation notes of its standard."""
@@ -12,7 +19,8 @@ HEAD_BYTES = 1024
 _DIB_BYTES = (12, 16, 40, 52, 56, 64, 108, 124)
 """Sizes of a BMP's second header, by which it is told from any text that begins with BM."""
 _NAMED_BYTES = 8
-_LONGEST_CHARACTER = 4
+_MESSAGE_CHARACTERS = 300
+_FILE_OBJECT = re.compile(r" ?<_io\.[A-Za-z]+[^>]*>")
 
 
 class Kind(StrEnum):
@@ -74,10 +82,7 @@ _BRANDS = {
 
 
 def kind_of(head: bytes) -> Kind:
-    """The format of a file.
-
-    Args:
-        head: its first ``HEAD_BYTES``, or all of it if it is shorter.
+    """The format of a file by its first ``HEAD_BYTES``.
 
     Raises:
         UnreadableDocumentError: if it is empty, or of no format that documents have; the message says what it is.
@@ -113,10 +118,47 @@ def _described(head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()  # the end of the head may cut a character in two
     try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if len(head) - error.start >= _LONGEST_CHARACTER:
-            return False
-        text = head[: error.start].decode("utf-8")  # a character that the end of the head cuts in two
-    return "".join(text.split()).isprintable()
+        return "".join(decoder.decode(head).split()).isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A document's bytes in anonymous memory of this process alone, by descriptor for libraries that map a file.
+
+    What is written to ``view`` is seen through the descriptor.
+    """
+
+    descriptor: int
+    view: mmap.mmap
+
+
+class OpenedDocument(Protocol):
+    """A document whose pages are known and not decoded yet."""
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """What is wrong with the document as a whole, and, added while they are read, with pages that can be used."""
+
+    def __len__(self) -> int:
+        """Number of pages, unusable ones among them."""
+
+    def is_picture(self, index: int) -> bool:
+        """Whether the page, once decoded, is one picture from edge to edge, and so may be a bare photo."""
+
+    def page(self, index: int) -> RgbImage:
+        """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
+
+        Raises:
+            UnreadableDocumentError: with the code and the reason, if the page cannot be used.
+            MemoryError: if the child's memory does not suffice.
+        """
+
+
+def in_words(error: Exception) -> str:
+    """What a library raised, in one line without addresses in memory."""
+    text = _FILE_OBJECT.sub("", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}"[:_MESSAGE_CHARACTERS]

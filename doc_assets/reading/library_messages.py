@@ -2,9 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
 _MAX_BYTES = 1 << 20
 _MESSAGE_CHARS = 300
@@ -22,21 +20,16 @@ _NO_DAMAGE = (
     "not configured",
     "not supported",
     "can not handle",
-    "OpenCV TIFF",
+    "opencv tiff",
     "warning:",
-    "Warning,",
+    "warning,",
 )
 _FAX_ROW = re.compile(r"^Fax\w*: (?!Premature EOF).* at line (?P<row>\d+) of (?:strip|tile) (?P<strip>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Complaints:
-    """What was printed.
-
-    Attributes:
-        lines: each once, without the printing library's own prefix.
-        errors: those of them that are no mere warnings.
-    """
+    """Lines that were printed, each once and without a library's prefix; ``errors`` are no mere warnings."""
 
     lines: tuple[str, ...]
     errors: tuple[str, ...]
@@ -44,33 +37,30 @@ class Complaints:
     @property
     def damage(self) -> str:
         """What speaks of damaged data, in one line; "" if nothing does."""
-        return _joined(line for line in self.lines if _DAMAGE.search(line))
+        return " | ".join(line for line in self.lines if _DAMAGE.search(line))[:_MESSAGE_CHARS]
 
     @property
     def damage_or_error(self) -> str:
         """The same with every error of a library that gave a picture all the same."""
-        return _joined(line for line in self.lines if line in self.errors or _DAMAGE.search(line))
+        return " | ".join(self._damages_and_errors())[:_MESSAGE_CHARS]
+
+    def _damages_and_errors(self) -> list[str]:
+        return [line for line in self.lines if line in self.errors or _DAMAGE.search(line)]
 
     @property
     def fax_rows(self) -> int | None:
         """Number of fax rows that were damaged; None if the data ends early or something else is wrong too."""
-        found = [_FAX_ROW.match(line) for line in self.lines if line in self.errors or _DAMAGE.search(line)]
+        found = [_FAX_ROW.match(line) for line in self._damages_and_errors()]
         rows = {(match["strip"], match["row"]) for match in found if match is not None}
         return len(rows) if all(found) else None
 
 
 class Noise:
-    """Standard error of this process, kept in anonymous memory."""
+    """Standard error of this process, redirected for good to anonymous memory."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    def captured(cls) -> Self:
-        """Redirects standard error of this process for good."""
-        descriptor = os.memfd_create("stderr")
-        os.dup2(descriptor, 2)
-        return cls(descriptor)
+    def __init__(self) -> None:
+        self._descriptor = os.memfd_create("stderr")
+        os.dup2(self._descriptor, 2)
 
     def take(self) -> Complaints:
         """What was printed since the last call."""
@@ -83,10 +73,6 @@ class Noise:
             message = line[prefix.end() :] if prefix else line
             is_error = prefix["level"] == "ERROR" if prefix else True
             if message.strip():
-                is_error = is_error and not any(word.lower() in message.lower() for word in _NO_DAMAGE)
+                is_error = is_error and not any(word in message.lower() for word in _NO_DAMAGE)
                 lines[message] = lines.get(message, False) or is_error
         return Complaints(tuple(lines), tuple(message for message, is_error in lines.items() if is_error))
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return " | ".join(lines)[:_MESSAGE_CHARS]

@@ -14,8 +14,8 @@ import numpy as np
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
+from doc_assets.reading.formats import FileContent
 from doc_assets.reading.library_messages import Noise
-from doc_assets.reading.opened_document import FileContent
 from doc_assets.reading.picture import jpeg_damage
 from doc_assets.reading.preflight import Limits
 
@@ -47,12 +47,7 @@ class _Placed:
 
 
 class PdfPages:
-    """The pages of a PDF.
-
-    Args:
-        content: the file.
-        limits: what it may ask for.
-        noise: what libraries print.
+    """The pages of a PDF; ``noise`` is what libraries print.
 
     Raises:
         UnreadableDocumentError: if it is encrypted or damaged, has no page, too many, or pages that only XFA shows.
@@ -63,21 +58,15 @@ class PdfPages:
         self._drawn_px = 0
         self._bare: set[int] = set()
         tail = bytes(content.view[-_END_ROOM_BYTES:])
-        self._faults: list[Fault] = []
+        self.faults: list[Fault] = []
         if b"%%EOF" not in tail:
-            self._faults.append(
-                Fault(FaultCode.TRUNCATED, "The PDF has no end mark: it is cut short, and pages may be missing.")
-            )
+            reason = "The PDF has no end mark: it is cut short, and pages may be missing."
+            self.faults.append(Fault(FaultCode.TRUNCATED, reason))
         self._pdf = self._loaded(content)
         limits.require_pages(len(self._pdf))
         if not len(self._pdf):
             raise UnreadableDocumentError(FaultCode.NO_PAGE, "The PDF has no page.")
         self._prepare_forms()
-
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """What is wrong with the file as a whole."""
-        return self._faults
 
     def __len__(self) -> int:
         return len(self._pdf)
@@ -87,12 +76,7 @@ class PdfPages:
         return index in self._bare
 
     def page(self, index: int) -> RgbImage:
-        """The page as (H, W, 3) uint8 RGB, upright, drawn on white.
-
-        Raises:
-            UnreadableDocumentError: if it or a picture on it is damaged, or breaks a limit.
-            MemoryError: if the child's memory does not suffice.
-        """
+        """As ``OpenedDocument.page``, drawn on white; also refused if a picture on it is damaged or breaks a limit."""
         from pypdfium2 import PdfiumError
 
         try:
@@ -118,26 +102,22 @@ class PdfPages:
         except pypdfium2.PdfiumError as error:
             code = error.err_code
         raw = pypdfium2.raw
-        if code == raw.FPDF_ERR_PASSWORD:
-            raise UnreadableDocumentError(
-                FaultCode.ENCRYPTED, "The PDF is encrypted and opens with a password only; save it without one."
-            )
-        if code == raw.FPDF_ERR_SECURITY:
-            raise UnreadableDocumentError(
-                FaultCode.ENCRYPTED, "The PDF is encrypted in a way that PDFium does not know."
-            )
-        if self._faults:
-            raise UnreadableDocumentError(self._faults[0].code, self._faults[0].message)
-        raise UnreadableDocumentError(FaultCode.DAMAGED, "PDFium cannot read the PDF: its structure is broken.")
+        reasons = {
+            raw.FPDF_ERR_PASSWORD: "The PDF is encrypted and opens with a password only; save it without one.",
+            raw.FPDF_ERR_SECURITY: "The PDF is encrypted in a way that PDFium does not know.",
+        }
+        if code in reasons:
+            raise UnreadableDocumentError(FaultCode.ENCRYPTED, reasons[code])
+        broken = Fault(FaultCode.DAMAGED, "PDFium cannot read the PDF: its structure is broken.")
+        fault = next(iter(self.faults), broken)
+        raise UnreadableDocumentError(fault.code, fault.message)
 
     def _prepare_forms(self) -> None:
         """Fields that were filled in are shown; they are part of the page to whoever reads it."""
         kind = self._pdf.get_formtype()
         if kind == _XFA_FULL:
-            raise UnreadableDocumentError(
-                FaultCode.UNSUPPORTED,
-                "The PDF holds an XFA form, which draws its pages by a program; print it to a PDF.",
-            )
+            reason = "The PDF holds an XFA form, which draws its pages by a program; print it to a PDF."
+            raise UnreadableDocumentError(FaultCode.UNSUPPORTED, reason)
         if kind:
             self._pdf.init_forms()
 
@@ -167,19 +147,15 @@ class PdfPages:
             found, bits = len(picture.get_data(decode_simple=True)), picture.get_metadata().bits_per_pixel
             needed = -(-width * bits // 8) * height
             if found < needed:
-                raise UnreadableDocumentError(
-                    FaultCode.TRUNCATED,
-                    f"A picture on the page is cut short: {width} x {height} pixels need {needed} bytes, there are "
-                    f"{found}.",
-                )
+                reason = f"{width} x {height} pixels need {needed} bytes, there are {found}."
+                raise UnreadableDocumentError(FaultCode.TRUNCATED, f"A picture on the page is cut short: {reason}")
 
     def _scale(self, page: "pypdfium2.PdfPage", placed: Sequence[_Placed]) -> float:
         """Pixels for each point of the page."""
         width, height = page.get_width(), page.get_height()
         if not (width > 0 and height > 0 and math.isfinite(width * height)):
-            raise UnreadableDocumentError(
-                FaultCode.BROKEN_DIRECTORY, f"The page claims to be {width:g} x {height:g} points large."
-            )
+            reason = f"The page claims to be {width:g} x {height:g} points large."
+            raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, reason)
         wanted = _dpi(placed) / _POINTS_PER_INCH
         most = min(self._limits.max_page_px, _MOST_PAGE_PX)
         scale = min(wanted, math.sqrt(most / (width * height)))

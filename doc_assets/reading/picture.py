@@ -3,13 +3,13 @@
 Of a file that holds several pictures (an animation, a phone's photo with its depth map) the first is the document.
 """
 
-import io
 import os
 import re
 import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,14 +19,12 @@ from PIL import Image, ImageOps
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
-from doc_assets.reading.formats import Kind
+from doc_assets.reading.colours import grey_as_rgb
+from doc_assets.reading.formats import FileContent, Kind, in_words
 from doc_assets.reading.library_messages import Noise
-from doc_assets.reading.opened_document import FileContent, in_words
 from doc_assets.reading.preflight import Limits
 
 _MAX_BYTE = 255
-_WHITE = (_MAX_BYTE, _MAX_BYTE, _MAX_BYTE)
-_GREY, _COLOUR = 2, 3
 _HARMLESS_REST = 4
 _RESTS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 """Cameras pad the end of a photo with a few bytes; a broken stream leaves more behind."""
@@ -35,13 +33,7 @@ _READERS = {Kind.JPEG: ("JPEG", "MPO"), Kind.PNG: ("PNG",), Kind.WEBP: ("WEBP",)
 
 
 class PictureDocument:
-    """The one picture of a file.
-
-    Args:
-        content: the file.
-        kind: its format.
-        limits: what it may ask for.
-        noise: what libraries print.
+    """The one picture of a file; ``noise`` is what libraries print.
 
     Raises:
         UnreadableDocumentError: if its header is damaged, it is cut short, or breaks the limit on pixels.
@@ -52,7 +44,8 @@ class PictureDocument:
     def __init__(self, content: FileContent, kind: Kind, limits: Limits, noise: Noise) -> None:
         self._content, self._kind, self._noise = content, kind, noise
         _WHOLE[kind](content.view)
-        width, height = self._size()
+        with self._opened() as image:
+            width, height = image.size
         limits.require_page(width, height, "The picture has")
         limits.require_document(width * height)
 
@@ -64,41 +57,32 @@ class PictureDocument:
         return True
 
     def page(self, index: int) -> RgbImage:
-        """The picture as (H, W, 3) uint8 RGB, turned as its EXIF orientation asks.
-
-        Raises:
-            UnreadableDocumentError: if it is damaged anywhere.
-            MemoryError: if the child's memory does not suffice.
-        """
+        """As ``OpenedDocument.page``, turned as its EXIF orientation asks; refused if it is damaged anywhere."""
         if self._kind is Kind.JPEG:
             damage = jpeg_damage(np.frombuffer(self._content.view, np.uint8), self._noise)
             if damage is not None:
                 raise UnreadableDocumentError(damage[0], f"The JPEG is damaged: {damage[1]}")
-        try:
-            with self._opened() as image:
-                image.seek(0)
-                image.load()
-                return _to_rgb(_upright(image))
-        except (MemoryError, UnreadableDocumentError):
-            raise
-        except Exception as error:
-            raise _damaged(self._kind, error) from error
+        with self._opened() as image:
+            image.seek(0)
+            image.load()
+            return _to_rgb(_upright(image))
 
-    def _size(self) -> tuple[int, int]:
-        try:
-            with self._opened() as image:
-                return image.size
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise _damaged(self._kind, error) from error
-
-    def _opened(self) -> Image.Image:
+    @contextmanager
+    def _opened(self) -> Iterator[Image.Image]:
+        """The file in Pillow; whatever breaks on it in the block is damage."""
         Image.MAX_IMAGE_PIXELS = None  # the size is judged by this class, in a sentence
         warnings.simplefilter("ignore")  # odd metadata is no damage
         file = os.fdopen(os.dup(self._content.descriptor), "rb")
         file.seek(0)
-        return Image.open(file, formats=_READERS[self._kind])
+        try:
+            with Image.open(file, formats=_READERS[self._kind]) as image:
+                yield image
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = in_words(error)
+            code = FaultCode.TRUNCATED if "truncated" in reason.lower() else FaultCode.DAMAGED
+            raise UnreadableDocumentError(code, f"The {self._kind} cannot be decoded: {reason}") from error
 
 
 def jpeg_damage(content: NDArray[np.uint8], noise: Noise) -> tuple[FaultCode, str] | None:
@@ -119,12 +103,6 @@ def jpeg_damage(content: NDArray[np.uint8], noise: Noise) -> tuple[FaultCode, st
     return None
 
 
-def _damaged(kind: Kind, error: Exception) -> UnreadableDocumentError:
-    reason = in_words(error)
-    code = FaultCode.TRUNCATED if "truncated" in reason.lower() else FaultCode.DAMAGED
-    return UnreadableDocumentError(code, f"The {kind} cannot be decoded: {reason}")
-
-
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -136,25 +114,16 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> RgbImage:
     if image.mode.startswith("I") or image.mode == "F":
-        return _stacked(_eight_bits(np.asarray(image), image.info.get("transparency")))
+        samples, clear, top = np.asarray(image), image.info.get("transparency"), 65535.0
+        grey: NDArray[np.uint8] = (np.clip(samples, 0, top) * (_MAX_BYTE / top)).round().astype(np.uint8)
+        if isinstance(clear, int):
+            grey[samples == clear] = _MAX_BYTE  # the one value that a PNG may declare as clear is white
+        return grey_as_rgb(grey)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         layered = image.convert("RGBA")
-        paper = Image.new("RGBA", layered.size, (*_WHITE, _MAX_BYTE))
+        paper = Image.new("RGBA", layered.size, "white")
         return np.asarray(Image.alpha_composite(paper, layered).convert("RGB"))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _eight_bits(samples: NDArray[Any], clear: object) -> NDArray[np.uint8]:
-    """16-bit grey as 8 bits; the one value that a PNG may declare as clear is white."""
-    top = 65535.0
-    eight: NDArray[np.uint8] = (np.clip(samples, 0, top) * (_MAX_BYTE / top)).round().astype(np.uint8)
-    if isinstance(clear, int):
-        eight[samples == clear] = _MAX_BYTE
-    return eight
-
-
-def _stacked(grey: NDArray[np.uint8]) -> RgbImage:
-    return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
 
 
 def _whole_jpeg(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
@@ -164,39 +133,35 @@ def _whole_jpeg(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
 
 def _whole_png(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
     """Refuses a PNG with a chunk that is cut short or fails its checksum; readers look at few of them."""
-    for name, start, size in _chunks(content, 8, ">I4s", 4):
-        body = io.BytesIO(content[start - 4 : start + size]).getvalue()
+    for name, start, size in _chunks(content):
         (declared,) = struct.unpack_from(">I", content, start + size)
         critical = not name[0] & 0x20
-        if critical and zlib.crc32(body) != declared:
-            raise UnreadableDocumentError(
-                FaultCode.DAMAGED, f"The PNG is damaged: its part {name.decode('latin-1')} fails its checksum."
-            )
+        if critical and zlib.crc32(content[start - 4 : start + size]) != declared:
+            reason = f"The PNG is damaged: its part {name.decode('latin-1')} fails its checksum."
+            raise UnreadableDocumentError(FaultCode.DAMAGED, reason)
         if name == b"IEND":
             return
     raise UnreadableDocumentError(FaultCode.TRUNCATED, "The PNG has no end mark: it is cut short.")
 
 
-def _chunks(content: Any, at: int, form: str, behind: int) -> Iterator[tuple[bytes, int, int]]:  # noqa: ANN401
+def _chunks(content: Any) -> Iterator[tuple[bytes, int, int]]:  # noqa: ANN401
+    """Name, start and bytes of a PNG's parts; a checksum of 4 bytes follows each."""
+    at = 8
     while at + 8 <= len(content):
-        size, name = struct.unpack_from(form, content, at)
-        if at + 8 + size + behind > len(content):
-            raise UnreadableDocumentError(
-                FaultCode.TRUNCATED,
-                f"The PNG is cut short: its part {name.decode('latin-1', 'replace')!r} needs {size} bytes at {at}, "
-                f"the file has {len(content)}.",
-            )
+        size, name = struct.unpack_from(">I4s", content, at)
+        if at + 12 + size > len(content):
+            part = f"its part {name.decode('latin-1', 'replace')!r} needs {size} bytes at {at}"
+            reason = f"The PNG is cut short: {part}, the file has {len(content)}."
+            raise UnreadableDocumentError(FaultCode.TRUNCATED, reason)
         yield name, at + 8, size
-        at += 8 + size + behind
+        at += 12 + size
 
 
 def _whole_webp(content: Any) -> None:  # noqa: ANN401 - bytes, mapped or not
     (declared,) = struct.unpack_from("<I", content, 4)
     if declared + 8 > len(content):
-        raise UnreadableDocumentError(
-            FaultCode.TRUNCATED,
-            f"The WebP is cut short: it declares {declared + 8} bytes, the file has {len(content)}.",
-        )
+        reason = f"The WebP is cut short: it declares {declared + 8} bytes, the file has {len(content)}."
+        raise UnreadableDocumentError(FaultCode.TRUNCATED, reason)
 
 
 _WHOLE: dict[Kind, Callable[[Any], None]] = {

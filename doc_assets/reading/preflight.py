@@ -14,19 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading.formats import Kind, kind_of
-from doc_assets.reading.tiff_layout import PageLayout, read_layout
+from doc_assets.reading.tiff_layout import SEPARATE, Compression, PageLayout, Photometric, read_layout
 
 _CLASSIC, _BIG = 42, 43
 _MAX_TAGS = 2000
 _MAX_SIDE_PX = 1 << 17
 _MAX_SAMPLES = 8
 _MAX_BITS = 64
-_UNCOMPRESSED, _OLD_JPEG = 1, 6
-_YCBCR = 6  # photometric; its samples may be stored for several pixels at once
 _SLACK_BYTES = 1024  # some writers pad less than they declare; readers cope with this much
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -50,31 +49,19 @@ class Limits:
     max_document_px: int = 20_000_000_000
 
     def require_pages(self, n: int) -> None:
-        """Refuses a document of more pages.
-
-        Raises:
-            UnreadableDocumentError: if ``n`` are too many.
-        """
+        """Raises UnreadableDocumentError if a document has more pages."""
         if n > self.max_pages:
             message = f"More than {self.max_pages} pages; DOC_ASSETS_MAX_PAGES sets the limit."
             raise UnreadableDocumentError(FaultCode.TOO_MANY_PAGES, message)
 
     def require_page(self, width: int, height: int, what: str = "The page has") -> None:
-        """Refuses a page of more pixels; ``what`` begins the message.
-
-        Raises:
-            UnreadableDocumentError: if they are too many.
-        """
+        """Raises UnreadableDocumentError, which begins with ``what``, if a page has more pixels."""
         if width * height > self.max_page_px:
             allowed = f"allowed are {self.max_page_px}; DOC_ASSETS_MAX_PAGE_PX sets the limit."
             raise UnreadableDocumentError(FaultCode.PAGE_TOO_LARGE, f"{what} {width} x {height} pixels, {allowed}")
 
     def require_document(self, n_px: int) -> None:
-        """Refuses a document of more pixels.
-
-        Raises:
-            UnreadableDocumentError: if ``n_px`` are too many.
-        """
+        """Raises UnreadableDocumentError if a document has more pixels."""
         if n_px > self.max_document_px:
             message = f"More than {self.max_document_px} pixels in all; DOC_ASSETS_MAX_DOCUMENT_PX sets the limit."
             raise UnreadableDocumentError(FaultCode.DOCUMENT_TOO_LARGE, message)
@@ -107,19 +94,14 @@ def fault_of(error: UnreadableDocumentError, page_index: int | None = None) -> F
 
 
 def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structure:
-    """Lists the pages of a TIFF without decoding any.
-
-    Returns:
-        The pages in order. ``faults`` holds what is wrong with the chain as a whole: a loop, or a
-        directory that lies outside the file, behind which further pages may be lost.
+    """The pages of a TIFF, none decoded; what is wrong with their chain as a whole, behind which pages may be lost.
 
     Raises:
         UnreadableDocumentError: if it is no TIFF, has no page, or breaks a limit on pages or pixels.
     """
     big, order, offset = _header(content)
     structure = Structure(big, order)
-    walk = _Walk(content, big, order)
-    found: list[_Found] = []
+    pictures: list[tuple[Directory | Fault, bool]] = []
     seen: set[int] = set()
     total_px = 0
     while offset:
@@ -129,18 +111,21 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
         seen.add(offset)
         limits.require_pages(len(seen))
         try:
-            tags, next_pointer_at = walk.directory(offset)
+            tags = _Tags(content, big, order, offset)
         except UnreadableDocumentError as error:
             structure.faults.append(Fault(FaultCode(error.code), f"{error} Later pages may be missing."))
             break
-        page = _page(walk, tags, offset, next_pointer_at, limits)
-        found.append(page)
-        if isinstance(page.content, Directory):
-            total_px += page.content.width * page.content.height
+        page, is_reduced, is_mask = _page(tags, offset, limits)
+        if not is_mask:
+            pictures.append((page, is_reduced))
+        if isinstance(page, Directory):
+            total_px += page.width * page.height
         limits.require_document(total_px)
-        offset = walk.pointer(next_pointer_at)
+        offset = tags.pointer(tags.next_pointer_at)
+    # Thumbnails are pages only where nothing else is there.
+    shown = [page for page, is_reduced in pictures if not is_reduced] or [page for page, _ in pictures]
     structure.pages = [
-        replace(page, page_index=index) if isinstance(page, Fault) else page for index, page in enumerate(_shown(found))
+        replace(page, page_index=index) if isinstance(page, Fault) else page for index, page in enumerate(shown)
     ]
     if not structure.pages:
         first = next(iter(structure.faults), Fault(FaultCode.NO_PAGE, "The file has no page."))
@@ -148,43 +133,36 @@ def preflight(content: bytes | bytearray | mmap.mmap, limits: Limits) -> Structu
     return structure
 
 
-def streams_of(content: bytes | bytearray | mmap.mmap, structure: Structure, page: Directory) -> "Streams":
-    """Where the strips or tiles of a page lie; of JPEG of the old style its one stream, if it has one."""
-    walk = _Walk(content, structure.big, structure.order)
-    tags, _ = walk.directory(page.offset)
-    pairs = ((_JPEG_STREAM, _JPEG_STREAM_BYTES), (_TILE_OFFSETS, _TILE_COUNTS), (_STRIP_OFFSETS, _STRIP_COUNTS))
-    values = (
-        (walk.whole(tags, offsets), walk.whole(tags, counts))
-        for offsets, counts in pairs
-        if page.layout.compression == _OLD_JPEG or offsets != _JPEG_STREAM
-    )
-    offsets, counts = next(((o, c) for o, c in values if o is not None and c is not None), ((), ()))
-    shared = tags.get(_JPEG_TABLES)
-    tables = b"" if shared is None else bytes(content[shared.value_at : shared.value_at + shared.count])
-    return Streams([(int(at), int(size)) for at, size in zip(offsets, counts, strict=False)], tables)
-
-
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The compressed strips or tiles of a page.
-
-    Attributes:
-        places: offset and length of each.
-        tables: a JPEG stream of tables that they share, b"" if each has its own.
-    """
+    """Offset and length of a page's compressed strips or tiles, and a JPEG stream of tables that they share, or b""."""
 
     places: list[tuple[int, int]]
     tables: bytes
 
 
+def streams_of(content: bytes | bytearray | mmap.mmap, structure: Structure, page: Directory) -> Streams:
+    """Where the strips or tiles of a page lie; of JPEG of the old style its one stream, if it has one."""
+    tags = _Tags(content, structure.big, structure.order, page.offset)
+    pairs = [(_TILE_OFFSETS, _TILE_COUNTS), (_STRIP_OFFSETS, _STRIP_COUNTS)]
+    if page.layout.compression == Compression.OLD_JPEG:
+        pairs.insert(0, (_JPEG_STREAM, _JPEG_STREAM_BYTES))
+    places: list[tuple[int, int]] = []
+    for at, size in pairs:
+        offsets, counts = tags.whole(at), tags.whole(size)
+        if offsets is not None and counts is not None:
+            places = list(zip(offsets.tolist(), counts.tolist(), strict=False))
+            break
+    shared = tags.found.get(_JPEG_TABLES)
+    tables = b"" if shared is None else bytes(content[shared.value_at : shared.value_at + shared.count])
+    return Streams(places, tables)
+
+
 @contextlib.contextmanager
 def shown_alone(content: bytearray | mmap.mmap, structure: Structure, page: Directory) -> Iterator[None]:
-    """The document consists of ``page`` alone in this block: the header points at it, nothing follows it.
+    """``page`` alone is the document in this block: the header points at it, nothing follows it.
 
-    Args:
-        content: the document; changed during the block and restored after it.
-        structure: what ``preflight`` said of it.
-        page: one of its pages.
+    ``content`` is changed during the block and restored after it.
     """
     word = f"{structure.order}{'Q' if structure.big else 'I'}"
     size = struct.calcsize(word)
@@ -209,15 +187,11 @@ def _header(content: bytes | bytearray | mmap.mmap) -> tuple[bool, str, int]:
         return False, str(order), struct.unpack_from(f"{order}I", start, 4)[0]
     if magic == _BIG and len(start) >= 16:  # noqa: PLR2004
         return True, str(order), struct.unpack_from(f"{order}Q", start, 8)[0]
-    try:
+    message = f"No TIFF header; the file starts with {start[:8].hex(' ')}."
+    with contextlib.suppress(UnreadableDocumentError):
         kind = kind_of(start)
-    except UnreadableDocumentError:
-        kind = Kind.TIFF
-    known = f"This is a {kind}, not a TIFF."
-    raise UnreadableDocumentError(
-        FaultCode.NOT_TIFF,
-        known if kind is not Kind.TIFF else f"No TIFF header; the file starts with {start[:8].hex(' ')}.",
-    )
+        message = message if kind is Kind.TIFF else f"This is a {kind}, not a TIFF."
+    raise UnreadableDocumentError(FaultCode.NOT_TIFF, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,50 +201,48 @@ class _Tag:
     value_at: int
 
 
-class _Walk:
-    """Reads directories of one file; every offset is checked before it is used."""
+class _Tags:
+    """The tags of the directory at ``offset``; every offset is checked before it is used.
 
-    def __init__(self, content: bytes | bytearray | mmap.mmap, big: bool, order: str) -> None:
-        self._content, self._order = content, order
-        self.size = len(content)
-        self._word, self._word_bytes = (f"{order}Q", 8) if big else (f"{order}I", 4)
-        self._count, self._count_bytes = (f"{order}Q", 8) if big else (f"{order}H", 2)
-        self._entry_bytes = 20 if big else 12
+    Attributes:
+        found: number -> tag, the first of a number.
+        next_pointer_at: where the directory's pointer to the next one lies.
+        size: of the file in bytes.
+    """
 
-    def pointer(self, at: int) -> int:
-        """The offset stored at ``at``."""
-        return int(struct.unpack_from(self._word, self._content, at)[0])
-
-    def directory(self, offset: int) -> tuple[dict[int, _Tag], int]:
-        """The tags of the directory at ``offset``, and where its pointer to the next directory lies."""
-        if offset + self._count_bytes > self.size:
+    def __init__(self, content: bytes | bytearray | mmap.mmap, big: bool, order: str, offset: int) -> None:
+        self._content, self._order, self.size = content, order, len(content)
+        self._word, word_bytes = (f"{order}Q", 8) if big else (f"{order}I", 4)
+        count_word, count_bytes, entry_bytes = (f"{order}Q", 8, 20) if big else (f"{order}H", 2, 12)
+        if offset + count_bytes > self.size:
             raise UnreadableDocumentError(
                 FaultCode.TRUNCATED, f"A directory should be at byte {offset}, the file has {self.size} bytes."
             )
-        count = int(struct.unpack_from(self._count, self._content, offset)[0])
-        next_pointer_at = offset + self._count_bytes + count * self._entry_bytes
+        count = int(struct.unpack_from(count_word, content, offset)[0])
+        first = offset + count_bytes
+        self.next_pointer_at = first + count * entry_bytes
         if not 0 < count <= _MAX_TAGS:
             raise UnreadableDocumentError(
                 FaultCode.BROKEN_DIRECTORY, f"The directory at byte {offset} claims {count} tags."
             )
-        if next_pointer_at + self._word_bytes > self.size:
+        if self.next_pointer_at + word_bytes > self.size:
             raise UnreadableDocumentError(
                 FaultCode.TRUNCATED, f"The directory at byte {offset} runs past the end of the file."
             )
-        tags: dict[int, _Tag] = {}
-        for i in range(count):
-            at = offset + self._count_bytes + i * self._entry_bytes
-            number, kind = struct.unpack_from(f"{self._order}HH", self._content, at)
-            n = self.pointer(at + 4)
-            value_at = at + 4 + self._word_bytes
-            if _TYPE_BYTES.get(kind, 1) * n > self._word_bytes:
+        self.found: dict[int, _Tag] = {}
+        for at in range(first, self.next_pointer_at, entry_bytes):
+            number, kind = struct.unpack_from(f"{order}HH", content, at)
+            n, value_at = self.pointer(at + 4), at + 4 + word_bytes
+            if _TYPE_BYTES.get(kind, 1) * n > word_bytes:
                 value_at = self.pointer(value_at)
-            tags.setdefault(number, _Tag(kind, n, value_at))
-        return tags, next_pointer_at
+            self.found.setdefault(number, _Tag(kind, n, value_at))
 
-    def integers(self, tags: dict[int, _Tag], number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+    def pointer(self, at: int) -> int:
+        return int(struct.unpack_from(self._word, self._content, at)[0])
+
+    def integers(self, number: int) -> NDArray[np.int64] | None:
         """The values of a tag, None if it is absent."""
-        tag = tags.get(number)
+        tag = self.found.get(number)
         if tag is None:
             return None
         kind = _INTEGER_TYPES.get(tag.type)
@@ -280,27 +252,25 @@ class _Walk:
             )
         if tag.value_at + tag.count * _TYPE_BYTES[tag.type] > self.size:
             raise UnreadableDocumentError(FaultCode.TRUNCATED, f"The values of tag {number} lie outside the file.")
-        values = np.frombuffer(self._content, f"{self._order}{kind}", tag.count, tag.value_at)
-        return values.astype(np.int64)
+        return np.frombuffer(self._content, f"{self._order}{kind}", tag.count, tag.value_at).astype(np.int64)
 
-    def integer(self, tags: dict[int, _Tag], number: int, default: int) -> int:
-        """The first value of a tag."""
-        values = self.integers(tags, number)
+    def integer(self, number: int, default: int) -> int:
+        values = self.integers(number)
         return default if values is None else int(values[0])
 
-    def whole(self, tags: dict[int, _Tag], number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+    def whole(self, number: int) -> NDArray[np.int64] | None:
         """The values of a tag of integers, None if it is absent or unreadable."""
         try:
-            return self.integers(tags, number)
+            return self.integers(number)
         except UnreadableDocumentError:
             return None
 
-    def real(self, tags: dict[int, _Tag], number: int) -> list[float] | None:
+    def real(self, number: int) -> list[float] | None:
         """The values of a tag of fractions or integers, None if it is absent or unreadable."""
-        tag = tags.get(number)
+        tag = self.found.get(number)
         kind = _REAL_TYPES.get(tag.type) if tag is not None else None
         if tag is None or kind is None:
-            values = self.whole(tags, number)
+            values = self.whole(number)
             return None if values is None else [float(value) for value in values]
         if tag.count == 0 or tag.value_at + tag.count * _TYPE_BYTES[tag.type] > self.size:
             return None
@@ -312,108 +282,74 @@ class _Walk:
         return [over / under if under else 0.0 for over, under in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _TagsOf:
-    """The tags of one directory, for ``read_layout``."""
-
-    walk: _Walk
-    tags: dict[int, _Tag]
-
-    def whole(self, number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
-        return self.walk.whole(self.tags, number)
-
-    def real(self, number: int) -> list[float] | None:
-        return self.walk.real(self.tags, number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One directory of the chain: its content, and what it says it is."""
-
-    content: Directory | Fault
-    is_reduced: bool = False
-    is_mask: bool = False
-
-
-def _page(walk: _Walk, tags: dict[int, _Tag], offset: int, next_pointer_at: int, limits: Limits) -> _Found:
-    """The page, or the fault that makes it unusable."""
+def _page(tags: _Tags, offset: int, limits: Limits) -> tuple[Directory | Fault, bool, bool]:
+    """The page, or the fault that makes it unusable; whether it says that it is a thumbnail, or a mask."""
     try:
-        subfile = walk.integer(tags, _SUBFILE, 0)
+        subfile = tags.integer(_SUBFILE, 0)
     except UnreadableDocumentError as error:
-        return _Found(fault_of(error))
-    old = walk.whole(tags, _OLD_SUBFILE)
+        return fault_of(error), False, False
+    old = tags.whole(_OLD_SUBFILE)
     is_reduced = bool(subfile & _REDUCED) or (old is not None and int(old[0]) == _OLD_REDUCED)
     content: Directory | Fault
     try:
-        width, height, samples = _geometry(walk, tags, limits)
-        _check_strips(walk, tags, width, height, samples, limits)
+        width, height, samples = _geometry(tags, limits)
+        _check_strips(tags, width, height, samples, limits)
+        content = Directory(offset, tags.next_pointer_at, width, height, read_layout(tags.whole, tags.real))
     except UnreadableDocumentError as error:
         content = fault_of(error)
-    else:
-        content = Directory(offset, next_pointer_at, width, height, read_layout(_TagsOf(walk, tags)))
-    return _Found(content, is_reduced, bool(subfile & _MASK))
+    return content, is_reduced, bool(subfile & _MASK)
 
 
-def _shown(found: list[_Found]) -> list[Directory | Fault]:
-    """The pages among the directories: thumbnails and masks are none, but where nothing else is there."""
-    pictures = [one for one in found if not one.is_mask]
-    return [one.content for one in pictures if not one.is_reduced] or [one.content for one in pictures]
-
-
-def _geometry(walk: _Walk, tags: dict[int, _Tag], limits: Limits) -> tuple[int, int, int]:
+def _geometry(tags: _Tags, limits: Limits) -> tuple[int, int, int]:
     """Width, height and samples per pixel, if they can be true."""
-    width, height = walk.integer(tags, _WIDTH, 0), walk.integer(tags, _HEIGHT, 0)
+    width, height = tags.integer(_WIDTH, 0), tags.integer(_HEIGHT, 0)
     if not (0 < width < _MAX_SIDE_PX and 0 < height < _MAX_SIDE_PX):
         raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, f"The page claims {width} x {height} pixels.")
     limits.require_page(width, height)
-    bits = walk.integers(tags, _BITS)
-    samples, depth = walk.integer(tags, _SAMPLES, 1), 1 if bits is None else int(bits.max())
+    bits = tags.integers(_BITS)
+    samples, depth = tags.integer(_SAMPLES, 1), 1 if bits is None else int(bits.max())
     if not (0 < samples <= _MAX_SAMPLES and 0 < depth <= _MAX_BITS):
         raise UnreadableDocumentError(FaultCode.UNSUPPORTED, f"The page claims {samples} samples of {depth} bits.")
-    is_plain = walk.integer(tags, _COMPRESSION, 1) == _UNCOMPRESSED and walk.integer(tags, _PHOTOMETRIC, 1) != _YCBCR
+    # Samples of YCbCr may be stored for several pixels at once.
+    is_plain = tags.integer(_COMPRESSION, 1) == Compression.NONE and tags.integer(_PHOTOMETRIC, 1) != Photometric.YCBCR
     plain_bytes = -(-width * depth * samples // 8) * height
-    if is_plain and plain_bytes > walk.size + _SLACK_BYTES:
-        raise UnreadableDocumentError(
-            FaultCode.TRUNCATED, f"The page needs {plain_bytes} bytes uncompressed, the file has {walk.size}."
-        )
+    if is_plain and plain_bytes > tags.size + _SLACK_BYTES:
+        message = f"The page needs {plain_bytes} bytes uncompressed, the file has {tags.size}."
+        raise UnreadableDocumentError(FaultCode.TRUNCATED, message)
     return width, height, samples
 
 
-def _check_strips(walk: _Walk, tags: dict[int, _Tag], width: int, height: int, samples: int, limits: Limits) -> None:
-    compression = walk.integer(tags, _COMPRESSION, 1)
-    tiled = _TILE_OFFSETS in tags
-    offsets = walk.integers(tags, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
+def _check_strips(tags: _Tags, width: int, height: int, samples: int, limits: Limits) -> None:
+    """Refuses a page whose strips or tiles are too few or lie outside the file."""
+    compression = tags.integer(_COMPRESSION, 1)
+    tiled = _TILE_OFFSETS in tags.found
+    offsets = tags.integers(_TILE_OFFSETS if tiled else _STRIP_OFFSETS)
     if offsets is None:
-        if compression == _OLD_JPEG:  # may carry one stream instead of strips
+        if compression == Compression.OLD_JPEG:  # may carry one stream instead of strips
             return
         raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, "The page has no strips.")
     if tiled:
-        across, down = walk.integer(tags, _TILE_WIDTH, 0), walk.integer(tags, _TILE_HEIGHT, 0)
+        across, down = tags.integer(_TILE_WIDTH, 0), tags.integer(_TILE_HEIGHT, 0)
         if across <= 0 or down <= 0 or across * down > limits.max_page_px:
             raise UnreadableDocumentError(
                 FaultCode.BROKEN_DIRECTORY, f"The page claims tiles of {across} x {down} pixels."
             )
-        needed = -(-width // across) * -(-height // down)
     else:
-        rows = min(walk.integer(tags, _ROWS_PER_STRIP, height), height)
-        if rows <= 0:
-            raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, f"The page claims strips of {rows} rows.")
-        needed = -(-height // rows)
-    separate_planes = 2
-    needed *= samples if walk.integer(tags, _PLANAR, 1) == separate_planes else 1
+        across, down = width, min(tags.integer(_ROWS_PER_STRIP, height), height)
+        if down <= 0:
+            raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, f"The page claims strips of {down} rows.")
+    needed = -(-width // across) * -(-height // down)
+    needed *= samples if tags.integer(_PLANAR, 1) == SEPARATE else 1
     if len(offsets) < needed:
-        raise UnreadableDocumentError(
-            FaultCode.BROKEN_DIRECTORY, f"The page has {len(offsets)} strips or tiles, {needed} are needed."
-        )
+        message = f"The page has {len(offsets)} strips or tiles, {needed} are needed."
+        raise UnreadableDocumentError(FaultCode.BROKEN_DIRECTORY, message)
     offsets = offsets[:needed]
-    counts = walk.integers(tags, _TILE_COUNTS if tiled else _STRIP_COUNTS)
+    counts = tags.integers(_TILE_COUNTS if tiled else _STRIP_COUNTS)
     sizes = np.ones(needed, np.int64)
     if counts is not None:
         sizes[: len(counts)] = counts[:needed]
-    slack = _SLACK_BYTES if compression == _UNCOMPRESSED else 0
-    outside = (offsets <= 0) | (offsets >= walk.size) | (sizes < 0) | (sizes > walk.size + slack - offsets)
+    slack = _SLACK_BYTES if compression == Compression.NONE else 0
+    outside = (offsets <= 0) | (offsets >= tags.size) | (sizes < 0) | (sizes > tags.size + slack - offsets)
     if outside.any():
-        raise UnreadableDocumentError(
-            FaultCode.TRUNCATED,
-            f"{int(outside.sum())} of {needed} strips or tiles lie outside the file of {walk.size} bytes.",
-        )
+        message = f"{int(outside.sum())} of {needed} strips or tiles lie outside the file of {tags.size} bytes."
+        raise UnreadableDocumentError(FaultCode.TRUNCATED, message)

@@ -25,6 +25,7 @@ from doc_assets.reading.preflight import Limits
 from doc_assets.util.threads import Workers
 
 _PIPE_BYTES = 1 << 20
+"""A wider pipe halves the switches between child and parent."""
 _SMALLEST_PAGE_BYTES = 1000
 
 
@@ -47,11 +48,7 @@ class ReaderLimits:
 
 
 class DocumentReader:
-    """A pool of decoder processes; ``read`` may be called from many threads.
-
-    Attributes:
-        threads: as many as there are decoders, for callers that read several documents at once.
-    """
+    """A pool of decoder processes and as many ``threads`` for callers; ``read`` may be called from many threads."""
 
     def __init__(self, limits: ReaderLimits | None = None, workers: int = 1) -> None:
         self.limits = limits or ReaderLimits()
@@ -60,16 +57,11 @@ class DocumentReader:
         self._slots = threading.Semaphore(workers)
 
     def read(self, content: bytes, on_page: Callable[[Page], None] | None = None) -> ReadReport:
-        """Decodes a document page by page.
+        """Decodes a document page by page; one that cannot be read is a report without pages, not an error.
 
         Args:
-            content: the file's bytes; never a path, because a file that changes while a library maps it
-                kills the process.
+            content: the bytes; never a path, because a file that changes while a library maps it kills the process.
             on_page: called for every undamaged page in order; without it no pixels leave the child.
-
-        Returns:
-            What was read and everything that went wrong; a document that cannot be read is a report
-            without pages, not an error.
 
         Raises:
             ServiceError: if no decoder process can be started.
@@ -99,8 +91,6 @@ class DocumentReader:
 
 
 class _Decoder(ChildProcess):
-    """One decoder process."""
-
     def __init__(self) -> None:
         environment = {
             "OMP_NUM_THREADS": "1",
@@ -117,18 +107,22 @@ class _Decoder(ChildProcess):
         }
         answer = _Answer(on_page)
         with self._send(job, content) as pipe:
-            answer.consume(pipe)
+            while (header := receive(pipe)) is not None and answer.take(header, pipe):
+                pass
         ending = receive(self.messages)
         if ending is None:
             raise ServiceError("The decoder process ended; was it killed for memory?")
-        return answer.report(ending, limits)
+        if not answer.is_complete:
+            answer.faults.append(_ended_early(ending, limits))
+        return ReadReport(answer.n_pages, tuple(answer.pages), tuple(answer.faults))
 
     def _send(self, job: dict[str, Any], content: bytes) -> RawIOBase:
         document = os.memfd_create("document")
         with open(document, "wb", closefd=False) as file:
             file.write(content)
         ours, theirs = os.pipe()
-        _widen(theirs)
+        with contextlib.suppress(OSError):  # without the right to it, the default serves
+            fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             socket.send_fds(self.control, [json.dumps(job).encode()], [document, theirs])
         except OSError as error:
@@ -141,45 +135,33 @@ class _Decoder(ChildProcess):
 
 
 class _Answer:
-    """Collects one child's frames."""
+    """What one child has sent so far: the faults and the pages of a document, and whether that is all."""
 
     def __init__(self, on_page: Callable[[Page], None] | None) -> None:
         self._on_page = on_page
-        self._n_pages = 0
-        self._pages: list[int] = []
-        self._faults: list[Fault] = []
-        self._complete = False
+        self.n_pages = 0
+        self.pages: list[int] = []
+        self.faults: list[Fault] = []
+        self.is_complete = False
 
-    def consume(self, pipe: RawIOBase) -> None:
-        while (header := receive(pipe)) is not None and self._take(header, pipe):
-            pass
-
-    def _take(self, header: dict[str, Any], pipe: RawIOBase) -> bool:
-        """One frame; False if the child died in the middle of it."""
+    def take(self, header: dict[str, Any], pipe: RawIOBase) -> bool:
+        """Takes one message; False if the child died in the middle of it."""
         if "fault" in header:
-            self._faults.append(Fault(FaultCode(header["fault"]), header["message"], header["page_index"]))
+            self.faults.append(Fault(FaultCode(header["fault"]), header["message"], header["page_index"]))
         elif "pages" in header:
-            self._n_pages = header["pages"]
+            self.n_pages = header["pages"]
         elif "end" in header:
-            self._complete = True
-        elif header["with_pixels"]:
+            self.is_complete = True
+        else:
             shape = (header["height"], header["width"], 3)
-            pixels = receive_bytes(pipe, shape[0] * shape[1] * shape[2])
+            pixels = receive_bytes(pipe, shape[0] * shape[1] * shape[2]) if header["with_pixels"] else b""
             if pixels is None:
                 return False
-            self._pages.append(header["page_index"])
+            self.pages.append(header["page_index"])
             if self._on_page is not None:
                 array = np.frombuffer(pixels, np.uint8).reshape(shape)
                 self._on_page(Page(header["page_index"], array, header["is_picture"]))
-        else:
-            self._pages.append(header["page_index"])
         return True
-
-    def report(self, ending: dict[str, Any], limits: ReaderLimits) -> ReadReport:
-        faults = list(self._faults)
-        if not self._complete:
-            faults.append(_ended_early(ending, limits))
-        return ReadReport(self._n_pages, tuple(self._pages), tuple(faults))
 
 
 def _ended_early(ending: dict[str, Any], limits: ReaderLimits) -> Fault:
@@ -196,9 +178,3 @@ def _longest(content: bytes, limits: ReaderLimits) -> float:
     """CPU seconds that no document of this size is allowed to exceed."""
     most_pages = min(limits.structure.max_pages, len(content) // _SMALLEST_PAGE_BYTES + 1)
     return limits.timeout_s + limits.timeout_per_page_s * most_pages
-
-
-def _widen(pipe: int) -> None:
-    """A wider pipe halves the switches between child and parent; without the right to it, the default serves."""
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

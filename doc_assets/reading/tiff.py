@@ -11,8 +11,8 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import Fault, FaultCode
 from doc_assets.reading import decoding
+from doc_assets.reading.formats import FileContent, in_words
 from doc_assets.reading.library_messages import Complaints, Noise
-from doc_assets.reading.opened_document import FileContent, in_words
 from doc_assets.reading.preflight import Directory, Limits, Streams, preflight, shown_alone, streams_of
 from doc_assets.reading.tiff_layout import DEFLATE, FAX, Compression, PageLayout
 
@@ -27,12 +27,7 @@ _FAX_ROWS_TOLERATED = 0.01
 
 
 class TiffDocument:
-    """The pages of a TIFF.
-
-    Args:
-        content: the file.
-        limits: what it may ask for.
-        noise: what libraries print.
+    """The pages of a TIFF; ``noise`` is what libraries print.
 
     Raises:
         UnreadableDocumentError: if it has no page, or breaks a limit on pages or pixels.
@@ -41,11 +36,7 @@ class TiffDocument:
     def __init__(self, content: FileContent, limits: Limits, noise: Noise) -> None:
         self._content, self._limits, self._noise = content, limits, noise
         self._structure = preflight(content.view, limits)
-
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """What is wrong with the chain of directories, and with pages that can be used all the same."""
-        return self._structure.faults
+        self.faults: Sequence[Fault] = self._structure.faults
 
     def __len__(self) -> int:
         return len(self._structure.pages)
@@ -55,12 +46,7 @@ class TiffDocument:
         return False
 
     def page(self, index: int) -> RgbImage:
-        """The page as (H, W, 3) uint8 RGB, upright, with square pixels.
-
-        Raises:
-            UnreadableDocumentError: with the code and the reason, if the page cannot be used.
-            MemoryError: if the child's memory does not suffice.
-        """
+        """As ``OpenedDocument.page``."""
         page = self._structure.pages[index]
         if isinstance(page, Fault):
             raise UnreadableDocumentError(page.code, page.message)
@@ -69,7 +55,6 @@ class TiffDocument:
         return _squared(picture, page.layout, self._limits.max_page_px)
 
     def _decoded(self, page: Directory, index: int) -> RgbImage:
-        """The picture of the first library that can read the page."""
         refusals = []
         for name, read in self._readers(page.layout):
             self._noise.take()  # another page's or library's complaints say nothing about this one
@@ -77,9 +62,14 @@ class TiffDocument:
                 picture = read()
             except MemoryError:
                 raise
-            except Exception as error:  # noqa: BLE001 - damaged files make readers raise anything
+            except Exception as error:
                 self._judge(page, index, self._noise.take(), has_picture=False)
-                self._refuse_damaged_deflate(page)
+                # Before a reader is tried that is not as strict.
+                if page.layout.compression in DEFLATE and (
+                    damage := _deflate_damage(self._content, self._streams(page))
+                ):
+                    message = f"The deflate data is damaged: {damage}"
+                    raise UnreadableDocumentError(FaultCode.DAMAGED, message) from error
                 refusals.append(f"{name}: {in_words(error)}")
             else:
                 self._judge(page, index, self._noise.take(), has_picture=True)
@@ -90,15 +80,16 @@ class TiffDocument:
 
     def _readers(self, layout: PageLayout) -> Iterator[tuple[str, Callable[[], RgbImage]]]:
         """Libraries that may read the page, best one first."""
+        pillow = "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
         if decoding.suits_opencv(layout):
             yield _OPENCV, partial(decoding.decode_with_opencv, self._content, layout)
         if layout.compression == Compression.OLD_JPEG:
-            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+            yield pillow
         libtiff = "libtiff", partial(decoding.decode_with_libtiff, self._content, layout)
         tifffile = "tifffile", partial(self._on_file, decoding.decode_with_tifffile, layout)
         yield from [tifffile, libtiff] if decoding.suits_tifffile(layout) else [libtiff, tifffile]
         if layout.compression != Compression.OLD_JPEG:
-            yield "Pillow", partial(self._on_file, decoding.decode_with_pillow, layout, self._limits.max_page_px)
+            yield pillow
 
     def _on_file(self, read: Callable[..., RgbImage], *args: object) -> RgbImage:
         with os.fdopen(os.dup(self._content.descriptor), "rb") as file:
@@ -130,13 +121,6 @@ class TiffDocument:
             damage = _jpeg_damage(self._content, self._streams(page), self._noise)
             if damage:
                 raise UnreadableDocumentError(FaultCode.DAMAGED, f"{_JPEG_DAMAGED}: {damage}")
-
-    def _refuse_damaged_deflate(self, page: Directory) -> None:
-        """Before a reader is tried that is not as strict."""
-        if page.layout.compression in DEFLATE:
-            damage = _deflate_damage(self._content, self._streams(page))
-            if damage:
-                raise UnreadableDocumentError(FaultCode.DAMAGED, f"The deflate data is damaged: {damage}")
 
     def _streams(self, page: Directory) -> Streams:
         return streams_of(self._content.view, self._structure, page)
@@ -196,8 +180,8 @@ def _squared(picture: RgbImage, layout: PageLayout, max_px: int) -> RgbImage:
     import cv2
 
     height, width = picture.shape[:2]
-    size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
+    longer, wider = (width, max(1, round(height * ratio))), (max(1, round(width / ratio)), height)
+    size, way = longer if ratio > 1 else wider, cv2.INTER_LINEAR
     if size[0] * size[1] > max_px:
-        size = (max(1, round(width / ratio)), height) if ratio > 1 else (width, max(1, round(height * ratio)))
-        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        size, way = wider if ratio > 1 else longer, cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)

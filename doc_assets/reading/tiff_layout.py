@@ -1,9 +1,8 @@
 """How one TIFF page stores its samples: the tags that decide which reader takes it and which colours it shows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,20 +58,7 @@ CMYK_INKS = 1
 
 FAX = frozenset({Compression.RLE, Compression.G3, Compression.G4, Compression.RLE_WORDS})
 DEFLATE = frozenset({Compression.DEFLATE, Compression.ADOBE_DEFLATE})
-PLAIN = frozenset(
-    {
-        Compression.NONE,
-        Compression.LZW,
-        Compression.DEFLATE,
-        Compression.ADOBE_DEFLATE,
-        Compression.PACKBITS,
-        Compression.LZMA,
-        Compression.ZSTD,
-        Compression.ZSTD_OLD,
-        Compression.LERC,
-        Compression.APERIO_YCBCR,
-    }
-)
+PLAIN = frozenset(Compression) - FAX - {Compression.OLD_JPEG, Compression.JPEG}
 """Compressions that give back the samples as they were; the others are pictures of their own and come out as RGB."""
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 258, 259, 262, 274, 277
@@ -81,16 +67,7 @@ _DECODE, _LUMA, _SUBSAMPLING, _REFERENCE = 433, 529, 530, 532
 _RESOLUTION_RATIO = (0.2, 5.0)
 """Pixels that are longer than this are a mistake in the tags; the coarsest fax has 204 x 98 dots per inch."""
 _NEARLY_SQUARE = 0.01
-
-
-class TagValues(Protocol):
-    """The tags of one directory."""
-
-    def whole(self, number: int) -> NDArray[np.int64] | None:
-        """The values of a tag of integers; None if it is absent or unreadable."""
-
-    def real(self, number: int) -> list[float] | None:
-        """The values of a tag of fractions or integers; None if it is absent or unreadable."""
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +105,26 @@ class PageLayout:
     pixel_ratio: float = 1.0
 
 
-def read_layout(tags: TagValues) -> PageLayout:
-    """The layout that a directory's tags state, with TIFF's defaults for what it leaves out."""
+def read_layout(
+    whole: Callable[[int], NDArray[np.int64] | None], real: Callable[[int], list[float] | None]
+) -> PageLayout:
+    """The layout that a directory's tags state, with TIFF's defaults for what it leaves out.
+
+    ``whole`` and ``real`` give a tag's values if it is of integers, or of fractions too; None if they are unreadable.
+    """
 
     def first(number: int, default: int) -> int:
-        values = tags.whole(number)
+        values = whole(number)
         return default if values is None else int(values[0])
 
-    bits = tags.whole(_BITS)
+    bits = whole(_BITS)
     samples = first(_SAMPLES, 1)
     compression = first(_COMPRESSION, Compression.NONE)
     photometric = first(_PHOTOMETRIC, _usual_photometric(compression, samples))
     is_lab = photometric == Photometric.ITU_LAB
-    across, down = _at_least(tags.whole(_SUBSAMPLING), 2, (2, 2) if photometric == Photometric.YCBCR else (1, 1))
+    extra, subsampling = whole(_EXTRA), whole(_SUBSAMPLING)
+    if subsampling is None or len(subsampling) < 2:  # noqa: PLR2004 - across and down
+        subsampling = np.array((2, 2) if photometric == Photometric.YCBCR else (1, 1))
     return PageLayout(
         compression=compression,
         photometric=photometric,
@@ -150,13 +134,13 @@ def read_layout(tags: TagValues) -> PageLayout:
         bits=1 if bits is None else int(bits.max()),
         is_even=bits is None or int(bits.min()) == int(bits.max()),
         samples=samples,
-        extra=_at_least(tags.whole(_EXTRA), 0, ()),
+        extra=() if extra is None else tuple(extra.tolist()),
         ink_set=first(_INK_SET, CMYK_INKS),
-        subsampling=(across, down),
-        luma=_reals(tags.real(_LUMA), 3) or (0.299, 0.587, 0.114),
-        reference=_reals(tags.real(_DECODE if is_lab else _REFERENCE), 6),
-        colormap=_colormap(tags.whole(_COLORMAP)) if photometric == Photometric.PALETTE else None,
-        pixel_ratio=_pixel_ratio(tags.real(_X_RESOLUTION), tags.real(_Y_RESOLUTION)),
+        subsampling=(int(subsampling[0]), int(subsampling[1])),
+        luma=_reals(real(_LUMA), 3) or (0.299, 0.587, 0.114),
+        reference=_reals(real(_DECODE if is_lab else _REFERENCE), 6),
+        colormap=_colormap(whole(_COLORMAP)) if photometric == Photometric.PALETTE else None,
+        pixel_ratio=_pixel_ratio(real(_X_RESOLUTION), real(_Y_RESOLUTION)),
     )
 
 
@@ -164,13 +148,7 @@ def _usual_photometric(compression: int, samples: int) -> int:
     """What samples mean where the file does not say."""
     if compression in FAX:
         return Photometric.WHITE_IS_ZERO
-    colours = 3
-    return Photometric.RGB if samples >= colours else Photometric.BLACK_IS_ZERO
-
-
-def _at_least(values: Iterable[Any] | None, n: int, default: tuple[int, ...]) -> tuple[int, ...]:
-    found = default if values is None else tuple(int(value) for value in values)
-    return found if len(found) >= n else default
+    return Photometric.RGB if samples >= _COLOURS else Photometric.BLACK_IS_ZERO
 
 
 def _reals(values: list[float] | None, n: int) -> tuple[float, ...] | None:
@@ -178,8 +156,7 @@ def _reals(values: list[float] | None, n: int) -> tuple[float, ...] | None:
 
 
 def _colormap(values: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    channels = 3
-    return None if values is None or len(values) < channels else values[: len(values) // 3 * 3].reshape(3, -1)
+    return None if values is None or len(values) < _COLOURS else values[: len(values) // 3 * 3].reshape(3, -1)
 
 
 def _pixel_ratio(across: list[float] | None, down: list[float] | None) -> float:

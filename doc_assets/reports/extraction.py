@@ -9,12 +9,11 @@ from upath import UPath
 
 from doc_assets.datatypes import Page
 from doc_assets.errors import UnreadableDocumentError
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.safe_names import safe_stem
 from doc_assets.sources.sources import SourceFile
-from doc_assets.util.digests import sha256_of
-from doc_assets.util.files import write_atomic
+from doc_assets.util.files import sha256_of, write_atomic
 from doc_assets.util.progress import track
 from doc_assets.util.visible import visible_json
 

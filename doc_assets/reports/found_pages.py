@@ -11,7 +11,7 @@ from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder, PageFinding, TextMemory
 from doc_assets.reports.tables import write_table
 from doc_assets.sources.sources import DocumentSource, SourceFile, nothing_in, unreadable_file
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 from doc_assets.util.progress import track
 
 

@@ -1,7 +1,7 @@
 """Harmless file names for documents that others named."""
 
 from doc_assets.sources.names import document_id
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 
 _COMMON_ENDING = ".tif"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")

@@ -16,15 +16,14 @@ from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, require_finite
 from doc_assets.features.sift import mirrored
 from doc_assets.features.words import VisualWords
-from doc_assets.photos.cutter import PhotoCutter
-from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.photos.cutting import PhotoCutter, decode_jpeg
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import TextMemory
 from doc_assets.search.faults import all_in_words
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.names import display_name, document_id
 from doc_assets.sources.sources import SourceFile
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 from doc_assets.util.isolation import Failure, attempt, attempt_each
 
 

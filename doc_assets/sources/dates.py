@@ -15,8 +15,8 @@ from doc_assets.datatypes import DocumentDate
 from doc_assets.errors import SettingsError
 from doc_assets.sources.date_defaults import DATE_COLUMNS, NAME_PATTERNS
 
-BUSINESS_ZONE = "Asia/Seoul"
-FIRST_YEAR = 1990
+_BUSINESS_ZONE = "Asia/Seoul"
+_FIRST_YEAR = 1990
 """Photographs of shops in TIF files are not older; an earlier year is a slip or no year at all."""
 
 _YEARS_AHEAD = 1
@@ -52,9 +52,8 @@ _FORMS = tuple(
         rf"(?:{_WEEKDAY},? )?{_MONTH}[. ]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})(?!\d)",
     )
 )
-_AS_TEXT = re.compile(
-    r"""^=?["'`]+(?=\d{4,5})|["'`]+$""", re.ASCII
-)  # marks that make a spreadsheet take a cell as text
+_AS_TEXT = re.compile(r"""^=?["'`]+(?=\d{4,5})|["'`]+$""", re.ASCII)
+"""Marks that make a spreadsheet take a cell as text."""
 _SERIAL = re.compile(r"(\d{5})(?:[.]\d+)?", re.ASCII)
 
 
@@ -70,19 +69,12 @@ class DateRule:
 
     columns: tuple[str, ...] = DATE_COLUMNS
     name_patterns: tuple[str, ...] = NAME_PATTERNS
-    zone: str = BUSINESS_ZONE
+    zone: str = _BUSINESS_ZONE
 
     def date_of(self, name: str, fields: Mapping[str, str], arrived_at: datetime) -> DocumentDate:
-        """The date of a document.
-
-        Args:
-            name: what it is called.
-            fields: of the key table's row that names it; empty if none does.
-            arrived_at: aware time.
-        """
+        """The date of a document called ``name``; ``fields`` are those of the key table's row that names it."""
         arrival = self.day_of(arrived_at)
-        said = self.said_in(fields)
-        if said is not None:
+        if said := self._said_in(fields):
             with suppress(ValueError):  # ``fault_in`` says so to whoever gave the table
                 return DocumentDate(self._read(said[1], arrival), "key_table")
         named = day_in_name(name, self.name_patterns, arrival.year + _YEARS_AHEAD)
@@ -94,7 +86,7 @@ class DateRule:
 
     def fault_in(self, fields: Mapping[str, str], arrived_at: datetime) -> str | None:
         """Why the date that a key table's row gives cannot be used; None if it can, or there is none."""
-        said = self.said_in(fields)
+        said = self._said_in(fields)
         if said is None:
             return None
         try:
@@ -107,16 +99,14 @@ class DateRule:
         self, fields: Mapping[str, str], others: Mapping[str, str], arrived_at: datetime
     ) -> tuple[date, date] | None:
         """The days that two rows about one document give, if they differ; None if not, or if one gives none."""
-        said, other = self.said_in(fields), self.said_in(others)
-        if said is None or other is None or said[1] == other[1]:
-            return None
-        try:
-            days = self._read(said[1], arrived_at), self._read(other[1], arrived_at)
-        except ValueError:
-            return None
-        return days if days[0] != days[1] else None
+        said, other = self._said_in(fields), self._said_in(others)
+        if said and other and said[1] != other[1]:
+            with suppress(ValueError):
+                days = self._read(said[1], arrived_at), self._read(other[1], arrived_at)
+                return days if days[0] != days[1] else None
+        return None
 
-    def said_in(self, fields: Mapping[str, str]) -> tuple[str, str] | None:
+    def _said_in(self, fields: Mapping[str, str]) -> tuple[str, str] | None:
         """The column and the text of the date in a row; None if the row has none."""
         return next(((name, fields[name]) for name in self.columns if fields.get(name)), None)
 
@@ -176,8 +166,7 @@ def _clean(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     characters = ("-" if char == _MINUS or unicodedata.category(char) == "Pd" else char for char in folded)
     shown = "".join(char for char in characters if unicodedata.category(char) != "Cf")
-    plain = " ".join(re.sub("[·∙・]", ".", shown).split())
-    return _AS_TEXT.sub("", plain)
+    return _AS_TEXT.sub("", " ".join(re.sub("[·∙・]", ".", shown).split()))
 
 
 def _day(parts: dict[str, str | None]) -> date:
@@ -200,8 +189,8 @@ def _day(parts: dict[str, str | None]) -> date:
 
 
 def _plausible(day: date, last_year: int) -> date:
-    if not FIRST_YEAR <= day.year <= last_year:
-        raise ValueError(f"is no plausible day: its year is not between {FIRST_YEAR} and {last_year}")
+    if not _FIRST_YEAR <= day.year <= last_year:
+        raise ValueError(f"is no plausible day: its year is not between {_FIRST_YEAR} and {last_year}")
     return day
 
 

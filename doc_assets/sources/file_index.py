@@ -16,7 +16,7 @@ from typing import Final, Self
 from upath import UPath
 
 from doc_assets.errors import FolderUnreachableError
-from doc_assets.sources.folders import list_objects, root_url
+from doc_assets.sources.folders import list_objects
 from doc_assets.sources.key_names import normalised
 from doc_assets.sources.names import document_id, is_document_name, is_ignored_folder, real_path, stored_path
 from doc_assets.util.files import exclusive, is_local
@@ -41,13 +41,7 @@ PRAGMA user_version = {FORMAT};
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file the index knows.
-
-    Attributes:
-        path: as stored, see ``names.stored_path``, or a URL.
-        folded: normalised name without suffix.
-        at_top: whether it lies in its root itself, not below.
-    """
+    """A file by its path (as stored, or a URL) and normalised name without suffix; ``at_top`` of its root or below."""
 
     path: str
     folded: str
@@ -56,13 +50,9 @@ class IndexedFile:
 
 @dataclass(slots=True)
 class Refresh:
-    """What bringing the index up to date did.
+    """What bringing the index up to date did: folders and files that are known now, folders that were listed.
 
-    Attributes:
-        folders: folders that are known now.
-        listed: folders that were listed.
-        files: files that are known now.
-        unreadable: folders that could not be listed; what was known of them stays.
+    Of folders that are ``unreadable`` what was known of them stays.
     """
 
     folders: int = 0
@@ -72,11 +62,7 @@ class Refresh:
 
 
 class FileIndex:
-    """The index; one writer at a time, any number of readers, and look-ups from several threads.
-
-    Args:
-        path: its SQLite file; one of another format is made anew.
-    """
+    """The index in a SQLite file; one writer at a time, any number of readers, and look-ups from several threads."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +78,7 @@ class FileIndex:
         self._database.close()
 
     def refresh(self, roots: Sequence[UPath], *, rebuild: bool = False) -> Refresh:
-        """Brings what is known of ``roots`` up to date.
-
-        Args:
-            roots: folders or fsspec URLs.
-            rebuild: whether to list every folder, changed or not.
+        """Brings what is known of ``roots`` up to date; ``rebuild`` lists every folder, changed or not.
 
         Raises:
             FolderUnreachableError: if a root cannot be listed; what was known of it stays.
@@ -108,12 +90,10 @@ class FileIndex:
                     _LocalRoot(self._database, os.path.abspath(str(root)), done, rebuild).refresh()  # noqa: PTH100
                 else:
                     _list_remote(self._database, root, done)
+        of_roots = f"FROM folders WHERE root IN ({','.join('?' * len(roots))})"
+        counted = f"SELECT count(*), (SELECT count(*) FROM files WHERE folder IN (SELECT id {of_roots})) {of_roots}"
         names = [root_name(root) for root in roots]
-        marks = ",".join("?" * len(names))
-        done.folders = self._count(f"SELECT count(*) FROM folders WHERE root IN ({marks})", names)
-        done.files = self._count(
-            f"SELECT count(*) FROM files JOIN folders ON folders.id = folder WHERE root IN ({marks})", names
-        )
+        done.folders, done.files = self._database.execute(counted, (*names, *names)).fetchone()
         return done
 
     def find(self, stem: str, roots: Sequence[str], *, begins: bool = False) -> Iterator[IndexedFile]:
@@ -129,21 +109,19 @@ class FileIndex:
         with self._reading:
             rows = self._database.execute(query, (*values, *roots)).fetchall()
         for folder, name, folded, at_top in rows:
-            yield IndexedFile(_joined(folder, name), folded, bool(at_top))
-
-    def _count(self, statement: str, values: Sequence[object]) -> int:
-        return int(self._database.execute(statement, values).fetchone()[0])
+            path = f"{folder}/{name}" if "://" in folder else stored_path(str(real_path(folder) / real_path(name)))
+            yield IndexedFile(path, folded, bool(at_top))
 
 
 def root_name(root: UPath) -> str:
     """What the index calls a root."""
     if is_local(root):
         return stored_path(os.path.abspath(str(root)))  # noqa: PTH100 - resolves no link, as users wrote it
-    return root_url(root)
+    return str(root).rstrip("/")
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """The database, empty if it was not there, is damaged or has another format."""
+    """The database; made anew if it was not there, is damaged or has another format."""
     try:
         database = sqlite3.connect(path, timeout=60, check_same_thread=False)
         if database.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
@@ -158,13 +136,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA synchronous = OFF")  # can be made again
     database.executescript(_SCHEMA)
     return database
-
-
-def _joined(folder: str, name: str) -> str:
-    """The stored path of a file from the stored names of its folder and itself."""
-    if "://" in folder:
-        return f"{folder}/{name}"
-    return stored_path(str(real_path(folder) / real_path(name)))
 
 
 class _LocalRoot:
@@ -192,7 +163,7 @@ class _LocalRoot:
 
     def _visit(self, path: str, parent: int | None) -> list[tuple[str, int | None]]:
         """Brings one folder up to date; returns its subfolders."""
-        folder, known_ns = self._known(path, parent)
+        folder, known_ns = _known(self._database, parent, stored_path(self._root), stored_path(path))
         mtime_ns = Path(path).stat(follow_symlinks=parent is None).st_mtime_ns
         if known_ns == mtime_ns and not self._rebuild:
             rows = self._database.execute("SELECT path FROM folders WHERE parent = ?", (folder,))
@@ -205,18 +176,6 @@ class _LocalRoot:
         settled = mtime_ns if listed_ns - mtime_ns > _RACY_NS else _NEVER
         self._database.execute("UPDATE folders SET mtime_ns = ? WHERE id = ?", (settled, folder))
         return [(subfolder, folder) for subfolder in subfolders]
-
-    def _known(self, path: str, parent: int | None) -> tuple[int, int]:
-        stored, root = stored_path(path), stored_path(self._root)
-        row = self._database.execute(
-            "SELECT id, mtime_ns FROM folders WHERE root = ? AND path = ?", (root, stored)
-        ).fetchone()
-        if row is not None:
-            return int(row[0]), int(row[1])
-        added = self._database.execute(
-            "INSERT INTO folders (parent, root, path, mtime_ns) VALUES (?, ?, ?, ?)", (parent, root, stored, _NEVER)
-        )
-        return int(added.lastrowid or 0), _NEVER
 
     def _forget_gone(self, folder: int, present: set[str]) -> None:
         rows = self._database.execute("SELECT id, path FROM folders WHERE parent = ?", (folder,)).fetchall()
@@ -241,6 +200,16 @@ def _entries(path: str) -> tuple[list[str], list[str]]:
     return names, subfolders
 
 
+def _known(database: sqlite3.Connection, parent: int | None, root: str, path: str) -> tuple[int, int]:
+    """Id of a folder, which is filed if it is new, and its time when it was listed last."""
+    added = "INSERT OR IGNORE INTO folders (parent, root, path, mtime_ns) VALUES (?, ?, ?, ?)"
+    database.execute(added, (parent, root, path, _NEVER))
+    folder, mtime_ns = database.execute(
+        "SELECT id, mtime_ns FROM folders WHERE root = ? AND path = ?", (root, path)
+    ).fetchone()
+    return folder, mtime_ns
+
+
 def _replace_files(database: sqlite3.Connection, folder: int, names: Iterable[str]) -> None:
     database.execute("DELETE FROM files WHERE folder = ?", (folder,))
     database.executemany(
@@ -250,7 +219,6 @@ def _replace_files(database: sqlite3.Connection, folder: int, names: Iterable[st
 
 
 def _list_remote(database: sqlite3.Connection, root: UPath, done: Refresh) -> None:
-    """Lists a folder in object storage anew."""
     name = root_name(root)
     by_folder: dict[str, list[str]] = {name: []}
     for address in list_objects(root).files:
@@ -260,9 +228,7 @@ def _list_remote(database: sqlite3.Connection, root: UPath, done: Refresh) -> No
     database.execute("DELETE FROM folders WHERE root = ?", (name,))
     top = None
     for folder, names in by_folder.items():
-        added = database.execute(
-            "INSERT INTO folders (parent, root, path, mtime_ns) VALUES (?, ?, ?, ?)", (top, name, folder, _NEVER)
-        )
-        top = top or int(added.lastrowid or 0)
-        _replace_files(database, int(added.lastrowid or 0), names)
+        known, _ = _known(database, top, name, folder)
+        top = top or known
+        _replace_files(database, known, names)
     done.listed += len(by_folder)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from upath import UPath
 
@@ -22,15 +23,22 @@ class FileStat:
     size_bytes: int
     mtime_ns: int
 
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Self:
+        """Of a file of this machine."""
+        return cls(stat.st_size, stat.st_mtime_ns)
+
+    @classmethod
+    def of_object(cls, entry: dict[str, Any]) -> Self:
+        """Of an object as fsspec describes it; in stores that keep no time a change shows in the size alone."""
+        changed = entry.get("LastModified") or entry.get("created") or entry.get("mtime") or 0
+        seconds = changed.timestamp() if hasattr(changed, "timestamp") else float(str(changed))
+        return cls(int(entry["size"]), int(seconds * 1_000_000_000))
+
 
 @dataclass(slots=True)
 class Ignored:
-    """What lies in a folder and is not taken.
-
-    Attributes:
-        reasons: path, as stored -> why; the first thousand that were met.
-        n: how many there are in all.
-    """
+    """What lies in a folder and is not taken: ``n`` in all, the first thousand as path (as stored) -> reason."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     n: int = 0
@@ -48,12 +56,7 @@ class Ignored:
         return ", ".join(f"{n} {reason}" for reason, n in counted)
 
     def named(self, most: int, below: str) -> str:
-        """How many there are, and the names and reasons of the first ones.
-
-        Args:
-            most: named at most.
-            below: folder that is left out of their names.
-        """
+        """How many there are, and names (relative to folder ``below``) and reasons of the first ``most``."""
         folder = f"{below.rstrip('/')}/"
         shown = [
             f"{display_name(path.removeprefix(folder))} ({reason})"
@@ -97,35 +100,30 @@ def list_documents(folder: Path, *, recursive: bool = True, ignore: Sequence[str
         with waiting.pop() as entries:
             for entry in entries:
                 try:
-                    _take(entry, listing, waiting, recursive, ignore)
+                    if _is_below(entry, listing, ignore, recursive=recursive):
+                        waiting.append(os.scandir(entry.path))
                 except OSError:  # gone or forbidden since the listing began; the next look settles it
                     listing.unreadable.append(stored_path(entry.path))
     return listing
 
 
-def _take(
-    entry: "os.DirEntry[str]",
-    listing: FolderListing,
-    waiting: "list[os._ScandirIterator[str]]",
-    recursive: bool,
-    ignore: Sequence[str],
-) -> None:
+def _is_below(entry: "os.DirEntry[str]", listing: FolderListing, ignore: Sequence[str], *, recursive: bool) -> bool:
+    """Lists a document, or why an entry is none; whether it is a folder to be looked into."""
+    path, reason = stored_path(entry.path), why_ignored(entry.name, ignore)
     if entry.is_dir(follow_symlinks=False):
         if is_ignored_folder(entry.name, ignore):
-            listing.ignored.add(stored_path(entry.path), "a hidden or system folder, not looked into")
-        elif recursive:
-            waiting.append(os.scandir(entry.path))
+            listing.ignored.add(path, "a hidden or system folder, not looked into")
+        elif not recursive:
+            listing.ignored.add(path, "a subfolder; --recursive looks into it")
         else:
-            listing.ignored.add(stored_path(entry.path), "a subfolder; --recursive looks into it")
-        return
-    reason = why_ignored(entry.name, ignore)
-    if reason is None and not entry.is_file(follow_symlinks=False):
-        reason = "a link, which is not followed" if entry.is_symlink() else "no regular file"
-    if reason is not None:
-        listing.ignored.add(stored_path(entry.path), reason)
-        return
-    stat = entry.stat(follow_symlinks=False)
-    listing.files[stored_path(entry.path)] = FileStat(stat.st_size, stat.st_mtime_ns)
+            return True
+    elif reason is not None:
+        listing.ignored.add(path, reason)
+    elif not entry.is_file(follow_symlinks=False):
+        listing.ignored.add(path, "a link, which is not followed" if entry.is_symlink() else "no regular file")
+    else:
+        listing.files[path] = FileStat.of(entry.stat(follow_symlinks=False))
+    return False
 
 
 def opened_folder(address: str) -> UPath:
@@ -145,18 +143,13 @@ def opened_folder(address: str) -> UPath:
     return folder
 
 
-def root_url(folder: UPath) -> str:
-    """The address of a folder in object storage, without a slash at its end."""
-    return str(folder).rstrip("/")
-
-
 def list_objects(folder: UPath, *, recursive: bool = True, ignore: Sequence[str] = ()) -> FolderListing:
     """The documents below a folder in object storage, by address.
 
     Raises:
         FolderUnreachableError: if it cannot be listed, or nothing at all is there: stores have no empty folders.
     """
-    root = root_url(folder)
+    root = str(folder).rstrip("/")
     scheme, _, prefix = root.partition("://")
     try:
         store = folder.fs
@@ -176,19 +169,10 @@ def list_objects(folder: UPath, *, recursive: bool = True, ignore: Sequence[str]
         if any(is_ignored_folder(part, ignore) for part in folders):
             reason = "in a hidden or system folder"
         if reason is None:
-            listing.files[address] = FileStat(int(entry["size"]), mtime_ns(entry))
+            listing.files[address] = FileStat.of_object(entry)
         elif name:  # some stores keep an empty object for a folder
             listing.ignored.add(address, reason)
     return listing
-
-
-def mtime_ns(entry: dict[str, object]) -> int:
-    """The time of an object; stores that keep none give 0, a change then shows in the size alone."""
-    changed = entry.get("LastModified") or entry.get("created") or entry.get("mtime")
-    timestamp = getattr(changed, "timestamp", None)
-    if timestamp is not None:
-        return int(timestamp() * 1_000_000_000)
-    return int(float(str(changed)) * 1_000_000_000) if changed else 0
 
 
 def store_errors() -> tuple[type[Exception], ...]:

@@ -3,6 +3,7 @@
 import filecmp
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -49,12 +50,9 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Looks keys up in an index.
+    """Looks keys up in an index of ``roots`` that is up to date.
 
     Attributes:
-        index: of the roots, up to date.
-        roots: where to look.
-        rule: how keys name files.
         any_depth: whether files below the roots' subfolders count.
         hidden: folders that could not be looked into; a key that is missing may have its file there.
     """
@@ -82,15 +80,11 @@ class Resolver:
             found = [file for file in candidates if name.accepts(file.folded) and (self.any_depth or file.at_top)]
             if found:
                 return _settled(row, found, tuple(tried))
-        where = ", ".join(roots)
-        reason = f"no file of this key in {where}; looked for {', '.join(tried)}{self._hidden()}"
+        reason = f"no file of this key in {', '.join(roots)}; looked for {', '.join(tried)}"
+        if self.hidden:
+            named = ", ".join(self.hidden[:_MOST_NAMED])
+            reason += f"; {len(self.hidden)} folders could not be looked into and may have it: {named}"
         return Resolution(row, KeyState.MISSING, (), tuple(tried), display_name(reason))
-
-    def _hidden(self) -> str:
-        if not self.hidden:
-            return ""
-        named = ", ".join(self.hidden[:_MOST_NAMED])
-        return f"; {len(self.hidden)} folders could not be looked into and may have it: {named}"
 
 
 def _settled(row: KeyRow, found: Sequence[IndexedFile], tried: tuple[str, ...]) -> Resolution:
@@ -109,10 +103,7 @@ def _settled(row: KeyRow, found: Sequence[IndexedFile], tried: tuple[str, ...]) 
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two files hold the same bytes; those that cannot be compared count as different."""
-    if "://" in one or "://" in other:
-        return False
-    try:
-        return filecmp.cmp(real_path(one), real_path(other), shallow=False)
-    except OSError:
-        return False
+    """Whether two files hold the same bytes; those that cannot be compared, as objects in stores, are different."""
+    with suppress(OSError):
+        return "://" not in one + other and filecmp.cmp(real_path(one), real_path(other), shallow=False)
+    return False

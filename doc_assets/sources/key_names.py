@@ -15,8 +15,6 @@ from doc_assets.sources.names import document_id
 
 _WILDCARD = re.compile(r"[*?\[]")
 _NUMBERED = re.compile(r"_\d+$")
-
-
 _LONGEST_TOKEN = 16
 
 
@@ -90,24 +88,16 @@ class NameRule:
     def tries(self, key: str) -> Iterator[NameTry]:
         """Names to look for, in this order; the first that any file has counts, with all its files.
 
-        Args:
-            key: without a file's ending; one that is left belongs to the name, as in the file ``a.tif.tif``.
+        An ending that is left in the key belongs to the name, as in the file ``a.tif.tif``.
         """
-        stem = key
-        mapped = self._mapped(stem)
+        has_token = self.tail_len and self.insert_token and len(key) > self.tail_len
+        mapped = [f"{key[: -self.tail_len]}{self.insert_token}{key[-self.tail_len :]}"] if has_token else []
         suffix = document_id(self.glob_suffix)
-        yield NameTry(stem, normalised(stem), None)
-        for name in (mapped, stem):
-            if name is not None:
-                yield NameTry(f"{name}{suffix}", normalised(name), normalised(suffix))
-        if mapped is not None:
-            yield NameTry(mapped, normalised(mapped), None)
-
-    def _mapped(self, stem: str) -> str | None:
-        """The key with the token; None if there is none, or the key is too short for it."""
-        if not self.tail_len or not self.insert_token or len(stem) <= self.tail_len:
-            return None
-        return f"{stem[: -self.tail_len]}{self.insert_token}{stem[-self.tail_len :]}"
+        yield NameTry(key, normalised(key), None)
+        for name in (*mapped, key):
+            yield NameTry(f"{name}{suffix}", normalised(name), normalised(suffix))
+        for name in mapped:
+            yield NameTry(name, normalised(name), None)
 
     def keys_of(self, name: str) -> Iterator[str]:
         """Normalised keys whose documents may be called ``name`` (without suffix), the likeliest first."""

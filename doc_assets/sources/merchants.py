@@ -11,20 +11,13 @@ from functools import lru_cache
 
 NAME_COLUMN = "가맹점상호명"
 """Of key tables: what a merchant calls itself."""
-DIGITS = 10
-MAX_CHARACTERS = 255
+_DIGITS = 10
+_MAX_CHARACTERS = 255
 
-INVISIBLE = (
-    "".join(
-        char
-        for char in map(
-            chr, (*range(0x3000), *range(0x3001, 0x3400), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080))
-        )
-        if char.isspace()
-        or unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp"}
-        or char in "\u115f\u1160\u3164\uffa0"
-    )
-    + "\u3000"
+INVISIBLE = "".join(
+    char
+    for char in map(chr, (*range(0x3400), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080)))
+    if char.isspace() or unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp"} or char in "\u115f\u1160\u3164\uffa0"
 )
 """Characters that nobody sees at the edge of a cell: blanks, marks of direction and width, U+FEFF, Hangul fillers."""
 
@@ -91,11 +84,8 @@ def read_merchant(text: str) -> Merchant:
 def common_beginning(one: str, other: str) -> str | None:
     """What two merchants' names begin with, as a chain's do: ``큰나무약국`` of 큰나무약국 강남점 and 큰나무약국역삼점.
 
-    Case, width and marks of companies, (주), do not matter. Whole words count from two characters on, parts of
-    words from three; a number or a word in Latin letters is never parted.
-
-    Returns:
-        The beginning as the first name writes it; None if they share less.
+    As the first name writes it; None if they share less. Case, width and marks of companies, (주), do not matter. Whole
+    words count from two characters on, parts of words from three; a number or a word in Latin letters is never parted.
     """
     names = [" ".join(_COMPANY.sub(" ", _plain(name)).split()) for name in (one, other)]
     shortest = min(map(len, names))
@@ -115,7 +105,7 @@ def _parts_a_word(name: str, at: int) -> bool:
 
 def spellings(identity: str) -> tuple[str, ...]:
     """An identity and how it may stand where it was stored before identities were normalised."""
-    if len(identity) == DIGITS and identity.isdigit():
+    if len(identity) == _DIGITS and identity.isdigit():
         return (identity, f"{identity[:3]}-{identity[3:5]}-{identity[5:]}")
     return (identity,)
 
@@ -143,32 +133,23 @@ def _plain(text: str) -> str:
 
 
 def _ten_digits(plain: str) -> str | None:
-    """The ten digits of a written number; None if the text is something else."""
     bare = "".join(char for char in plain if unicodedata.category(char) != "Cf")
-    bare = _DASHES.sub("-", bare)
-    bare = "".join(" " if char.isspace() else _digit(char) for char in bare)
-    whole = _WHOLE.fullmatch(bare)
-    if whole:
+    bare = "".join(str(unicodedata.decimal(char, char)) for char in _DASHES.sub("-", bare))
+    bare = re.sub(r"\s", " ", bare)
+    if whole := _WHOLE.fullmatch(bare):
         bare = whole[1]
-    dotted = _DOTTED.fullmatch(bare)
-    if dotted:
+    if dotted := _DOTTED.fullmatch(bare):
         return dotted[1] + dotted[3] + dotted[4]
     if _THOUSANDS.fullmatch(bare):
         return bare.replace(",", "")
-    if _WRITTEN.fullmatch(bare):
-        return re.sub(r"[- ]", "", bare)
-    return None
-
-
-def _digit(char: str) -> str:
-    return str(unicodedata.decimal(char)) if char.isdecimal() else char
+    return re.sub(r"[- ]", "", bare) if _WRITTEN.fullmatch(bare) else None
 
 
 def _fault(plain: str) -> str:
     if is_error_text(plain):
         return f"{plain} is what a spreadsheet shows instead of a value"
-    if len(plain) > MAX_CHARACTERS:
-        return f"{len(plain)} characters are no merchant number, at most {MAX_CHARACTERS} are"
+    if len(plain) > _MAX_CHARACTERS:
+        return f"{len(plain)} characters are no merchant number, at most {_MAX_CHARACTERS} are"
     if _is_power(plain):
         return (
             f"{plain} is no merchant number: a spreadsheet has rounded it; format the column as text and export again"
@@ -190,8 +171,8 @@ def _is_power(plain: str) -> bool:
 def _doubt(identity: str) -> str:
     if not (identity.isascii() and identity.isdigit()):
         return ""
-    if len(identity) == DIGITS and not has_check_digit(identity):
+    if len(identity) == _DIGITS and not has_check_digit(identity):
         return f"{identity} has a wrong check digit for a Korean business number"
-    if len(identity) == DIGITS - 1:
+    if len(identity) == _DIGITS - 1:
         return f"{identity} has nine digits; a leading zero may be lost"
     return ""

@@ -18,12 +18,14 @@ DOCUMENT_SUFFIXES = (
 )  # fmt: skip
 """By them files of a folder are chosen, which is not opened for it; what a file is, its content tells."""
 
-IGNORED_NAMES = (".*", "~$*", "Thumbs.db", "desktop.ini", "*.part", "*.partial", "*.tmp", "*.crdownload", "*.filepart")
-"""Unfinished and system files: hidden (also macOS ``._*``), Office locks, downloads under way."""
+_IGNORED_NAMES = {
+    "hidden": (".*",),
+    "a system file": ("~$*", "Thumbs.db", "desktop.ini"),
+    "unfinished": ("*.part", "*.partial", "*.tmp", "*.crdownload", "*.filepart"),
+}
+"""Also macOS ``._*``, Office locks, downloads under way."""
 
-_SYSTEM_NAMES = frozenset({"~$*", "Thumbs.db", "desktop.ini"})
-
-IGNORED_FOLDERS = (".*", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+_IGNORED_FOLDERS = (".*", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 """System folders of NAS boxes and Windows shares, trash, and hidden ones (Syncthing's versions)."""
 
 _UNDECODABLE = "bytes:"
@@ -40,9 +42,9 @@ def why_ignored(name: str, ignore: Sequence[str] = ()) -> str | None:
     for pattern in ignore:
         if fnmatch.fnmatchcase(name, pattern):
             return f"the pattern {pattern} of DOC_ASSETS_INTAKE_IGNORE"
-    for pattern in IGNORED_NAMES:
-        if fnmatch.fnmatchcase(name, pattern):
-            return "hidden" if pattern == ".*" else "a system file" if pattern in _SYSTEM_NAMES else "unfinished"
+    for reason, patterns in _IGNORED_NAMES.items():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            return reason
     if name.lower().endswith(DOCUMENT_SUFFIXES):
         return None
     _, dot, ending = display_name(name).rpartition(".")
@@ -51,7 +53,7 @@ def why_ignored(name: str, ignore: Sequence[str] = ()) -> str | None:
 
 def is_ignored_folder(name: str, ignore: Sequence[str] = ()) -> bool:
     """Whether a folder of this name is not looked into."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*IGNORED_FOLDERS, *ignore))
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*_IGNORED_FOLDERS, *ignore))
 
 
 def display_name(name: str) -> str:
@@ -69,10 +71,8 @@ def display_name(name: str) -> str:
 def document_id(name: str) -> str:
     """What the document in a file of this name is called: the name without its suffix."""
     shown = display_name(name)
-    for suffix in sorted(DOCUMENT_SUFFIXES, key=len, reverse=True):
-        if shown.lower().endswith(suffix):
-            return shown[: -len(suffix)]
-    return shown
+    stem, dot, ending = shown.rpartition(".")
+    return stem if dot + ending.lower() in DOCUMENT_SUFFIXES else shown
 
 
 def document_of_label(label: str) -> str:

@@ -65,12 +65,7 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenSources:
-    """What was asked for, ready to be read.
-
-    Attributes:
-        sources: the documents.
-        key_of: document id -> key table row, of files named by hand.
-    """
+    """The sources that were asked for, ready to be read; ``key_of`` tells the rows of files named by hand."""
 
     sources: tuple[DocumentSource, ...]
     key_of: KeyOf
@@ -104,15 +99,15 @@ def open_sources(
     """
     if asked.folder or files_are_named:
         if asked.roots or asked.api_url:
-            raise SettingsError(
-                "A folder, and archive folders or an API to look keys up in, exclude each other; name one of them."
-            )
+            more = "archive folders or an API to look keys up in"
+            raise SettingsError(f"A folder, and {more}, exclude each other; name one of them.")
         key_of = keys_in(asked.key_table or rules.key_table, rules.layout, rules.naming)
         table = table_in(asked.key_table, rules.layout, rules.naming)
-        folder = [opened_folder(asked.folder)] if asked.folder else []
-        sources = (FolderSource(path, asked.recursive, rules.ignore, key_of, table=table) for path in folder)
-        alone = (UnusableRows(table),) if table is not None and not folder else ()
-        yield OpenSources((*sources, *alone), key_of)
+        sources: tuple[DocumentSource, ...] = (UnusableRows(table),) if table is not None else ()
+        if asked.folder:
+            folder = opened_folder(asked.folder)
+            sources = (FolderSource(folder, asked.recursive, rules.ignore, key_of, table=table),)
+        yield OpenSources(sources, key_of)
         return
     if asked.key_table is None:
         raise SettingsError("Name a folder, files, or a key table (--folder, --file, --key-table).")

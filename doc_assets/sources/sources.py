@@ -14,11 +14,11 @@ from upath import UPath
 
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.sources.folders import FileStat, FolderListing, Ignored, list_documents, list_objects, store_errors
+from doc_assets.sources.folders import FileStat, Ignored, list_documents, list_objects, store_errors
 from doc_assets.sources.key_lookup import KeyState, Resolution, Resolver
 from doc_assets.sources.key_tables.table import KeyOf, KeyRow, KeyTable, no_keys
 from doc_assets.sources.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path, stored_path
-from doc_assets.sources.origin import is_remote, read_origin, stat_origin
+from doc_assets.sources.staging import is_remote, read_origin, stat_origin
 from doc_assets.util.files import is_local
 from doc_assets.util.isolation import Failure, attempt
 
@@ -33,7 +33,7 @@ class Fetched:
     Attributes:
         name: its file name.
         content: the bytes.
-        origin: where they came from; see ``origin``.
+        origin: where they came from; see ``staging``.
         correlation_id: of the request that gave them; empty if there was none.
         more: further documents of the same key, which only the answer names.
     """
@@ -51,7 +51,7 @@ class SourceFile:
 
     Attributes:
         label: names it for people before its bytes are there: its path below the source, or its key.
-        origin: where it is; see ``origin``. Of an API the request.
+        origin: where it is; see ``staging``. Of an API the request.
         stat: its size and time; None if only its bytes will tell.
         row: the key table's row that named it; None if none did.
         fetch: most bytes allowed -> its bytes; raises UnreadableDocumentError.
@@ -66,13 +66,9 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class KeyProblem:
-    """A key that gave no document, or a path of a folder that cannot be looked into.
+    """A key that gave no document and why, or a path of a folder that cannot be looked into (line 0 and the path).
 
-    Attributes:
-        row: the key; of a path, line 0 and the path.
-        state: missing, ambiguous, failed or unusable.
-        reason: in words, with what was tried.
-        correlation_id: of the request; empty if there was none.
+    ``correlation_id`` is that of the request; empty if there was none.
     """
 
     row: KeyRow
@@ -86,12 +82,8 @@ class KeyProblem:
         return self.row.line > 0
 
 
-_CODES = {
-    KeyState.MISSING: FaultCode.NO_FILE,
-    KeyState.AMBIGUOUS: FaultCode.AMBIGUOUS_KEY,
-    KeyState.FAILED: FaultCode.FETCH_FAILED,
-    KeyState.UNUSABLE: FaultCode.NO_FILE,
-}
+_CODES = {KeyState.AMBIGUOUS: FaultCode.AMBIGUOUS_KEY, KeyState.FAILED: FaultCode.FETCH_FAILED}
+"""Of other states: there is no file."""
 
 
 class KeyFailedError(UnreadableDocumentError):
@@ -100,7 +92,7 @@ class KeyFailedError(UnreadableDocumentError):
     def __init__(self, problem: KeyProblem) -> None:
         self.problem = problem
         what = f"Key {problem.row.key}" if problem.is_of_table else problem.row.key
-        super().__init__(_CODES[problem.state], f"{what}: {problem.reason}.")
+        super().__init__(_CODES.get(problem.state, FaultCode.NO_FILE), f"{what}: {problem.reason}.")
 
 
 class DocumentSource(Protocol):
@@ -124,11 +116,9 @@ class DocumentSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """The documents below a folder, by path.
+    """The documents below a folder of this machine or of object storage, by path.
 
     Attributes:
-        folder: a path, or a URL of object storage.
-        recursive: whether subfolders are looked into.
         ignore: further name patterns to ignore.
         key_of: document id -> key table row.
         ignored: what lies in the folder and is no document, once ``files`` was asked for.
@@ -149,19 +139,20 @@ class FolderSource:
 
     def files(self) -> Iterator[SourceFile | KeyProblem]:
         """The documents of the folder, and what cannot be looked into."""
-        listing = self._listing()
+        folder = Path(str(self.folder)).absolute()
+        if is_local(self.folder):
+            listing = list_documents(folder, recursive=self.recursive, ignore=self.ignore)
+        else:
+            listing = list_objects(self.folder, recursive=self.recursive, ignore=self.ignore)
         self.ignored.n, self.ignored.reasons = listing.ignored.n, listing.ignored.reasons
         for path in sorted(listing.unreadable):
             yield KeyProblem(KeyRow(0, self._label(path)), KeyState.FAILED, _HIDDEN)
         for origin in sorted(listing.files):
-            yield local_or_remote(origin, self._label(origin), listing.files[origin], self.key_of(_id(origin)))
+            yield local_or_remote(
+                origin, self._label(origin), listing.files[origin], self.key_of(document_id(file_name(origin)))
+            )
         if self.table is not None:
             yield from unusable_rows(self.table)
-
-    def _listing(self) -> FolderListing:
-        if is_local(self.folder):
-            return list_documents(Path(str(self.folder)).absolute(), recursive=self.recursive, ignore=self.ignore)
-        return list_objects(self.folder, recursive=self.recursive, ignore=self.ignore)
 
     def _label(self, origin: str) -> str:
         if is_remote(origin):
@@ -171,12 +162,7 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class KeyedFolders:
-    """The documents that a key table names, looked up in archive folders.
-
-    Attributes:
-        table: the keys.
-        resolver: finds their files.
-    """
+    """The documents that a key table names, looked up in archive folders."""
 
     table: KeyTable
     resolver: Resolver
@@ -216,15 +202,11 @@ def files_of(source: DocumentSource) -> Iterator[SourceFile | KeyProblem]:
         SetupError, ServiceError: as the source does.
     """
     files = iter(source.files())
-    while True:
-        given = attempt(f"documents of {source.name}", lambda: next(files, None))
-        if given is None:
-            return
-        if not isinstance(given, Failure):
-            yield given
-            continue
-        reason = f"the list of documents broke here; what comes after is not known: {given.reason}"
-        yield KeyProblem(KeyRow(0, source.name), KeyState.FAILED, reason)
+    while (given := attempt(f"documents of {source.name}", lambda: next(files, None))) is not None:
+        if isinstance(given, Failure):
+            reason = f"the list of documents broke here; what comes after is not known: {given.reason}"
+            given = KeyProblem(KeyRow(0, source.name), KeyState.FAILED, reason)
+        yield given
 
 
 def ignored_in(source: DocumentSource) -> Ignored:
@@ -292,7 +274,3 @@ def single_file(path: Path, label: str | None = None, key_of: KeyOf = no_keys) -
 def file_name(origin: str) -> str:
     """The name of the file at an origin, as it is there."""
     return origin.rpartition("/")[2] if is_remote(origin) else real_path(origin).name
-
-
-def _id(origin: str) -> str:
-    return document_id(file_name(origin))

@@ -1,6 +1,12 @@
-"""Copies of documents that nobody else changes, named by their content."""
+"""Origins of documents and their bytes, read while nobody changes them; staged copies, named by their content.
+
+An origin, as the ledger keeps it, is a path of this machine (see ``names.stored_path``), a URL in object storage, or
+the request to a document API with the digest of what it answered: ``https://host/images?filename=KEY#sha256=...``,
+whose bytes are staged.
+"""
 
 import os
+import re
 import shutil
 import stat
 import time
@@ -10,13 +16,74 @@ from upath import UPath
 
 from doc_assets.errors import ServiceError, UnreadableDocumentError
 from doc_assets.faults import FaultCode
-from doc_assets.util.digests import sha256_of
-from doc_assets.util.files import is_local, write_atomic
+from doc_assets.sources.folders import FileStat, store_errors
+from doc_assets.sources.names import real_path
+from doc_assets.util.files import is_local, sha256_of, write_atomic
 
 _TRIES = 3
 _PAUSE_S = 0.5
 _MIN_FREE_BYTES = 256 << 20
 """Room left on the disk for the ledger and the vector store, which suffer more from a full disk than we do."""
+
+_DIGEST_MARK = "#sha256="
+_FETCHED = re.compile(rf"https?://.*{_DIGEST_MARK}([0-9a-f]{{64}})", re.DOTALL)
+"""A name in object storage may look alike; its end must never become a path."""
+
+
+def is_remote(origin: str) -> bool:
+    """Whether the origin is a URL, not a path of this machine."""
+    return "://" in origin and not origin.startswith(("/", "bytes:"))
+
+
+def fetched_origin(request: str, sha256: str) -> str:
+    """The origin of what an API answered to ``request``."""
+    return f"{request}{_DIGEST_MARK}{sha256}"
+
+
+def fetched_digest(origin: str) -> str | None:
+    """SHA-256 of what was fetched from this origin, whose only copy is the staged one; None for files and objects."""
+    fetched = _FETCHED.fullmatch(origin)
+    return fetched[1] if fetched else None
+
+
+def read_origin(origin: str, bulk: UPath, max_bytes: int) -> bytes:
+    """The bytes of a document; what was fetched is staged in ``bulk``.
+
+    Raises:
+        UnreadableDocumentError: if it is gone, forbidden, too large or changes while it is read.
+    """
+    if not is_remote(origin):
+        return read_stable(real_path(origin), max_bytes)
+    sha256 = fetched_digest(origin)
+    if sha256 is not None:
+        return read_staged(bulk, sha256)
+    return _read_object(UPath(origin), max_bytes)
+
+
+def _read_object(path: UPath, max_bytes: int) -> bytes:
+    """An object; stores show an object only when it is complete, so one look is enough."""
+    try:
+        with path.open("rb") as source:
+            content: bytes = source.read(max_bytes + 1)
+    except FileNotFoundError as error:
+        raise UnreadableDocumentError(FaultCode.GONE, "The object vanished before it was read.") from error
+    except store_errors() as error:
+        raise UnreadableDocumentError(FaultCode.NOT_READABLE, f"The object cannot be read: {error}.") from error
+    if len(content) > max_bytes:
+        reason = f"The object has more than {max_bytes} bytes; DOC_ASSETS_MAX_FILE_BYTES sets the limit."
+        raise UnreadableDocumentError(FaultCode.FILE_TOO_LARGE, reason)
+    return content
+
+
+def stat_origin(origin: str) -> FileStat:
+    """Size and time of a file or object.
+
+    Raises:
+        OSError: or another of ``store_errors``, if it cannot be looked at.
+    """
+    if not is_remote(origin):
+        return FileStat.of(real_path(origin).stat(follow_symlinks=False))
+    return FileStat.of_object(UPath(origin).fs.info(origin))
 
 
 def read_stable(path: Path, max_bytes: int) -> bytes:
@@ -33,28 +100,24 @@ def read_stable(path: Path, max_bytes: int) -> bytes:
         except FileNotFoundError as error:
             raise UnreadableDocumentError(FaultCode.GONE, "The file vanished before it was read.") from error
         except OSError as error:
-            raise UnreadableDocumentError(
-                FaultCode.NOT_READABLE, f"The file cannot be read: {error.strerror or error}."
-            ) from error
+            reason = f"The file cannot be read: {error.strerror or error}."
+            raise UnreadableDocumentError(FaultCode.NOT_READABLE, reason) from error
         if content is not None:
             return content
-    raise UnreadableDocumentError(
-        FaultCode.CHANGING, f"The file changed during {_TRIES} tries to read it; it is taken when it stands still."
-    )
+    reason = f"The file changed during {_TRIES} tries to read it; it is taken when it stands still."
+    raise UnreadableDocumentError(FaultCode.CHANGING, reason)
 
 
 def _read_once(path: Path, max_bytes: int) -> bytes | None:
-    """The bytes, None if the file changed meanwhile."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as source:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
             raise UnreadableDocumentError(FaultCode.NOT_READABLE, "This is not a regular file.")
         if before.st_size > max_bytes:
+            reason = f"The file has {before.st_size} bytes, allowed are {max_bytes}"
             raise UnreadableDocumentError(
-                FaultCode.FILE_TOO_LARGE,
-                f"The file has {before.st_size} bytes, allowed are {max_bytes}; "
-                "DOC_ASSETS_MAX_FILE_BYTES sets the limit.",
+                FaultCode.FILE_TOO_LARGE, f"{reason}; DOC_ASSETS_MAX_FILE_BYTES sets the limit."
             )
         content = source.read()
         after = os.fstat(handle)
@@ -105,12 +168,9 @@ def read_staged(root: UPath, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UnreadableDocumentError(
-            FaultCode.GONE, f"The staged copy {path} is gone. Drop the document again."
-        ) from error
-    found = sha256_of(content)
-    if found != sha256:
-        raise UnreadableDocumentError(
-            FaultCode.DAMAGED, f"The staged copy {path} has SHA-256 {found}. Drop the document again."
-        )
+        reason = f"The staged copy {path} is gone. Drop the document again."
+        raise UnreadableDocumentError(FaultCode.GONE, reason) from error
+    if (found := sha256_of(content)) != sha256:
+        reason = f"The staged copy {path} has SHA-256 {found}. Drop the document again."
+        raise UnreadableDocumentError(FaultCode.DAMAGED, reason)
     return content

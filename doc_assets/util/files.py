@@ -1,4 +1,4 @@
-"""Whole files, written so that a reader never sees half of one.
+"""Whole files, written so that a reader never sees half of one; digests of contents; full disks.
 
 Local folders get a temporary name, fsync and rename. Object stores show an object only when it is
 complete; what goes there is spooled first, so that an error half way uploads nothing.
@@ -6,6 +6,7 @@ complete; what goes there is spooled first, so that an error half way uploads no
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -16,8 +17,6 @@ from typing import IO, cast
 
 from upath import UPath
 
-from doc_assets.util.digests import sha256_of
-
 _SPOOL_BYTES = 64 << 20
 """Kept in memory up to this size, in a temporary file beyond."""
 
@@ -26,7 +25,6 @@ _EXHAUSTED_BYTES, _EXHAUSTED_FILES = 1 << 20, 10
 LEFTOVER_PATTERN = ".*.tmp"
 """Names of files that a killed writer may leave behind."""
 
-
 _NO_ROOM_NUMBERS = {errno.ENOSPC, errno.EDQUOT}
 _NO_ROOM_WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded", "disk full")
 _MAYBE_NO_ROOM_WORDS = ("unable to open database file", "disk i/o error", "cannot allocate", "failed to create")
@@ -34,26 +32,20 @@ _MAYBE_NO_ROOM_WORDS = ("unable to open database file", "disk i/o error", "canno
 
 
 def no_room(error: BaseException, places: Iterable[Path] = ()) -> str | None:
-    """A sentence if a disk that is full, or has no room for another file, caused an error; else None.
-
-    Args:
-        error: that was raised, with what it was raised from.
-        places: folders whose disks are looked at.
-    """
+    """A sentence if an error came of a full disk or one without room for a file, e.g. that of ``places``; else None."""
     chain = list(_chain(error))
-    full = [at for at in (_room(place) for place in places) if at is not None]
-    certain = any(
-        (isinstance(one, OSError) and one.errno in _NO_ROOM_NUMBERS)
-        or any(words in str(one).lower() for words in _NO_ROOM_WORDS)
-        for one in chain
-    )
+    said = "\n".join(map(str, chain)).lower()
+    full = [at for at in map(_room, places) if at is not None]
     exhausted = [says for says, is_exhausted in full if is_exhausted]
-    maybe = any(words in str(one).lower() for one in chain for words in _MAYBE_NO_ROOM_WORDS)
-    if not certain and not (maybe and exhausted):
+    is_certain = any(isinstance(one, OSError) and one.errno in _NO_ROOM_NUMBERS for one in chain) or any(
+        words in said for words in _NO_ROOM_WORDS
+    )
+    if not is_certain and not (exhausted and any(words in said for words in _MAYBE_NO_ROOM_WORDS)):
         return None
     shown = "; ".join(dict.fromkeys(exhausted or [says for says, _ in full]))
+    cause = (str(chain[-1]).strip() or type(chain[-1]).__name__).splitlines()[0][:300]
     return (
-        f"There is no room left on a disk{f' ({shown})' if shown else ''}: {_first_line(chain[-1])}. Make "
+        f"There is no room left on a disk{f' ({shown})' if shown else ''}: {cause}. Make "
         "room (old backups, results and logs first), then run the same command again; it goes on where it stopped."
     )
 
@@ -66,10 +58,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(now))
         yield now
         now = now.__cause__ or now.__context__
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def _room(place: Path) -> tuple[str, bool] | None:
@@ -152,22 +140,16 @@ def exclusive(path: Path) -> Iterator[None]:
 
     The system gives the claim back when a process dies.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with path.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)
 
 
 def claim(path: Path, holder: str) -> int | None:
     """Claims ``path`` for this process and those that inherit the handle; None if another process holds it.
 
-    ``holder`` is written into the file, so that whoever comes second can say who was first. The system gives the claim
-    back when the last process that has the handle ends, so that a stale file is in nobody's way.
-
-    Returns:
-        The handle; closing it gives the claim back.
+    ``holder`` is written into the file, so that whoever comes second can say who was first. The claim ends when the
+    handle is closed or the last process that has it ends, so that a stale file is in nobody's way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -201,3 +183,17 @@ def write_atomic(path: UPath, content: bytes) -> None:
     """``content`` at ``path``, complete or not at all."""
     with atomic_writer(path) as target:
         target.write(content)
+
+
+def sha256_of(content: bytes) -> str:
+    """Hex digest of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_files(*paths: Path) -> str:
+    """Hex digest of the files' bytes one behind the other, without holding them in memory."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as source:
+            hashlib.file_digest(source, lambda: digest)
+    return digest.hexdigest()

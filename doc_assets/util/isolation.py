@@ -32,12 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a unit came to nothing.
-
-    Attributes:
-        reason: one line for people.
-        code: stable name of the reason; None if nobody foresaw it.
-    """
+    """Why a unit came to nothing: a line for people, and the reason's stable name if somebody foresaw it."""
 
     reason: str
     code: str | None = None
@@ -83,13 +78,7 @@ def attempt_each(
 ) -> list[Result | Failure]:
     """What ``work`` makes of each item: of all together, and if that breaks, of one after the other.
 
-    Args:
-        units: names of the items in the log.
-        items: what is worked on.
-        work: as many results as items, in their order.
-
-    Raises:
-        SetupError, ServiceError, SQLAlchemyError: as ``attempt``.
+    ``units`` name the items in the log; ``work`` gives as many results as items, in their order. Raises as ``attempt``.
     """
     if len(items) > 1:
         together = attempt(f"{units[0]} and {len(items) - 1} more", partial(work, items))
@@ -126,15 +115,10 @@ class _Memory:
         self._lacked = 0
 
     def found(self) -> None:
-        """A unit was done."""
         self._lacked = 0
 
     def lacking(self, unit: str, error: MemoryError) -> None:
-        """A unit found no memory.
-
-        Raises:
-            ServiceError: if it is one too many in a row.
-        """
+        """A unit found no memory; raises ServiceError if it is one too many in a row."""
         with self._lock:
             self._lacked += 1
             if self._lacked < _MOST_WITHOUT_MEMORY:

@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 from logging import LogRecord
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -16,39 +18,25 @@ CLOSED_PATTERN = "*-[0-9]*T[0-9]*-[0-9]*.log"
 """Names of log files that are closed."""
 
 
-def utc_now() -> datetime:
-    """The time by this machine's clock."""
-    return datetime.now(UTC)
-
-
 class SharedFileHandler(WatchedFileHandler):
-    """A log file that several processes append to; at its size limit and at midnight UTC it gets a dated name.
+    """A log file that several processes append to; at ``max_bytes`` and at midnight UTC it gets a dated name.
 
     One process renames it under a lock, the others notice and open the new one. Old files are deleted by
     maintenance, not here: a handler must not take time.
-
-    Args:
-        path: the file that is written.
-        max_bytes: it is closed at this size.
-        clock: tells the time.
     """
 
-    def __init__(self, path: Path, max_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, path: Path, max_bytes: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._max_bytes, self._clock = max_bytes, clock
         self._has_failed = False
         super().__init__(path, encoding="utf-8", delay=True, errors="backslashreplace")
 
     @override
     def emit(self, record: LogRecord) -> None:
-        try:
-            if self._is_full():
-                self._close_file()
-        except OSError:
-            self.handleError(record)
-        try:
-            super().emit(record)
-        except OSError:  # the file cannot be opened
-            self.handleError(record)
+        for step in (self._close_if_full, partial(super().emit, record)):
+            try:
+                step()
+            except OSError:  # it cannot be renamed, or not be opened
+                self.handleError(record)
 
     @override
     def handleError(self, record: LogRecord) -> None:
@@ -68,13 +56,12 @@ class SharedFileHandler(WatchedFileHandler):
         last_day = datetime.fromtimestamp(found.st_mtime, UTC).date()
         return found.st_size > 0 and (found.st_size >= self._max_bytes or last_day < self._clock().date())
 
-    def _close_file(self) -> None:
+    def _close_if_full(self) -> None:
+        if not self._is_full():
+            return
         path = Path(self.baseFilename)
         with exclusive(path.with_name(f".{path.name}.lock")):
             if self._is_full():  # another process may have been quicker
-                path.rename(self._free_name(path))
-
-    def _free_name(self, path: Path) -> Path:
-        stem = f"{path.stem}-{self._clock():%Y%m%dT%H%M%S}-{os.getpid()}"
-        names = (path.with_name(f"{stem}{f'-{n}' if n else ''}{path.suffix}") for n in range(1 << 20))
-        return next(name for name in names if not name.exists())
+                stem = f"{path.stem}-{self._clock():%Y%m%dT%H%M%S}-{os.getpid()}"
+                names = (path.with_name(f"{stem}{f'-{n}' if n else ''}{path.suffix}") for n in count())
+                path.rename(next(name for name in names if not name.exists()))

@@ -37,7 +37,11 @@ class Registry(Generic[Component]):
 
     def names(self) -> Sequence[str]:
         """All names, sorted."""
-        self._scan()
+        if not self._scanned:
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
+                importlib.import_module(module.name)
+            self._scanned = True
         return sorted(self._found)
 
     def get(self, name: str) -> type[Component]:
@@ -46,9 +50,9 @@ class Registry(Generic[Component]):
         Raises:
             SettingsError: if there is none.
         """
-        self._scan()
-        if name not in self._found:
-            raise SettingsError(f"No {self._kind} is named {name!r}; there are {', '.join(sorted(self._found))}.")
+        names = self.names()
+        if name not in names:
+            raise SettingsError(f"No {self._kind} is named {name!r}; there are {', '.join(names)}.")
         return self._found[name]
 
     def make(self, name: str, options: Mapping[str, Any], setting: str) -> Component:
@@ -64,11 +68,3 @@ class Registry(Generic[Component]):
             raise SettingsError(
                 f"{self._kind.capitalize()} {name!r} does not take {setting}={json.dumps(options)}: {error}"
             ) from error
-
-    def _scan(self) -> None:
-        if self._scanned:
-            return
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
-            importlib.import_module(module.name)
-        self._scanned = True

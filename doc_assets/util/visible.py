@@ -5,6 +5,7 @@ that ``gpj.exe`` reads as ``exe.jpg``), line breaks that forge a line of a log, 
 any script stay as they are.
 """
 
+import json
 import re
 import unicodedata
 from typing import Any
@@ -23,12 +24,7 @@ def is_hidden(char: str) -> bool:
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    r"""``text`` with hidden characters as ``\x1b``, ``\u202e`` or ``\U000e0041``.
-
-    Args:
-        text: from anywhere.
-        lines: whether line breaks and tabs stay, for text of several lines.
-    """
+    r"""``text`` with hidden characters as ``\x1b``, ``\u202e`` or ``\U000e0041``; ``lines``: breaks and tabs stay."""
     if _ASCII_LINE.fullmatch(text):
         return text
     kept = _LAYOUT if lines else ""
@@ -44,7 +40,7 @@ def visible_json(document: str) -> str:
     r"""A JSON document with hidden characters as ``\u202e``: the same values for a program, harmless on a screen."""
     if document.isascii() and "\x7f" not in document:
         return document
-    return "".join(_json_code(char) if char != "\n" and is_hidden(char) else char for char in document)
+    return "".join(json.dumps(char)[1:-1] if char != "\n" and is_hidden(char) else char for char in document)
 
 
 def visible_value(value: Any) -> Any:  # noqa: ANN401 - any cell or template value
@@ -57,10 +53,3 @@ def _code(char: str) -> str:
     if number <= _BYTE:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= _PLANE else f"\\U{number:08x}"
-
-
-def _json_code(char: str) -> str:
-    return "".join(
-        f"\\u{int.from_bytes(unit, 'big'):04x}"
-        for unit in zip(*[iter(char.encode("utf-16-be", "surrogatepass"))] * 2, strict=True)
-    )

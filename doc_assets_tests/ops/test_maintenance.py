@@ -10,8 +10,7 @@ from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.errors import ServiceError
 from doc_assets.ops.maintenance import MaintenanceReport, tidy_home
-from doc_assets.sources.origin import fetched_origin
-from doc_assets.sources.staging import staged_path
+from doc_assets.sources.staging import fetched_origin, staged_path
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
 TODAY = datetime.now(UTC)

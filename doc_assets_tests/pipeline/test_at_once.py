@@ -15,7 +15,7 @@ from doc_assets.features.embedders.base import make_embedder
 from doc_assets.features.sift import SiftExtractor
 from doc_assets.features.words import VisualWords
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.pipeline import indexing
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets_tests.pipeline.pipeline import Pipeline

@@ -11,7 +11,7 @@ from doc_assets.errors import ServiceError
 from doc_assets.features.embedders.gist import GistEmbedder
 from doc_assets.features.sift import SiftExtractor
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.photos.cutter import DocumentCutter, PhotoCutter
+from doc_assets.photos.cutting import DocumentCutter, PhotoCutter
 from doc_assets.pipeline import cutting, reading
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets_tests.broken import draw_folder, is_marked, is_red, page, red, write

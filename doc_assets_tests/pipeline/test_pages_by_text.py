@@ -8,7 +8,7 @@ from upath import UPath
 
 from doc_assets.datatypes import PageText
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
+from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.pipeline.cutting import cut_drop
 from doc_assets.pipeline.reading import read_drop
 from doc_assets.pipeline.sealing import SealingRules, seal_source

@@ -10,8 +10,7 @@ from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.shards import read_embeddings, read_photos
 from doc_assets.errors import SetupError
 from doc_assets.photos.base import make_extractor
-from doc_assets.photos.cutter import PhotoCutter
-from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.photos.cutting import PhotoCutter, decode_jpeg
 from doc_assets.pipeline.cutting import cut_drop
 from doc_assets.pipeline.describing import STORED_FEATURES, describe_drop
 from doc_assets.pipeline.embedding import embed_drop

@@ -12,8 +12,8 @@ from doc_assets.sources.folders import opened_folder
 from doc_assets.sources.key_lookup import Resolver
 from doc_assets.sources.key_names import NameRule
 from doc_assets.sources.key_tables.table import KeyTable
-from doc_assets.sources.origin import read_origin
 from doc_assets.sources.sources import FolderSource, KeyedFolders, KeyProblem
+from doc_assets.sources.staging import read_origin
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.program import PROGRAM
 

@@ -9,7 +9,7 @@ from upath import UPath
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import FaultCode
 from doc_assets.sources.staging import read_stable, read_staged, stage, staged_path
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 
 LIMIT = 1 << 20
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from doc_assets.datatypes import N_VIEWS, Embeddings, RgbImage, View
 from doc_assets.errors import SettingsError
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 from doc_assets.util.registry import Registry
 
 

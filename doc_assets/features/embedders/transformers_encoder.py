@@ -12,7 +12,7 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.errors import MissingModelError, SettingsError
 from doc_assets.features.embedders.base import embedders
 from doc_assets.features.embedders.torch_base import TorchEmbedder
-from doc_assets.util.digests import sha256_of_files
+from doc_assets.util.files import sha256_of_files
 
 if TYPE_CHECKING:
     import torch

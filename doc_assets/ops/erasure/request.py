@@ -21,8 +21,7 @@ from doc_assets.ops.erasure.identifiers import Identifiers, fingerprints_of
 from doc_assets.reports.safe_names import result_stem, safe_stem
 from doc_assets.sources.key_names import NameRule, normalised
 from doc_assets.sources.names import called, display_name, document_id, real_path
-from doc_assets.sources.origin import is_remote
-from doc_assets.sources.staging import staged_path
+from doc_assets.sources.staging import is_remote, staged_path
 from doc_assets.util.files import write_atomic
 
 FOLDER_NAME = "forgetting"

@@ -26,10 +26,10 @@ from doc_assets.ops.image_server.middleware import HEALTH_PATH, AccessMiddleware
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
 from doc_assets.ops.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
-from doc_assets.sources.api_responses import OTHERS_FIELD
+from doc_assets.sources.document_api import OTHERS_FIELD
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MAX_KEY_LENGTH, MERCHANT_COLUMN, KeyRow
 from doc_assets.sources.open_sources import SourceRules
-from doc_assets.util.digests import sha256_of
+from doc_assets.util.files import sha256_of
 from doc_assets.util.log_files import SharedFileHandler
 
 EXCERPT_COLUMNS: Final = (KEY_COLUMN, MERCHANT_COLUMN, "수신일자", "업종명")

@@ -20,10 +20,9 @@ from doc_assets.sources.key_names import normalised
 from doc_assets.sources.key_tables.table import KeyRow, keys_in
 from doc_assets.sources.names import DOCUMENT_SUFFIXES, display_name, document_id, real_path
 from doc_assets.sources.open_sources import SourceRules, open_resolver
-from doc_assets.sources.origin import is_remote, read_origin
 from doc_assets.sources.sources import file_name
-from doc_assets.util.digests import sha256_of
-from doc_assets.util.files import is_local, write_atomic
+from doc_assets.sources.staging import is_remote, read_origin
+from doc_assets.util.files import is_local, sha256_of, write_atomic
 
 _log = logging.getLogger(__name__)
 _NO_BULK = UPath("/nonexistent")

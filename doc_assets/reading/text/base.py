@@ -29,9 +29,8 @@ class TextLine:
 class TextEngine(ABC):
     """Reads lines of text. Cheap to make: models are loaded by the first ``read``.
 
-    Attributes:
-        engine_id: name, version and digest of the models, fit for a folder's name; changes whenever the same
-            line may be read differently.
+    ``engine_id``, name, version and digest of the models, fits a folder's name and changes whenever a line may be read
+    differently.
     """
 
     engine_id: str
@@ -45,10 +44,5 @@ text_engines: Registry[TextEngine] = Registry("text engine", __package__)
 
 
 def make_engine(name: str, options: dict[str, Any]) -> TextEngine:
-    """The engine of that name with these options.
-
-    Raises:
-        SettingsError: if there is no such engine or it does not take these options.
-        SetupError: if something it needs is not installed.
-    """
+    """The engine of that name; raises SettingsError as ``Registry.make``, SetupError if something is not installed."""
     return text_engines.make(name, options, "DOC_ASSETS_PAGE_TEXT_ENGINE_OPTIONS")

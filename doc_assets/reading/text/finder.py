@@ -9,15 +9,14 @@ from doc_assets.datatypes import Page, PageText
 from doc_assets.errors import SettingsError, UnreadableTextError
 from doc_assets.reading.text.matching import TextMode, WantedText, snippet
 from doc_assets.reading.text.process import EngineProcesses
-from doc_assets.reading.text.reading import PageTextReader
-from doc_assets.reading.text.zones import Zone
+from doc_assets.reading.text.reading import PageTextReader, Zone
 
 
 class TextMemory(Protocol):
-    """Keeps what was read, so that it is read once for every content and engine."""
+    """Keeps what was read, so that it is read once for every content (its digest) and engine."""
 
     def known(self, sha256: str, engine_id: str) -> list[PageText]:
-        """What that engine read in the document of that digest."""
+        """What was read before."""
 
     def remember(self, sha256: str, engine_id: str, texts: Sequence[PageText]) -> None:
         """Files what was read; the same page and zone again replaces it."""
@@ -50,13 +49,7 @@ class PageFinding:
 
 @dataclass(frozen=True, slots=True)
 class PageFinder:
-    """Finds pages by text; may be called from several threads.
-
-    Attributes:
-        reader: reads zones.
-        wanted: what is looked for.
-        zones: where, tried in turn.
-    """
+    """Finds pages by the ``wanted`` text, in ``zones`` tried in turn; may be called from several threads."""
 
     reader: PageTextReader
     wanted: WantedText
@@ -73,11 +66,7 @@ class PageFinder:
 
 
 class DocumentPages:
-    """Looks at the pages of one document.
-
-    Attributes:
-        unread: pages whose text could not be read.
-    """
+    """Looks at the pages of one document; the text of ``unread`` pages could not be read."""
 
     def __init__(self, finder: PageFinder, sha256: str, memory: TextMemory | None) -> None:
         self._finder, self._sha256, self._memory = finder, sha256, memory

@@ -104,9 +104,8 @@ def _letters(ink: GreyImage, max_height: float) -> tuple[GreyImage, GreyImage]:
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    small = (stats[:, cv2.CC_STAT_HEIGHT] <= max_height) & (
-        stats[:, cv2.CC_STAT_WIDTH] <= _MAX_LETTER_WIDTHS * max_height
-    )
+    low = stats[:, cv2.CC_STAT_HEIGHT] <= max_height
+    small = low & (stats[:, cv2.CC_STAT_WIDTH] <= _MAX_LETTER_WIDTHS * max_height)
     small[0] = False
     letters = small[labels].astype(np.uint8)
     return letters, ink & (1 - letters)

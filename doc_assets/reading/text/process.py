@@ -22,12 +22,7 @@ from doc_assets.reading.text.base import GreyImage, TextLine, make_engine
 class EngineProcesses:
     """Reads lines in as many processes as there are callers at once; they end with this object or the program.
 
-    Attributes:
-        engine_id: the engine's.
-
-    Args:
-        name, options: of the engine.
-        timeout_s: CPU seconds that the lines of one call may take.
+    ``timeout_s`` are CPU seconds that the lines of one call may take; ``engine_id`` is the engine's.
 
     Raises:
         SetupError: if the engine cannot be used here.
@@ -53,8 +48,6 @@ class EngineProcesses:
 
 
 class _Child(ChildProcess):
-    """One process with its own engine."""
-
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         # Engines print about every odd line; what counts is the answer.
         super().__init__(__name__, name, json.dumps(options), environment={"OMP_THREAD_LIMIT": "1"}, quiet=True)

@@ -1,14 +1,16 @@
-"""Reads a zone of a page whichever way the page lies."""
+"""Zones of a page, and their text whichever way the page lies."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from doc_assets.datatypes import PageText, RgbImage
+from doc_assets.errors import SettingsError
 from doc_assets.reading.text import lines
 from doc_assets.reading.text.base import GreyImage, TextLine
 from doc_assets.reading.text.process import EngineProcesses
-from doc_assets.reading.text.zones import Zone
 from doc_assets.util.visible import printable
 
 _VERSION = f"{lines.VERSION}-turns-1"
@@ -17,6 +19,48 @@ _UPRIGHT_CONFIDENCE = 0.8
 _UPRIGHT_LETTERS = 3
 _NOISE_CONFIDENCE = 0.5
 """Lines below are texture of photos."""
+_NAMES = ("top", "bottom", "centre")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A strip over the whole width of a page.
+
+    Attributes:
+        name: top, bottom or centre.
+        share: its part of the page's height, in (0, 1]; centre with 1 is the whole page.
+    """
+
+    name: str
+    share: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The zone written as ``top=0.15``.
+
+        Raises:
+            SettingsError: if it is written differently.
+        """
+        name, _, value = text.partition("=")
+        try:
+            share = float(value)
+        except ValueError:
+            share = 0.0
+        if name not in _NAMES or not 0 < share <= 1:
+            raise SettingsError(
+                f"A zone is top, bottom or centre and its share of the page's height, e.g. top=0.15; got {text!r}."
+            )
+        return cls(name, share)
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.share:g}"
+
+    def cut(self, page: GreyImage) -> GreyImage:
+        """The zone's pixels of an upright page, as a view."""
+        height = page.shape[0]
+        size = max(1, round(self.share * height))
+        first = {"top": 0, "bottom": height - size, "centre": (height - size) // 2}[self.name]
+        return page[first : first + size]
 
 
 class PageTextReader:
@@ -48,9 +92,8 @@ class PageTextReader:
             weight = sum(line.confidence * len(line.text) for line in kept)
             if weight > best_weight:
                 best, best_weight = _text(page_index, zone, kept, turn), weight
-            if any(
-                line.confidence >= _UPRIGHT_CONFIDENCE and _n_letters(line.text) >= _UPRIGHT_LETTERS for line in kept
-            ):
+            sure = [line.text for line in kept if line.confidence >= _UPRIGHT_CONFIDENCE]
+            if any(sum(map(str.isalnum, text)) >= _UPRIGHT_LETTERS for text in sure):
                 return _text(page_index, zone, kept, turn)
         return best
 
@@ -77,7 +120,3 @@ def _text(page_index: int, zone: Zone, kept: Sequence[TextLine], turn: int) -> P
     confidence = sum(line.confidence * len(line.text) for line in kept) / n_characters if n_characters else 0.0
     text = "\n".join(printable(line.text) for line in kept)
     return PageText(page_index, str(zone), text, round(confidence, 4), turn)
-
-
-def _n_letters(text: str) -> int:
-    return sum(char.isalnum() for char in text)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from doc_assets.errors import SetupError
 from doc_assets.reading.text.base import GreyImage, TextEngine, TextLine, text_engines
-from doc_assets.util.digests import sha256_of_files
+from doc_assets.util.files import sha256_of_files
 
 _MODEL_FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",
@@ -21,11 +21,9 @@ _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z_]{1,30}")
 
 @text_engines.register("tesseract")
 class TesseractEngine(TextEngine):
-    """Tesseract's LSTM recogniser, a line at a time.
+    """Tesseract's LSTM recogniser, a line at a time, for languages joined by ``+``.
 
-    Args:
-        languages: models joined by ``+``.
-        model_folder: where ``kor.traineddata`` and the others are; default: where Debian puts them.
+    ``model_folder`` holds ``kor.traineddata`` and the others; default: where Debian puts them.
     """
 
     def __init__(self, languages: str = "kor+eng", model_folder: str | None = None) -> None:

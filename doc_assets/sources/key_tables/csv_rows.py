@@ -6,19 +6,23 @@ unusable, each of them, and reading goes on behind them.
 
 import codecs
 import csv
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TextIO
 
-from doc_assets.sources.key_tables.layout import SURROGATE, TableLayout, column_name, visible
+from doc_assets.sources.key_tables.layout import TableLayout, TableRow, column_name, visible
 
 HEADER_WITHIN: Final = 20
 """Rows that are not empty among which the header is looked for."""
 
-_SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
-_SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATORS: Final = {".csv": ",;\t|", ".tsv": "\t,;|"}
+"""By suffix, the usual one first."""
+SEPARATOR_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_STATED_SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -38,7 +42,7 @@ _KNOWN_STARTS = (
 )
 ANY_WIDTH: Final = 1 << 30
 """Of a table whose header is not known yet."""
-_BLOCK_BYTES: Final = 1 << 20
+_BLOCK_CHARACTERS: Final = 1 << 20
 _SAMPLE_BYTES: Final = 1 << 16
 _MAX_LINE: Final = 1 << 20
 _MAX_CELL_LINES: Final = 10_000
@@ -57,38 +61,12 @@ codecs.register_error(_BROKEN, _as_surrogates)
 
 
 @dataclass(frozen=True, slots=True)
-class TextRow:
-    """A row of a text table.
-
-    Attributes:
-        line: the line it begins in, from 1.
-        cells: as written.
-        fault: why it cannot be split into cells; empty if it can.
-    """
-
-    line: int
-    cells: list[str]
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class TextFormat:
-    """How a text table is written.
-
-    Attributes:
-        encoding: as Python calls it.
-        separator: between cells.
-        skipped: lines at its beginning that only say so (``sep=;``).
-    """
+    """How a text table is written; ``skipped`` lines at its beginning only say so (``sep=;``)."""
 
     encoding: str
     separator: str
     skipped: int = 0
-
-    @property
-    def note(self) -> str:
-        """What is not as its name says; empty if everything is."""
-        return f"cells are separated by {_SEPARATOR_NAMES.get(self.separator, repr(self.separator))}"
 
 
 def open_text(path: Path, encoding: str) -> TextIO:
@@ -102,15 +80,16 @@ def text_format(path: Path, layout: TableLayout) -> TextFormat:
     Raises:
         ValueError: if it is no text.
     """
-    separators = _SEPARATORS[path.suffix.lower()]
+    separators, wanted = SEPARATORS[path.suffix.lower()], column_name(layout.key_column)
     encodings = possible_encodings(path)
     for encoding in encodings:
-        lines = _sample(path, encoding)
-        said = _said_separator(lines)
+        with open_text(path, encoding) as text:
+            lines = list(islice(iter(lambda: text.readline(_SAMPLE_BYTES), ""), HEADER_WITHIN * 5))
+        stated = _STATED_SEPARATOR.fullmatch(lines[0].strip()) if lines else None
+        said = stated[1] if stated else ""
         for separator in said or separators:
             rows = islice(split_rows(iter(lines[len(said) :]), separator, lambda: ANY_WIDTH), HEADER_WITHIN)
-            wanted = column_name(layout.key_column)
-            if any(column_name(cell) == wanted for row in rows for cell in row.cells):
+            if any(column_name(cell) == wanted for row in rows for cell in row.cells.values()):
                 return TextFormat(encoding, separator, len(said))
     return TextFormat(encodings[0], separators[0])
 
@@ -136,66 +115,44 @@ def possible_encodings(path: Path) -> list[str]:
 
 def _fitting(path: Path) -> list[str]:
     """Which of UTF-8 and CP949 all bytes fit; in blocks, because tables have millions of rows."""
-    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp949")}
-    with path.open("rb") as source:
-        while decoders and (block := source.read(_BLOCK_BYTES)):
-            decoders = {name: decoder for name, decoder in decoders.items() if _decodes(decoder, block)}
-    return [name for name, decoder in decoders.items() if _decodes(decoder, b"", final=True)]
+    fitting = []
+    for encoding in ("utf-8", "cp949"):
+        with suppress(UnicodeDecodeError), path.open(encoding=encoding, newline="") as text:
+            while text.read(_BLOCK_CHARACTERS):
+                pass
+            fitting.append(encoding)
+    return fitting
 
 
-def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
-    try:
-        decoder.decode(block, final)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _sample(path: Path, encoding: str) -> list[str]:
-    with open_text(path, encoding) as text:
-        return list(islice(iter(lambda: text.readline(_SAMPLE_BYTES), ""), HEADER_WITHIN * 5))
-
-
-def _said_separator(lines: list[str]) -> str:
-    first = lines[0].strip() if lines else ""
-    return first[4] if len(first) == 5 and first.lower().startswith("sep=") else ""  # noqa: PLR2004 - sep=;
-
-
-def text_rows(path: Path, how: TextFormat, width: Callable[[], int]) -> Iterator[TextRow]:
-    """The rows of a file that are not blank.
-
-    Args:
-        path: the file.
-        how: it is written.
-        width: columns that a row has, as far as it is known; asked when a cell holds line breaks.
-    """
+def text_rows(path: Path, how: TextFormat, width: Callable[[], int]) -> Iterator[TableRow]:
+    """The rows that are not blank; ``width``, the columns of a row, is asked when a cell holds line breaks."""
     with open_text(path, how.encoding) as text:
-        lines = chain.from_iterable(_whole_lines(text))
+        lines = (line for line, _ in whole_lines(text, _MAX_LINE))
         yield from split_rows(islice(lines, how.skipped, None), how.separator, width, how.skipped)
 
 
-def _whole_lines(text: TextIO) -> Iterator[list[str]]:
-    """Lines, one in a list; of one that is too long only its beginning, so that memory does not grow with it."""
-    while line := text.readline(_MAX_LINE):
-        if len(line) == _MAX_LINE and not line.endswith(("\n", "\r")):
-            while (more := text.readline(_MAX_LINE)) and not more.endswith(("\n", "\r")):
-                pass
-        yield [line]
+def whole_lines(text: TextIO, longest: int) -> Iterator[tuple[str, bool]]:
+    """Lines, and whether one is too long: of it only the beginning comes, so that memory does not grow with it."""
+    while line := text.readline(longest):
+        is_cut = len(line) == longest and not line.endswith(("\n", "\r"))
+        while is_cut and (more := text.readline(longest)) and not more.endswith(("\n", "\r")):
+            pass
+        yield line, is_cut
 
 
-def split_rows(lines: Iterator[str], separator: str, width: Callable[[], int], skipped: int = 0) -> Iterator[TextRow]:
-    """Rows of these lines."""
+def split_rows(lines: Iterator[str], separator: str, width: Callable[[], int], skipped: int = 0) -> Iterator[TableRow]:
+    """Rows of these lines; blank ones are left out."""
     number = skipped
     for line in lines:
         number += 1
         first = number
         if len(line) >= _MAX_LINE:
-            yield TextRow(first, [], f"it has more than {_MAX_LINE} characters")
+            yield TableRow(first, fault=f"it has more than {_MAX_LINE} characters")
             continue
         if '"' not in line:
             plain = line.rstrip("\r\n")
             if plain.strip():
-                yield TextRow(first, plain.split(separator))
+                yield TableRow(first, dict(enumerate(plain.split(separator))))
             continue
         taken: list[str] = []
         try:
@@ -206,21 +163,19 @@ def split_rows(lines: Iterator[str], separator: str, width: Callable[[], int], s
             fault = _swallowed(cells, separator, width()) if len(taken) > 1 else ""
         number += len(taken) - 1
         if not fault:
-            yield TextRow(first, cells)
+            yield TableRow(first, dict(enumerate(cells)))
             continue
         for place, inner in enumerate(taken):
             if inner.strip():
                 where = "" if place == 0 else f"it lies in a cell that a quote opens in line {first}; "
-                yield TextRow(first + place, [], where + fault)
+                yield TableRow(first + place, fault=where + fault)
 
 
 def _fed(line: str, lines: Iterator[str], taken: list[str]) -> Iterator[str]:
     """A line and, while a quote is open, those behind it."""
-    taken.append(line)
-    yield line
-    for more in islice(lines, _MAX_CELL_LINES):
-        taken.append(more)
-        yield more
+    for one in chain([line], islice(lines, _MAX_CELL_LINES)):
+        taken.append(one)
+        yield one
 
 
 def _quote_fault(error: Exception, line: str, is_long: bool) -> str:
@@ -245,8 +200,3 @@ def _swallowed(cells: list[str], separator: str, width: int) -> str:
         if width == 1 or rest in inner or joins:
             return whole_rows
     return ""
-
-
-def is_broken(text: str) -> bool:
-    """Whether a text holds bytes that its encoding has no character for, or half a surrogate pair."""
-    return SURROGATE.search(text) is not None

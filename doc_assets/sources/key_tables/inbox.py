@@ -1,6 +1,7 @@
 """Key tables that lie in a folder and wait to be worked off."""
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from doc_assets.errors import FolderUnreachableError
@@ -14,12 +15,7 @@ DONE_SUFFIX = ".done"
 
 @dataclass(frozen=True, slots=True)
 class WaitingTable:
-    """A key table as last seen.
-
-    Attributes:
-        path: where it lies.
-        stat: its size and time.
-    """
+    """A key table as last seen."""
 
     path: Path
     stat: FileStat
@@ -40,19 +36,15 @@ def waiting_tables(folder: Path) -> list[WaitingTable]:
         paths = sorted(folder.iterdir())
     except OSError as error:
         raise FolderUnreachableError(f"The folder {folder} cannot be listed: {error.strerror or error}.") from error
-    tables = []
-    for path in paths:
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "~$")) and not path.is_symlink():
-            stat = path.stat()
-            tables.append(WaitingTable(path, FileStat(stat.st_size, stat.st_mtime_ns)))
-    return tables
+    return [
+        WaitingTable(path, FileStat.of(path.stat()))
+        for path in paths
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "~$")) and not path.is_symlink()
+    ]
 
 
 def retire(table: WaitingTable) -> Path:
     """Renames a table that was worked off; an earlier one of the same name stays."""
-    target = table.path.with_name(fitting_name("", table.path.name, DONE_SUFFIX))
-    number = 1
-    while target.exists():
-        number += 1
-        target = table.path.with_name(fitting_name("", table.path.name, f".{number}{DONE_SUFFIX}"))
-    return table.path.rename(target)
+    endings = (f".{number}{DONE_SUFFIX}" if number > 1 else DONE_SUFFIX for number in count(1))
+    targets = (table.path.with_name(fitting_name("", table.path.name, ending)) for ending in endings)
+    return table.path.rename(next(target for target in targets if not target.exists()))

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from doc_assets.sources.key_tables.csv_rows import open_text, possible_encodings
+from doc_assets.sources.key_tables.csv_rows import open_text, possible_encodings, whole_lines
 from doc_assets.sources.key_tables.layout import Unusable
 
 MAX_DEPTH: Final = 100
@@ -22,19 +22,14 @@ _INSIDE: Final = re.compile(r'["\\]')
 _BLANK: Final = " \t\r\n"
 _WHOLE: Final = re.compile(r"-?\d+(?:\.0*)?")
 _MAX_EXPONENT_CHARACTERS: Final = 4
+_NO_ARRAY: Final = "it is no JSON array of objects"
 _EXACT_DIGITS: Final = 9
 """A number in powers of ten with this many digits or more is whole as it stands; one with less was rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonRow:
-    """A row of a JSON table.
-
-    Attributes:
-        line: its place in the array, or its line, from 1.
-        entries: names and values as text, in their order; a name may stand twice.
-        fault: why it cannot be used; empty if it can.
-    """
+    """A row by its place or line from 1: names, also twice, and values as text; or why it cannot be used."""
 
     line: int
     entries: list[tuple[str, str]] = field(default_factory=list)
@@ -55,12 +50,7 @@ def json_rows(path: Path) -> Iterator[JsonRow]:
 def line_rows(path: Path) -> Iterator[JsonRow]:
     """The lines that are not blank."""
     with open_text(path, possible_encodings(path)[0]) as text:
-        number = 0
-        while line := text.readline(_MAX_ELEMENT):
-            number += 1
-            is_cut = len(line) == _MAX_ELEMENT and not line.endswith(("\n", "\r"))
-            while is_cut and (more := text.readline(_MAX_ELEMENT)) and not more.endswith(("\n", "\r")):
-                pass
+        for number, (line, is_cut) in enumerate(whole_lines(text, _MAX_ELEMENT), start=1):
             content = line.strip(_BLANK + "\ufeff\x1e")
             if content:
                 yield _row(number, None if is_cut else content)
@@ -110,7 +100,6 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def _text(value: object) -> str:
-    """A value as a cell's text."""
     if isinstance(value, _Number):
         return _number_text(value)
     if isinstance(value, str):
@@ -139,19 +128,21 @@ def _elements(blocks: Iterator[str]) -> Iterator[str | None]:
     scanner = _Scanner()
     for block in blocks:
         yield from scanner.feed(block)
-    scanner.end()
+    if not scanner.closed:
+        raise ValueError("it is no JSON: it ends within the array" if scanner.depth else _NO_ARRAY)
 
 
 class _Scanner:
-    """Cuts an array into its elements."""
+    """Cuts an array into its elements; ``depth`` brackets are open, ``closed`` once the array's end was seen."""
 
     def __init__(self) -> None:
+        self.depth = 0
+        self.closed = False
         self._parts: list[str] = []
-        self._length = self._depth = 0
-        self._quoted = self._escaped = self._closed = False
+        self._length = 0
+        self._quoted = self._escaped = False
 
-    def feed(self, block: str) -> Iterator[str | None]:  # noqa: PLR0912 - one state machine, one loop
-        """The elements that end in a block of text."""
+    def feed(self, block: str) -> Iterator[str | None]:
         place = start = 0
         while place < len(block):
             if self._escaped:
@@ -161,45 +152,40 @@ class _Scanner:
             found = (_INSIDE if self._quoted else _OUTSIDE).search(block, place)
             if found is None:
                 break
-            if self._depth == 0:
-                self._between(block[place : found.start()], found[0])
+            if self.depth == 0:
+                self._refuse(block[place : found.start()], found[0])
             place = found.end()
-            char = found[0]
-            if char == "\\":
-                self._escaped = True
-            elif char == '"':
-                self._quoted = not self._quoted
-            elif char in "[{":
-                self._depth += 1
-                if self._depth == 1:
-                    start = place
-                elif self._depth > MAX_DEPTH:
-                    raise ValueError(f"it nests deeper than {MAX_DEPTH} levels, which no table does")
-            elif char != ",":
-                self._depth -= 1
-            ends = self._depth == 0 or (char == "," and self._depth == 1)
+            self._step(found[0])
+            if self.depth == 1 and found[0] in "[{":
+                start = place
+            ends = self.depth == 0 or (found[0] == "," and self.depth == 1)
             if ends and not self._quoted:
                 element = self._taken(block[start : found.start()])
-                if element or char == ",":
+                if element or found[0] == ",":
                     yield element
                 start = place
-                self._closed = self._depth == 0
-        if self._depth == 0:
-            self._between(block[place:] if place < len(block) else "", "")
+                self.closed = self.depth == 0
+        if self.depth == 0:
+            self._refuse(block[place:])
         else:
             self._keep(block[start:])
 
-    def end(self) -> None:
-        """The text ends here."""
-        if not self._closed:
-            raise ValueError(
-                "it is no JSON: it ends within the array" if self._depth else "it is no JSON array of objects"
-            )
+    def _step(self, char: str) -> None:
+        if char == "\\":
+            self._escaped = True
+        elif char == '"':
+            self._quoted = not self._quoted
+        elif char in "[{":
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise ValueError(f"it nests deeper than {MAX_DEPTH} levels, which no table does")
+        elif char != ",":
+            self.depth -= 1
 
-    def _between(self, text: str, char: str) -> None:
-        """What stands before the array or behind it."""
-        if text.strip(_BLANK + "\ufeff") or (char and (self._closed or char != "[")):
-            _refuse_rest(closed=self._closed)
+    def _refuse(self, text: str, char: str = "") -> None:
+        """Refuses what stands before the array or behind it."""
+        if text.strip(_BLANK + "\ufeff") or (char and (self.closed or char != "[")):
+            raise ValueError("it is no JSON: something follows the array" if self.closed else _NO_ARRAY)
 
     def _keep(self, text: str) -> None:
         if self._length <= _MAX_ELEMENT:
@@ -211,7 +197,3 @@ class _Scanner:
         whole = None if self._length > _MAX_ELEMENT else "".join(self._parts).strip(_BLANK)
         self._parts, self._length = [], 0
         return whole
-
-
-def _refuse_rest(*, closed: bool) -> NoReturn:
-    raise ValueError("it is no JSON: something follows the array" if closed else "it is no JSON array of objects")

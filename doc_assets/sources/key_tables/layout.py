@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from doc_assets.sources.date_defaults import DATE_COLUMNS
@@ -13,12 +13,12 @@ KEY_COLUMN = "파일명"
 MERCHANT_COLUMN = "사업자등록번호"
 FIELD_COLUMNS = (NAME_COLUMN, "업종명", "구분", MERCHANT_COLUMN, "수신일자")
 
-MAX_SHOWN: Final = 20
+_MAX_SHOWN: Final = 20
 """Names that a message lists at most."""
 MAX_CELL_CHARACTERS: Final = 32_767
 """What a cell of a spreadsheet holds at most; no name and no number is longer."""
-MAX_VISIBLE: Final = 80
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MAX_VISIBLE: Final = 80
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _UNSEEN = str.maketrans("", "", INVISIBLE)
 
@@ -50,6 +50,23 @@ class TableLayout:
         return tuple(named.values())
 
 
+@dataclass(slots=True)
+class TableRow:
+    """A row of a table with a header.
+
+    Attributes:
+        line: where it begins, from 1, always behind the row before.
+        cells: place from 0 -> text as written; a workbook's empty cells are left out.
+        hidden: whether people do not see it.
+        fault: why it cannot be used; empty if it can.
+    """
+
+    line: int
+    cells: dict[int, str] = field(default_factory=dict)
+    hidden: bool = False
+    fault: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Places of a table's columns.
@@ -73,11 +90,7 @@ def column_name(text: str) -> str:
 
 
 def find_columns(names: Mapping[int, str], layout: TableLayout) -> Columns | None:
-    """The places of a layout's columns in a header; None if no column has the key column's name.
-
-    Args:
-        names: place from 0 -> text of a cell.
-        layout: what is looked for.
+    """The places of a layout's columns in a header (place from 0 -> text); None if no column is the key column.
 
     Raises:
         ValueError: if two columns claim to name the documents, or the merchants.
@@ -86,23 +99,22 @@ def find_columns(names: Mapping[int, str], layout: TableLayout) -> Columns | Non
     for place, text in sorted(names.items()):
         places.setdefault(column_name(text), []).append(place)
     places.pop("", None)
-    if column_name(layout.key_column) not in places:
-        return None
-    key = _only(places, names, layout.key_column)
-    merchant = _only(places, names, layout.merchant_column)
-    fields = tuple((name, tuple(places.get(column_name(name), ()))) for name in layout.carried)
+
+    def only(wanted: str) -> int | None:
+        found = places.get(column_name(wanted), [])
+        if len(found) > 1:
+            claims = " and ".join(f"{visible(names[place])} (column {letters(place)})" for place in found)
+            raise ValueError(
+                f"{len(found)} columns claim to be {visible(wanted)}: {claims}; rename or remove one of them"
+            )
+        return found[0] if found else None
+
+    key = only(layout.key_column)
     if key is None:
         return None
+    fields = ((name, tuple(places.get(column_name(name), ()))) for name in layout.carried)
     width = max(place for group in places.values() for place in group) + 1
-    return Columns(key, merchant, tuple((name, found) for name, found in fields if found), width)
-
-
-def _only(places: Mapping[str, list[int]], names: Mapping[int, str], wanted: str) -> int | None:
-    found = places.get(column_name(wanted), []) if column_name(wanted) else []
-    if len(found) > 1:
-        claims = " and ".join(f"{visible(names[place])} (column {letters(place)})" for place in found)
-        raise ValueError(f"{len(found)} columns claim to be {visible(wanted)}: {claims}; rename or remove one of them")
-    return found[0] if found else None
+    return Columns(key, only(layout.merchant_column), tuple((name, found) for name, found in fields if found), width)
 
 
 def letters(place: int) -> str:
@@ -118,8 +130,8 @@ def letters(place: int) -> str:
 def shown_names(names: Iterable[str]) -> str:
     """Names in one line, invisible characters shown; ``none`` if there are none."""
     listed = [visible(name) for name in names if name]
-    more = f" and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
-    return (", ".join(listed[:MAX_SHOWN]) or "none") + more
+    more = f" and {len(listed) - _MAX_SHOWN} more" if len(listed) > _MAX_SHOWN else ""
+    return (", ".join(listed[:_MAX_SHOWN]) or "none") + more
 
 
 class Unusable(str):
@@ -149,7 +161,7 @@ def cell_text(text: str) -> str:
     if text.startswith('="') and text.endswith('"') and len(text) > 2:  # noqa: PLR2004 - how CSV keeps leading zeros
         text = text[2:-1].strip(INVISIBLE)
     if len(text) > MAX_CELL_CHARACTERS:
-        return Unusable(text[:MAX_VISIBLE], f"has {len(text)} characters, at most {MAX_CELL_CHARACTERS} are read")
+        return Unusable(text[:_MAX_VISIBLE], f"has {len(text)} characters, at most {MAX_CELL_CHARACTERS} are read")
     if text.startswith("#") and is_error_text(text):
         return Unusable(text, f"is {text}, which a spreadsheet shows instead of a value")
     return text
@@ -157,14 +169,19 @@ def cell_text(text: str) -> str:
 
 def visible(text: str) -> str:
     """Text for a message: what cannot be seen as its code, and no more than fits a line."""
-    shown = "".join(char if _is_seen(char) else f"<U+{ord(char):04X}>" for char in text[:MAX_VISIBLE])
-    return shown if len(text) <= MAX_VISIBLE else f"{shown}... ({len(text)} characters)"
+
+    def is_seen(char: str) -> bool:
+        return char == " " or (char not in INVISIBLE and unicodedata.category(char)[0] != "C")
+
+    shown = "".join(char if is_seen(char) else f"<U+{ord(char):04X}>" for char in text[:_MAX_VISIBLE])
+    return shown if len(text) <= _MAX_VISIBLE else f"{shown}... ({len(text)} characters)"
 
 
-def _is_seen(char: str) -> bool:
-    return char == " " or (char not in INVISIBLE and unicodedata.category(char)[0] != "C")
+def is_broken(text: str) -> bool:
+    """Whether a text holds bytes that its encoding has no character for, or half a surrogate pair."""
+    return _SURROGATE.search(text) is not None
 
 
 def whole_text(text: str) -> str:
     """Text without halves of surrogate pairs, which no database takes; they are shown as their code."""
-    return SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

@@ -10,7 +10,10 @@ from doc_assets.sources.key_tables.layout import Unusable
 
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 _BUILTIN = {0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 49: "@"}
+_FIRST_SECTION = re.compile(r'(?:"[^"]*(?:"|$)|\\.|[^;"])*', re.DOTALL)
+"""The part of a format for numbers above zero."""
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[[^\]]*\]', re.DOTALL)
+_TOKEN = re.compile(f"{_LITERAL.pattern}|(.)", re.DOTALL)
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _DATE_LETTERS = re.compile(r"[ymdhse]", re.IGNORECASE)
 _CONDITION = re.compile(r"\[[<>=]")
@@ -22,17 +25,16 @@ _LEAP_DAY_THAT_NEVER_WAS: Final = 60
 
 
 class NumberFormat:
-    """A number format of a workbook.
+    """A number format of a workbook: whether it shows days or times, and its mask.
 
-    Attributes:
-        is_date: whether it shows days or times.
-        mask: characters that it shows behind a "=", and "0" or "#" for digits; empty if it says nothing of digits.
+    The mask holds characters that it shows behind a "=", and "0" or "#" for digits; empty if it says nothing of digits.
     """
 
     __slots__ = ("is_date", "mask")
 
     def __init__(self, code: str) -> None:
-        section = _first_section(code)
+        found = _FIRST_SECTION.match(code)
+        section = found[0] if found else ""
         self.is_date = _shows_dates(section)
         self.mask = [] if self.is_date or _CONDITION.search(code) else _mask(section)
 
@@ -44,17 +46,13 @@ def builtin_format(number: int) -> str:
 
 def shown_number(text: str, how: NumberFormat, *, dates_from_1904: bool) -> str:
     """What a workbook shows of a number."""
-    if _WHOLE.fullmatch(text):
+    try:
         value = float(text)
-        plain = str(int(text))
-    else:
-        try:
-            value = float(text)
-        except ValueError:
-            return Unusable(text, f"holds {text!r}, which is no number")
-        if not math.isfinite(value):
-            return Unusable(text, f"holds {text!r}, which is no number")
-        plain = _plain(text, value)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        return Unusable(text, f"holds {text!r}, which is no number")
+    plain = str(int(text)) if _WHOLE.fullmatch(text) else _plain(text, value)
     if how.is_date:
         return _date(value, dates_from_1904=dates_from_1904) or plain
     if how.mask and plain.isdigit():
@@ -77,31 +75,15 @@ def _date(serial: float, *, dates_from_1904: bool) -> str:
     if not 0 <= serial <= _LAST_DAY + 1:
         return ""
     days, seconds = divmod(round(serial * _DAY_S), _DAY_S)
-    time = timedelta(seconds=seconds)
+    clock = (datetime(1900, 1, 1) + timedelta(seconds=seconds)).time()  # noqa: DTZ001 - a time of a clock
     if days == 0 and not dates_from_1904:
-        return str((datetime(1900, 1, 1) + time).time())  # noqa: DTZ001 - a time of a clock
-    if dates_from_1904:
-        first = date(1904, 1, 1)
-    elif days < _LEAP_DAY_THAT_NEVER_WAS:
-        first = date(1899, 12, 31)
-    else:
-        first = date(1899, 12, 30)
+        return str(clock)
+    first = date(1899, 12, 31 if days < _LEAP_DAY_THAT_NEVER_WAS else 30)
     try:
-        day = first + timedelta(days=days)
+        day = (date(1904, 1, 1) if dates_from_1904 else first) + timedelta(days=days)
     except OverflowError:
         return ""
-    return f"{day.isoformat()}T{(datetime(1900, 1, 1) + time).time()}" if seconds else day.isoformat()  # noqa: DTZ001
-
-
-def _first_section(code: str) -> str:
-    """The part of a format for numbers above zero."""
-    quoted = False
-    for place, char in enumerate(code):
-        if char == '"' and code[place - 1 : place] != "\\":
-            quoted = not quoted
-        elif char == ";" and not quoted and code[place - 1 : place] != "\\":
-            return code[:place]
-    return code
+    return f"{day}T{clock}" if seconds else str(day)
 
 
 def _shows_dates(section: str) -> bool:
@@ -118,45 +100,26 @@ def _shows_dates(section: str) -> bool:
 def _mask(section: str) -> list[str]:
     """Characters that a format shows, "0" and "#" for digits; empty if it says nothing about single digits."""
     shown: list[str] = []
-    place = 0
-    n_zeros = n_literals = 0
-    while place < len(section):
-        found = _LITERAL.match(section, place)
-        char = section[place]
-        if found:
-            literal = found[1] if found[1] is not None else found[2] or ""
-            shown += [f"={one}" for one in literal]
-            n_literals += len(literal)
-            place = found.end()
-            continue
-        if char in "0#?":
+    for quoted, escaped, char in _TOKEN.findall(section):
+        if char in {"0", "#", "?"}:
             shown.append("0" if char == "0" else "#")
-            n_zeros += char == "0"
-        elif char in "-/() :":
-            shown.append(f"={char}")
-            n_literals += 1
-        else:
+        elif char not in "-/() :":
             return []  # decimals, thousands, per cent, powers: the number itself says what it is
-        place += 1
-    has_digits = any(char in {"0", "#"} for char in shown)
-    return shown if has_digits and (n_zeros > 1 or n_literals) else []
+        else:
+            shown += [f"={one}" for one in quoted or escaped or char]
+    n_digits = shown.count("0") + shown.count("#")
+    return shown if n_digits and (shown.count("0") > 1 or n_digits < len(shown)) else []
 
 
 def _masked(digits: str, mask: list[str]) -> str:
     """Digits in the places of a mask, from the right; those left over stand before the first place."""
-    left = list(digits)
-    shown: list[str] = []
-    places = [number for number, char in enumerate(mask) if char in {"0", "#"}]
-    for number in range(len(mask) - 1, -1, -1):
-        char = mask[number]
+    n_places = mask.count("0") + mask.count("#")
+    before, placed = digits[:-n_places], iter(digits[-n_places:].rjust(n_places))
+    shown = ""
+    for char in mask:
         if char.startswith("="):
-            shown.append(char[1:])
-            continue
-        if left:
-            shown.append(left.pop())
-        elif char == "0":
-            shown.append("0")
-        if number == places[0]:
-            shown += reversed(left)
-            left = []
-    return "".join(reversed(shown)).strip()
+            shown += char[1:]
+        else:
+            digit = next(placed).strip() or char.replace("#", "")
+            shown, before = shown + before + digit, ""
+    return shown.strip()

@@ -4,32 +4,40 @@ The file comes from outside: nothing in it is run, nothing it states about itsel
 with the number of rows. A row that cannot be used says why; a file that cannot be understood is refused as a whole.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
 
 from doc_assets.errors import SettingsError
-from doc_assets.sources.key_tables.csv_rows import ANY_WIDTH, HEADER_WITHIN, is_broken, text_format, text_rows
+from doc_assets.sources.key_tables.csv_rows import (
+    ANY_WIDTH,
+    HEADER_WITHIN,
+    SEPARATOR_NAMES,
+    SEPARATORS,
+    text_format,
+    text_rows,
+)
 from doc_assets.sources.key_tables.json_rows import JsonRow, json_rows, line_rows
 from doc_assets.sources.key_tables.layout import (
     Columns,
     TableLayout,
+    TableRow,
     Unusable,
     cell_text,
     column_name,
     find_columns,
+    is_broken,
     letters,
     shown_names,
     visible,
     whole_text,
 )
-from doc_assets.sources.key_tables.workbook import Merge, Sheet, SheetRow, Workbook
+from doc_assets.sources.key_tables.workbook import Merge, Sheet, Workbook
 
 SUFFIXES = (".xlsx", ".csv", ".tsv", ".json", ".ndjson", ".jsonl")
 
-_Row = TypeVar("_Row")
 _OTHER_WORKBOOKS = {".xls", ".xlsb", ".xlsm", ".ods", ".numbers"}
 
 
@@ -54,25 +62,10 @@ class Record:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Records:
-    """The rows of a table.
+def read_records(path: Path, layout: TableLayout, notes: list[str]) -> Iterator[Record]:
+    """The rows of a file in their order, read while they are taken.
 
-    Attributes:
-        rows: in the order of the file, read while they are taken.
-        notes: what is odd about the file as a whole; complete when the last row was taken.
-    """
-
-    rows: Iterator[Record]
-    notes: list[str] = field(default_factory=list)
-
-
-def read_records(path: Path, layout: TableLayout) -> Records:
-    """The rows of a file, read while they are taken.
-
-    Args:
-        path: its suffix names the format.
-        layout: which columns mean what.
+    ``notes`` takes what is odd about the file as a whole; it is complete when the last row was taken.
 
     Raises:
         SettingsError: if the file cannot be read as a table, now or while rows are taken.
@@ -83,14 +76,11 @@ def read_records(path: Path, layout: TableLayout) -> Records:
         raise SettingsError(f"The key table {path} is none of {', '.join(SUFFIXES)}{save}.")
     if layout.sheet and suffix != ".xlsx":
         raise SettingsError(f"The key table {path} has no sheets, but sheet {layout.sheet!r} is asked for.")
-    notes: list[str] = []
     if suffix == ".xlsx":
-        rows = _workbook_rows(path, layout, notes)
-    elif suffix in {".csv", ".tsv"}:
-        rows = _text_table_rows(path, layout, notes)
-    else:
-        rows = _json_table_rows(path, json_rows(path) if suffix == ".json" else line_rows(path), layout)
-    return Records(_guarded(path, rows), notes)
+        return _guarded(path, _workbook_rows(path, layout, notes))
+    if suffix in SEPARATORS:
+        return _guarded(path, _text_table_rows(path, layout, notes))
+    return _guarded(path, _json_table_rows(json_rows(path) if suffix == ".json" else line_rows(path), layout))
 
 
 def _guarded(path: Path, rows: Iterator[Record]) -> Iterator[Record]:
@@ -131,10 +121,10 @@ def _record(
             said.append(f"its columns {visible(name)} say different things; none of them is taken")
         elif texts and isinstance(texts[0], Unusable):
             if name != layout.merchant_column:
-                said.append(f"its {visible(name)} {texts[0].reason}; left out")
+                said.append(f"{_cell_fault(texts[0], name)}; left out")
         elif texts:
-            if is_broken(texts[0]):
-                said.append(f"its {visible(name)} holds bytes that are no text: {visible(texts[0])}")
+            if broken := _cell_fault(texts[0], name):
+                said.append(broken)
             kept[name] = whole_text(texts[0])
     return Record(line, str(key), str(merchant), kept, fault, tuple(said))
 
@@ -150,69 +140,59 @@ def _cell_fault(text: str, column: str) -> str:
 # --- tables with a header
 
 
+def _record_of_cells(
+    line: int, layout: TableLayout, columns: Columns, cells: Mapping[int, str], remarks: Iterable[str] = ()
+) -> Record:
+    merchant = "" if columns.merchant is None else cells.get(columns.merchant, "")
+    fields = {name: [cells.get(place, "") for place in places] for name, places in columns.fields}
+    return _record(line, layout, cells.get(columns.key, ""), merchant, fields, remarks)
+
+
 def _header(
-    rows: Iterator[_Row], cells: Callable[[_Row], dict[int, str]], layout: TableLayout
-) -> tuple[list[_Row], _Row | None, Columns | None]:
-    """The rows above the header, the header and its columns; None for these if the first rows hold no header."""
-    above: list[_Row] = []
+    rows: Iterator[TableRow], layout: TableLayout, notes: list[str], where: str = ""
+) -> tuple[TableRow, Columns]:
+    """The header among the first rows, and its columns; ``where`` ends the message if there is none."""
+    above: list[TableRow] = []
     for row in islice(rows, HEADER_WITHIN):
-        if (columns := find_columns(cells(row), layout)) is not None:
-            return above, row, columns
+        if (columns := find_columns(row.cells, layout)) is not None:
+            if above:
+                notes.append(f"its header is in line {row.line}; {len(above)} rows above it are not read")
+            return row, columns
         above.append(row)
-    return above, None, None
+    if not where and any(is_broken(cell) for row in above for cell in row.cells.values()):
+        raise ValueError("it is no text: it is neither UTF-8 nor CP949, and UTF-16 only with a mark or whole")
+    raise _no_column(layout, above[0].cells.values() if above else (), where)
 
 
-def _no_column(layout: TableLayout, names: Iterable[str], rest: str = "") -> _NoColumnError:
-    return _NoColumnError(f"has no column {visible(layout.key_column)!r}; it has {shown_names(names)}{rest}")
-
-
-def _header_note(line: int, n_above: int) -> list[str]:
-    return [f"its header is in line {line}; {n_above} rows above it are not read"] if n_above else []
+def _no_column(layout: TableLayout, names: Iterable[str], where: str) -> _NoColumnError:
+    shown = shown_names(name.strip() for name in names)
+    return _NoColumnError(f"has no column {visible(layout.key_column)!r}; it has {shown}{where}")
 
 
 def _text_table_rows(path: Path, layout: TableLayout, notes: list[str]) -> Iterator[Record]:
     how = text_format(path, layout)
-    columns: Columns | None = None
-    rows = text_rows(path, how, lambda: columns.width if columns else ANY_WIDTH)
-    above, row, columns = _header(rows, lambda row: dict(enumerate(row.cells)), layout)
-    if row is None or columns is None:
-        if any(is_broken(cell) for row in above for cell in row.cells):
-            raise ValueError("it is no text: it is neither UTF-8 nor CP949, and UTF-16 only with a mark or whole")
-        raise _no_column(layout, (cell.strip() for cell in (above[0].cells if above else [])))
-    if how.separator != {".csv": ",", ".tsv": "\t"}[path.suffix.lower()]:
-        notes.append(how.note)
-    notes += _header_note(row.line, len(above))
+    if how.separator != SEPARATORS[path.suffix.lower()][0]:
+        notes.append(f"cells are separated by {SEPARATOR_NAMES.get(how.separator, repr(how.separator))}")
+    width = ANY_WIDTH
+    rows = text_rows(path, how, lambda: width)
+    _, columns = _header(rows, layout, notes)
+    width = columns.width
     for row in rows:
         if row.fault:
             yield Record(row.line, fault=row.fault)
-            continue
-        cells = row.cells
-        if len(cells) != columns.width:
-            if not any(map(cell_text, cells)):
-                continue
-            if len(cells) < columns.width or any(map(cell_text, cells[columns.width :])):
-                yield Record(row.line, fault=_width_fault(len(cells), columns.width))
-                continue
-        elif not any(cells) or not any(map(cell_text, cells)):
-            continue
-        yield _record(
-            row.line,
-            layout,
-            cells[columns.key],
-            "" if columns.merchant is None else cells[columns.merchant],
-            {name: [cells[place] for place in places] for name, places in columns.fields},
-        )
-
-
-def _width_fault(n_cells: int, width: int) -> str:
-    why = "a separator inside a cell needs quotes around it" if n_cells > width else "a separator is missing"
-    return f"it has {n_cells} cells, the header has {width}: {why}"
+        elif any(map(cell_text, row.cells.values())):
+            n = len(row.cells)
+            if n < width or any(cell_text(row.cells[place]) for place in range(width, n)):
+                why = "a separator inside a cell needs quotes around it" if n > width else "a separator is missing"
+                yield Record(row.line, fault=f"it has {n} cells, the header has {width}: {why}")
+            else:
+                yield _record_of_cells(row.line, layout, columns, row.cells)
 
 
 # --- JSON
 
 
-def _json_table_rows(path: Path, rows: Iterator[JsonRow], layout: TableLayout) -> Iterator[Record]:
+def _json_table_rows(rows: Iterator[JsonRow], layout: TableLayout) -> Iterator[Record]:
     key, merchant = column_name(layout.key_column), column_name(layout.merchant_column)
     fields = {column_name(name): name for name in layout.carried}
     seen: dict[str, None] = {}
@@ -230,20 +210,14 @@ def _json_table_rows(path: Path, rows: Iterator[JsonRow], layout: TableLayout) -
         if not any(cell_text(value) for _, value in row.entries):
             continue
         n_rows += 1
-        is_named = is_named or key in by_name
-        fault = _claims(by_name.get(key, ()), layout.key_column) or _claims(
-            by_name.get(merchant, ()), layout.merchant_column
-        )
+        keys, merchants = by_name.get(key, []), by_name.get(merchant, [])
+        is_named = is_named or bool(keys)
+        fault = _claims(keys, layout.key_column) or _claims(merchants, layout.merchant_column)
         if fault:
             yield Record(row.line, fault=fault)
             continue
-        yield _record(
-            row.line,
-            layout,
-            by_name[key][0][1] if key in by_name else "",
-            by_name[merchant][0][1] if merchant in by_name else "",
-            {shown: [value for _, value in by_name[name]] for name, shown in fields.items() if name in by_name},
-        )
+        shown = {name: [value for _, value in by_name[folded]] for folded, name in fields.items() if folded in by_name}
+        yield _record(row.line, layout, keys[0][1] if keys else "", merchants[0][1] if merchants else "", shown)
     if seen and not is_named:
         raise _NoColumnError(
             f"has {n_rows} rows. No row has {visible(layout.key_column)!r}; they have {shown_names(seen)}"
@@ -266,43 +240,26 @@ def _workbook_rows(path: Path, layout: TableLayout, notes: list[str]) -> Iterato
     with Workbook(path) as book:
         sheet = _chosen_sheet(book, layout, notes)
         merges = book.merges(sheet)
-        yield from _sheet_rows(sheet, book.rows(sheet), merges, layout, notes)
-
-
-def _sheet_rows(
-    sheet: Sheet, rows: Iterator[SheetRow], merges: list[Merge], layout: TableLayout, notes: list[str]
-) -> Iterator[Record]:
-    above, row, columns = _header(rows, lambda row: row.cells, layout)
-    if row is None or columns is None:
-        raise _no_column(layout, above[0].cells.values() if above else (), f" (sheet {visible(sheet.name)})")
-    notes += _header_note(row.line, len(above))
-    rows, columns = _deeper_header(row, rows, columns, merges, layout)
-    needed = [columns.key, *([columns.merchant] if columns.merchant is not None else [])]
-    spread = _Spread(merges, {*needed, *(place for _, places in columns.fields for place in places)})
-    n_hidden = 0
-    for row in rows:
-        n_hidden += row.hidden
-        if row.fault:
-            yield Record(row.line, fault=row.fault)
-            continue
-        if not any(map(cell_text, row.cells.values())):
-            continue
-        cells, remarks = spread.seen(row.line, row.cells)
-        yield _record(
-            row.line,
-            layout,
-            cells.get(columns.key, ""),
-            "" if columns.merchant is None else cells.get(columns.merchant, ""),
-            {name: [cells.get(place, "") for place in places] for name, places in columns.fields},
-            remarks,
-        )
+        rows = book.rows(sheet)
+        header, columns = _header(rows, layout, notes, f" (sheet {visible(sheet.name)})")
+        rows, columns = _deeper_header(header, rows, columns, merges, layout)
+        read = {columns.key, columns.merchant, *(place for _, places in columns.fields for place in places)}
+        spread = _Spread(merges, (place for place in read if place is not None))
+        n_hidden = 0
+        for row in rows:
+            n_hidden += row.hidden
+            if row.fault:
+                yield Record(row.line, fault=row.fault)
+            elif any(map(cell_text, row.cells.values())):
+                cells, remarks = spread.seen(row.line, row.cells)
+                yield _record_of_cells(row.line, layout, columns, cells, remarks)
     if n_hidden:
         notes.append(f"{n_hidden} rows of sheet {visible(sheet.name)} are hidden; they are read too")
 
 
 def _deeper_header(
-    header: SheetRow, rows: Iterator[SheetRow], columns: Columns, merges: list[Merge], layout: TableLayout
-) -> tuple[Iterator[SheetRow], Columns]:
+    header: TableRow, rows: Iterator[TableRow], columns: Columns, merges: list[Merge], layout: TableLayout
+) -> tuple[Iterator[TableRow], Columns]:
     """The rows behind the header, and its columns, where the key column's cell is merged over several rows of it."""
     over = [merge for merge in merges if merge.left <= columns.key <= merge.right]
     last = max((merge.bottom for merge in over if merge.top <= header.line <= merge.bottom), default=header.line)
@@ -318,34 +275,25 @@ def _deeper_header(
 class _Spread:
     """Merged cells as people see them: a value stands in every row of its column and covers the columns beside it."""
 
-    def __init__(self, merges: list[Merge], places: set[int]) -> None:
-        self._tops: dict[int, dict[int, Merge]] = {place: {} for place in places}
-        for merge in merges:
-            for place in places:
-                if merge.left <= place <= merge.right:
-                    known = self._tops[place].get(merge.top)
-                    if known is None or known.bottom < merge.bottom:
-                        self._tops[place][merge.top] = merge
-        self._tops = {place: tops for place, tops in self._tops.items() if tops}
-        self._sorted = {place: sorted(tops) for place, tops in self._tops.items()}
-        self._at = dict.fromkeys(self._tops, 0)
+    def __init__(self, merges: list[Merge], places: Iterable[int]) -> None:
+        self._coming: dict[int, deque[Merge]] = {}
         self._active: dict[int, tuple[Merge, str]] = {}
+        for place in places:
+            over = [merge for merge in merges if merge.left <= place <= merge.right]
+            if over:
+                self._coming[place] = deque(sorted(over, key=lambda merge: (merge.top, merge.bottom)))
 
     def seen(self, line: int, cells: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """What is seen in a row, and what is hidden in it; rows come in their order."""
-        if not self._tops:
-            return cells, []
         shown, remarks = dict(cells), []
-        for place, tops in self._sorted.items():
-            while self._at[place] < len(tops) and tops[self._at[place]] <= line:
-                merge = self._tops[place][tops[self._at[place]]]
-                self._at[place] += 1
-                value = cells.get(place, "") if merge.top == line and merge.left == place else ""
-                self._active[place] = (merge, value)
+        for place, coming in self._coming.items():
+            own = cells.get(place, "")
+            while coming and coming[0].top <= line:
+                merge = coming.popleft()
+                self._active[place] = merge, own if merge.top == line and merge.left == place else ""
             if place not in self._active or line > self._active[place][0].bottom:
                 continue
             merge, value = self._active[place]
-            own = cells.get(place, "")
             if merge.left < place:
                 shown.pop(place, None)
             elif value:
@@ -360,37 +308,38 @@ class _Spread:
 def _chosen_sheet(book: Workbook, layout: TableLayout, notes: list[str]) -> Sheet:
     """The sheet that is asked for, else the first that has the key column; those that people see come first."""
     if layout.sheet:
-        return _named_sheet(book, layout)
+        return _named_sheet(book, layout.sheet.strip())
+    wanted, shown = column_name(layout.key_column), visible(layout.key_column)
     order = sorted(book.sheets, key=lambda sheet: sheet.hidden)
-    having = [sheet for sheet in order if _has_key(book, sheet, layout)]
-    listed = ", ".join(_described(sheet) for sheet in book.sheets) or "none"
+
+    def has_column(sheet: Sheet) -> bool:
+        first_rows = islice(book.rows(sheet), HEADER_WITHIN)
+        return any(column_name(text) == wanted for row in first_rows for text in row.cells.values())
+
+    having = [sheet for sheet in order if has_column(sheet)]
     if not having:
-        first = next(_first_names(book, sheet) for sheet in order) if order else []
-        raise _no_column(layout, first, f"; its sheets are {listed}")
+        first = next(book.rows(order[0]), None) if order else None
+        raise _no_column(layout, first.cells.values() if first else (), f"; its sheets are {_described(book.sheets)}")
     chosen = having[0]
     others = [sheet for sheet in having[1:] if not sheet.hidden]
     if others and order[0] is not chosen:
-        named = ", ".join(_described(sheet) for sheet in [chosen, *others])
         raise ValueError(
-            f"{1 + len(others)} of its sheets have the column {visible(layout.key_column)}: {named}; "
+            f"{1 + len(others)} of its sheets have the column {shown}: {_described([chosen, *others])}; "
             "name one with DOC_ASSETS_KEY_SHEET"
         )
     if chosen is not book.sheets[0] or chosen.hidden:
         notes.append(
-            f"sheet {_described(chosen)} has the column {visible(layout.key_column)} and is read; "
-            f"its sheets are {listed}"
+            f"sheet {_described([chosen])} has the column {shown} and is read; its sheets are {_described(book.sheets)}"
         )
     if others:
-        named = ", ".join(_described(sheet) for sheet in others)
         notes.append(
-            f"only sheet {_described(chosen)} is read; {named} has the column {visible(layout.key_column)} too "
+            f"only sheet {_described([chosen])} is read; {_described(others)} has the column {shown} too "
             "(DOC_ASSETS_KEY_SHEET chooses)"
         )
     return chosen
 
 
-def _named_sheet(book: Workbook, layout: TableLayout) -> Sheet:
-    wanted = layout.sheet.strip()
+def _named_sheet(book: Workbook, wanted: str) -> Sheet:
     for sheet in book.sheets:
         if sheet.name.strip() == wanted:
             return sheet
@@ -402,18 +351,6 @@ def _named_sheet(book: Workbook, layout: TableLayout) -> Sheet:
     raise ValueError(f"it has no sheet {wanted!r}; it has {shown_names(sheet.name for sheet in book.sheets)}")
 
 
-def _described(sheet: Sheet) -> str:
-    return visible(sheet.name) + (" (hidden)" if sheet.hidden else "")
-
-
-def _has_key(book: Workbook, sheet: Sheet, layout: TableLayout) -> bool:
-    wanted = column_name(layout.key_column)
-    return any(column_name(text) == wanted for row in _first_rows(book, sheet) for text in row.cells.values())
-
-
-def _first_names(book: Workbook, sheet: Sheet) -> list[str]:
-    return next((list(row.cells.values()) for row in _first_rows(book, sheet)), [])
-
-
-def _first_rows(book: Workbook, sheet: Sheet) -> Iterator[SheetRow]:
-    return islice(book.rows(sheet), HEADER_WITHIN)
+def _described(sheets: Iterable[Sheet]) -> str:
+    named = (visible(sheet.name) + (" (hidden)" if sheet.hidden else "") for sheet in sheets)
+    return ", ".join(named) or "none"

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,22 +18,12 @@ from typing import Any, Self
 from doc_assets.errors import DocAssetsError, SettingsError
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.key_names import NameRule, normalised
-from doc_assets.sources.key_tables.layout import FIELD_COLUMNS, KEY_COLUMN, MERCHANT_COLUMN, TableLayout, visible
+from doc_assets.sources.key_tables.layout import KEY_COLUMN, MERCHANT_COLUMN, TableLayout, visible
 from doc_assets.sources.key_tables.records import Record, read_records
-from doc_assets.sources.merchants import INVISIBLE, read_merchant
+from doc_assets.sources.merchants import INVISIBLE, Merchant, read_merchant
 from doc_assets.sources.names import display_name, document_id
 
-__all__ = [
-    "FIELD_COLUMNS",
-    "KEY_COLUMN",
-    "MERCHANT_COLUMN",
-    "KeyOf",
-    "KeyRow",
-    "KeyTable",
-    "TableLayout",
-    "keys_in",
-    "table_in",
-]
+__all__ = ["KEY_COLUMN", "MERCHANT_COLUMN", "TableLayout"]  # beside what is defined here
 
 MAX_KEY_LENGTH = 255
 """Longer than any file name."""
@@ -106,22 +97,20 @@ class KeyTable:
 
     @classmethod
     def read(cls, path: Path, layout: TableLayout | None = None, rule: NameRule | None = None) -> Self:
-        """Reads a key table.
-
-        Args:
-            path: .xlsx, .csv, .tsv, .json (array of objects) or .ndjson.
-            layout: where it has what.
-            rule: how files are named by keys; for ``row_of``.
+        """Reads a key table: .xlsx, .csv, .tsv, .json (array of objects) or .ndjson; ``rule`` is for ``row_of``.
 
         Raises:
             SettingsError: if the file cannot be read as a table or lacks the key column.
         """
         table = cls(path, layout or TableLayout(), rule or NameRule())
-        try:
-            table._fill()
-        except BaseException:
-            table.close()
-            raise
+        with ExitStack() as failing:
+            failing.callback(table.close)
+            with table._database:
+                for record in read_records(path, table._layout, table.notes):
+                    table._take(record)
+            if table.n_rows != table.n_keys + table.n_repeated + table.n_faults:
+                raise DocAssetsError(f"The rows of {path} do not add up: {table.summary}. Report this.")
+            failing.pop_all()
         return table
 
     def __enter__(self) -> Self:
@@ -137,10 +126,7 @@ class KeyTable:
     def rows(self) -> Iterator[KeyRow]:
         """Every key's first row, in the order of the file."""
         last = 0
-        while True:
-            batch = self._all("SELECT * FROM keys WHERE line > ? ORDER BY line LIMIT 1000", (last,))
-            if not batch:
-                return
+        while batch := self._all("SELECT * FROM keys WHERE line > ? ORDER BY line LIMIT 1000", (last,)):
             yield from map(_key_row, batch)
             last = batch[-1][0]
 
@@ -164,12 +150,10 @@ class KeyTable:
     def report(self) -> list[str]:
         """What people must know of the file beside its faults, a line each: counts, notes, the first remarks."""
         lines = [f"{display_name(str(self.path))}: {self.summary}.", *(f"Note: {note}." for note in self.notes)]
-        for what, listed, total in (
-            ("suspicious", self.suspicious(_LISTED), self.n_suspicious),
-            ("remark", self.remarks(_LISTED), self.n_remarks),
-        ):
-            lines += [f"{what}, line {line}: {text}" for line, text in listed]
-            lines += [f"... and {total - len(listed)} more of these"] if total > len(listed) else []
+        kinds = ("suspicious", self.suspicious, self.n_suspicious), ("remark", self.remarks, self.n_remarks)
+        for what, read, total in kinds:
+            lines += [f"{what}, line {line}: {text}" for line, text in read(_LISTED)]
+            lines += [f"... and {total - _LISTED} more of these"] if total > _LISTED else []
         return lines
 
     @property
@@ -186,69 +170,57 @@ class KeyTable:
     def row_of(self, name: str) -> KeyRow | None:
         """The row of the document of that id, by its name or by the key it was stored under; None if unknown."""
         for key in self._rule.keys_of(name):
-            found = self._all("SELECT * FROM keys WHERE folded = ?", (key,))
-            if found:
-                return _key_row(found[0])
+            for found in self._all("SELECT * FROM keys WHERE folded = ?", (key,)):
+                return _key_row(found)
         return None
 
     def _all(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._database.execute(statement, values).fetchall()
 
-    def _fill(self) -> None:
-        records = read_records(self.path, self._layout)
-        with self._database:
-            for record in records.rows:
-                self._take(record)
-        self.notes = records.notes
-        if self.n_rows != self.n_keys + self.n_repeated + self.n_faults:
-            raise DocAssetsError(f"The rows of {self.path} do not add up: {self.summary}. Report this.")
-
     def _take(self, record: Record) -> None:
         self.n_rows += 1
         key = document_id(record.key)
-        merchant = read_merchant(record.merchant)
-        fault = record.fault or _fault(record.key, key)
-        if not fault and merchant.fault:
-            fault = f"its {visible(self._layout.merchant_column)}: {merchant.fault}"
-        fault = fault or self._keep(record, key, merchant.identity, merchant.doubt)
+        fault = record.fault or _fault(record.key, key) or self._keep(record, key, read_merchant(record.merchant))
         if fault:
             self.n_faults += 1
-            self._remark(record.line, _FAULT, [fault])
+            self._remark(record.line, _FAULT, fault)
 
-    def _keep(self, record: Record, key: str, merchant: str | None, doubt: str) -> str:
-        """Files the row; returns why it cannot be, if an earlier one of the same key says something else."""
-        folded = normalised(key)
-        said = json.dumps(record.fields, ensure_ascii=False)
-        values = (record.line, key, folded, merchant, said)
+    def _keep(self, record: Record, key: str, merchant: Merchant) -> str:
+        """Files the row; returns why it cannot be: its merchant, or an earlier row of the key that says otherwise."""
+        if merchant.fault:
+            return f"its {visible(self._layout.merchant_column)}: {merchant.fault}"
+        identity, folded = merchant.identity, normalised(key)
+        values = (record.line, key, folded, identity, json.dumps(record.fields, ensure_ascii=False))
         if self._database.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?, ?)", values).rowcount:
             self.n_keys += 1
-            self.n_unknown += merchant is None
-            self.n_suspicious += bool(doubt)
-            self._remark(record.line, _SUSPICIOUS, [doubt] if doubt else [])
-            self.n_remarks += len(record.remarks)
-            self._remark(record.line, _ODD, record.remarks)
+            self.n_unknown += identity is None
+            if merchant.doubt:
+                self.n_suspicious += 1
+                self._remark(record.line, _SUSPICIOUS, merchant.doubt)
+            if record.remarks:
+                self.n_remarks += len(record.remarks)
+                self._remark(record.line, _ODD, *record.remarks)
             return ""
-        query = "SELECT line, merchant, fields FROM keys WHERE folded = ?"
-        line, known, fields = self._database.execute(query, (folded,)).fetchone()
-        if merchant in {None, known}:
-            if days := self._dates.different_days(json.loads(fields), record.fields, datetime.now(UTC)):
-                return f"{key} was received on {days[0]} by line {line}, and on {days[1]} by this one"
-            self.n_repeated += 1
-            differing = _differing(json.loads(fields), record.fields, self._layout.merchant_column)
-            if differing:
-                self.n_remarks += 1
-                self._remark(record.line, _ODD, [f"{key} is said otherwise in line {line}, which counts: {differing}"])
-            return ""
-        return f"{key} belongs to {known or 'nobody'} by line {line}, and to {merchant} by this one"
+        found = self._database.execute("SELECT * FROM keys WHERE folded = ?", (folded,)).fetchone()
+        first = _key_row(found)
+        if identity not in {None, first.merchant_id}:
+            return (
+                f"{key} belongs to {first.merchant_id or 'nobody'} by line {first.line}, and to {identity} by this one"
+            )
+        if days := self._dates.different_days(first.fields, record.fields, datetime.now(UTC)):
+            return f"{key} was received on {days[0]} by line {first.line}, and on {days[1]} by this one"
+        self.n_repeated += 1
+        if differing := _differing(first.fields, record.fields, self._layout.merchant_column):
+            self.n_remarks += 1
+            self._remark(record.line, _ODD, f"{key} is said otherwise in line {first.line}, which counts: {differing}")
+        return ""
 
-    def _remark(self, line: int, kind: int, texts: Sequence[str]) -> None:
-        if texts:
-            self._database.executemany("INSERT INTO remarks VALUES (?, ?, ?)", [(line, kind, text) for text in texts])
+    def _remark(self, line: int, kind: int, *texts: str) -> None:
+        self._database.executemany("INSERT INTO remarks VALUES (?, ?, ?)", [(line, kind, text) for text in texts])
 
 
 def _differing(first: dict[str, str], later: dict[str, str], merchant_column: str) -> str:
-    """Columns in which two rows of one key differ."""
     both = first.keys() & later.keys() - {merchant_column}
     return ", ".join(sorted(visible(name) for name in both if first[name] != later[name]))
 
@@ -269,11 +241,7 @@ def _key_row(row: Sequence[Any]) -> KeyRow:
 
 
 def keys_in(path: Path | None, layout: TableLayout | None = None, rule: NameRule | None = None) -> KeyOf:
-    """Document id -> row by a key table that is read again when it has changed; knows none without a table.
-
-    Raises:
-        SettingsError: as ``KeyTable.read``.
-    """
+    """Document id -> row, by ``table_in``; knows none without a table."""
     table = table_in(path, layout, rule)
     return table.row_of if table else no_keys
 

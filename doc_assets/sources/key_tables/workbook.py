@@ -5,25 +5,27 @@ Only what lies in the XML counts, in its order, and memory does not grow with th
 entities; of the archive's parts only those that are needed are unpacked, within a limit.
 """
 
+import posixpath
 import re
 import tempfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final, Self
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
-from doc_assets.sources.key_tables.layout import MAX_CELL_CHARACTERS, Unusable
+from doc_assets.sources.key_tables.layout import MAX_CELL_CHARACTERS, TableRow, Unusable
 from doc_assets.sources.key_tables.number_formats import NumberFormat, builtin_format, shown_number
 
 MAX_UNPACKED_BYTES: Final = 4 << 30
-MAX_ROW: Final = 1_048_576
-MAX_COLUMNS: Final = 16_384
 
+_MAX_ROW: Final = 1_048_576
+_MAX_COLUMNS: Final = 16_384
 _CHUNK_BYTES: Final = 1 << 16
 _MAX_TOKEN_BYTES: Final = 16 << 20
 _MAX_DEPTH: Final = 64
@@ -37,25 +39,16 @@ _SAVE = "save as Excel Workbook (.xlsx)"
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _PLACE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,12})")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})", re.IGNORECASE)
+_TRUE = {"1", "true"}
+_GENERAL = NumberFormat("General")
 
-_Start = Callable[[str, dict[str, str]], None]
-_End = Callable[[str], None]
-_Text = Callable[[str], None]
-
-
-def _nothing(_tag: str) -> None:
-    """No end of a tag matters."""
+_Event = tuple[str, dict[str, str] | None, str]
+"""A tag that begins and its attributes, or one that ends: None, and the text behind the last beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet of cells.
-
-    Attributes:
-        name: as its tab shows it.
-        part: the archive's file.
-        hidden: whether people do not see it.
-    """
+    """A sheet by the name on its tab and its part of the archive; whether people do not see it."""
 
     name: str
     part: str
@@ -72,23 +65,6 @@ class Merge:
     right: int
 
 
-@dataclass(slots=True)
-class SheetRow:
-    """A row with something in it.
-
-    Attributes:
-        line: its number, from 1, always behind the row before.
-        cells: place from 0 -> text; empty cells are left out.
-        hidden: whether people do not see it.
-        fault: why it cannot be used; empty if it can.
-    """
-
-    line: int
-    cells: dict[int, str] = field(default_factory=dict)
-    hidden: bool = False
-    fault: str = ""
-
-
 class Workbook:
     """A workbook that is open for reading.
 
@@ -98,13 +74,15 @@ class Workbook:
 
     def __init__(self, path: Path) -> None:
         _require_zip(path)
-        self._opened: list[IO[bytes]] = []
-        try:
-            self._archive = ZipFile(path)
-        except (BadZipFile, NotImplementedError) as error:
-            raise ValueError(f"it is no Excel workbook: {error}") from error
-        try:
-            _require_size(self._archive)
+        with ExitStack() as opening:
+            self._opened = opening
+            try:
+                self._archive = opening.enter_context(ZipFile(path))
+            except (BadZipFile, NotImplementedError) as error:
+                raise ValueError(f"it is no Excel workbook: {error}") from error
+            stated = sum(part.file_size for part in self._archive.infolist())
+            if stated > MAX_UNPACKED_BYTES:  # a bomb, early; what is really there is counted while it is read
+                raise ValueError(f"it unpacks to {stated} bytes, allowed are {MAX_UNPACKED_BYTES}")
             self._parts = {_part_name(name): name for name in self._archive.namelist()}
             _require_workbook(self._archive, self._parts)
             main = next((part for kind, part, _ in self._relations("") if kind == "officeDocument"), "xl/workbook.xml")
@@ -112,43 +90,95 @@ class Workbook:
             self._dates_from_1904 = False
             self.sheets = self._read_sheets(main)
             self._formats = self._read_formats()
-            self._strings = self._read_strings()
-        except BaseException:
-            self._archive.close()
-            raise
+            self._strings = _Strings(opening.enter_context(tempfile.TemporaryFile()))
+            self._read_strings()
+            self._opened = opening.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._strings.close()
-        for source in self._opened:  # of rows that were not read to their end
-            source.close()
-        self._archive.close()
+        self._opened.close()
 
-    def rows(self, sheet: Sheet) -> Iterator[SheetRow]:
+    def rows(self, sheet: Sheet) -> Iterator[TableRow]:
         """The rows of a sheet that have anything in them, in the order of the file."""
-        reader = _RowReader(self._cell_text)
-        for _ in self._parsed(sheet.part, reader.start, reader.end, reader.text):
-            if reader.ready:
-                yield from reader.taken()
-        yield from reader.taken()
+        line = 0
+        events = self._events(sheet.part)
+        for tag, attributes, _ in events:
+            if tag == "row" and attributes is not None:
+                said = _int(attributes.get("r", ""))
+                line = said if line < said <= _MAX_ROW else line + 1
+                row = TableRow(line, hidden=attributes.get("hidden") in _TRUE)
+                self._fill(row, events)
+                if row.cells or row.fault:
+                    yield row
+
+    def _fill(self, row: TableRow, events: Iterator[_Event]) -> None:
+        """Reads the cells of a row to its end."""
+        place = -1
+        for tag, attributes, _ in events:
+            if tag == "row":
+                return
+            if tag != "c" or attributes is None:
+                continue
+            stated = _PLACE.fullmatch(attributes.get("r", ""))
+            place = _column(stated[1]) if stated else place + 1
+            text = self._cell(attributes, events)
+            if not text:
+                continue
+            if place >= _MAX_COLUMNS:
+                row.fault = f"it has a cell in column {place + 1}, a sheet has {_MAX_COLUMNS}"
+            elif row.cells.setdefault(place, text) != text:
+                row.fault = "it states one cell twice"
+
+    def _cell(self, attributes: dict[str, str], events: Iterator[_Event]) -> str:
+        """Reads a cell to its end; what people see in it."""
+        value: str | None = None
+        has_formula = is_phonetic = False
+        for tag, begun, text in events:
+            if tag == "c":
+                break
+            if tag == "rPh":
+                is_phonetic = begun is not None
+            elif tag == "f":
+                has_formula = True
+            elif begun is None and (tag == "v" or (tag == "t" and not is_phonetic)):
+                value = _longer(value or "", text)
+        kind = attributes.get("t", "n")
+        if value or (value is not None and kind in {"str", "inlineStr"}):
+            return self._cell_text(kind, attributes.get("s", ""), value)
+        if has_formula:
+            return Unusable("", "is a formula without a stored result; open the file in Excel and save it")
+        return ""
+
+    def _cell_text(self, kind: str, style: str, value: str) -> str:
+        if kind in {"str", "inlineStr"}:
+            return _unescaped(value)
+        stripped = value.strip()
+        if kind == "s":
+            return self._strings.get(stripped)
+        if kind == "b":
+            return Unusable("TRUE" if stripped in _TRUE else "FALSE", "is a truth value")
+        if kind == "e":
+            return Unusable(value, f"is the error {value}")
+        if kind == "d":
+            return stripped.removesuffix("Z").removesuffix("T00:00:00.000").removesuffix("T00:00:00")
+        number = _int(style)
+        how = self._formats[number] if number < len(self._formats) else _GENERAL
+        return shown_number(stripped, how, dates_from_1904=self._dates_from_1904)
 
     def merges(self, sheet: Sheet) -> list[Merge]:
         """Merged ranges of a sheet; they stand behind its rows, so it is read once more if it has any."""
-        if not self._mentions(sheet.part, b"mergeCell"):
-            return []
         found: list[Merge] = []
-
-        def start(name: str, attributes: dict[str, str]) -> None:
-            place = _RANGE.fullmatch(attributes.get("ref", "")) if name == "mergeCell" else None
+        if not self._mentions(sheet.part, b"mergeCell"):
+            return found
+        for tag, attributes, _ in self._events(sheet.part):
+            place = _RANGE.fullmatch(attributes.get("ref", "")) if attributes and tag == "mergeCell" else None
             if place:
                 rows, columns = sorted((int(place[2]), int(place[4]))), sorted((_column(place[1]), _column(place[3])))
-                found.append(Merge(rows[0], min(rows[1], MAX_ROW), columns[0], columns[1]))
+                found.append(Merge(rows[0], min(rows[1], _MAX_ROW), columns[0], columns[1]))
                 if len(found) > _MAX_MERGES:
                     raise ValueError(f"sheet {sheet.name} has more than {_MAX_MERGES} merged ranges")
-
-        self._read_part(sheet.part, start)
         return found
 
     def _relations(self, part: str) -> list[tuple[str, str, str]]:
@@ -156,107 +186,72 @@ class Workbook:
         folder, _, name = part.rpartition("/")
         source = f"{folder}/_rels/{name}.rels" if folder else f"_rels/{name}.rels"
         found: list[tuple[str, str, str]] = []
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            if tag == "Relationship" and attributes.get("TargetMode") != "External" and len(found) < _MAX_FORMATS:
+        if _part_name(source) not in self._parts:
+            return found
+        for tag, attributes, _ in self._events(source):
+            if not attributes or tag != "Relationship" or attributes.get("TargetMode") == "External":
+                continue
+            if len(found) < _MAX_FORMATS:
                 kind = attributes.get("Type", "").rpartition("/")[2]
                 found.append((kind, _target(folder, attributes.get("Target", "")), attributes.get("Id", "")))
-
-        if _part_name(source) in self._parts:
-            self._read_part(source, start)
         return found
 
     def _read_sheets(self, main: str) -> list[Sheet]:
         targets = {key: (kind, target) for kind, target, key in self._related}
         sheets: list[Sheet] = []
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            if tag == "workbookPr":
-                self._dates_from_1904 = attributes.get("date1904", "0") in {"1", "true"}
-            if tag != "sheet":
-                return
-            kind, target = targets.get(
-                attributes.get("id", ""), ("worksheet", f"xl/worksheets/sheet{len(sheets) + 1}.xml")
-            )
-            if kind == "worksheet" and len(sheets) < _MAX_SHEETS:
-                hidden = attributes.get("state", "visible") != "visible"
-                sheets.append(Sheet(attributes.get("name", ""), target, hidden))
-
-        self._read_part(main, start)
+        for tag, attributes, _ in self._events(main):
+            if attributes and tag == "workbookPr":
+                self._dates_from_1904 = attributes.get("date1904") in _TRUE
+            if attributes and tag == "sheet":
+                usual = "worksheet", f"xl/worksheets/sheet{len(sheets) + 1}.xml"
+                kind, target = targets.get(attributes.get("id", ""), usual)
+                if kind == "worksheet" and len(sheets) < _MAX_SHEETS:
+                    hidden = attributes.get("state", "visible") != "visible"
+                    sheets.append(Sheet(attributes.get("name", ""), target, hidden))
         return sheets
 
     def _read_formats(self) -> list[NumberFormat]:
         """Number formats by the number that cells name."""
-        part = self._part_of("styles", "xl/styles.xml")
         codes: dict[int, str] = {}
         styles: list[int] = []
-        inside = False
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal inside
-            if tag == "numFmt" and len(codes) < _MAX_FORMATS:
+        are_of_cells = False
+        for tag, attributes, _ in self._events_of("styles", "xl/styles.xml"):
+            if tag == "cellXfs":
+                are_of_cells = attributes is not None
+            elif attributes is None:
+                continue
+            elif tag == "numFmt" and len(codes) < _MAX_FORMATS:
                 codes[_int(attributes.get("numFmtId", ""))] = attributes.get("formatCode", "")
-            elif tag == "cellXfs":
-                inside = True
-            elif tag == "xf" and inside and len(styles) < _MAX_FORMATS:
+            elif tag == "xf" and are_of_cells and len(styles) < _MAX_FORMATS:
                 styles.append(_int(attributes.get("numFmtId", "")))
-
-        def end(tag: str) -> None:
-            nonlocal inside
-            inside = inside and tag != "cellXfs"
-
-        if part:
-            self._read_part(part, start, end)
         made = {number: NumberFormat(codes.get(number, builtin_format(number))) for number in set(styles)}
         return [made[number] for number in styles]
 
-    def _read_strings(self) -> "_Strings":
-        strings = _Strings()
-        part = self._part_of("sharedStrings", "xl/sharedStrings.xml")
-        if part:
-            reader = _StringReader(strings)
-            try:
-                self._read_part(part, reader.start, reader.end, reader.text)
-            except BaseException:
-                strings.close()
-                raise
-        return strings
+    def _read_strings(self) -> None:
+        """Reads the shared strings; phonetic text is not part of them."""
+        text = ""
+        is_phonetic = False
+        for tag, attributes, said in self._events_of("sharedStrings", "xl/sharedStrings.xml"):
+            if tag == "rPh":
+                is_phonetic = attributes is not None
+            elif tag == "t" and attributes is None and not is_phonetic:
+                text = _longer(text, said)
+            elif tag == "si" and attributes is None:
+                self._strings.add(_unescaped(text))
+                text = ""
 
-    def _part_of(self, kind: str, usual: str) -> str:
-        """The part of the workbook that is of a kind; empty if it has none."""
-        named = next((target for found, target, _ in self._related if found == kind), usual)
-        return named if _part_name(named) in self._parts else ""
-
-    def _cell_text(self, kind: str, style: str, value: str | None, has_formula: bool) -> str:  # noqa: PLR0911
-        """What people see in a cell."""
-        if value is None or (value == "" and kind not in {"str", "inlineStr"}):
-            return (
-                Unusable("", "is a formula without a stored result; open the file in Excel and save it")
-                if has_formula
-                else ""
-            )
-        if kind == "s":
-            return self._strings.get(value.strip())
-        if kind in {"str", "inlineStr"}:
-            return _unescaped(value)
-        if kind == "b":
-            return Unusable("TRUE" if value.strip() in {"1", "true"} else "FALSE", "is a truth value")
-        if kind == "e":
-            return Unusable(value, f"is the error {value}")
-        if kind == "d":
-            return _iso_date(value)
-        number = _int(style) if style else 0
-        how = self._formats[number] if 0 <= number < len(self._formats) else _GENERAL
-        return shown_number(value.strip(), how, dates_from_1904=self._dates_from_1904)
+    def _events_of(self, kind: str, usual: str) -> Iterator[_Event]:
+        """What the workbook's part of a kind says; nothing if it has none."""
+        part = next((target for found, target, _ in self._related if found == kind), usual)
+        return self._events(part) if _part_name(part) in self._parts else iter(())
 
     def _mentions(self, part: str, word: bytes) -> bool:
         """Whether a part may hold a word; True where it is not written in UTF-8."""
-        tail = b""
         with self._open(part) as source:
-            first = source.read(_CHUNK_BYTES)
-            if b"\0" in first[:64] or (b"encoding" in first[:200] and b"utf-8" not in first[:200].lower()):
+            block = source.read(_CHUNK_BYTES)
+            if b"\0" in block[:64] or (b"encoding" in block[:200] and b"utf-8" not in block[:200].lower()):
                 return True
-            block = first
+            tail = b""
             while block:
                 if word in tail + block:
                     return True
@@ -268,61 +263,20 @@ class Workbook:
         name = self._parts.get(_part_name(part))
         if name is None:
             raise ValueError(f"it is no Excel workbook: its part {part} is missing")
-        source = self._archive.open(name)
-        self._opened.append(source)
-        return source
+        return self._opened.enter_context(self._archive.open(name))
 
-    def _read_part(self, part: str, start: _Start, end: _End = _nothing, text: _Text | None = None) -> None:
-        """Reads a part's XML."""
-        for _ in self._parsed(part, start, end, text):
-            pass
-
-    def _parsed(  # noqa: PLR0915 - handlers of one parser
-        self, part: str, start: _Start, end: _End, text: _Text | None
-    ) -> Iterator[None]:
-        """Reads a part's XML; yields after each block."""
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.buffer_text = True
-        depth = 0
-
-        def on_start(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth
-            depth += 1
-            space, _, local = name.rpartition(" ")
-            if depth == 1 and space.startswith(_STRICT):
-                raise ValueError(f"it is Strict Open XML; {_SAVE}")
-            if depth > _MAX_DEPTH:
-                raise ValueError(f"its part {part} nests deeper than {_MAX_DEPTH} levels")
-            start(
-                local,
-                {key.rpartition(" ")[2]: value for key, value in attributes.items()} if attributes else attributes,
-            )
-
-        def on_end(name: str) -> None:
-            nonlocal depth
-            depth -= 1
-            end(name.rpartition(" ")[2])
-
-        def on_doctype(*_: object) -> None:
-            raise ValueError(f"it is no Excel workbook: its part {part} declares a document type (Entities)")
-
-        parser.StartElementHandler, parser.EndElementHandler = on_start, on_end
-        parser.StartDoctypeDeclHandler = on_doctype
-        if text is not None:
-            parser.CharacterDataHandler = text
-        fed = 0
+    def _events(self, part: str) -> Iterator[_Event]:
+        parser, fed = _Parser(part), 0
         try:
             with self._open(part) as source:
                 while block := source.read(_CHUNK_BYTES):
                     fed += len(block)
-                    parser.Parse(block, False)
-                    if fed - parser.CurrentByteIndex > _MAX_TOKEN_BYTES:
+                    yield from parser.feed(block)
+                    if fed - parser.n_parsed > _MAX_TOKEN_BYTES:
                         raise ValueError(f"its part {part} has a piece of more than {_MAX_TOKEN_BYTES} bytes")
                     if fed > MAX_UNPACKED_BYTES:
                         raise ValueError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
-                    yield
-                parser.Parse(b"", True)
-                yield
+                yield from parser.feed(b"", is_last=True)
         except expat.ExpatError as error:
             raise ValueError(f"the XML of its part {part} is broken: {error}") from error
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
@@ -331,165 +285,72 @@ class Workbook:
             raise ValueError(f"its part {part} is encrypted; save it without a password") from error
 
 
-_GENERAL = NumberFormat("General")
+class _Parser:
+    """Expat with limits; no text grows beyond what a cell can hold."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._events: list[_Event] = []
+        self._depth = 0
+        self._text = ""
+        self._expat = expat.ParserCreate(namespace_separator=" ")
+        self._expat.buffer_text = True
+        self._expat.StartElementHandler, self._expat.EndElementHandler = self._start, self._end
+        self._expat.CharacterDataHandler = self._more
+        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+
+    @property
+    def n_parsed(self) -> int:
+        return self._expat.CurrentByteIndex
+
+    def feed(self, block: bytes, *, is_last: bool = False) -> list[_Event]:
+        self._events = []
+        self._expat.Parse(block, is_last)
+        return self._events
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        space, _, local = name.rpartition(" ")
+        if self._depth == 1 and space.startswith(_STRICT):
+            raise ValueError(f"it is Strict Open XML; {_SAVE}")
+        if self._depth > _MAX_DEPTH:
+            raise ValueError(f"its part {self._part} nests deeper than {_MAX_DEPTH} levels")
+        self._text = ""
+        self._events.append((local, {key.rpartition(" ")[2]: value for key, value in attributes.items()}, ""))
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        self._events.append((name.rpartition(" ")[2], None, self._text))
+
+    def _more(self, text: str) -> None:
+        self._text = _longer(self._text, text)
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise ValueError(f"it is no Excel workbook: its part {self._part} declares a document type (Entities)")
 
 
 class _Strings:
     """Shared strings, kept in a file of no name: tables have a million of them."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the workbook
-        self._ends = array("Q")
-        self._end = 0
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._ends = array("Q", [0])
         self._cached = lru_cache(maxsize=1 << 14)(self._read)
 
     def add(self, text: str) -> None:
-        """The next string."""
-        raw = text.encode("utf-8", "surrogatepass")
-        self._file.write(raw)
-        self._end += len(raw)
-        self._ends.append(self._end)
+        n_bytes = self._file.write(text.encode("utf-8", "surrogatepass"))
+        self._ends.append(self._ends[-1] + n_bytes)
 
     def get(self, place: str) -> str:
-        """The string at a place from 0."""
         number = _int(place, default=-1)
-        if not 0 <= number < len(self._ends):
+        if not 0 <= number < len(self._ends) - 1:
             return Unusable(place, f"names shared text {place}, which the file does not have")
         return self._cached(number)
 
-    def close(self) -> None:
-        """Forgets all."""
-        self._file.close()
-
     def _read(self, number: int) -> str:
-        begin = self._ends[number - 1] if number else 0
+        begin, end = self._ends[number : number + 2]
         self._file.seek(begin)
-        return self._file.read(self._ends[number] - begin).decode("utf-8", "surrogatepass")
-
-
-class _Gathered:
-    """Text between two tags, cut off where no cell can hold it."""
-
-    __slots__ = ("_n", "_parts")
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._n = 0
-
-    def add(self, text: str) -> None:
-        if self._n <= MAX_CELL_CHARACTERS:
-            self._parts.append(text)
-        self._n += len(text)
-
-    def end(self) -> str:
-        """All of it; the next one begins."""
-        text = "".join(self._parts)
-        self._parts, self._n = [], 0
-        return text
-
-
-class _StringReader:
-    """Handlers for shared strings; phonetic text is not part of them."""
-
-    def __init__(self, strings: _Strings) -> None:
-        self._strings, self._text = strings, _Gathered()
-        self._in_text = self._phonetic = False
-
-    def start(self, tag: str, _attributes: dict[str, str]) -> None:
-        if tag == "rPh":
-            self._phonetic = True
-        self._in_text = tag == "t" and not self._phonetic
-
-    def end(self, tag: str) -> None:
-        if tag == "rPh":
-            self._phonetic = False
-        elif tag == "si":
-            self._strings.add(_unescaped(self._text.end()))
-        self._in_text = False
-
-    def text(self, text: str) -> None:
-        if self._in_text:
-            self._text.add(text)
-
-
-class _RowReader:
-    """Handlers for the rows of a sheet."""
-
-    def __init__(self, cell_text: Callable[[str, str, str | None, bool], str]) -> None:
-        self._cell_text = cell_text
-        self._rows: list[SheetRow] = []
-        self._row: SheetRow | None = None
-        self._line = self._place = 0
-        self._kind = self._style = ""
-        self._in_cell = self._has_formula = self._phonetic = False
-        self._value: str | None = None
-        self._reading = ""
-        self._gathered = _Gathered()
-
-    @property
-    def ready(self) -> bool:
-        """Whether there are rows to take."""
-        return bool(self._rows)
-
-    def taken(self) -> list[SheetRow]:
-        """The rows read since the last call."""
-        rows, self._rows = self._rows, []
-        return rows
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "c" and self._row is not None:
-            self._in_cell = True
-            self._place = self._next_place(attributes.get("r", ""))
-            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
-            self._has_formula, self._value = False, None
-        elif tag == "row":
-            said = _int(attributes.get("r", ""), default=0)
-            self._line = said if self._line < said <= MAX_ROW else self._line + 1
-            self._row = SheetRow(self._line, hidden=attributes.get("hidden", "0") in {"1", "true"})
-            self._place = -1
-        elif self._in_cell:
-            if tag == "rPh":
-                self._phonetic = True
-            elif tag == "f":
-                self._has_formula = True
-            elif tag == "v" or (tag == "t" and not self._phonetic):
-                self._reading = tag
-
-    def text(self, text: str) -> None:
-        if self._reading:
-            self._gathered.add(text)
-
-    def end(self, tag: str) -> None:
-        if self._reading and tag == self._reading:
-            self._value = (self._value or "") + self._gathered.end()
-            self._reading = ""
-        elif tag == "rPh":
-            self._phonetic = False
-        elif tag == "c" and self._in_cell:
-            self._in_cell = False
-            self._keep()
-        elif tag == "row" and self._row is not None:
-            if self._row.cells or self._row.fault:
-                self._rows.append(self._row)
-            self._row = None
-
-    def _next_place(self, reference: str) -> int:
-        found = _PLACE.fullmatch(reference)
-        return _column(found[1]) if found else self._place + 1
-
-    def _keep(self) -> None:
-        row = self._row
-        if row is None:
-            return
-        text = self._cell_text(self._kind, self._style, self._value, self._has_formula)
-        if not text:
-            return
-        if self._place >= MAX_COLUMNS:
-            row.fault = f"it has a cell in column {self._place + 1}, a sheet has {MAX_COLUMNS}"
-        elif self._place in row.cells and row.cells[self._place] != text:
-            row.fault = "it states one cell twice"
-        else:
-            row.cells[self._place] = text
+        return self._file.read(end - begin).decode("utf-8", "surrogatepass")
 
 
 def _require_zip(path: Path) -> None:
@@ -511,13 +372,6 @@ def _require_zip(path: Path) -> None:
     if start.startswith(b"<?xml") or start.startswith(b"<workbook"):
         raise ValueError(f"it is no Excel workbook but XML; {_SAVE}")
     raise ValueError(f"it is no Excel workbook; {_SAVE}, or name it .csv if it is text")
-
-
-def _require_size(archive: ZipFile) -> None:
-    """Refuses a bomb early by what it states; what is really there is counted while it is read."""
-    stated = sum(part.file_size for part in archive.infolist())
-    if stated > MAX_UNPACKED_BYTES:
-        raise ValueError(f"it unpacks to {stated} bytes, allowed are {MAX_UNPACKED_BYTES}")
 
 
 def _require_workbook(archive: ZipFile, parts: dict[str, str]) -> None:
@@ -544,16 +398,9 @@ def _part_name(name: str) -> str:
 
 
 def _target(folder: str, target: str) -> str:
+    """The part that a relation names: beside the part that it belongs to, or from the root."""
     target = target.replace("\\", "/")
-    if target.startswith("/"):
-        return target.lstrip("/")
-    parts: list[str] = []
-    for part in PurePosixPath(folder, target).parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in {"..", "."}:
-            parts.append(part)
-    return "/".join(parts)
+    return posixpath.normpath(target if target.startswith("/") else f"/{folder}/{target}").lstrip("/")
 
 
 def _column(text: str) -> int:
@@ -576,5 +423,6 @@ def _unescaped(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-def _iso_date(text: str) -> str:
-    return text.strip().removesuffix("Z").removesuffix("T00:00:00.000").removesuffix("T00:00:00")
+def _longer(text: str, more: str) -> str:
+    """Text with more of it, cut off where no cell can hold it."""
+    return text + more if len(text) <= MAX_CELL_CHARACTERS else text

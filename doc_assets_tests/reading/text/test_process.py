@@ -11,8 +11,7 @@ from doc_assets.reading.text.base import text_engines
 from doc_assets.reading.text.finder import PageFinder
 from doc_assets.reading.text.matching import WantedText
 from doc_assets.reading.text.process import EngineProcesses
-from doc_assets.reading.text.reading import PageTextReader
-from doc_assets.reading.text.zones import Zone
+from doc_assets.reading.text.reading import PageTextReader, Zone
 
 ENGINE = """
 import os, signal, time

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from doc_assets.errors import SettingsError
-from doc_assets.reading.text.zones import Zone
+from doc_assets.reading.text.reading import Zone
 
 
 @pytest.mark.parametrize(
