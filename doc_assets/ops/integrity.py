@@ -6,8 +6,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from doc_assets.archive.consistency import Findings
-from doc_assets.archive.ledger.database import is_absent
-from doc_assets.archive.ledger.integrity import sqlite_faults
+from doc_assets.archive.ledger.database import is_absent, sqlite_faults
 from doc_assets.features.model_folders import differences, model_names
 from doc_assets.settings import Settings
 

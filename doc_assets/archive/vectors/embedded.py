@@ -348,14 +348,11 @@ def _engine_errors(collection: str) -> Iterator[None]:
     """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
     try:
         yield
-    except DocAssetsError:
-        raise
-    except Exception as error:  # the engine raises plain ones
+    except BaseException as error:
+        is_panic = type(error).__name__ == "PanicException"  # the engine's own, which is no Exception
+        if isinstance(error, DocAssetsError) or not (isinstance(error, Exception) or is_panic):
+            raise
         raise StoreUnavailableError(
             f"The embedded collection {collection!r} failed: {error}. Should it stay so, `doc-assets rebuild-index` "
             "makes it anew from Parquet."
         ) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # the engine's own, which is no Exception
-            raise
-        raise StoreUnavailableError(f"The embedded collection {collection!r} broke: {error}") from error

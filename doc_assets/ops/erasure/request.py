@@ -13,7 +13,7 @@ from typing import Self
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
-from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.shards import read_photos
 from doc_assets.errors import UnknownDocumentError
