@@ -16,7 +16,6 @@ from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_abs
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
 from doc_assets.archive.vectors.base import VectorStore, embedder_of
-from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.features.embedders.base import Embedder, EmbedderSpec, make_embedder
 from doc_assets.features.model_folders import resolve_checkpoint
@@ -101,6 +100,8 @@ class Runtime:
     def _store(self, home: str) -> VectorStore:
         settings = self.settings
         if not settings.qdrant_url:
+            from doc_assets.archive.vectors.embedded import EmbeddedStore  # noqa: PLC0415 - imports the engine
+
             return EmbeddedStore(settings.qdrant_dir, settings.store_lock_timeout_s, home)
         key = settings.qdrant_api_key
         return ServerStore.connect(

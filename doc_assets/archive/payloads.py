@@ -44,17 +44,10 @@ def point_row(payload: PhotoPayload) -> dict[str, Any]:
 
 def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
     """The reverse of ``payload_row`` and ``point_row``; further columns are ignored."""
-    return PhotoPayload(
-        document_id=row["document_id"],
-        file_name=row["file_name"],
-        sha256=row["sha256"],
-        drop=row["drop"],
-        page_index=row["page_index"],
-        photo_index=row["photo_index"],
-        box=Box(*row["box"]),
-        merchant_id=merchant_id(row["merchant_id"]),  # written before numbers were normalised
-        date=DocumentDate.stored(row.get("document_date"), row.get("date_source")),
-    )
+    values = {name: row[name] for name in PAYLOAD_COLUMNS}
+    values["box"] = Box(*values["box"])
+    values["merchant_id"] = merchant_id(values["merchant_id"])  # written before numbers were normalised
+    return PhotoPayload(**values, date=DocumentDate.stored(row.get("document_date"), row.get("date_source")))
 
 
 def read_keys(path: UPath) -> list[PhotoKey]:

@@ -36,10 +36,6 @@ class DocumentRemoval(LedgerPart):
         rows = self._database.rows_in(query, DocumentRow.sha256, digests)
         return {digest for digest, name in rows if digest is not None and name not in document_ids}
 
-    def inbox_paths(self) -> list[str]:
-        """Every path of the drop folder that is noted."""
-        return list(self._database.values(select(InboxFile.path)))
-
     def others_containing(self, words: Sequence[str], document_ids: Collection[str]) -> set[str]:
         """Names and paths of other documents in which one of ``words`` stands."""
         columns = (DocumentRow.document_id, DocumentRow.file_name, DocumentRow.source_path)

@@ -107,24 +107,6 @@ def unit_rows(vectors: NDArray[np.floating[Any]]) -> Embeddings:
     return rows
 
 
-def pick_device(wanted: str) -> str:
-    """``cuda`` or ``cpu``; ``auto`` takes the GPU if there is one.
-
-    Raises:
-        SettingsError: if ``cuda`` is wanted and there is none.
-    """
-    import torch
-
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(
-            "DOC_ASSETS_DEVICE=cuda, but torch sees no CUDA device. Set it to auto or cpu, or give the "
-            "process a GPU (driver, container toolkit, a CUDA build of torch)."
-        )
-    return wanted
-
-
 class TorchEmbedder(Embedder):
     """An embedder whose vectors come from a forward pass on ``device``.
 
@@ -138,8 +120,21 @@ class TorchEmbedder(Embedder):
 
     @cached_property
     def device(self) -> str:
-        """``cuda`` or ``cpu``, decided when first needed."""
-        return pick_device(self._wanted_device)
+        """``cuda`` or ``cpu``, decided when first needed; ``auto`` takes the GPU if there is one.
+
+        Raises:
+            SettingsError: if ``cuda`` is wanted and there is none.
+        """
+        import torch
+
+        if self._wanted_device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        if self._wanted_device == "cuda" and not torch.cuda.is_available():
+            raise SettingsError(
+                "DOC_ASSETS_DEVICE=cuda, but torch sees no CUDA device. Set it to auto or cpu, or give the "
+                "process a GPU (driver, container toolkit, a CUDA build of torch)."
+            )
+        return self._wanted_device
 
     @abstractmethod
     def prepare(self, photo: RgbImage) -> "torch.Tensor":

@@ -106,8 +106,7 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
         UnknownDocumentError: if a name is the id of one document and the file name of another: what is forgotten does
             not come back.
     """
-    removal = DocumentRemoval(archive.ledger.database)
-    waiting = {document_id(real_path(path).name) for path in removal.inbox_paths()}
+    waiting = {document_id(real_path(path).name) for path in archive.ledger.intake.inbox()}
 
     def is_known(name: str) -> bool:
         return name in waiting or bool(archive.ledger.documents.arrivals([name])) or archive.ledger.searches.knows(name)
@@ -138,7 +137,7 @@ def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None
     ids = sorted(set(names))
     removal = DocumentRemoval(archive.ledger.database)
     arrivals = archive.ledger.documents.arrivals(ids)
-    inbox = [path for path in removal.inbox_paths() if document_id(real_path(path).name) in ids]
+    inbox = [path for path in archive.ledger.intake.inbox() if document_id(real_path(path).name) in ids]
     searches = archive.ledger.searches.naming(ids)
     known = {document.document_id for document in arrivals} | {document_id(real_path(path).name) for path in inbox}
     unknown = [name for name in ids if name not in known and not archive.ledger.searches.naming([name])]
