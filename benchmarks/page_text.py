@@ -26,7 +26,7 @@ from doc_assets.lab.forms import form_page
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import PageFinder, PageFinding, make_finder
 from doc_assets.reading.text.matching import WantedText
-from doc_assets.settings import Settings
+from doc_assets.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=60, help="documents of each seed")
     parser.add_argument("--drawn", type=int, default=60, help="documents drawn by the package")
     parser.add_argument("--zone", nargs="+", default=["top=0.15"])
-    parser.add_argument("--max-errors", type=int, default=Settings().page_text_max_errors)
+    parser.add_argument("--max-errors", type=int, default=load_settings().page_text_max_errors)
     options = parser.parse_args()
     finder = _finder(options.zone, options.max_errors)
     _warm(finder)
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _finder(zones: list[str], max_errors: int) -> PageFinder:
-    settings = Settings()
+    settings = load_settings()
     return make_finder(
         wanted=settings.page_text_wanted,
         mode=settings.page_text_mode,
@@ -138,7 +138,7 @@ def _by_style(looked: Sequence[Looked]) -> list[tuple[str, list[Looked]]]:
 
 
 def _row(source: str, style: str, turned: bool, looked: list[Looked]) -> Row:
-    exact = WantedText(Settings().page_text_wanted, max_errors=0)
+    exact = WantedText(load_settings().page_text_wanted, max_errors=0)
     titled = [one for one in looked if one.titled]
     costs = [one.cpu_ms for one in looked]
     return {

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from benchmarks.photo_gallery import Record, Shelf
 from benchmarks.photo_metrics import DEPTH, nearest
 from doc_assets.datatypes import LocalFeatures, RgbImage
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, make_embedder
 from doc_assets.features.sift import SiftExtractor, mirrored
-from doc_assets.features.words import VisualWords
+from doc_assets.features.words import Describer, VisualWords
 from doc_assets.pipeline.describing import STORED_FEATURES
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.probability import PairModel

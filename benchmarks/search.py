@@ -22,10 +22,9 @@ from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.datatypes import Box, IndexedPhoto, LocalFeatures, PhotoKey, PhotoPayload, RgbImage, SparseVector
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import make_embedder, unit_rows
 from doc_assets.features.sift import SiftExtractor
-from doc_assets.features.words import VisualWords
+from doc_assets.features.words import Describer, VisualWords
 from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.lab.forms import Style, write_tif
 from doc_assets.lab.pictures import draw_picture

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,13 @@ from doc_assets.archive.home import home_identity, require_whole
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
 from doc_assets.archive.vectors.base import VectorStore, embedder_of
-from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, EmbedderSpec, make_embedder
 from doc_assets.features.model_folders import resolve_checkpoint
 from doc_assets.features.sift import SiftExtractor
-from doc_assets.features.words import VisualWords
+from doc_assets.features.words import Describer, VisualWords
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.preflight import Limits
@@ -101,6 +100,8 @@ class Runtime:
     def _store(self, home: str) -> VectorStore:
         settings = self.settings
         if not settings.qdrant_url:
+            from doc_assets.archive.vectors.embedded import EmbeddedStore  # noqa: PLC0415 - imports the engine
+
             return EmbeddedStore(settings.qdrant_dir, settings.store_lock_timeout_s, home)
         key = settings.qdrant_api_key
         return ServerStore.connect(
@@ -219,17 +220,9 @@ class Runtime:
 
     def request(self, **asked: Any) -> SearchRequest:  # noqa: ANN401 - the fields of SearchRequest
         """A search with the thresholds of the settings, and what is asked for."""
-        settings = self.settings
-        return SearchRequest(
-            match_probability=settings.match_probability,
-            match_similarity=settings.match_similarity,
-            flag_risk=settings.flag_risk,
-            count_other_shots=settings.count_other_shots,
-            form_picture_merchants=settings.form_picture_merchants,
-            similar_doc_flag_threshold=settings.similar_doc_flag_threshold,
-            non_authentic_image_classes=tuple(settings.non_authentic_image_classes),
-            **asked,
-        )
+        thresholds = {each.name: getattr(self.settings, each.name) for each in fields(Thresholds)}  # of the same names
+        thresholds["non_authentic_image_classes"] = tuple(self.settings.non_authentic_image_classes)
+        return SearchRequest(**thresholds, **asked)
 
     def labeller(self, ledger: Ledger) -> Labeller:
         """What makes labels of stored results, by the thresholds of the settings."""
@@ -252,11 +245,8 @@ def embedder_in_use(settings: Settings) -> EmbedderSpec:
     """
     if is_absent(settings.ledger_address):
         return embedder_of_settings(settings)
-    database = Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)
-    try:
+    with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
         found = CollectionLedger(database).last("in_use") if database.revision() == SCHEMA_REVISION else None
-    finally:
-        database.close()
     return EmbedderSpec(found.embedder, found.options) if found else embedder_of_settings(settings)
 
 
@@ -279,30 +269,21 @@ def _page_finder(settings: Settings) -> PageFinder | None:
     """What finds the pages to look at, the same object for the same settings; None if that is every page."""
     if settings.page_selector != "text":
         return None
-    return _finder(
-        settings.page_text_wanted,
-        settings.page_text_mode,
-        settings.page_text_max_errors,
-        tuple(settings.page_text_zones),
-        settings.page_text_engine,
-        json.dumps(settings.page_text_engine_options),
-        settings.page_text_timeout_s,
-    )
+    options = {
+        "wanted": settings.page_text_wanted,
+        "mode": settings.page_text_mode,
+        "max_errors": settings.page_text_max_errors,
+        "zones": settings.page_text_zones,
+        "engine": settings.page_text_engine,
+        "engine_options": settings.page_text_engine_options,
+        "timeout_s": settings.page_text_timeout_s,
+    }
+    return _finder(json.dumps(options))
 
 
 @lru_cache(maxsize=1)  # a finder keeps the processes of its text engine
-def _finder(
-    wanted: str, mode: str, max_errors: int, zones: tuple[str, ...], engine: str, engine_options: str, timeout_s: float
-) -> PageFinder:
-    return make_finder(
-        wanted=wanted,
-        mode=mode,
-        max_errors=max_errors,
-        zones=zones,
-        engine=engine,
-        engine_options=json.loads(engine_options),
-        timeout_s=timeout_s,
-    )
+def _finder(options: str) -> PageFinder:
+    return make_finder(**json.loads(options))
 
 
 @lru_cache(maxsize=2)  # a switch compares the new one with the one in use

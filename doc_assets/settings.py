@@ -33,6 +33,7 @@ class MadeByInit:
 
 
 OwnSecret = Annotated[SecretStr | None, MadeByInit()]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def own_secrets() -> list[str]:
@@ -57,265 +58,241 @@ class Settings(BaseSettings):
     )
 
     # --- where state lives
-    home: Path = Field(default=Path("appdata"), description="Folder of all state; two homes never mix.")
-    log_dir: Path = Field(default=Path("applog"), description="Folder of log files.")
+    home: Path = Field(Path("appdata"), description="Folder of all state; two homes never mix.")
+    log_dir: Path = Field(Path("applog"), description="Folder of log files.")
     bulk_root: str | None = Field(
-        default=None,
-        description="Folder or fsspec URL (s3://...) of documents, photos and embeddings; default: the home.",
+        None, description="Folder or fsspec URL (s3://...) of documents, photos and embeddings; default: the home."
     )
-    inbox: Path | None = Field(default=None, description="Drop folder the sensor watches; default: <home>/inbox.")
+    inbox: Path | None = Field(None, description="Drop folder the sensor watches; default: <home>/inbox.")
     ledger_url: SecretStr | None = Field(
-        default=None, description="SQLAlchemy URL of the ledger; default: <home>/ledger.sqlite."
+        None, description="SQLAlchemy URL of the ledger; default: <home>/ledger.sqlite."
     )
 
     # --- logs and what is kept
-    log_format: Literal["console", "json"] = Field(default="console", description="Logs as lines for people or JSON.")
+    log_format: Literal["console", "json"] = Field("console", description="Logs as lines for people or JSON.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="The least important lines that are written to the log file."
+        "INFO", description="The least important lines that are written to the log file."
     )
-    log_max_bytes: int = Field(default=20 << 20, ge=1 << 16, description="A log file is closed at this size.")
-    keep_logs_days: int = Field(default=30, ge=0, description="Logs older than this go; 0 keeps them for ever.")
+    log_max_bytes: int = Field(20 << 20, ge=1 << 16, description="A log file is closed at this size.")
+    keep_logs_days: int = Field(30, ge=0, description="Logs older than this go; 0 keeps them for ever.")
     keep_results_days: int = Field(
-        default=365, ge=0, description="Reports and evidence older than this go; 0 keeps them for ever."
+        365, ge=0, description="Reports and evidence older than this go; 0 keeps them for ever."
     )
     keep_superseded_days: int = Field(
-        default=30, ge=0, description="Copies of replaced and rejected documents older than this go; 0 keeps them."
+        30, ge=0, description="Copies of replaced and rejected documents older than this go; 0 keeps them."
     )
 
     # --- intake
-    intake_interval_s: int = Field(default=30, ge=1, description="Seconds between two looks at the inbox.")
+    intake_interval_s: int = Field(30, ge=1, description="Seconds between two looks at the inbox.")
     intake_settle_s: float = Field(
-        default=10.0, ge=0, description="A file has arrived when its size and time stood still this long."
+        10.0, ge=0, description="A file has arrived when its size and time stood still this long."
     )
-    intake_ignore: list[str] = Field(
-        default_factory=list, description="Further name patterns to ignore, as a JSON list of globs."
-    )
-    drop_max_documents: int = Field(default=2000, ge=1, description="Seal a drop at this many documents ...")
-    drop_max_age_s: float = Field(default=900.0, ge=0, description="... or when its oldest file arrived this long ago.")
-    drops_per_tick: int = Field(default=10, ge=1, description="At most this many drops sealed in one look.")
+    intake_ignore: list[str] = Field([], description="Further name patterns to ignore, as a JSON list of globs.")
+    drop_max_documents: int = Field(2000, ge=1, description="Seal a drop at this many documents ...")
+    drop_max_age_s: float = Field(900.0, ge=0, description="... or when its oldest file arrived this long ago.")
+    drops_per_tick: int = Field(10, ge=1, description="At most this many drops sealed in one look.")
     bulk_drop_max_documents: int = Field(
-        default=10_000, ge=1, description="Documents a drop when a folder is ingested on the command line."
+        10_000, ge=1, description="Documents a drop when a folder is ingested on the command line."
     )
     chunk_documents: int = Field(
-        default=128, ge=1, description="Documents that are committed together; what a killed run repeats."
+        128, ge=1, description="Documents that are committed together; what a killed run repeats."
     )
 
     # --- key tables and where their documents are
     key_table: Path | None = Field(
-        default=None,
+        None,
         description="Table (.xlsx, .csv, .tsv, .json, .ndjson) that says whose dropped documents are; default: none.",
     )
-    key_column: str = Field(default="파일명", min_length=1, description="Column of key tables that names documents.")
-    key_merchant_column: str = Field(default="사업자등록번호", description="Column that names merchants.")
+    key_column: str = Field("파일명", min_length=1, description="Column of key tables that names documents.")
+    key_merchant_column: str = Field("사업자등록번호", description="Column that names merchants.")
     key_fields: list[str] = Field(
-        default=["가맹점상호명", "업종명", "구분", "사업자등록번호", "수신일자"],
+        ["가맹점상호명", "업종명", "구분", "사업자등록번호", "수신일자"],
         description="Columns that travel with documents and results, as a JSON list.",
     )
     key_date_columns: list[str] = Field(
-        default=list(DATE_COLUMNS),
+        list(DATE_COLUMNS),
         description="Columns that say when documents were received, as a JSON list; the first filled one counts.",
     )
     date_name_patterns: list[str] = Field(
-        default=list(NAME_PATTERNS),
+        list(NAME_PATTERNS),
         description="Regular expressions of the date in a document's name, as a JSON list; tried in turn.",
     )
-    key_sheet: str = Field(default="", description="Sheet of workbooks, by name or place from 1; default: the first.")
-    key_tail_len: int = Field(
-        default=5, ge=0, description="A key's files carry a token before its last n characters ..."
-    )
-    key_insert_token: str = Field(default="001", description="... this one ...")
-    key_glob_suffix: str = Field(default="_*.tif", description="... and what this glob says behind.")
+    key_sheet: str = Field("", description="Sheet of workbooks, by name or place from 1; default: the first.")
+    key_tail_len: int = Field(5, ge=0, description="A key's files carry a token before its last n characters ...")
+    key_insert_token: str = Field("001", description="... this one ...")
+    key_glob_suffix: str = Field("_*.tif", description="... and what this glob says behind.")
     search_roots: list[str] = Field(
-        default_factory=list,
-        description="Archive folders (or fsspec URLs) that keys are looked up in, as a JSON list.",
+        [], description="Archive folders (or fsspec URLs) that keys are looked up in, as a JSON list."
     )
-    search_any_depth: bool = Field(default=True, description="Whether files below their subfolders count.")
+    search_any_depth: bool = Field(True, description="Whether files below their subfolders count.")
     key_inbox: Path | None = Field(
-        default=None,
+        None,
         description="Key tables dropped into its folders ingest and search are worked off; default: <home>/key_tables.",
     )
     key_retry_s: float = Field(
-        default=3600.0, ge=1, description="A table of which a key had no document is tried again after this."
+        3600.0, ge=1, description="A table of which a key had no document is tried again after this."
     )
-    document_api_url: str = Field(default="", description="Document API that keys are asked of: http://host/images.")
-    document_api_key: SecretStr | None = Field(default=None, description="Sent to it as X-API-Key.")
+    document_api_url: str = Field("", description="Document API that keys are asked of: http://host/images.")
+    document_api_key: SecretStr | None = Field(None, description="Sent to it as X-API-Key.")
     document_api_payload: Literal["base64", "url", "binary"] = Field(
-        default="base64", description="How it answers: base64 in JSON, an address in JSON, or the file itself."
+        "base64", description="How it answers: base64 in JSON, an address in JSON, or the file itself."
     )
-    document_api_image_field: str = Field(default="image_b64", description="Field of the base64 text.")
-    document_api_url_field: str = Field(default="image_url", description="Field of the address.")
-    document_api_name_field: str = Field(default="server_filename", description="Field of the file's name.")
+    document_api_image_field: str = Field("image_b64", description="Field of the base64 text.")
+    document_api_url_field: str = Field("image_url", description="Field of the address.")
+    document_api_name_field: str = Field("server_filename", description="Field of the file's name.")
     document_api_params: dict[str, str] = Field(
-        default_factory=dict, description="Further parameters: key table column -> parameter, as a JSON object."
+        {}, description="Further parameters: key table column -> parameter, as a JSON object."
     )
-    document_api_timeout_s: float = Field(default=30.0, gt=0, description="Limit of one request.")
-    document_api_tries: int = Field(default=3, ge=1, description="Tries a key; an unknown key is asked for once.")
-    document_api_workers: int = Field(default=4, ge=1, le=64, description="Requests side by side.")
+    document_api_timeout_s: float = Field(30.0, gt=0, description="Limit of one request.")
+    document_api_tries: int = Field(3, ge=1, description="Tries a key; an unknown key is asked for once.")
+    document_api_workers: int = Field(4, ge=1, le=64, description="Requests side by side.")
 
     # --- the document API that this program serves
     image_api_key: OwnSecret = Field(
-        default=None, description="Requests must carry it as X-API-Key; needed to serve other machines."
+        None, description="Requests must carry it as X-API-Key; needed to serve other machines."
     )
-    image_api_rate: str = Field(default="100/second", description="Requests a client address may make.")
-    image_api_connections: int = Field(default=64, ge=1, description="Requests answered at a time.")
-    image_api_refresh_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at the folders.")
-    image_api_url: str = Field(
-        default="", description="Where it is served, http://host:5001; doctor asks it how it is."
-    )
+    image_api_rate: str = Field("100/second", description="Requests a client address may make.")
+    image_api_connections: int = Field(64, ge=1, description="Requests answered at a time.")
+    image_api_refresh_s: float = Field(60.0, ge=1, description="Seconds between two looks at the folders.")
+    image_api_url: str = Field("", description="Where it is served, http://host:5001; doctor asks it how it is.")
 
     # --- being watched
-    metrics_refresh_s: float = Field(default=30.0, gt=0, description="serve-metrics reads a source once in this.")
-    metrics_timeout_s: float = Field(default=3.0, gt=0, description="Limit of one scrape.")
-    alert_webhook_url: str = Field(default="", description="Gets a POST with JSON for every failed run; empty: off.")
+    metrics_refresh_s: float = Field(30.0, gt=0, description="serve-metrics reads a source once in this.")
+    metrics_timeout_s: float = Field(3.0, gt=0, description="Limit of one scrape.")
+    alert_webhook_url: str = Field("", description="Gets a POST with JSON for every failed run; empty: off.")
     alert_webhook_allowed: list[str] = Field(
-        default_factory=list, description="Origins that address may have (https://alerts.example.org), as a JSON list."
+        [], description="Origins that address may have (https://alerts.example.org), as a JSON list."
     )
-    alert_webhook_token: SecretStr | None = Field(default=None, description="Sent to it as a bearer token.")
-    alert_timeout_s: float = Field(default=5.0, gt=0, le=10, description="Limit of one try to post an alert.")
-    ui_url: str = Field(default="", description="Address of Dagster's UI as people open it, for links in alerts.")
+    alert_webhook_token: SecretStr | None = Field(None, description="Sent to it as a bearer token.")
+    alert_timeout_s: float = Field(5.0, gt=0, le=10, description="Limit of one try to post an alert.")
+    ui_url: str = Field("", description="Address of Dagster's UI as people open it, for links in alerts.")
 
     # --- reading documents
-    max_file_bytes: int = Field(default=1 << 30, ge=1, description="Larger files are rejected.")
-    max_pages: int = Field(default=5000, ge=1, description="Documents with more pages are rejected.")
-    max_page_px: int = Field(default=150_000_000, ge=1, description="Larger pages are rejected (A0 at 300 dpi).")
-    max_document_px: int = Field(default=20_000_000_000, ge=1, description="Pixel budget of a whole document.")
+    max_file_bytes: int = Field(1 << 30, ge=1, description="Larger files are rejected.")
+    max_pages: int = Field(5000, ge=1, description="Documents with more pages are rejected.")
+    max_page_px: int = Field(150_000_000, ge=1, description="Larger pages are rejected (A0 at 300 dpi).")
+    max_document_px: int = Field(20_000_000_000, ge=1, description="Pixel budget of a whole document.")
     decode_memory_bytes: int = Field(
-        default=3 << 29,
+        3 << 29,
         ge=1 << 26,
         description="Memory a decoder child may take beyond its start; a colour page of the largest size needs 1.1 GB.",
     )
-    decode_timeout_s: float = Field(default=5.0, gt=0, description="Time limit of a document ...")
-    decode_timeout_per_page_s: float = Field(default=1.0, gt=0, description="... plus this for every page.")
+    decode_timeout_s: float = Field(5.0, gt=0, description="Time limit of a document ...")
+    decode_timeout_per_page_s: float = Field(1.0, gt=0, description="... plus this for every page.")
     decode_workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="Documents decoded side by side."
     )
 
     # --- photos
-    photo_extractor: str = Field(default="layout", description="layout, template or detector.")
-    photo_extractor_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of that extractor as a JSON object."
-    )
-    photo_max_side_px: int = Field(default=1024, ge=64, description="Stored photos are scaled down to this.")
-    photo_jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of stored photos.")
+    photo_extractor: str = Field("layout", description="layout, template or detector.")
+    photo_extractor_options: dict[str, Any] = Field({}, description="Options of that extractor as a JSON object.")
+    photo_max_side_px: int = Field(1024, ge=64, description="Stored photos are scaled down to this.")
+    photo_jpeg_quality: int = Field(90, ge=1, le=100, description="JPEG quality of stored photos.")
 
     # --- pages by text
     page_selector: Literal["photos", "text"] = Field(
-        default="photos", description="photos: look for photos on every page; text: only where page_text_wanted stands."
+        "photos", description="photos: look for photos on every page; text: only where page_text_wanted stands."
     )
-    page_text_wanted: str = Field(default="가맹점 실사 사진", description="Text of the pages that show photos.")
+    page_text_wanted: str = Field("가맹점 실사 사진", description="Text of the pages that show photos.")
     page_text_mode: Literal["exact_phrase", "all_words"] = Field(
-        default="exact_phrase", description="The wanted text in one piece, or every word of it anywhere."
+        "exact_phrase", description="The wanted text in one piece, or every word of it anywhere."
     )
     page_text_zones: list[str] = Field(
-        default_factory=lambda: ["top=0.15"],
+        ["top=0.15"],
         description="Where it stands: top, bottom or centre and a share of the page's height; tried in turn.",
     )
     page_text_max_errors: int = Field(
-        default=1, ge=0, description="Letters of it that may be misread; never more than one in six."
+        1, ge=0, description="Letters of it that may be misread; never more than one in six."
     )
-    page_text_engine: str = Field(default="tesseract", description="What reads text: tesseract.")
-    page_text_engine_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of that engine as a JSON object."
-    )
+    page_text_engine: str = Field("tesseract", description="What reads text: tesseract.")
+    page_text_engine_options: dict[str, Any] = Field({}, description="Options of that engine as a JSON object.")
     page_text_timeout_s: float = Field(
-        default=10.0, gt=0, description="CPU seconds that reading a zone of a page in one turn may take."
+        10.0, gt=0, description="CPU seconds that reading a zone of a page in one turn may take."
     )
 
     # --- embedding
-    embedder: str = Field(default="gist", description="Of a new archive: gist (built in) or transformers.")
-    embedder_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of that embedder as a JSON object."
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where models run.")
+    embedder: str = Field("gist", description="Of a new archive: gist (built in) or transformers.")
+    embedder_options: dict[str, Any] = Field({}, description="Options of that embedder as a JSON object.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run.")
     gpu_run_tags: dict[str, Any] = Field(
-        default_factory=dict,
+        {},
         validation_alias=AliasChoices(f"{PREFIX}GPU_RUN_TAGS", f"{PREFIX}CARD_RUN_TAGS"),
         description="Tags of the jobs that embed, as a JSON object; on Kubernetes they ask for a GPU.",
     )
-    embed_batch_size: int = Field(default=32, ge=1, description="Photos embedded together.")
+    embed_batch_size: int = Field(32, ge=1, description="Photos embedded together.")
 
     # --- local features
-    words_codebook: Path | None = Field(default=None, description="Codebook of visual words; default: the package's.")
-    max_features: int = Field(default=400, ge=50, description="Most keypoints of a photo.")
+    words_codebook: Path | None = Field(None, description="Codebook of visual words; default: the package's.")
+    max_features: int = Field(400, ge=50, description="Most keypoints of a photo.")
 
     # --- vector store
     qdrant_url: str | None = Field(
-        default=None, description="Qdrant server (http://host:6333); default: embedded in <home>/qdrant."
+        None, description="Qdrant server (http://host:6333); default: embedded in <home>/qdrant."
     )
-    qdrant_api_key: SecretStr | None = Field(default=None, description="API key of that server.")
-    qdrant_grpc_port: int = Field(default=6334, ge=1, le=65535, description="gRPC port of that server.")
-    qdrant_timeout_s: int = Field(default=60, ge=1, description="Limit of one request to that server.")
-    store_lock_timeout_s: float = Field(default=600.0, ge=0, description="How long a run waits for the embedded store.")
-    collection_alias: str = Field(default="photos", pattern=r"^[A-Za-z0-9_-]+$", description="Alias that searches use.")
+    qdrant_api_key: SecretStr | None = Field(None, description="API key of that server.")
+    qdrant_grpc_port: int = Field(6334, ge=1, le=65535, description="gRPC port of that server.")
+    qdrant_timeout_s: int = Field(60, ge=1, description="Limit of one request to that server.")
+    store_lock_timeout_s: float = Field(600.0, ge=0, description="How long a run waits for the embedded store.")
+    collection_alias: str = Field("photos", pattern=r"^[A-Za-z0-9_-]+$", description="Alias that searches use.")
 
     # --- search
     match_similarity: float = Field(
-        default=0.7,
-        ge=-1,
-        le=1,
-        description="Without verification, a photo pair at least this similar counts as matched.",
+        0.7, ge=-1, le=1, description="Without verification, a photo pair at least this similar counts as matched."
     )
-    match_probability: float = Field(
-        default=0.5, ge=0, le=1, description="A verified photo pair at least this probable counts as matched."
-    )
+    match_probability: Share = Field(0.5, description="A verified photo pair at least this probable counts as matched.")
     probability_model: Path | None = Field(
-        default=None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
+        None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
     )
-    flag_risk: float = Field(default=0.5, ge=0, le=1, description="A document is flagged from this risk score on.")
+    flag_risk: Share = Field(0.5, description="A document is flagged from this risk score on.")
     count_other_shots: bool = Field(
-        default=False,
-        description="Another shot of a scene counts as the photograph itself, instead of being shown only.",
+        False, description="Another shot of a scene counts as the photograph itself, instead of being shown only."
     )
     form_picture_merchants: int = Field(
-        default=3,
+        3,
         ge=2,
         description="So many known merchants show a picture at the same place of the page before it is taken for the "
         "form's, if it may be drawn, or offered to an operator, if it looks like a photograph.",
     )
     similar_doc_flag_threshold: float = Field(
-        default=0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
+        0.8, ge=-1, le=1, description="Of the earlier system's rule: a document this similar speaks for fraud."
     )
     non_authentic_image_classes: list[str] = Field(
-        default_factory=list, description="Of the same rule: classes that speak for fraud, as a JSON list."
+        [], description="Of the same rule: classes that speak for fraud, as a JSON list."
     )
     remove_columns_from_results: list[str] = Field(
-        default_factory=list, description="Columns left out of result files and exports, as a JSON list."
+        [], description="Columns left out of result files and exports, as a JSON list."
     )
 
     # --- backups
     backup_dir: Path | None = Field(
-        default=None, description="Folder of backups; with it the schedule of backups is on. Default: none."
+        None, description="Folder of backups; with it the schedule of backups is on. Default: none."
     )
     backup_bulk: Literal["copy", "reference"] = Field(
-        default="copy", description="Copy documents and tables into backups, or only list them with their digests."
+        "copy", description="Copy documents and tables into backups, or only list them with their digests."
     )
-    backup_keep: int = Field(default=7, ge=0, description="Older backups than the newest n go; 0 keeps all.")
-    backup_keep_days: int = Field(default=0, ge=0, description="Backups older than this go; 0 keeps them.")
-    backup_cron: str = Field(default="30 4 * * *", description="When a backup is made, with DOC_ASSETS_BACKUP_DIR.")
+    backup_keep: int = Field(7, ge=0, description="Older backups than the newest n go; 0 keeps all.")
+    backup_keep_days: int = Field(0, ge=0, description="Backups older than this go; 0 keeps them.")
+    backup_cron: str = Field("30 4 * * *", description="When a backup is made, with DOC_ASSETS_BACKUP_DIR.")
 
     # --- schedules
-    reindex_cron: str = Field(default="0 2 * * *", description="When missing or stale drops are processed again.")
-    maintenance_cron: str = Field(default="30 3 * * *", description="When what is too old to be kept goes.")
+    reindex_cron: str = Field("0 2 * * *", description="When missing or stale drops are processed again.")
+    maintenance_cron: str = Field("30 3 * * *", description="When what is too old to be kept goes.")
     timezone: str = Field(
-        default="Asia/Seoul", description="Time zone of the schedules and of the days on which documents arrive."
+        "Asia/Seoul", description="Time zone of the schedules and of the days on which documents arrive."
     )
 
     # --- checks
-    max_rejected_share: float = Field(
-        default=0.05, ge=0, le=1, description="The check rejected_share_is_low fails above this."
-    )
+    max_rejected_share: Share = Field(0.05, description="The check rejected_share_is_low fails above this.")
     max_photos_per_document: float = Field(
-        default=20.0, gt=0, description="The check photos_per_document_in_range warns above this mean ..."
+        20.0, gt=0, description="The check photos_per_document_in_range warns above this mean ..."
     )
-    min_photos_per_document: float = Field(default=0.5, ge=0, description="... and below this mean.")
+    min_photos_per_document: float = Field(0.5, ge=0, description="... and below this mean.")
     self_test_photos: int = Field(
-        default=13, ge=0, description="Attacked copies that planted_copy_is_found searches for after each drop."
+        13, ge=0, description="Attacked copies that planted_copy_is_found searches for after each drop."
     )
-    self_test_warn: float = Field(default=0.95, ge=0, le=1, description="It warns below this share of found copies ...")
-    self_test_fail: float = Field(default=0.8, ge=0, le=1, description="... and fails below this one.")
-    min_graph_recall: float = Field(
-        default=0.95, ge=0, le=1, description="The check ann_agrees_with_exact fails below this."
-    )
+    self_test_warn: Share = Field(0.95, description="It warns below this share of found copies ...")
+    self_test_fail: Share = Field(0.8, description="... and fails below this one.")
+    min_graph_recall: Share = Field(0.95, description="The check ann_agrees_with_exact fails below this.")
 
     @field_validator("home", "log_dir", "inbox", "key_inbox", "key_table", "backup_dir")
     @classmethod

@@ -1,12 +1,11 @@
 """Collections of before homes had identities: taken over by the home whose documents they hold, by nobody else."""
 
-from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
-from doc_assets.archive.ledger.rows import in_parts
 from doc_assets.archive.ledger.schema import DocumentRow, IndexedDocument
 from doc_assets.archive.vectors.base import VectorStore
 
@@ -21,40 +20,27 @@ def adopt_collections(store: VectorStore, ledger_url: str, alias: str) -> None:
     waiting = store.unclaimed()
     if not waiting or is_absent(ledger_url):
         return
-    database = Database(ledger_url)
-    try:
+    with closing(Database(ledger_url)) as database:
         if database.revision() != SCHEMA_REVISION:
             return
-        for name in waiting:
-            if not _filled(database, name):
-                continue
-            strangers = sum(1 for _ in islice(_strangers(database, store, name), 1))
-            if strangers:
-                store.refuse(
-                    name,
+        filled = set(database.values(select(IndexedDocument.collection).distinct()))
+        for name in filled.intersection(waiting):
+            if _holds_strangers(database, store, name):
+                store.refused[name] = (
                     f"The collection {name} holds points of documents that this home's ledger does not know: another "
                     "home fills it too. It is left as it is; `doc-assets rebuild-index` makes one of this home's own "
-                    "from Parquet.",
+                    "from Parquet."
                 )
             else:
                 store.adopt(name, alias)
-    finally:
-        database.close()
 
 
-def _filled(database: Database, collection: str) -> bool:
-    query = select(func.count()).select_from(IndexedDocument).where(IndexedDocument.collection == collection)
-    with database.reading() as connection:
-        return bool(connection.execute(query).scalar_one())
-
-
-def _strangers(database: Database, store: VectorStore, collection: str) -> Iterator[tuple[str, str]]:
-    """Documents of points, with the digest of their content, that the ledger does not know."""
+def _holds_strangers(database: Database, store: VectorStore, collection: str) -> bool:
+    """Whether there is a point of a document, or of a content of one, that the ledger does not know."""
+    query = select(DocumentRow.document_id, DocumentRow.sha256)
     payloads = store.scan_unclaimed(collection)
     while part := {(payload.document_id, payload.sha256) for payload in islice(payloads, _AT_ONCE)}:
-        known: set[tuple[str, str | None]] = set()
-        with database.reading() as connection:
-            for names in in_parts(sorted({name for name, _ in part})):
-                query = select(DocumentRow.document_id, DocumentRow.sha256).where(DocumentRow.document_id.in_(names))
-                known |= {(name, digest) for name, digest in connection.execute(query)}
-        yield from part - known
+        rows = database.rows_in(query, DocumentRow.document_id, {name for name, _ in part})
+        if not part <= {(name, digest) for name, digest in rows}:
+            return True
+    return False

@@ -1,14 +1,16 @@
-"""The archive: the ledger and the folder tree beside it."""
+"""The archive: the ledger and the folder tree beside it, and the points of the vector store made from both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from upath import UPath
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import Document
+from doc_assets.archive.shards import read_embeddings, read_words
 from doc_assets.archive.tables import Provenance, read_provenance
 from doc_assets.archive.vectors.base import collection_name
+from doc_assets.datatypes import IndexedPhoto, point_id
 from doc_assets.errors import SetupError
 
 
@@ -143,3 +145,22 @@ def require_photos(archive: Archive, chunk: Chunk, documents: list[Document], ph
             f"The photos of drop {chunk.drop_key} (chunk {chunk.positions.start}) are missing or were cut with "
             "other settings or from other versions of its documents. Materialize photos of this drop first."
         )
+
+
+def points_of(
+    archive: Archive, chunk: Chunk, versions: Versions, documents: Sequence[Document]
+) -> Iterator[IndexedPhoto]:
+    """The chunk's photos as points, with what the ledger knows of their documents by now.
+
+    A photo without a vector or without words is none; it is a fault of the stage that left it out.
+    """
+    known = {document.document_id: document for document in documents}
+    described = read_words(archive.feature_shard(chunk, versions.features_id))
+    words = {payload.key: bag for payload, bag in described}
+    for row in read_embeddings(archive.embedding_shard(chunk, versions.embedder_id)):
+        key = row.payload.key
+        if key not in words:
+            continue
+        document = known[key.document_id]
+        payload = replace(row.payload, merchant_id=document.merchant_id, date=document.date)
+        yield IndexedPhoto(point_id(key, versions.embedder_id), row.vector, words[key], payload)

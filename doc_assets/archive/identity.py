@@ -1,10 +1,11 @@
 """Whose a document is and when it is from: what a key table tells of documents, also of those that came before it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.rows import Description, Document
+from doc_assets.archive.ledger.rows import Document
 from doc_assets.datatypes import DocumentDate
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.key_tables.table import KeyRow
@@ -33,16 +34,16 @@ def describe_again(
         Names of the documents concerned.
     """
     arrived = ledger.documents.first_arrivals(sorted({document.document_id for document in documents}))
-    changed: list[tuple[str, Description]] = []
+    changed: list[Document] = []
     for document in documents:
-        known = _description(document, rows.get(document.source_path), dates, arrived[document.document_id])
-        if known != Description(document.id, document.merchant_id, document.fields, document.date):
-            changed.append((document.file_name, known))
-    ledger.documents.record_descriptions([known for _, known in changed])
-    return [name for name, _ in changed]
+        known = _described(document, rows.get(document.source_path), dates, arrived[document.document_id])
+        if known != document:
+            changed.append(known)
+    ledger.documents.record_descriptions(changed)
+    return [document.file_name for document in changed]
 
 
-def _description(document: Document, row: KeyRow | None, dates: DateRule, arrived_at: datetime) -> Description:
+def _described(document: Document, row: KeyRow | None, dates: DateRule, arrived_at: datetime) -> Document:
     fields = {**document.fields, **row.fields} if row else document.fields
     merchant = row.merchant_id if row and row.merchant_id else document.merchant_id
     date = dates.date_of(document.document_id, fields, arrived_at)
@@ -50,4 +51,4 @@ def _description(document: Document, row: KeyRow | None, dates: DateRule, arrive
         date = document.date
     elif date.source == document.date_source == "arrival":
         date = DocumentDate(min(date.day, document.document_date), "arrival")
-    return Description(document.id, merchant, fields, date)
+    return replace(document, merchant_id=merchant, fields=fields, document_date=date.day, date_source=date.source)

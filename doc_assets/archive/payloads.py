@@ -21,22 +21,15 @@ PAYLOAD_FIELDS = [
     pa.field("box", pa.list_(pa.int32(), 4), nullable=False),
 ]
 
+PAYLOAD_COLUMNS = [field.name for field in PAYLOAD_FIELDS]
+
 DATE_FIELDS = [pa.field("document_date", pa.string()), pa.field("date_source", pa.string())]
 """What points carry beside ``PAYLOAD_FIELDS``, as a table; empty for points without a date."""
 
 
 def payload_row(payload: PhotoPayload) -> dict[str, Any]:
     """The payload as columns of ``PAYLOAD_FIELDS``."""
-    return {
-        "document_id": payload.document_id,
-        "file_name": payload.file_name,
-        "sha256": payload.sha256,
-        "drop": payload.drop,
-        "merchant_id": payload.merchant_id,
-        "page_index": payload.page_index,
-        "photo_index": payload.photo_index,
-        "box": payload.box.as_list(),
-    }
+    return {name: getattr(payload, name) for name in PAYLOAD_COLUMNS} | {"box": payload.box.as_list()}
 
 
 def point_row(payload: PhotoPayload) -> dict[str, Any]:
@@ -51,28 +44,17 @@ def point_row(payload: PhotoPayload) -> dict[str, Any]:
 
 def payload_from_row(row: dict[str, Any]) -> PhotoPayload:
     """The reverse of ``payload_row`` and ``point_row``; further columns are ignored."""
-    return PhotoPayload(
-        document_id=row["document_id"],
-        file_name=row["file_name"],
-        sha256=row["sha256"],
-        drop=row["drop"],
-        page_index=row["page_index"],
-        photo_index=row["photo_index"],
-        box=Box(*row["box"]),
-        merchant_id=merchant_id(row["merchant_id"]),  # written before numbers were normalised
-        date=DocumentDate.stored(row.get("document_date"), row.get("date_source")),
-    )
-
-
-_KEY = ["document_id", "page_index", "photo_index"]
+    values = {name: row[name] for name in PAYLOAD_COLUMNS}
+    values["box"] = Box(*values["box"])
+    values["merchant_id"] = merchant_id(values["merchant_id"])  # written before numbers were normalised
+    return PhotoPayload(**values, date=DocumentDate.stored(row.get("document_date"), row.get("date_source")))
 
 
 def read_keys(path: UPath) -> list[PhotoKey]:
     """Which photo every row of a table is about."""
-    return [PhotoKey(*(row[name] for name in _KEY)) for row in read_rows(path, _KEY, batch_rows=4096)]
+    return [PhotoKey(**row) for row in read_rows(path, ["document_id", "page_index", "photo_index"], batch_rows=4096)]
 
 
 def read_payloads(path: UPath) -> Iterator[PhotoPayload]:
     """Which photos a table is about, without the rest of its columns."""
-    for row in read_rows(path, [field.name for field in PAYLOAD_FIELDS], batch_rows=4096):
-        yield payload_from_row(row)
+    return map(payload_from_row, read_rows(path, PAYLOAD_COLUMNS, batch_rows=4096))

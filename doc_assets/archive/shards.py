@@ -13,13 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from upath import UPath
 
-from doc_assets.archive.payloads import PAYLOAD_FIELDS, payload_from_row, payload_row
+from doc_assets.archive.payloads import PAYLOAD_COLUMNS, PAYLOAD_FIELDS, payload_from_row, payload_row
 from doc_assets.archive.tables import Provenance, read_rows, read_rows_at, table_writer
 from doc_assets.datatypes import Embeddings, LocalFeatures, PageText, PhotoPayload, SparseVector
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.features.sift import DESCRIPTOR_DIM, THUMBNAIL_PX
-
-_PAYLOAD = [field.name for field in PAYLOAD_FIELDS]
 
 
 def _required(**types: pa.DataType) -> list[pa.Field]:
@@ -128,7 +126,7 @@ def write_embeddings(
 
 def read_embeddings(path: UPath) -> Iterator[StoredEmbedding]:
     """The vectors of a table in order."""
-    for row in read_rows(path, [*_PAYLOAD, "vector"], batch_rows=1024):
+    for row in read_rows(path, [*PAYLOAD_COLUMNS, "vector"], batch_rows=1024):
         yield StoredEmbedding(payload_from_row(row), np.asarray(row["vector"], np.float32))
 
 
@@ -165,7 +163,7 @@ def write_features(
 
 def read_words(path: UPath) -> Iterator[tuple[PhotoPayload, SparseVector]]:
     """The words of every photo of a table of local features, in order."""
-    for row in read_rows(path, [*_PAYLOAD, "words", "word_weights"], batch_rows=256):
+    for row in read_rows(path, [*PAYLOAD_COLUMNS, "words", "word_weights"], batch_rows=256):
         yield payload_from_row(row), _words(row)
 
 

@@ -24,8 +24,8 @@ _SEAL = b"DocSHA2\n"
 Parquet do not look. One file that is complete or not there needs no second one that could belong to another state."""
 
 _SEAL_BYTES = len(_SEAL) + hashlib.sha256().digest_size
-_TAIL_BYTES = 8  # length of the footer, and "PAR1"
 _MAGIC = b"PAR1"
+_TAIL_BYTES = 4 + len(_MAGIC)  # length of the footer, and the magic
 _PIECE_BYTES = 1 << 20
 _NEAR_END_BYTES = 1 << 16
 DAMAGED = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError)
@@ -107,8 +107,7 @@ def is_intact(path: UPath) -> bool | None:
     """Whether every byte of a table is as it was written; None if it was written before tables had seals."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        near_end = max(0, size - _NEAR_END_BYTES)
-        file.seek(near_end)
+        file.seek(max(0, size - _NEAR_END_BYTES))
         end = file.read()
         is_sealed = _SEAL in end or _SEALED in end  # either says so, should the other be what was damaged
         at = _footer_at(file, size)

@@ -50,7 +50,7 @@ def explain(
 
 def _explain(settings: "Settings", query: str, candidate: str, picture: Path | None) -> "Explanation":
     """Compares a file or an archived document with an archived one, as a search would."""
-    from doc_assets.archive.pictures import ArchivePictures
+    from doc_assets.archive.photo_lookup import ArchivePictures
     from doc_assets.pipeline.explanation import KeptPictures, KeptQuery, archived_document, draw_first, explanation_of
     from doc_assets.runtime import Runtime
 

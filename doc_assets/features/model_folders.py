@@ -4,13 +4,12 @@ A model file comes from outside. Formats that can run code when they are loaded 
 copied is looked at: weights must be safetensors, configurations JSON, nothing a link.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,12 @@ from doc_assets.util.files import exclusive, sha256_of_files, sync_folder, write
 
 MANIFEST = "doc_assets_model.json"
 KEPT_SUFFIXES = (".safetensors", ".json", ".txt")
-UNSAFE_SUFFIXES = (
-    ".bin",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".pkl",
-    ".pickle",
-    ".joblib",
-    ".npy",
-    ".npz",
-    ".h5",
-    ".keras",
-    ".msgpack",
-)
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
+UNSAFE_SUFFIXES = (*_PICKLES, ".npy", ".npz", ".h5", ".keras", ".msgpack")
 """Formats of weights that are, or may hold, programs; a folder with one of them is refused as a whole."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_BLOCK = 1 << 20
 _SPARE_BYTES = 256 << 20
 _MAX_JSON_BYTES = 64 << 20
 
@@ -86,11 +72,6 @@ class AddedModel:
 
 
 def _checked_name(name: str) -> str:
-    """``name``, if it may be a folder's.
-
-    Raises:
-        SetupError: if it may not.
-    """
     if not _NAME.fullmatch(name):
         raise SetupError(
             f"A model's name has letters, digits, '.', '_' and '-', 100 at most; got {name!r}. Give --name."
@@ -164,15 +145,12 @@ def add_folder(models_dir: Path, source: Path, name: str, origin: str, now: date
                 _require_sound(being_made / path, path)
             if known is not None and known.files != files:
                 raise MissingModelError(f"The files in {source} differ from its {MANIFEST}: copy them again.")
-            model = Model(
-                name,
-                known.source if known else origin,
-                known.added_at if known else now.astimezone(UTC).isoformat(timespec="seconds"),
-                files,
-            )
+            added_at = now.astimezone(UTC).isoformat(timespec="seconds")
+            model = replace(known, name=name) if known else Model(name, origin, added_at, files)
             if (models_dir / name).exists():
                 return AddedModel(_same(models_dir / name, model), is_new=False, left_out=left_out)
-            described = {name: value for name, value in asdict(model).items() if name != "name"}  # the folder has it
+            described = asdict(model)
+            del described["name"]  # the folder has it
             manifest = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
             write_atomic(UPath(being_made / MANIFEST), manifest.encode())
             being_made.rename(models_dir / name)
@@ -292,20 +270,17 @@ def _require_room(models_dir: Path, source: Path, wanted: list[str]) -> None:
 
 
 def _copy(source: Path, target: Path, path: str) -> ModelFile:
-    """Copies one file, which must be no link, and reads its digest on the way."""
+    """Copies one file, which must be no link."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as reader, target.open("wb") as writer:
-            while block := reader.read(_BLOCK):
-                digest.update(block)
-                writer.write(block)
+            shutil.copyfileobj(reader, writer)
             writer.flush()
             os.fsync(writer.fileno())
     except OSError as error:
         raise MissingModelError(f"{source} cannot be copied to {target.parent}: {error}.") from error
-    return ModelFile(path, target.stat().st_size, digest.hexdigest())
+    return ModelFile(path, target.stat().st_size, sha256_of_files(target))
 
 
 def _require_sound(copied: Path, path: str) -> None:

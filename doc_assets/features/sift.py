@@ -59,7 +59,8 @@ class SiftExtractor:
         sift: Any = cv2.SIFT.create(nfeatures=0, contrastThreshold=_CONTRAST, edgeThreshold=_EDGE)
         found = sift.detect(grey, None)
         if not found:
-            return _nothing(thumbnail)
+            nothing = np.empty((0, 2), np.float32), np.empty((0, DESCRIPTOR_DIM), np.uint8)
+            return LocalFeatures(*nothing, SIDE_PX, SIDE_PX, thumbnail)
         found, descriptors = sift.compute(grey, [found[i] for i in self._spread(found)])
         points = np.array([keypoint.pt for keypoint in found], np.float32)
         return LocalFeatures(points, _root(descriptors), SIDE_PX, SIDE_PX, thumbnail)
@@ -89,8 +90,3 @@ def _root(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
     sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
     rooted: NDArray[np.uint8] = np.clip(np.round(np.sqrt(descriptors / sums) * 255), 0, 255).astype(np.uint8)
     return rooted
-
-
-def _nothing(thumbnail: NDArray[np.uint8]) -> LocalFeatures:
-    points, descriptors = np.empty((0, 2), np.float32), np.empty((0, DESCRIPTOR_DIM), np.uint8)
-    return LocalFeatures(points, descriptors, SIDE_PX, SIDE_PX, thumbnail)

@@ -44,8 +44,7 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
 def how_made(path: Path) -> dict[str, Any]:
     """What the manifest beside a weights file says of its making; ``load_weights`` has read it before."""
     manifest = json.loads((path.parent / MANIFEST).read_text(encoding="utf-8"))
-    found: dict[str, Any] = manifest[path.name].get("how_made", {})
-    return found
+    return dict(manifest[path.name].get("how_made", {}))
 
 
 def save_weights(path: Path, tensors: Tensors, made: dict[str, object]) -> str:

@@ -5,14 +5,16 @@ Sivic and Zisserman, "Video Google", ICCV 2003. The weight of a word is the squa
 scaled so that the weights have unit length. How rare a word is in the archive is the store's part.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from doc_assets.datatypes import LocalFeatures, SparseVector, unit_descriptors
+from doc_assets.datatypes import LocalFeatures, RgbImage, SparseVector, unit_descriptors
 from doc_assets.errors import MissingModelError
-from doc_assets.features.sift import DESCRIPTOR_DIM
+from doc_assets.features.sift import DESCRIPTOR_DIM, VERSION, SiftExtractor
 from doc_assets.features.weight_files import load_weights
+from doc_assets.util.files import sha256_of
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
 CODEBOOK = "words.safetensors"
@@ -47,3 +49,27 @@ class VisualWords:
         words, counts = np.unique(nearest, return_counts=True)
         weights = np.sqrt(counts / counts.sum())
         return SparseVector(words.astype(np.uint32), weights.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Describer:
+    """What finds and names a photo's local features.
+
+    Attributes:
+        extractor: finds keypoints.
+        words: names them.
+    """
+
+    extractor: SiftExtractor
+    words: VisualWords
+
+    @property
+    def features_id(self) -> str:
+        """Method and digest; features with different ids may never be compared."""
+        made_with = f"{VERSION}|{self.extractor.max_features}|{self.words.sha256}"
+        return f"sift-{sha256_of(made_with.encode())[:8]}"
+
+    def describe(self, photo: RgbImage) -> tuple[LocalFeatures, SparseVector]:
+        """The photo's keypoints and words."""
+        features = self.extractor.extract(photo)
+        return features, self.words.encode(features)

@@ -11,8 +11,7 @@ from sqlalchemy import make_url
 
 from doc_assets.archive.consistency import Findings
 from doc_assets.archive.ledger.collections import Collection
-from doc_assets.archive.ledger.database import is_absent
-from doc_assets.archive.ledger.integrity import sqlite_faults
+from doc_assets.archive.ledger.database import is_absent, sqlite_faults
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.archive.vectors.base import VectorStore

@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import partial
 
 from doc_assets.archive.archive import Archive, Chunk
+from doc_assets.archive.chunks import with_current
 from doc_assets.archive.ledger.documents import Stage
-from doc_assets.archive.ledger.page_sizes import PageOf
+from doc_assets.archive.ledger.pages import PageOf
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_payloads
-from doc_assets.archive.pruning import with_current
 from doc_assets.archive.shards import StoredPhoto, write_page_texts, write_photos
 from doc_assets.datatypes import Page, PhotoCrop, PhotoPayload
 from doc_assets.photos.cutting import PhotoCutter

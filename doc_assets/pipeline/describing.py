@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.shards import StoredPhoto, read_photos, write_features
 from doc_assets.datatypes import LocalFeatures, PhotoPayload, SparseVector
-from doc_assets.features.describer import Describer
+from doc_assets.features.words import Describer
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.pipeline.stage import DueTable, PhotoStage, PhotoStageReport, run_photo_stage
 from doc_assets.util.isolation import Failure, attempt

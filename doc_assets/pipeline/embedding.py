@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from doc_assets.archive.archive import Archive, Chunk
-from doc_assets.archive.chunk_faults import ChunkFaults
+from doc_assets.archive.chunks import ChunkFaults
 from doc_assets.archive.shards import StoredPhoto, read_photos, write_embeddings
 from doc_assets.datatypes import Embeddings, PhotoPayload, RgbImage
 from doc_assets.features.embedders.base import Embedder, require_finite

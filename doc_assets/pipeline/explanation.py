@@ -10,7 +10,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.pictures import PageView, page_view
+from doc_assets.archive.photo_lookup import PageView, page_view
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.errors import UnknownDocumentError
 from doc_assets.pipeline.explain import PairExplanation, found_by_explaining

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of, provenance
-from doc_assets.archive.chunk_faults import ChunkFaults
+from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of, points_of, provenance
+from doc_assets.archive.chunks import ChunkFaults, with_current
 from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.points import points_of
-from doc_assets.archive.pruning import with_current
 from doc_assets.archive.tables import read_provenance
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import IndexedPhoto

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doc_assets.archive.archive import Archive, Chunk
+from doc_assets.archive.chunks import remove_superseded
 from doc_assets.archive.ledger.document_faults import READING, StageFault
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document, ReadOutcome
-from doc_assets.archive.pruning import remove_superseded
 from doc_assets.errors import AccountingError, UnreadableDocumentError
 from doc_assets.faults import DocumentState, FaultCode, ReadReport
 from doc_assets.pipeline.stage import run_stage

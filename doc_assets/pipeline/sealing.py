@@ -10,8 +10,7 @@ from itertools import islice
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.identity import date_faults, describe_again
-from doc_assets.archive.ledger.intake import ArrivedFile
-from doc_assets.archive.ledger.keys import KeyOutcome
+from doc_assets.archive.ledger.intake import ArrivedFile, KeyOutcome
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.errors import UnreadableDocumentError
 from doc_assets.faults import DocumentState

@@ -18,8 +18,8 @@ from doc_assets.archive.shards import read_embeddings, read_photo_at
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
 from doc_assets.faults import DocumentState
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder
+from doc_assets.features.words import Describer
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.runtime import Runtime
 from doc_assets.search.matching import Matcher

@@ -12,10 +12,9 @@ from typing import TypeVar
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk, made_with, provenance, require_photos
-from doc_assets.archive.chunk_faults import ChunkFaults, photos_left_out
+from doc_assets.archive.chunks import ChunkFaults, photos_left_out, with_current
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.pruning import with_current
 from doc_assets.archive.tables import Provenance, count_rows, read_provenance
 from doc_assets.util.progress import track
 

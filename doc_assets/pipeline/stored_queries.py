@@ -15,8 +15,8 @@ from doc_assets.archive.shards import StoredPhoto, read_features, read_photos
 from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, SparseVector
 from doc_assets.errors import InputError
 from doc_assets.faults import DocumentState
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, require_finite
+from doc_assets.features.words import Describer
 from doc_assets.photos.cutting import decode_jpeg
 from doc_assets.search.faults import all_in_words
 from doc_assets.search.query import QueryDocument, QueryPhoto

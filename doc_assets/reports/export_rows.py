@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from doc_assets.archive.ledger.result_view import EARLIER_COLUMNS, KEY_FIELDS
 from doc_assets.archive.ledger.results import FoundDocument, ResultRecord
-from doc_assets.archive.ledger.searches import SearchLedger, SearchRecord
+from doc_assets.archive.ledger.searches import EARLIER_COLUMNS, KEY_FIELDS, SearchLedger, SearchRecord
 from doc_assets.reports.headline import HEADLINE, headline
 from doc_assets.reports.tables import Row
 

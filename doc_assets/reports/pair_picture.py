@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from doc_assets.archive.ledger.results import PhotoPair
-from doc_assets.archive.pictures import PageView
+from doc_assets.archive.photo_lookup import PageView
 from doc_assets.datatypes import RgbImage, View
 from doc_assets.search.verify.frames import shares_to_pixels
 from doc_assets.search.verify.likeness import Examination, examine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from doc_assets.archive.pictures import PageView, page_view
+from doc_assets.archive.photo_lookup import PageView, page_view
 from doc_assets.datatypes import Page, PhotoCrop, RgbImage
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.reports.safe_names import result_stem

@@ -15,7 +15,7 @@ from upath import UPath
 
 from doc_assets.archive.ledger.results import ChangedFinding, FoundDocument, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.searches import SearchRecord
-from doc_assets.archive.pictures import PageView
+from doc_assets.archive.photo_lookup import PageView
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import InputError
 from doc_assets.photos.cutting import encode_jpeg

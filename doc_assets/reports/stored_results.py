@@ -7,7 +7,7 @@ from pathlib import Path
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.searches import SearchRecord, drop_of
-from doc_assets.archive.pictures import ArchivePictures
+from doc_assets.archive.photo_lookup import ArchivePictures
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.query_pictures import QueryPictures
 from doc_assets.reports.report import PictureSources, write_reports

@@ -8,7 +8,7 @@ merchants re-use must not hide here.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from doc_assets.archive.ledger.form_pictures import FormPictureRule, KnownPicture, PagePlace, SeenPair, SeenPhoto
-from doc_assets.archive.ledger.page_sizes import PageOf
+from doc_assets.archive.ledger.pages import PageOf
 from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds

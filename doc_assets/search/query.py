@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.datatypes import DocumentDate, LocalFeatures, Page, PhotoCrop, RgbImage, SparseVector
 from doc_assets.faults import DocumentState
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder, require_finite
 from doc_assets.features.sift import mirrored
-from doc_assets.features.words import VisualWords
+from doc_assets.features.words import Describer, VisualWords
 from doc_assets.photos.cutting import PhotoCutter, decode_jpeg
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import TextMemory

@@ -10,7 +10,7 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
-from doc_assets.archive.ledger.integrity import sqlite_faults
+from doc_assets.archive.ledger.database import sqlite_faults
 from doc_assets.archive.shards import read_embeddings, read_photos
 from doc_assets.archive.tables import is_intact, read_rows
 from doc_assets_tests.pipeline.pipeline import opened

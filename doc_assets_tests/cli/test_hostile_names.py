@@ -21,6 +21,7 @@ from doc_assets.sources.names import display_name, real_path
 from doc_assets.sources.sources import FolderSource, KeyedFolders
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.hostile import NAMES
+from doc_assets_tests.key_outcomes import key_counts
 from doc_assets_tests.reports.test_result_files import FOUND, LEGACY, NOT_READ, SEARCH
 from doc_assets_tests.results import a_finding
 
@@ -78,7 +79,7 @@ def test_keys_of_every_name_stay_below_their_root(archive, tmp_path):
 
     assert done.origins
     assert all(real_path(origin).resolve().parent == tmp_path / "in" for origin in done.origins)
-    accounted = sum(archive.ledger.keys.counts(done.source).values())
+    accounted = sum(key_counts(archive.ledger, done.source).values())
     assert accounted == table.n_keys + table.n_faults
 
 

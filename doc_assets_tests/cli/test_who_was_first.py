@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.result_view import read_view
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
+from doc_assets_tests.archive.ledger.result_view import read_view
 from doc_assets_tests.program import Program
 
 pytestmark = pytest.mark.whole

@@ -3,10 +3,9 @@ import pytest
 
 from doc_assets.datatypes import LocalFeatures
 from doc_assets.errors import MissingModelError
-from doc_assets.features.describer import Describer
 from doc_assets.features.sift import SiftExtractor
 from doc_assets.features.weight_files import load_weights, save_weights
-from doc_assets.features.words import CODEBOOK, WEIGHTS_DIR, VisualWords
+from doc_assets.features.words import CODEBOOK, WEIGHTS_DIR, Describer, VisualWords
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.fit_words import WordsRecipe, fit_words, spherical_kmeans
 from doc_assets.lab.pictures import draw_picture

@@ -10,10 +10,9 @@ from upath import UPath
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import make_embedder
 from doc_assets.features.sift import SiftExtractor
-from doc_assets.features.words import VisualWords
+from doc_assets.features.words import Describer, VisualWords
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.pipeline import indexing

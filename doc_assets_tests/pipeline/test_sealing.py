@@ -11,6 +11,7 @@ from doc_assets.sources.key_names import NameRule
 from doc_assets.sources.key_tables.table import KeyRow, KeyTable, keys_in
 from doc_assets.sources.sources import Fetched, FolderSource, KeyedFolders, KeyFailedError, KeyProblem, SourceFile
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.key_outcomes import key_counts, key_problems
 
 
 def _put(folder, *names, content=b"II*"):
@@ -69,9 +70,9 @@ def test_keys_without_a_file_and_unusable_rows_are_accounted_for(archive, keyed)
         ("N9THA00001", 4, "missing"),
         ("line 5", 5, "unusable"),
     ]
-    assert archive.ledger.keys.counts(done.source) == {"found": 2, "missing": 1, "unusable": 1}
+    assert key_counts(archive.ledger, done.source) == {"found": 2, "missing": 1, "unusable": 1}
     assert archive.ledger.keys.found(done.source) == {"N7THA00001", "N8THA00001"}
-    assert [outcome.key for outcome in archive.ledger.keys.problems(done.source, 10)] == ["N9THA00001", "line 5"]
+    assert [outcome.key for outcome in key_problems(archive.ledger, done.source)] == ["N9THA00001", "line 5"]
 
 
 def test_a_key_that_is_found_later_is_no_longer_a_problem(archive, keyed, tmp_path):
@@ -83,7 +84,7 @@ def test_a_key_that_is_found_later_is_no_longer_a_problem(archive, keyed, tmp_pa
     assert [d.document_id for d in archive.ledger.documents.of_chunk(second.sealed[0], range(10))] == [
         "n9tha00100001_4"
     ]
-    assert archive.ledger.keys.counts(first.source) == {"found": 3, "unusable": 1}
+    assert key_counts(archive.ledger, first.source) == {"found": 3, "unusable": 1}
     assert set(second.drops) == {*first.sealed, *second.sealed}
 
 
@@ -96,7 +97,7 @@ def test_a_file_that_two_keys_name_is_sealed_once(archive, tmp_path):
         done = seal_source(archive, KeyedFolders(table, Resolver(index, roots, NameRule())), NOW, SealingRules())
 
     assert len(archive.ledger.documents.of_chunk(done.sealed[0], range(10))) == 1
-    assert archive.ledger.keys.counts(done.source) == {"found": 2}
+    assert key_counts(archive.ledger, done.source) == {"found": 2}
 
 
 def test_objects_of_a_store_are_sealed_by_their_address(archive):
@@ -148,13 +149,13 @@ class _Answers:
 
 def test_a_key_is_found_only_when_all_its_documents_were_had(archive):
     first = seal_source(archive, _Answers(second_fails=True), NOW, SealingRules())
-    (problem,) = archive.ledger.keys.problems("answers", 10)
+    (problem,) = key_problems(archive.ledger, "answers")
     second = seal_source(archive, _Answers(second_fails=False), NOW, SealingRules())
 
     assert (len(first.origins), first.problems[0].row.key) == (1, "N7")
     assert (problem.state, problem.correlation_id, problem.n_files) == ("failed", "corr-1", 1)
     assert (len(second.origins), len(second.sealed), second.problems) == (2, 1, [])
-    assert archive.ledger.keys.counts("answers") == {"found": 1}
+    assert key_counts(archive.ledger, "answers") == {"found": 1}
     assert archive.ledger.intake.sealed_from("answers") == dict(
         zip(second.origins, [first.sealed[0], second.sealed[0]], strict=True)
     )

@@ -7,7 +7,7 @@ import pytest
 from doc_assets.archive.ledger.results import Overlap, PhotoPair
 from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
-from doc_assets.archive.pictures import page_view
+from doc_assets.archive.photo_lookup import page_view
 from doc_assets.datatypes import Box, View
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.attacks import ATTACKS, attack

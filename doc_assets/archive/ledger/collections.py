@@ -1,7 +1,7 @@
 """Which collections there are, with which embedder, and which documents they hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ class Collection:
 
 
 class CollectionLedger(LedgerPart):
-    """The tables ``collections`` and ``indexed_documents``."""
+    """The tables ``collections`` and ``indexed_documents``: which collections there are and what they hold."""
 
     def all(self) -> list[Collection]:
         """Every collection on record, the newest change last."""
@@ -48,21 +48,12 @@ class CollectionLedger(LedgerPart):
 
     def record(self, collection: Collection) -> None:
         """Files a collection; one that is put in use makes the one before ``previous``."""
-        values = {
-            "collection": collection.name,
-            "embedder": collection.embedder,
-            "options": collection.options,
-            "state": collection.state,
-            "since": collection.since,
-        }
         with self._database.writing() as connection:
-            if collection.state == "in_use":
-                before = (CollectionRow.state == "in_use", CollectionRow.collection != collection.name)
-                connection.execute(
-                    update(CollectionRow).where(*before).values(state="previous", since=collection.since)
-                )
             connection.execute(delete(CollectionRow).where(CollectionRow.collection == collection.name))
-            connection.execute(insert(CollectionRow), values)
+            if collection.state == "in_use":
+                before = update(CollectionRow).where(CollectionRow.state == "in_use")
+                connection.execute(before.values(state="previous", since=collection.since))
+            connection.execute(insert(CollectionRow).values(astuple(collection)))
 
     def remove(self, name: str, targets: Sequence[str]) -> None:
         """Removes what is known of a collection, and that drops were completed for these targets of stages."""
@@ -78,26 +69,19 @@ class CollectionLedger(LedgerPart):
         query = select(DocumentRow.id, DocumentRow.document_id)
         with self._database.writing() as connection:
             rows = [
-                {
-                    "collection": collection,
-                    "row_id": row_id,
-                    "document_id": document_id,
-                    "photos_left_out": (left_out or {}).get(row_id, 0),
-                }
-                for row_id, document_id in rows_in(connection, query, DocumentRow.id, row_ids)
+                {"row_id": row_id, "document_id": name, "photos_left_out": (left_out or {}).get(row_id, 0)}
+                for row_id, name in rows_in(connection, query, DocumentRow.id, row_ids)
             ]
             same = IndexedDocument.collection == collection
             delete_in(connection, IndexedDocument, IndexedDocument.row_id, row_ids, same)
             if rows:
-                connection.execute(insert(IndexedDocument), rows)
+                connection.execute(insert(IndexedDocument).values(collection=collection), rows)
 
     def indexed(self, row_ids: Sequence[int], collection: str) -> dict[int, int]:
         """Those of these arrivals that a collection holds, each with the number of its photos that it lacks."""
         query = select(IndexedDocument.row_id, IndexedDocument.photos_left_out)
-        rows = self._database.rows_in(
-            query.where(IndexedDocument.collection == collection), IndexedDocument.row_id, row_ids
-        )
-        return {row_id: n for row_id, n in rows}
+        held = query.where(IndexedDocument.collection == collection)
+        return {row_id: n for row_id, n in self._database.rows_in(held, IndexedDocument.row_id, row_ids)}
 
     def holding(self, row_id: int) -> list[str]:
         """Names of the collections that hold an arrival's photos, sorted."""

@@ -1,10 +1,11 @@
-"""Connections and transactions of the ledger, and bringing its tables up to date."""
+"""Connections and transactions of the ledger, its tables brought up to date, and the check of SQLite files."""
 
 import contextlib
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -20,6 +21,9 @@ SCHEMA_REVISION = "0013"
 
 _BUSY_TIMEOUT_MS = 60_000
 _MIGRATION_LOCK = 7_202_611_21  # any number; PostgreSQL advisory lock of this program's migrations
+_MOST_FAULTS = 20
+_NOT_ITS_FAULT = ("disk I/O error", "unable to open", "database is locked")
+"""What a full disk or another process causes; reading needs a small file beside the database."""
 
 
 def is_absent(url: str) -> bool:
@@ -81,19 +85,20 @@ class Database:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
+        shown = self.url.render_as_string(hide_password=True)
         try:
             yield
-        except DatabaseError as error:
-            if not isinstance(error, OperationalError):
-                if type(error.orig) is sqlite3.DatabaseError:  # the file itself: malformed, or no database
-                    raise DamagedError(
-                        f"The ledger {self.url.render_as_string(hide_password=True)} is damaged: {error.orig}. Restore "
-                        "a backup (`doc-assets restore`); `doc-assets check --read-data` says what is wrong."
-                    ) from error
-                raise
+        except OperationalError as error:
             raise ServiceError(
-                f"The ledger at {self.url.render_as_string(hide_password=True)} failed: {error.orig}. "
-                "Check DOC_ASSETS_LEDGER_URL and that the database answers and has room."
+                f"The ledger at {shown} failed: {error.orig}. Check DOC_ASSETS_LEDGER_URL and that the database "
+                "answers and has room."
+            ) from error
+        except DatabaseError as error:
+            if type(error.orig) is not sqlite3.DatabaseError:  # the file itself: malformed, or no database
+                raise
+            raise DamagedError(
+                f"The ledger {shown} is damaged: {error.orig}. Restore a backup (`doc-assets restore`); "
+                "`doc-assets check --read-data` says what is wrong."
             ) from error
 
     def migrate(self) -> None:
@@ -103,20 +108,14 @@ class Database:
             LedgerSchemaError: if they are newer than this program.
             ServiceError: if the database does not answer.
         """
-        if self.revision() == SCHEMA_REVISION:
-            return
-        from alembic import command
-        from alembic.util import CommandError
-
-        with self.writing() as connection:
-            _lock(connection)
-            try:
-                command.upgrade(alembic_config(connection), "head")
-            except CommandError as error:
-                raise LedgerSchemaError(
-                    f"The ledger's tables have revision {self.revision()}, this program knows up to "
-                    f"{SCHEMA_REVISION}. Install the version that wrote them, or restore a backup."
-                ) from error
+        found = self.revision()
+        if found != SCHEMA_REVISION:
+            self._migrate(
+                "upgrade",
+                "head",
+                f"The ledger's tables have revision {found}, this program knows up to {SCHEMA_REVISION}. Install the "
+                "version that wrote them, or restore a backup.",
+            )
 
     def migrate_to(self, revision: str) -> None:
         """Brings the tables up or down to ``revision``; going down loses what newer tables and columns hold.
@@ -125,9 +124,6 @@ class Database:
             LedgerSchemaError: if there is no such revision.
             ServiceError: if the database does not answer.
         """
-        from alembic import command
-        from alembic.util import CommandError
-
         known = self.revisions()
         if revision not in known:
             raise LedgerSchemaError(f"There is no revision {revision!r}; there are {', '.join(known)}.")
@@ -135,12 +131,20 @@ class Database:
         if now is not None and now not in known:
             raise LedgerSchemaError(f"The tables have revision {now}, which this program does not know.")
         goes_up = now is None or known.index(revision) > known.index(now)
+        direction: Literal["upgrade", "downgrade"] = "upgrade" if goes_up else "downgrade"
+        self._migrate(direction, revision, f"The tables were not brought to {revision}.")
+
+    def _migrate(self, direction: Literal["upgrade", "downgrade"], revision: str, failed: str) -> None:
+        from alembic import command
+        from alembic.util import CommandError
+
         with self.writing() as connection:
-            _lock(connection)
+            if connection.dialect.name == "postgresql":  # SQLite has taken its write lock already
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             try:
-                (command.upgrade if goes_up else command.downgrade)(alembic_config(connection), revision)
+                getattr(command, direction)(alembic_config(connection), revision)
             except CommandError as error:
-                raise LedgerSchemaError(f"The tables were not brought to {revision}: {error}") from error
+                raise LedgerSchemaError(f"{failed} ({error})") from error
 
     def revisions(self) -> list[str]:
         """Every revision that this program knows, oldest first; ``base`` is an empty database."""
@@ -170,12 +174,6 @@ class LedgerPart:
         self._database = database
 
 
-def _lock(connection: Connection) -> None:
-    """Makes other migrations of this database wait; SQLite has taken its write lock already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-
-
 def alembic_config(connection: Connection) -> Any:  # noqa: ANN401 - alembic is imported only where it runs
     """Alembic's configuration for running on ``connection``."""
     from alembic.config import Config
@@ -198,12 +196,8 @@ def _engine(url: str, answer_within_s: int | None) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own class
         connection.isolation_level = None  # transactions are begun by the listener below
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            f"busy_timeout={_BUSY_TIMEOUT_MS}",
-            "foreign_keys=ON",
-        ):
+        waits = f"busy_timeout={_BUSY_TIMEOUT_MS}"
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", waits, "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -212,3 +206,35 @@ def _engine(url: str, answer_within_s: int | None) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def sqlite_faults(path: Path) -> list[str]:
+    """What is wrong with an SQLite file, in words: its structure, its indexes, its references; it is only read.
+
+    Raises:
+        ServiceError: if it cannot be read because of a full disk or another process.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST_FAULTS})")]
+            faults = [] if found == ["ok"] else [" ".join(says.split()) for says in found]
+            for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_FAULTS):
+                faults.append(f"row {row} of {table} refers to a row of {parent} that is not there")
+            return faults + _unreadable_tables(connection)
+    except sqlite3.Error as error:
+        if any(words in str(error) for words in _NOT_ITS_FAULT):
+            raise ServiceError(f"The database {path} cannot be read: {error}.") from error
+        return [str(error)]
+
+
+def _unreadable_tables(connection: sqlite3.Connection) -> list[str]:
+    """Tables of which a row cannot be read, or holds text that is none."""
+    faults = []
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        quoted = str(table).replace('"', '""')
+        try:
+            for _ in connection.execute(f'SELECT * FROM "{quoted}"'):  # a name that the file itself gave
+                pass
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            faults.append(f"table {table}: {error}")
+    return faults

@@ -35,17 +35,19 @@ class StageFault:
     photo_index: int | None = None
 
     def __str__(self) -> str:
-        where = [] if self.page_index is None else [f"page {self.page_index + 1}"]
-        where += [] if self.photo_index is None else [f"photo {self.photo_index + 1}"]
-        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+        places = (("page", self.page_index), ("photo", self.photo_index))
+        where = ", ".join(f"{what} {index + 1}" for what, index in places if index is not None)
+        return f"{where}: {self.reason}" if where else self.reason
+
+
+Faults = Mapping[int, Sequence[StageFault]]
+"""What was left out, by row of ``documents``."""
 
 
 class FaultLedger(LedgerPart):
-    """The table ``document_faults``."""
+    """The table ``document_faults``: what stages could not do with documents."""
 
-    def record(
-        self, stage: str, target: str, row_ids: Sequence[int], faults: Mapping[int, Sequence[StageFault]]
-    ) -> None:
+    def record(self, stage: str, target: str, row_ids: Sequence[int], faults: Faults) -> None:
         """Files what a stage left out of these arrivals, in place of what it left out before.
 
         Args:
@@ -107,7 +109,7 @@ def settle_reading(connection: Connection, outcomes: Sequence[ReadOutcome]) -> N
     _sum_up(connection, rows)
 
 
-def _insert(connection: Connection, stage: str, target: str, faults: Mapping[int, Sequence[StageFault]]) -> None:
+def _insert(connection: Connection, stage: str, target: str, faults: Faults) -> None:
     names = rows_in(connection, select(DocumentRow.id, DocumentRow.document_id), DocumentRow.id, faults)
     rows = [
         row_of(fault, row_id=row_id, document_id=document_id, stage=stage, target=target)
@@ -127,19 +129,17 @@ def _sum_up(connection: Connection, row_ids: Collection[int]) -> None:
     query = _FAULTS.order_by(DocumentFault.stage != READING, DocumentFault.id)
     for row_id, *fault in rows_in(connection, query, DocumentFault.row_id, found):
         found[row_id].append(StageFault(*fault))
-    if found:
-        connection.execute(
-            update(DocumentRow).where(DocumentRow.id == bindparam("of_row")),
-            [
-                {
-                    "of_row": row_id,
-                    "state": "partial" if faults else "ok",
-                    "reason_code": faults[0].code if faults else None,
-                    "reason": _in_words(faults) if faults else None,
-                }
-                for row_id, faults in found.items()
-            ],
-        )
+    rows = [
+        {
+            "of_row": row_id,
+            "state": "partial" if faults else "ok",
+            "reason_code": faults[0].code if faults else None,
+            "reason": _in_words(faults) if faults else None,
+        }
+        for row_id, faults in found.items()
+    ]
+    if rows:
+        connection.execute(update(DocumentRow).where(DocumentRow.id == bindparam("of_row")), rows)
 
 
 def _in_words(faults: Sequence[StageFault]) -> str:

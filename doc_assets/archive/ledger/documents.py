@@ -28,7 +28,6 @@ from doc_assets.archive.ledger.rows import (
     READABLE,
     ArchiveCounts,
     Column,
-    Description,
     Document,
     Key,
     ReadOutcome,
@@ -54,7 +53,7 @@ class Stage:
 
 
 class DocumentLedger(LedgerPart):
-    """The tables ``documents`` and ``drop_stages``."""
+    """The tables ``documents`` and ``drop_stages``: what became of every document."""
 
     def chunks(self, drop_key: str) -> list[range]:
         """The drop's chunks as ranges of positions; they never move.
@@ -138,20 +137,10 @@ class DocumentLedger(LedgerPart):
             settle_reading(connection, outcomes)
             _choose_current(connection, [outcome.row_id for outcome in outcomes])
 
-    def record_descriptions(self, descriptions: Sequence[Description]) -> None:
-        """Files what became known of arrivals after they arrived."""
-        self._update_rows(
-            [
-                {
-                    "row_id": known.row_id,
-                    "merchant_id": known.merchant_id,
-                    "fields": known.fields,
-                    "document_date": known.date.day,
-                    "date_source": known.date.source,
-                }
-                for known in descriptions
-            ]
-        )
+    def record_descriptions(self, documents: Sequence[Document]) -> None:
+        """Files what these arrivals say beside their bytes: whose they are, what a key table says, and their dates."""
+        names = ("merchant_id", "fields", "document_date", "date_source")
+        self._update_rows([{"row_id": each.id} | {name: getattr(each, name) for name in names} for each in documents])
 
     def first_arrivals(self, document_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of these documents was first sealed into a drop; unknown ids are left out."""
@@ -183,11 +172,8 @@ class DocumentLedger(LedgerPart):
         """Makes all stages of a drop count as not completed and its rejected documents as not yet read."""
         with self._database.writing() as connection:
             connection.execute(delete(DropStage).where(DropStage.drop_key == drop_key))
-            connection.execute(
-                update(DocumentRow)
-                .where(DocumentRow.drop_key == drop_key, DocumentRow.state == "rejected")
-                .values(state="pending")
-            )
+            rejected = and_(DocumentRow.drop_key == drop_key, DocumentRow.state == "rejected")
+            connection.execute(update(DocumentRow).where(rejected).values(state="pending"))
 
     def retry(self, drop_keys: Sequence[str] | None, codes: Sequence[str] | None) -> dict[str, list[int]]:
         """Makes rejected documents count as not yet read, and their drops as incomplete.
@@ -207,18 +193,15 @@ class DocumentLedger(LedgerPart):
         found: dict[str, list[int]] = {}
         with self._database.writing() as connection:
             query = select(DocumentRow.id, DocumentRow.drop_key).where(*wanted)
-            rows = connection.execute(query.order_by(DocumentRow.id)).all()
-            for row_id, drop_key in rows:
+            for row_id, drop_key in connection.execute(query.order_by(DocumentRow.id)):
                 found.setdefault(drop_key, []).append(row_id)
-            for part in in_parts([row.id for row in rows]):
-                connection.execute(update(DocumentRow).where(DocumentRow.id.in_(part)).values(state="pending"))
+            connection.execute(update(DocumentRow).where(*wanted).values(state="pending"))
             delete_in(connection, DropStage, DropStage.drop_key, found)
         return found
 
     def stale_drops(self, stages: Sequence[Stage]) -> list[str]:
         """Drops for which one of these stages is missing or was completed with another version, oldest first."""
-        columns = tuple_(DropStage.stage, DropStage.target, DropStage.version)
-        fresh = columns.in_([astuple(stage) for stage in stages])
+        fresh = tuple_(DropStage.stage, DropStage.target, DropStage.version).in_([astuple(stage) for stage in stages])
         done = select(DropStage.drop_key).where(fresh).group_by(DropStage.drop_key).having(func.count() == len(stages))
         query = select(Drop.drop_key).where(Drop.drop_key.not_in(done)).order_by(Drop.sealed_at, Drop.drop_key)
         return list(self._database.values(query))
@@ -251,10 +234,8 @@ class DocumentLedger(LedgerPart):
 
     def pages_of_drop(self, drop_key: str) -> int:
         """Pages of the drop's readable documents."""
-        query = select(func.sum(DocumentRow.n_pages)).where(
-            DocumentRow.drop_key == drop_key, DocumentRow.state.in_(READABLE)
-        )
-        return self._database.values(query)[0] or 0
+        readable = (DocumentRow.drop_key == drop_key, DocumentRow.state.in_(READABLE))
+        return self._database.values(select(func.sum(DocumentRow.n_pages)).where(*readable))[0] or 0
 
     def of_drop(self, drop_key: str, states: Sequence[str], limit: int) -> list[Document]:
         """At most ``limit`` of the drop's documents in these states, in order."""
@@ -268,26 +249,20 @@ class DocumentLedger(LedgerPart):
         """
         held = exists().where(IndexedDocument.row_id == DocumentRow.id)
         indexed = and_(DocumentRow.is_current, held, DocumentRow.n_photos > 0)
+        ends = select(func.min(DocumentRow.id), func.max(DocumentRow.id)).where(indexed)
+        next_one = DOCUMENTS.where(indexed).order_by(DocumentRow.id).limit(1)
         with self._database.reading() as connection:
-            first, last = connection.execute(
-                select(func.min(DocumentRow.id), func.max(DocumentRow.id)).where(indexed)
-            ).one()
+            first, last = connection.execute(ends).one()
             if first is None:
                 return []
             starts = [first + int(place * (last - first + 1)) for place in places]
-            next_one = DOCUMENTS.where(indexed).order_by(DocumentRow.id).limit(1)
             rows = [connection.execute(next_one.where(DocumentRow.id >= start)).one() for start in starts]
         return documents_of(rows)
 
     def shared_names(self, drop_key: str) -> set[str]:
         """File names that more than one file of the drop has."""
-        query = (
-            select(DocumentRow.file_name)
-            .where(DocumentRow.drop_key == drop_key)
-            .group_by(DocumentRow.file_name)
-            .having(func.count() > 1)
-        )
-        return set(self._database.values(query))
+        names = select(DocumentRow.file_name).where(DocumentRow.drop_key == drop_key)
+        return set(self._database.values(names.group_by(DocumentRow.file_name).having(func.count() > 1)))
 
     def arrivals_at(self, paths: Sequence[str]) -> dict[str, Document]:
         """The newest arrival from each of these source paths."""
@@ -295,26 +270,23 @@ class DocumentLedger(LedgerPart):
 
     def states_of_drop(self, drop_key: str) -> Counter[str]:
         """How many of the drop's documents are in each state."""
-        query = (
-            select(DocumentRow.state, func.count()).where(DocumentRow.drop_key == drop_key).group_by(DocumentRow.state)
-        )
-        return Counter({state: n for state, n in self._database.rows(query)})
+        states = select(DocumentRow.state, func.count()).where(DocumentRow.drop_key == drop_key)
+        return Counter({state: n for state, n in self._database.rows(states.group_by(DocumentRow.state))})
 
     def counts(self) -> ArchiveCounts:
         """What is in the archive."""
         readable = DocumentRow.state.in_(READABLE)
+        current = select(func.count(), func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)
+        superseded = select(func.count()).where(readable, ~DocumentRow.is_current)
         with self._database.reading() as connection:
-
-            def number(query: Select[Any]) -> int:
-                return int(connection.execute(query).scalar_one() or 0)
-
-            states = connection.execute(select(DocumentRow.state, func.count()).group_by(DocumentRow.state)).all()
+            states = connection.execute(select(DocumentRow.state, func.count()).group_by(DocumentRow.state))
+            n_current, n_photos = connection.execute(current).one()
             return ArchiveCounts(
                 arrivals_by_state={state: n for state, n in states},
-                superseded=number(select(func.count()).where(readable, ~DocumentRow.is_current)),
-                current=number(select(func.count()).where(DocumentRow.is_current)),
-                photos=number(select(func.sum(DocumentRow.n_photos)).where(DocumentRow.is_current)),
-                drops=number(select(func.count()).select_from(Drop)),
+                superseded=connection.execute(superseded).scalar_one(),
+                current=n_current,
+                photos=int(n_photos or 0),
+                drops=connection.execute(select(func.count()).select_from(Drop)).scalar_one(),
             )
 
 
@@ -323,11 +295,8 @@ _UPDATE = update(DocumentRow).where(DocumentRow.id == bindparam("row_id"))
 
 
 def _is_in_chunk(drop_key: str, positions: range) -> ColumnElement[bool]:
-    return and_(
-        DocumentRow.drop_key == drop_key,
-        DocumentRow.position >= positions.start,
-        DocumentRow.position < positions.stop,
-    )
+    is_in_range = DocumentRow.position.between(positions.start, positions.stop - 1)
+    return and_(DocumentRow.drop_key == drop_key, is_in_range)
 
 
 def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
@@ -344,6 +313,5 @@ def _choose_current(connection: Connection, row_ids: Sequence[int]) -> None:
         )
         outdated = and_(DocumentRow.document_id.in_(touched), DocumentRow.is_current, DocumentRow.id.not_in(newest))
         connection.execute(update(DocumentRow).where(outdated).values(is_current=False))
-        connection.execute(
-            update(DocumentRow).where(DocumentRow.id.in_(newest), ~DocumentRow.is_current).values(is_current=True)
-        )
+        missing = and_(DocumentRow.id.in_(newest), ~DocumentRow.is_current)
+        connection.execute(update(DocumentRow).where(missing).values(is_current=True))

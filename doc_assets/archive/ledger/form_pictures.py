@@ -125,7 +125,7 @@ class FormPicture:
 
 
 class FormPictureLedger(LedgerPart):
-    """The tables ``form_pictures`` and ``form_picture_members``."""
+    """The tables ``form_pictures`` and ``form_picture_members``: which photos show a picture of the form."""
 
     def add(self, pairs: Sequence[SeenPair], rule: FormPictureRule) -> set[int]:
         """Files pairs that are pictures of the form or may come to be.
@@ -159,20 +159,13 @@ class FormPictureLedger(LedgerPart):
 
     def of_rows(self, row_ids: Collection[int]) -> dict[Photo, KnownPicture]:
         """The pictures that photos of these documents show, as far as they show any."""
-        query = select(
-            FormPictureMember.row_id,
-            FormPictureMember.photo,
-            FormPictureRow.picture_id,
-            FormPictureRow.state,
-            FormPictureRow.recognised_by,
-            *_PLACE,
-        ).join(FormPictureRow, FormPictureRow.picture_id == FormPictureMember.picture_id)
-        return {
-            (row, photo): KnownPicture(picture, state, by, _place(*place))
-            for row, photo, picture, state, by, *place in self._database.rows_in(
-                query, FormPictureMember.row_id, row_ids
-            )
-        }
+        known = (FormPictureRow.picture_id, FormPictureRow.state, FormPictureRow.recognised_by)
+        is_in = FormPictureRow.picture_id == FormPictureMember.picture_id
+        query = select(FormPictureMember.row_id, FormPictureMember.photo, *known, *_PLACE).join(FormPictureRow, is_in)
+        found = {}
+        for row, photo, picture, state, by, *place in self._database.rows_in(query, FormPictureMember.row_id, row_ids):
+            found[row, photo] = KnownPicture(picture, state, by, _place(*place))
+        return found
 
     def photos_of(self, pictures: Collection[int]) -> list[Photo]:
         """The photos that show these pictures, of documents that are in the archive."""
@@ -181,8 +174,7 @@ class FormPictureLedger(LedgerPart):
             .join(DocumentRow, DocumentRow.id == FormPictureMember.row_id)
             .where(DocumentRow.is_current)
         )
-        rows = self._database.rows_in(query, FormPictureMember.picture_id, pictures)
-        return [(row, photo) for row, photo in rows]
+        return [(row, photo) for row, photo in self._database.rows_in(query, FormPictureMember.picture_id, pictures)]
 
     def decide(self, picture_id: int, state: Decision, who: str, when: datetime) -> None:
         """Notes an operator's decision.
@@ -221,9 +213,8 @@ class FormPictureLedger(LedgerPart):
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(FormPictureRow).where(listed)).scalar_one()
             rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
-            return total, [
-                record_of(FormPicture, row, place=_place(*(row[each.key] for each in _PLACE))) for row in rows
-            ]
+        places = [_place(row["page_index"], row["box"], row["page_size"]) for row in rows]
+        return total, [record_of(FormPicture, row, place=place) for row, place in zip(rows, places, strict=True)]
 
 
 _PLACE = (FormPictureMember.page_index, FormPictureMember.box, FormPictureMember.page_size)
@@ -260,7 +251,7 @@ def _join(connection: Connection, pairs: Sequence[SeenPair], photos: Mapping[Pho
     looks: dict[Photo, LookOfForm | None] = {}
     for pair in pairs:
         for photo in (pair.one.photo, pair.other.photo):
-            looks[photo] = _surer(looks.get(photo), pair.by)
+            looks[photo] = min(looks.get(photo), pair.by, key=_SUREST.index)
     grown: dict[int, int] = {}
     for sets, members, new in _PICTURES.met([(pair.one.photo, pair.other.photo) for pair in pairs], known):
         picture = _met(connection, sets) if sets else _PICTURES.new(connection, state="watched", flatness=0.0)
@@ -272,10 +263,6 @@ def _join(connection: Connection, pairs: Sequence[SeenPair], photos: Mapping[Pho
                 connection.execute(update(FormPictureMember).where(_is_photo(photo)).values(look=looks[photo]))
         grown[picture] = len(new)
     return grown
-
-
-def _surer(one: LookOfForm | None, other: LookOfForm | None) -> LookOfForm | None:
-    return min(one, other, key=_SUREST.index)
 
 
 def _member(picture: int, seen: SeenPhoto, look: LookOfForm | None) -> dict[str, Any]:
@@ -313,9 +300,7 @@ def _settle(connection: Connection, grown: Mapping[int, int], rule: FormPictureR
     changed: set[int] = set()
     for picture, new in grown.items():
         is_it = FormPictureRow.picture_id == picture
-        query = select(
-            FormPictureRow.state, FormPictureRow.recognised_by, FormPictureRow.n_photos, FormPictureRow.n_documents
-        )
+        query = select(FormPictureRow.state, FormPictureRow.n_photos, FormPictureRow.n_documents)
         was = connection.execute(query.where(is_it)).one()
         if new and was.n_photos > _COUNTED_ANEW:
             more = {"n_photos": was.n_photos + new, "n_documents": was.n_documents + new}

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, distinct, f
 from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.photo_sets import Edge, Photo, PhotoSets, changing_sets, components
 from doc_assets.archive.ledger.results import PhotoPair
-from doc_assets.archive.ledger.rows import columns_of, delete_in, in_parts, rows_in
+from doc_assets.archive.ledger.rows import columns_of, delete_in, in_parts, row_of, rows_in
 from doc_assets.archive.ledger.schema import DocumentRow, PhotoGroup, PhotoGroupMember, PhotoLink
 
 Frame = tuple[float, float, float, float]
@@ -76,7 +76,7 @@ class GroupMember:
 
 
 class GroupLedger(LedgerPart):
-    """The tables ``photo_links``, ``photo_groups`` and ``photo_group_members``."""
+    """The tables ``photo_links``, ``photo_groups`` and ``photo_group_members``: photos of one photograph."""
 
     def replace(self, row_ids: Collection[int], links: Sequence[StoredLink], threshold: float) -> set[int]:
         """Files the links found for these documents in place of those found for them before.
@@ -133,7 +133,7 @@ class GroupLedger(LedgerPart):
             connection.execute(delete(PhotoGroup))
             joining = (PhotoLink.probability >= threshold, ~PhotoLink.is_form)
             edges = [_edge(row) for row in connection.execute(_EDGES.where(*joining))]
-            _count(connection, {_new_group(connection, members) for members in components(edges)})
+            _count(connection, {_fill(connection, _GROUPS.new(connection), part) for part in components(edges)})
 
     def of_rows(self, row_ids: Collection[int]) -> dict[Photo, int]:
         """The groups of all photos of these documents."""
@@ -172,16 +172,10 @@ class GroupLedger(LedgerPart):
 
     def members(self, groups: Collection[int]) -> list[GroupMember]:
         """The photos of these groups whose documents are in the archive, by group, the earliest document first."""
+        document = (DocumentRow.file_name, DocumentRow.document_id, DocumentRow.merchant_id)
+        date = (DocumentRow.document_date, DocumentRow.date_source)
         query = (
-            select(
-                PhotoGroupMember.group_id,
-                DocumentRow.file_name,
-                DocumentRow.document_id,
-                DocumentRow.merchant_id,
-                DocumentRow.document_date,
-                DocumentRow.date_source,
-                func.nullif(PhotoGroupMember.photo, -1),
-            )
+            select(PhotoGroupMember.group_id, *document, *date, func.nullif(PhotoGroupMember.photo, -1))
             .join(DocumentRow, DocumentRow.id == PhotoGroupMember.row_id)
             .where(DocumentRow.is_current)
             .order_by(PhotoGroupMember.group_id, DocumentRow.document_date, DocumentRow.id, PhotoGroupMember.photo)
@@ -189,12 +183,19 @@ class GroupLedger(LedgerPart):
         return [GroupMember(*row) for row in self._database.rows_in(query, PhotoGroupMember.group_id, groups)]
 
 
-_EDGES = select(PhotoLink.query_row, PhotoLink.query_photo, PhotoLink.row_id, PhotoLink.photo)
+_EDGE = (PhotoLink.query_row, PhotoLink.query_photo, PhotoLink.row_id, PhotoLink.photo)
+_EDGES = select(*_EDGE)
 
 
 def _edge(row: Row[tuple[int, int, int, int]]) -> Edge:
     query_row, query_photo, row_id, photo = row
     return (query_row, query_photo), (row_id, photo)
+
+
+def _row(link: StoredLink) -> dict[str, Any]:
+    row = row_of(link) | {column.key: value for column, value in zip(_EDGE, (*link.query, *link.found), strict=True)}
+    del row["query"], row["found"]
+    return row
 
 
 def _link(row: Row[Any]) -> StoredLink:
@@ -215,27 +216,10 @@ def _rows_of(connection: Connection, groups: Collection[int]) -> set[int]:
 
 
 def _insert(connection: Connection, links: Sequence[StoredLink]) -> None:
-    best: dict[tuple[Photo, Photo], StoredLink] = {}
-    for link in links:
-        known = best.get((link.query, link.found))
-        if known is None or known.probability < link.probability:
-            best[link.query, link.found] = link
-    rows = [
-        {
-            "query_row": link.query[0],
-            "query_photo": link.query[1],
-            "row_id": link.found[0],
-            "photo": link.found[1],
-            "probability": link.probability,
-            "query_area": list(link.query_area),
-            "area": list(link.area),
-            "pair": link.pair,
-            "is_form": link.is_form,
-        }
-        for link in best.values()
-    ]
-    if rows:
-        connection.execute(insert(PhotoLink), rows)
+    by_probability = sorted(reversed(links), key=lambda link: link.probability)
+    best = {(link.query, link.found): link for link in by_probability}  # the most probable; of equal ones the first
+    if best:
+        connection.execute(insert(PhotoLink), [_row(link) for link in best.values()])
 
 
 def _remove_links(connection: Connection, row_ids: Collection[int], joining: Sequence[StoredLink]) -> set[int]:
@@ -270,7 +254,7 @@ def _regroup(connection: Connection, groups: Collection[int], threshold: float) 
         if not parts:
             _GROUPS.remove(connection, group)
         for number, part in enumerate(parts):
-            became.add(_fill(connection, group, part) if number == 0 else _new_group(connection, part))
+            became.add(_fill(connection, _GROUPS.new(connection) if number else group, part))
     return became
 
 
@@ -287,12 +271,8 @@ def _links_among(connection: Connection, photos: set[Photo]) -> list[StoredLink]
 
 
 def _is_link(link: StoredLink) -> ColumnElement[bool]:
-    return and_(
-        PhotoLink.query_row == link.query[0],
-        PhotoLink.query_photo == link.query[1],
-        PhotoLink.row_id == link.found[0],
-        PhotoLink.photo == link.found[1],
-    )
+    places = zip(_EDGE, (*link.query, *link.found), strict=True)
+    return and_(*(column == value for column, value in places))
 
 
 def _join(connection: Connection, edges: Sequence[Edge]) -> set[int]:
@@ -300,20 +280,14 @@ def _join(connection: Connection, edges: Sequence[Edge]) -> set[int]:
     known = _GROUPS.containing(connection, {photo for edge in edges for photo in edge})
     touched = set()
     for groups, _, new in _GROUPS.met(edges, known):
-        if not groups:
-            touched.add(_new_group(connection, new))
-            continue
-        target, *others = groups
+        target, *others = groups or [_GROUPS.new(connection)]
         _GROUPS.merge(connection, target, others)
         touched.add(_fill(connection, target, new))
     return touched
 
 
-def _new_group(connection: Connection, members: Sequence[Photo]) -> int:
-    return _fill(connection, _GROUPS.new(connection), members)
-
-
 def _fill(connection: Connection, group_id: int, members: Sequence[Photo]) -> int:
+    """Puts photos into a group; returns its number."""
     rows = [{"row_id": row, "photo": photo, "group_id": group_id} for row, photo in members]
     if rows:
         connection.execute(insert(PhotoGroupMember), rows)

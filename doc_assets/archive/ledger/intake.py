@@ -1,4 +1,4 @@
-"""What the drop folder holds, and sealing files into drops."""
+"""What the drop folder holds, what became of the keys of key tables, and sealing files into drops."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.rows import columns_of, delete_in, row_of, rows_in
-from doc_assets.archive.ledger.schema import DocumentRow, Drop, InboxFile
+from doc_assets.archive.ledger.schema import DocumentRow, Drop, InboxFile, KeyRequest
 from doc_assets.datatypes import DocumentDate
-
-_STATE_PENDING = "pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +21,27 @@ class InboxEntry:
     mtime_ns: int
     unchanged_since: datetime
     drop_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOutcome:
+    """What became of one key.
+
+    Attributes:
+        key: as the table has it.
+        line: of the table.
+        state: found, missing, ambiguous or failed.
+        reason: why it was not found; None if it was.
+        correlation_id: of the request; empty if there was none.
+        n_files: files it named.
+    """
+
+    key: str
+    line: int
+    state: str
+    reason: str | None
+    correlation_id: str
+    n_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +77,7 @@ class IntakeLedger(LedgerPart):
                 connection.execute(insert(InboxFile), [row_of(entry) for entry in changed])
 
     def seal(
-        self,
-        files: Sequence[ArrivedFile],
-        *,
-        source: str,
-        now: datetime,
-        chunk_documents: int,
-        bulk: bool = False,
+        self, files: Sequence[ArrivedFile], *, source: str, now: datetime, chunk_documents: int, bulk: bool = False
     ) -> str:
         """Files these files as a new drop, all at once, and returns its key.
 
@@ -78,32 +91,20 @@ class IntakeLedger(LedgerPart):
             chunk_documents: documents committed together; kept with the drop, so that its chunks never move.
             bulk: whether the key is ``bulk-000001`` and so on.
         """
+        prefix = "bulk-" if bulk else f"{now.astimezone(UTC):%Y%m%d-%H%M}-"
+        newest = select(func.max(Drop.drop_key)).where(Drop.drop_key.startswith(prefix))
         with self._database.writing() as connection:
-            prefix = "bulk-" if bulk else f"{now.astimezone(UTC):%Y%m%d-%H%M}-"
-            last = connection.execute(
-                select(func.max(Drop.drop_key)).where(Drop.drop_key.startswith(prefix))
-            ).scalar_one()
+            last = connection.execute(newest).scalar_one()
             number = int(last.removeprefix(prefix)) + 1 if last else 1
             drop_key = f"{prefix}{number:06d}" if bulk else f"{prefix}{number:04d}"
-            connection.execute(
-                insert(Drop),
-                {
-                    "drop_key": drop_key,
-                    "source": source,
-                    "sealed_at": now,
-                    "n_files": len(files),
-                    "chunk_documents": chunk_documents,
-                },
-            )
+            drop = {"source": source, "sealed_at": now, "n_files": len(files), "chunk_documents": chunk_documents}
+            connection.execute(insert(Drop), {"drop_key": drop_key, **drop})
             dates = _dates(connection, files, DocumentDate(now.astimezone(UTC).date(), "arrival"))
-            connection.execute(
-                insert(DocumentRow),
-                [_pending(drop_key, position, file, dates[position]) for position, file in enumerate(files)],
-            )
-            connection.execute(
-                update(InboxFile).where(InboxFile.path == bindparam("sealed_path")).values(drop_key=drop_key),
-                [{"sealed_path": file.path} for file in files],
-            )
+            dated = enumerate(zip(files, dates, strict=True))
+            rows = [_pending(drop_key, position, file, date) for position, (file, date) in dated]
+            connection.execute(insert(DocumentRow), rows)
+            sealed = update(InboxFile).where(InboxFile.path == bindparam("sealed_path")).values(drop_key=drop_key)
+            connection.execute(sealed, [{"sealed_path": file.path} for file in files])
         return drop_key
 
     def drop_keys(self) -> list[str]:
@@ -121,14 +122,33 @@ class IntakeLedger(LedgerPart):
         return {path: drop_key for path, drop_key in self._database.rows(query)}
 
 
+class KeyLedger(LedgerPart):
+    """The table ``key_requests``: the newest outcome of every key of every source."""
+
+    def record(self, source: str, outcomes: Sequence[KeyOutcome], now: datetime) -> None:
+        """Files outcomes; they replace those that the same keys had before."""
+        if not outcomes:
+            return
+        rows = [row_of(outcome, source=source, asked_at=now) for outcome in outcomes]
+        keys = [outcome.key for outcome in outcomes]
+        with self._database.writing() as connection:
+            delete_in(connection, KeyRequest, KeyRequest.key, keys, KeyRequest.source == source)
+            connection.execute(insert(KeyRequest), rows)
+
+    def found(self, source: str) -> set[str]:
+        """Keys of the source that were found."""
+        query = select(KeyRequest.key).where(KeyRequest.source == source, KeyRequest.state == "found")
+        return set(self._database.values(query))
+
+
 def _dates(connection: Connection, files: Sequence[ArrivedFile], today: DocumentDate) -> list[DocumentDate]:
     """The date of each file; see ``IntakeLedger.seal``."""
     given = [(file.document_id, file.date or today) for file in files]
     earlier = _earlier_dates(connection, {name for name, date in given if date.source != "key_table"})
-    return [_date(date, earlier.get(name)) for name, date in given]
+    return [_chosen_date(date, earlier.get(name)) for name, date in given]
 
 
-def _date(given: DocumentDate, earlier: DocumentDate | None) -> DocumentDate:
+def _chosen_date(given: DocumentDate, earlier: DocumentDate | None) -> DocumentDate:
     if given.source == "key_table" or earlier is None:
         return given
     if earlier.source == "key_table":
@@ -154,18 +174,6 @@ def _earlier_dates(connection: Connection, document_ids: Collection[str]) -> dic
 
 
 def _pending(drop_key: str, position: int, file: ArrivedFile, date: DocumentDate) -> dict[str, object]:
-    return {
-        "drop_key": drop_key,
-        "position": position,
-        "document_id": file.document_id,
-        "file_name": file.file_name,
-        "source_path": file.path,
-        "merchant_id": file.merchant_id,
-        "fields": file.fields,
-        "document_date": date.day,
-        "date_source": date.source,
-        "size_bytes": file.size_bytes,
-        "mtime_ns": file.mtime_ns,
-        "state": _STATE_PENDING,
-        "is_current": False,
-    }
+    row = row_of(file, drop_key=drop_key, position=position, source_path=file.path)
+    del row["path"], row["date"]
+    return row | {"document_date": date.day, "date_source": date.source, "state": "pending", "is_current": False}

@@ -11,8 +11,10 @@ from pydantic import Field, TypeAdapter
 from sqlalchemy import JSON, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
 from typing_extensions import override
+
+JSON_TYPE = JSON().with_variant(JSONB(), "postgresql")
+"""Of every column that holds JSON."""
 
 Value = TypeVar("Value")
 Omitted = Annotated[Value | None, Field(exclude_if=lambda value: value is None)]
@@ -44,16 +46,12 @@ def from_json(kind: type[Value], entry: object) -> Value:
 class JsonOf(TypeDecorator[Any]):
     """A JSON column whose values are of one type: a data class, or a tuple of one; None is JSON's null."""
 
-    impl = JSON
+    impl = JSON_TYPE
     cache_ok = True
 
     def __init__(self, kind: Any) -> None:  # noqa: ANN401 - as ``_adapter``
         super().__init__()
         self.kind = kind
-
-    @override
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
 
     @override
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:

@@ -1,45 +1,26 @@
 """The ledger as one object: open it, use its parts, close it."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.document_faults import FaultLedger
 from doc_assets.archive.ledger.documents import DocumentLedger
+from doc_assets.archive.ledger.erasure import TombstoneLedger
 from doc_assets.archive.ledger.form_pictures import FormPictureLedger
 from doc_assets.archive.ledger.groups import GroupLedger
-from doc_assets.archive.ledger.intake import IntakeLedger
-from doc_assets.archive.ledger.keys import KeyLedger
-from doc_assets.archive.ledger.page_sizes import PageSizeLedger
-from doc_assets.archive.ledger.page_texts import PageTextLedger
+from doc_assets.archive.ledger.intake import IntakeLedger, KeyLedger
+from doc_assets.archive.ledger.pages import PageSizeLedger, PageTextLedger
 from doc_assets.archive.ledger.queries import DocumentQueries
 from doc_assets.archive.ledger.searches import SearchLedger
-from doc_assets.archive.ledger.tombstones import TombstoneLedger
 
 
 class Ledger:
-    """Everything SQL.
-
-    Attributes:
-        intake: the drop folder and sealing.
-        documents: what became of every document.
-        faults: what stages could not do with documents.
-        collections: which collections there are and what they hold.
-        searches: what searches found.
-        groups: which photos show the same photograph.
-        form_pictures: which photos show a picture of the form.
-        keys: what became of the keys of key tables.
-        page_texts: text read on pages.
-        page_sizes: sizes of pages that show photos.
-        queries: single documents and the results that name them, for people.
-        tombstones: that documents were forgotten.
-        database: all of it, for what concerns every table.
-    """
+    """Everything SQL, by subject; each subject's class says what it holds."""
 
     def __init__(self, database: Database, forgotten_key: Path | None = None) -> None:
-        self.database = database
+        self.database = database  # all of it, for what concerns every table
         self.intake = IntakeLedger(database)
         self.documents = DocumentLedger(database)
         self.faults = FaultLedger(database)
@@ -76,7 +57,5 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -62,10 +62,7 @@ class PhotoSets:
     """
 
     def __init__(
-        self,
-        sets: type[PhotoGroup | FormPictureRow],
-        members: type[PhotoGroupMember | FormPictureMember],
-        set_id: str,
+        self, sets: type[PhotoGroup | FormPictureRow], members: type[PhotoGroupMember | FormPictureMember], set_id: str
     ) -> None:
         self._sets, self._members, self._name = sets, members, set_id
         self._id: InstrumentedAttribute[int] = getattr(sets, set_id)

@@ -9,7 +9,7 @@ summary file hold, and docs/results.md says what its keys mean.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator
@@ -21,20 +21,12 @@ from doc_assets.sources.merchants import NAME_COLUMN
 Relation = Literal["archive", "same_drop", "same_batch"]
 PairKind = Literal["same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell"]
 """Why two photos are alike; see ``search.findings.kind_of``."""
-FindingKind = Literal[
-    "reuse",
-    "same_day",
-    "merchant_unknown",
-    "cannot_tell",
-    "own_photo_again",
-    "first_use",
-    "other_shot",
-    "shared_thing",
-    "form_picture",
-]
-COUNTED: tuple[FindingKind, ...] = ("reuse", "same_day", "merchant_unknown")
+CountedKind = Literal["reuse", "same_day", "merchant_unknown"]
+AlikeKind = Literal["cannot_tell", "other_shot", "shared_thing", "form_picture"]
+FindingKind = CountedKind | AlikeKind | Literal["own_photo_again", "first_use"]
+COUNTED: tuple[FindingKind, ...] = get_args(CountedKind)
 """Findings that make the risk; the gravest first."""
-ALIKE: tuple[FindingKind, ...] = ("cannot_tell", "other_shot", "shared_thing", "form_picture")
+ALIKE: tuple[FindingKind, ...] = get_args(AlikeKind)
 """Findings of photos that are alike without showing one photograph; they never count."""
 
 Area = tuple[tuple[float, float], ...]
@@ -55,6 +47,10 @@ class Overlap:
     query_area: Area
     area: Area
     agreement: float
+
+    def reversed(self) -> "Overlap":
+        """The same with the two photos exchanged."""
+        return Overlap(self.share, self.query_share, self.area, self.query_area, self.agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +105,17 @@ class PhotoPair:
 
     def reversed(self) -> "PhotoPair":
         """The same pair seen from the found document; its similarity is that of the other direction."""
-        return PhotoPair(
+        return replace(
+            self,
             query_page=self.page,
             query_photo=self.photo,
             query_box=self.box,
             page=self.query_page,
             photo=self.query_photo,
             box=self.query_box,
-            matched=self.matched,
-            similarity=self.similarity,
             quarter_turns=self.quarter_turns if self.mirrored else -self.quarter_turns % 4,
-            mirrored=self.mirrored,
-            probability=self.probability,
-            inliers=self.inliers,
-            overlap=None if self.overlap is None else _reversed_overlap(self.overlap),
-            likeness=self.likeness,
+            overlap=None if self.overlap is None else self.overlap.reversed(),
             looks=None if self.looks is None else (self.looks[1], self.looks[0]),
-            known_form=self.known_form,
-            kind=self.kind,
             changes=None if self.changes is None else _undone(self.changes),
             transform=None if self.transform is None else _inverse(self.transform, mirrored=self.mirrored),
             lines=None if self.lines is None else tuple((*line[2:], *line[:2]) for line in self.lines),
@@ -389,10 +378,6 @@ class ResultRecord:
     def found(self, name: str | None) -> FoundDocument | None:
         """The found document of this file name."""
         return next((found for found in self.top_docs if found.document == name), None)
-
-
-def _reversed_overlap(overlap: Overlap) -> Overlap:
-    return Overlap(overlap.share, overlap.query_share, overlap.area, overlap.query_area, overlap.agreement)
 
 
 def _undone(changes: Changes) -> Changes:

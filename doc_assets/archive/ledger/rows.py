@@ -53,16 +53,6 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What is known of an arrival beside its bytes: whose it is, what a key table says, and its date."""
-
-    row_id: int
-    merchant_id: str | None
-    fields: dict[str, str]
-    date: DocumentDate
-
-
-@dataclass(frozen=True, slots=True)
 class ReadOutcome:
     """What reading one document came to, as recorded."""
 

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     DateTime,
     ForeignKey,
@@ -16,12 +15,11 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from typing_extensions import override
 
-from doc_assets.archive.ledger.json_codec import JsonOf
+from doc_assets.archive.ledger.json_codec import JSON_TYPE, JsonOf
 from doc_assets.archive.ledger.results import (
     ChangedFinding,
     EarlierFields,
@@ -38,7 +36,7 @@ _CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON_TYPE
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column of type INTEGER."""
 

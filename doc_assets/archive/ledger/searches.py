@@ -1,19 +1,40 @@
-"""Searches and what they found, one row per query document."""
+"""Searches and what they found, one row per query document.
+
+The view ``doc_similarity_results`` (made by migrations) shows them to programs that read the database, with the earlier
+system's columns; ``reports.export_rows`` makes the same rows from the typed results.
+"""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, delete, insert, or_, select, update
+from sqlalchemy import Row, Text, cast, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord, earlier_id, global_top_docs
-from doc_assets.archive.ledger.rows import columns_of, in_parts
+from doc_assets.archive.ledger.rows import columns_of, delete_in, record_of, row_of
 from doc_assets.archive.ledger.schema import Search, SearchResult
 from doc_assets.archive.ledger.search_settings import SearchSettings
+
+KEY_FIELDS = ("사업자등록번호", "수신일자", "업종명", "가맹점상호명", "구분")
+EARLIER_COLUMNS = (
+    "run_identifier",
+    "requesting_username",
+    "search_time_stamp",
+    "query_document",
+    "matched_query_document",
+    "top_similar_docs",
+    "threshold_match_count",
+    "sim_img_check",
+    "image_authenticity",
+    "fraud_doc_probability",
+    "global_top_docs",
+    *KEY_FIELDS,
+)
+"""Columns of the earlier system's table, in its order."""
 
 _DROP = "drop:"
 
@@ -41,24 +62,17 @@ class SearchRecord:
     requested_by: str | None = None
 
 
-class SearchLedger:
-    """The tables ``searches`` and ``search_results``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class SearchLedger(LedgerPart):
+    """The tables ``searches`` and ``search_results``: what searches found."""
 
     def start(self, record: SearchRecord) -> None:
         """Files a search that begins; a search with this id that was begun before is begun anew."""
-        values = {each.name: getattr(record, each.name) for each in fields(record)} | {"changed_findings": ()}
+        values = row_of(record, changed_findings=())
         with self._database.writing() as connection:
-            known = connection.execute(
-                select(Search.search_id).where(Search.search_id == record.search_id)
-            ).one_or_none()
-            if known is None:
+            begun = update(Search).where(Search.search_id == record.search_id).values(**values)
+            if not connection.execute(begun).rowcount:
                 connection.execute(insert(Search), values)
-            else:
-                connection.execute(update(Search).where(Search.search_id == record.search_id).values(**values))
-                connection.execute(delete(SearchResult).where(SearchResult.search_id == record.search_id))
+            connection.execute(delete(SearchResult).where(SearchResult.search_id == record.search_id))
 
     def resume(self, record: SearchRecord) -> set[str]:
         """Goes on with a search of the same id, collection and settings that was not finished, or starts it.
@@ -75,14 +89,16 @@ class SearchLedger:
             self.start(record)
             return set()
         query = select(SearchResult.query_document).where(SearchResult.search_id == record.search_id)
-        with self._database.reading() as connection:
-            return set(connection.execute(query).scalars())
+        return set(self._database.values(query))
 
     def record(self, search_id: str, results: Sequence[ResultRecord]) -> None:
         """Files results; a document's earlier result of the same search is replaced."""
-        rows = [{"search_id": search_id, **_values(result)} for result in results]
-        if not rows:
+        if not results:
             return
+        rows = [
+            row_of(each, search_id=search_id, best_document=each.best_document, best_score=each.best_score)
+            for each in results
+        ]
         with self._database.writing() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             statement = dialect.insert(SearchResult)
@@ -92,14 +108,8 @@ class SearchLedger:
 
     def naming(self, words: Sequence[str]) -> list[str]:
         """Searches with a result that holds one of these words, as query or as match, in the order they began."""
-        columns = (
-            SearchResult.query_document,
-            cast(SearchResult.top_docs, Text),
-            cast(SearchResult.findings, Text),
-            cast(SearchResult.legacy, Text),
-            cast(SearchResult.faults, Text),
-            SearchResult.error,
-        )
+        found = (SearchResult.top_docs, SearchResult.findings, SearchResult.legacy, SearchResult.faults)
+        columns = (SearchResult.query_document, SearchResult.error, *(cast(column, Text) for column in found))
         # JSON escapes what is not ASCII on one database and not on the other.
         spelt = {spelling for word in words for spelling in (word, json.dumps(word)[1:-1])}
         holds = or_(*(column.contains(word, autoescape=True) for column in columns for word in sorted(spelt)))
@@ -110,29 +120,23 @@ class SearchLedger:
             .where(or_(Search.search_id.in_(select(SearchResult.search_id).where(holds)), noted))
             .order_by(Search.started_at, Search.search_id)
         )
-        with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+        return list(self._database.values(query))
 
     def knows(self, document_id: str) -> bool:
         """Whether there is a result about a document of this id."""
         query = select(SearchResult.search_id).where(SearchResult.document_id == document_id).limit(1)
-        with self._database.reading() as connection:
-            return connection.execute(query).first() is not None
+        return bool(self._database.values(query))
 
     def remove(self, search_id: str, query_documents: Sequence[str]) -> None:
         """Removes results of a search."""
         with self._database.writing() as connection:
-            for part in in_parts(query_documents):
-                gone = and_(SearchResult.search_id == search_id, SearchResult.query_document.in_(part))
-                connection.execute(delete(SearchResult).where(gone))
+            same = SearchResult.search_id == search_id
+            delete_in(connection, SearchResult, SearchResult.query_document, query_documents, same)
 
     def finish(self, search_id: str, now: datetime) -> None:
         """Files that a search is complete, and the documents that stand out over all its queries."""
         best = global_top_docs(self.results(search_id), self.get(search_id).settings.top_doc)
-        with self._database.writing() as connection:
-            connection.execute(
-                update(Search).where(Search.search_id == search_id).values(finished_at=now, global_top_docs=best)
-            )
+        self._update(search_id, finished_at=now, global_top_docs=best)
 
     def get(self, search_id: str) -> SearchRecord:
         """The search of that id.
@@ -140,30 +144,21 @@ class SearchLedger:
         Raises:
             KeyError: if there is none.
         """
-        with self._database.reading() as connection:
-            row = connection.execute(_SEARCHES.where(Search.search_id == search_id)).one_or_none()
-        if row is None:
-            raise KeyError(search_id)
-        return SearchRecord(*row)
+        for row in self._database.rows(select(*columns_of(SearchRecord, Search)).where(Search.search_id == search_id)):
+            return SearchRecord(*row)
+        raise KeyError(search_id)
 
     def results(self, search_id: str) -> list[ResultRecord]:
         """A search's results in the order of its query documents."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                _RESULTS.where(SearchResult.search_id == search_id).order_by(SearchResult.position)
-            )
-            return [_result(row) for row in rows]
+        query = _RESULTS.where(SearchResult.search_id == search_id).order_by(SearchResult.position)
+        return [_result(row) for row in self._database.rows(query)]
 
     def of_documents(self, search_ids: Sequence[str], document_ids: Sequence[str]) -> dict[str, list[ResultRecord]]:
         """Results about these documents in these searches, by search."""
+        query = _RESULTS.add_columns(SearchResult.search_id).where(SearchResult.search_id.in_(search_ids))
         found: dict[str, list[ResultRecord]] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(document_ids):
-                query = _RESULTS.add_columns(SearchResult.search_id).where(
-                    SearchResult.search_id.in_(search_ids), SearchResult.document_id.in_(part)
-                )
-                for row in connection.execute(query):
-                    found.setdefault(row.search_id, []).append(_result(row))
+        for row in self._database.rows_in(query, SearchResult.document_id, document_ids):
+            found.setdefault(row.search_id, []).append(_result(row))
         return found
 
     def ids(self, since: datetime | None = None) -> list[str]:
@@ -171,20 +166,16 @@ class SearchLedger:
         query = select(Search.search_id).order_by(Search.started_at, Search.search_id)
         if since is not None:
             query = query.where(Search.started_at >= since)
-        with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+        return list(self._database.values(query))
 
     def global_top_docs(self, search_id: str) -> list[str] | None:
         """The documents that stand out over all queries of a finished search; None before."""
-        with self._database.reading() as connection:
-            query = select(Search.global_top_docs).where(Search.search_id == search_id)
-            found: list[str] | None = connection.execute(query).scalar_one_or_none()
-            return found
+        query = select(Search.global_top_docs).where(Search.search_id == search_id)
+        return next(iter(self._database.values(query)), None)
 
     def relabel(self, search_id: str, settings: SearchSettings) -> None:
         """Files the settings with which a search's labels are made now."""
-        with self._database.writing() as connection:
-            connection.execute(update(Search).where(Search.search_id == search_id).values(settings=settings))
+        self._update(search_id, settings=settings)
 
     def note_incomplete(self, search_id: str, says: str | None) -> None:
         """Files what a search did not see of the archive, or that it saw everything."""
@@ -192,27 +183,20 @@ class SearchLedger:
 
     def note_changes(self, search_id: str, changed: Sequence[ChangedFinding]) -> None:
         """Files which findings of other drops a drop's screening changed."""
-        with self._database.writing() as connection:
-            where = Search.search_id == search_id
-            connection.execute(update(Search).where(where).values(changed_findings=tuple(changed)))
+        self._update(search_id, changed_findings=tuple(changed))
 
     def changes(self, search_id: str) -> list[ChangedFinding]:
         """Which findings of other drops a drop's screening changed."""
-        with self._database.reading() as connection:
-            query = select(Search.changed_findings).where(Search.search_id == search_id)
-            return list(connection.execute(query).scalar_one_or_none() or ())
+        query = select(Search.changed_findings).where(Search.search_id == search_id)
+        return [change for changed in self._database.values(query) for change in changed or ()]
+
+    def _update(self, search_id: str, **values: Any) -> None:  # noqa: ANN401 - columns of the table
+        with self._database.writing() as connection:
+            connection.execute(update(Search).where(Search.search_id == search_id).values(**values))
 
 
-_SEARCHES = select(*columns_of(SearchRecord, Search))
 _RESULTS = select(*columns_of(ResultRecord, SearchResult))
 
 
-def _values(result: ResultRecord) -> dict[str, Any]:
-    """A row of ``search_results`` without its search."""
-    values = {each.name: getattr(result, each.name) for each in fields(result)}
-    return values | {"best_document": result.best_document, "best_score": result.best_score}
-
-
 def _result(row: Row[Any]) -> ResultRecord:
-    values = {each.name: getattr(row, each.name) for each in fields(ResultRecord)}
-    return ResultRecord(**values | {"document_id": row.document_id or earlier_id(row.query_document)})
+    return record_of(ResultRecord, row._mapping, document_id=row.document_id or earlier_id(row.query_document))

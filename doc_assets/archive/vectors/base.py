@@ -9,7 +9,6 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -94,10 +93,6 @@ class VectorStore(ABC):
     @abstractmethod
     def adopt(self, collection: str, alias: str) -> None:
         """Makes such a collection this home's, and points ``alias`` at it if the store's alias did."""
-
-    def refuse(self, collection: str, says: str) -> None:
-        """Notes that such a collection is not this home's."""
-        self.refused[collection] = says
 
     def create(self, collection: str, dim: int) -> None:
         """Makes the collection with its payload indexes; no effect if it exists with this ``dim``.
@@ -300,9 +295,7 @@ class VectorStore(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -13,8 +13,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import qdrant_edge as edge  # noqa: TID253 - the runtime imports this module where it opens a store
 from filelock import FileLock, Timeout
 from typing_extensions import override
 from upath import UPath
@@ -33,10 +34,6 @@ from doc_assets.archive.vectors.engine_process import optimize, read_through
 from doc_assets.datatypes import IndexedPhoto, SparseVector
 from doc_assets.errors import DocAssetsError, IndexSchemaError, StoreBusyError, StoreUnavailableError
 from doc_assets.util.files import write_atomic
-
-if TYPE_CHECKING:
-    from qdrant_edge import EdgeShard, FieldCondition
-    from qdrant_edge import SparseVector as EngineSparseVector
 
 _POINTS_PER_UPSERT = 512
 _FLUSH_EVERY = 20_000  # points; the write-ahead log grows until then
@@ -61,7 +58,7 @@ class EmbeddedStore(VectorStore):
     def __init__(self, root: Path, lock_timeout_s: float = 600.0, home: str = "") -> None:
         super().__init__()
         self._root, self._home = root, home
-        self._shards: dict[str, EdgeShard] = {}
+        self._shards: dict[str, edge.EdgeShard] = {}
         self._unflushed: dict[str, int] = {}
         root.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(root / ".lock")
@@ -89,8 +86,6 @@ class EmbeddedStore(VectorStore):
 
     def _make(self, collection: str, dim: int, points: Iterable[IndexedPhoto] = ()) -> Path:
         """The folder of a new collection that still has another name; complete once it has its vectors file."""
-        import qdrant_edge as edge
-
         being_made = self._root / f".{collection}{_BEING_MADE}"
         shutil.rmtree(being_made, ignore_errors=True)
         being_made.mkdir()
@@ -180,8 +175,6 @@ class EmbeddedStore(VectorStore):
 
     @override
     def count(self, collection: str) -> int:
-        import qdrant_edge as edge
-
         self.dim(collection)
         with _engine_errors(collection):
             return int(self._shard(collection).count(edge.CountRequest(exact=True)))
@@ -190,8 +183,6 @@ class EmbeddedStore(VectorStore):
     def _scroll(
         self, name: str, limit: int, offset: Any, document_ids: Sequence[str] | None, with_vectors: bool
     ) -> tuple[Sequence[Any], Any]:
-        import qdrant_edge as edge
-
         only = None if document_ids is None else edge.Filter(must=[_is_any("document_id", document_ids)])
         request = edge.ScrollRequest(
             offset=offset, limit=limit, filter=only, with_payload=True, with_vector=with_vectors
@@ -206,8 +197,6 @@ class EmbeddedStore(VectorStore):
 
     @override
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
-        import qdrant_edge as edge
-
         ids: list[Any] = list(point_ids)
         with _engine_errors(collection):
             self._shard(collection).update(edge.UpdateOperation.delete_points(ids))
@@ -258,8 +247,6 @@ class EmbeddedStore(VectorStore):
     def _query(
         self, collection: str, using: str, queries: Sequence[Any], limit: int, exclusion: Exclusion, exact: bool
     ) -> Sequence[Sequence[Any]]:
-        import qdrant_edge as edge
-
         params = edge.SearchParams(hnsw_ef=SEARCH_EFFORT, exact=exact) if using == VECTOR else None
         excluded: list[Any] = [_is_any(field, values) for field, values in exclusion.fields.items()]
         without = edge.Filter(must_not=excluded) if excluded else None
@@ -279,10 +266,8 @@ class EmbeddedStore(VectorStore):
     def _folder(self, collection: str) -> Path:
         return self._root / collection
 
-    def _shard(self, collection: str) -> "EdgeShard":
+    def _shard(self, collection: str) -> edge.EdgeShard:
         if collection not in self._shards:
-            import qdrant_edge as edge
-
             self._described(collection)  # raises if it is absent
             with _engine_errors(collection):
                 self._shards[collection] = edge.EdgeShard.load(str(self._folder(collection)))
@@ -310,10 +295,8 @@ def _aliases_in(root: Path) -> dict[str, str]:
     return known
 
 
-def _write(shard: "EdgeShard", points: Iterable[IndexedPhoto]) -> int:
+def _write(shard: edge.EdgeShard, points: Iterable[IndexedPhoto]) -> int:
     """Upserts points and returns how many."""
-    import qdrant_edge as edge
-
     n = 0
     remaining = iter(points)
     while batch := list(islice(remaining, _POINTS_PER_UPSERT)):
@@ -331,15 +314,11 @@ def _vectors_of(point: IndexedPhoto) -> Any:  # noqa: ANN401 - the engine's own 
     return vectors
 
 
-def _sparse(bag: SparseVector) -> "EngineSparseVector":
-    import qdrant_edge as edge
-
+def _sparse(bag: SparseVector) -> edge.SparseVector:
     return edge.SparseVector(indices=bag.indices.tolist(), values=bag.values.tolist())
 
 
-def _is_any(field: str, values: Sequence[str]) -> "FieldCondition":
-    import qdrant_edge as edge
-
+def _is_any(field: str, values: Sequence[str]) -> edge.FieldCondition:
     return edge.FieldCondition(field, match=edge.MatchAny(list(values)))
 
 
@@ -348,14 +327,11 @@ def _engine_errors(collection: str) -> Iterator[None]:
     """The engine raises plain exceptions of several kinds; callers get one, with the collection's name."""
     try:
         yield
-    except DocAssetsError:
-        raise
-    except Exception as error:  # the engine raises plain ones
+    except BaseException as error:
+        is_panic = type(error).__name__ == "PanicException"  # the engine's own, which is no Exception
+        if isinstance(error, DocAssetsError) or not (isinstance(error, Exception) or is_panic):
+            raise
         raise StoreUnavailableError(
             f"The embedded collection {collection!r} failed: {error}. Should it stay so, `doc-assets rebuild-index` "
             "makes it anew from Parquet."
         ) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # the engine's own, which is no Exception
-            raise
-        raise StoreUnavailableError(f"The embedded collection {collection!r} broke: {error}") from error

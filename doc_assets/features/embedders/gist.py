@@ -20,8 +20,7 @@ from typing_extensions import override
 
 from doc_assets.datatypes import N_VIEWS, RgbImage, View
 from doc_assets.errors import MissingModelError
-from doc_assets.features.embedders.base import embedders, unit_rows
-from doc_assets.features.embedders.torch_base import TorchEmbedder
+from doc_assets.features.embedders.base import TorchEmbedder, embedders, unit_rows
 from doc_assets.features.weight_files import load_weights
 
 if TYPE_CHECKING:

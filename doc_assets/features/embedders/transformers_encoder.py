@@ -10,8 +10,7 @@ from typing_extensions import override
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.errors import MissingModelError, SettingsError
-from doc_assets.features.embedders.base import embedders
-from doc_assets.features.embedders.torch_base import TorchEmbedder
+from doc_assets.features.embedders.base import TorchEmbedder, embedders
 from doc_assets.util.files import sha256_of_files
 
 if TYPE_CHECKING:
@@ -65,18 +64,20 @@ class TransformersEmbedder(TorchEmbedder):
 
     @override
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+        vectors: torch.Tensor
         if self._pooling == "image_features":
             features = self._model.get_image_features(pixel_values=batch)
-            return _tensor_of(features)
+            vectors = getattr(features, "pooler_output", features)  # older releases return a tensor, newer an output
+            return vectors
         output = self._model(pixel_values=batch)
+        hidden = output.last_hidden_state
         if self._pooling == "cls":
-            tokens: torch.Tensor = output.last_hidden_state[:, 0]
-            return tokens
-        if self._pooling == "pooler":
-            pooled: torch.Tensor = output.pooler_output.flatten(1)
-            return pooled
-        hidden: torch.Tensor = output.last_hidden_state
-        return hidden.mean(dim=1) if hidden.ndim == _TOKENS_NDIM else hidden.mean(dim=(2, 3))
+            vectors = hidden[:, 0]
+        elif self._pooling == "pooler":
+            vectors = output.pooler_output.flatten(1)
+        else:
+            vectors = hidden.mean(dim=1) if hidden.ndim == _TOKENS_NDIM else hidden.mean(dim=(2, 3))
+        return vectors
 
     def _measured_dim(self) -> int:
         import torch
@@ -84,11 +85,6 @@ class TransformersEmbedder(TorchEmbedder):
         grey = self.prepare(np.full((64, 64, 3), 128, np.uint8))
         with torch.inference_mode():
             return int(self.forward(grey[None].to(self.device)).shape[1])
-
-
-def _tensor_of(features: Any) -> "torch.Tensor":  # noqa: ANN401 - older releases return a tensor, newer an output
-    tensor: torch.Tensor = getattr(features, "pooler_output", features)
-    return tensor
 
 
 def _folder(checkpoint: str, revision: str | None, allow_download: bool) -> Path:
@@ -111,14 +107,10 @@ def _folder(checkpoint: str, revision: str | None, allow_download: bool) -> Path
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    kept = ["*.json", "*.safetensors"]
     try:
         return Path(
-            snapshot_download(
-                checkpoint,
-                revision=revision,
-                local_files_only=not allow_download,
-                allow_patterns=["*.json", "*.safetensors"],
-            )
+            snapshot_download(checkpoint, revision=revision, local_files_only=not allow_download, allow_patterns=kept)
         )
     except (LocalEntryNotFoundError, OSError) as error:
         raise MissingModelError(
@@ -154,5 +146,4 @@ def _pooling_for(model: Any) -> Pooling:  # noqa: ANN401 - transformers' models 
         return "image_features"
     if model.config.model_type in _CLS_TOKEN_MODELS:
         return "cls"
-    modules = dict(model.named_children())
-    return "pooler" if modules.get("pooler") is not None or "pooler" in modules else "mean"
+    return "pooler" if "pooler" in dict(model.named_children()) else "mean"

@@ -18,9 +18,9 @@ from sqlalchemy.exc import DatabaseError
 from upath import UPath
 
 from doc_assets.archive.ledger.database import Database, is_absent
+from doc_assets.archive.ledger.erasure import TombstoneLedger, Tombstones
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import DocumentRow, SearchResult
-from doc_assets.archive.ledger.tombstones import TombstoneLedger, Tombstones
 from doc_assets.errors import BackupError, DamagedError, ServiceError
 from doc_assets.settings import Settings
 from doc_assets.sources.names import document_id

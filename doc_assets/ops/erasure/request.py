@@ -13,7 +13,7 @@ from typing import Self
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
-from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.shards import StoredPhoto, read_photos
 from doc_assets.errors import UnknownDocumentError
@@ -105,8 +105,7 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
         UnknownDocumentError: if a name is the id of one document and the file name of another: what is forgotten does
             not come back.
     """
-    removal = DocumentRemoval(archive.ledger.database)
-    waiting = set(map(_id_of_file, removal.inbox_paths()))
+    waiting = set(map(_id_of_file, archive.ledger.intake.inbox()))
 
     def is_known(name: str) -> bool:
         return name in waiting or bool(archive.ledger.documents.arrivals([name])) or archive.ledger.searches.knows(name)
@@ -134,7 +133,7 @@ def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None
     ids = sorted(set(names))
     removal = DocumentRemoval(archive.ledger.database)
     arrivals = archive.ledger.documents.arrivals(ids)
-    inbox = [path for path in removal.inbox_paths() if _id_of_file(path) in ids]
+    inbox = [path for path in archive.ledger.intake.inbox() if _id_of_file(path) in ids]
     _require_known(archive, ids, {*(each.document_id for each in arrivals), *map(_id_of_file, inbox)})
     digests = _own_digests(removal, ids, arrivals)
     own = set().union(*digests.values())

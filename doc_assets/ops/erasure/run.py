@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk
-from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.chunks import prune_chunk
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.search_settings import Thresholds
-from doc_assets.archive.pruning import prune_chunk
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
 from doc_assets.ops.erasure.files import remove_holding

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
-from doc_assets.archive.ledger.statistics import LedgerStatistics, read_statistics
+from doc_assets.archive.ledger.queries import LedgerStatistics, read_statistics
 from doc_assets.errors import ServiceError
 from doc_assets.ops.backup.manifest import MANIFEST, backups_in
 from doc_assets.ops.doctor.home import connect_briefly

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.documents import Stage
-from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets_tests.archive.ledger.test_documents import _read, _seal
 from doc_assets_tests.conftest import NOW
 

@@ -3,8 +3,8 @@ from datetime import timedelta
 from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.intake import ArrivedFile
+from doc_assets.archive.ledger.queries import StageStatistics, read_statistics
 from doc_assets.archive.ledger.rows import ReadOutcome
-from doc_assets.archive.ledger.statistics import StageStatistics, read_statistics
 from doc_assets_tests.conftest import NOW
 
 

@@ -2,9 +2,9 @@ from datetime import date
 
 import pytest
 
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.form_pictures import FormPictureRule, PagePlace, SeenPair, SeenPhoto
 from doc_assets.archive.ledger.intake import ArrivedFile
-from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.archive.ledger.rows import ReadOutcome
 from doc_assets.datatypes import Box, DocumentDate
 from doc_assets.errors import InputError

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.ledger import Ledger
-from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.archive.ledger.rows import ReadOutcome
 from doc_assets.datatypes import DocumentDate
 from doc_assets_tests.conftest import NOW

@@ -1,6 +1,6 @@
 import pytest
 
-from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.datatypes import PageText
 
 

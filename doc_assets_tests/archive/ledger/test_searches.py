@@ -3,10 +3,10 @@ from datetime import timedelta
 
 import pytest
 
-from doc_assets.archive.ledger.result_view import read_view
 from doc_assets.archive.ledger.results import ChangedFinding, EarlierFields
 from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
+from doc_assets_tests.archive.ledger.result_view import read_view
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_found, a_pair, a_reuse
 

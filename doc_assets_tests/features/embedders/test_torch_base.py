@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from doc_assets.errors import ServiceError
-from doc_assets.features.embedders.torch_base import TorchEmbedder
+from doc_assets.features.embedders.base import TorchEmbedder
 
 
 class SmallGpu(TorchEmbedder):

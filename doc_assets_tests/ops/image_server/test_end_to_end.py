@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets_tests.key_outcomes import key_counts, key_problems
 from doc_assets_tests.ops.image_server.conftest import KEY
 from doc_assets_tests.program import Program
 
@@ -56,7 +57,7 @@ def _requests(served):
 
 def _outcomes(home, source):
     with Ledger.open(f"sqlite:///{home / 'ledger.sqlite'}") as ledger:
-        return ledger.keys.counts(source), ledger.keys.problems(source, 10)
+        return key_counts(ledger, source), key_problems(ledger, source)
 
 
 def test_ingesting_and_searching_by_key_over_the_api_ranks_like_folders(serving, corpus, run, tmp_path):

@@ -1,4 +1,4 @@
-"""What is left of forgotten documents: keyed digests by which a second drop of them is known.
+"""Removing every row about a document, and what is left of it: keyed digests by which a second drop of it is known.
 
 Without the key, which lies in the home and not in the database, nobody can try out names or digests on them.
 """
@@ -7,22 +7,64 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, func, insert, or_, select
 from upath import UPath
 
-from doc_assets.archive.ledger.database import Database
-from doc_assets.archive.ledger.rows import rows_in
-from doc_assets.archive.ledger.schema import Tombstone
+from doc_assets.archive.ledger.database import Database, LedgerPart
+from doc_assets.archive.ledger.rows import delete_in, rows_in
+from doc_assets.archive.ledger.schema import Base, DocumentRow, InboxFile, KeyRequest, SearchResult, Tombstone
 from doc_assets.errors import SettingsError
 from doc_assets.util.files import write_atomic
 
 _KEY_BYTES = 32
+_MOST_OTHERS = 5000
+
+
+class DocumentRemoval(LedgerPart):
+    """All tables, seen from one document."""
+
+    def shared_contents(self, digests: Collection[str], document_ids: Collection[str]) -> set[str]:
+        """Those of these digests that a document which is not among ``document_ids`` has too."""
+        query = select(DocumentRow.sha256, DocumentRow.document_id)
+        rows = self._database.rows_in(query, DocumentRow.sha256, digests)
+        return {digest for digest, name in rows if digest is not None and name not in document_ids}
+
+    def others_containing(self, words: Sequence[str], document_ids: Collection[str]) -> set[str]:
+        """Names and paths of other documents in which one of ``words`` stands."""
+        columns = (DocumentRow.document_id, DocumentRow.file_name, DocumentRow.source_path)
+        holds = or_(*(column.contains(word, autoescape=True) for column in columns for word in words))
+        query = select(*columns).where(and_(holds, DocumentRow.document_id.not_in(sorted(document_ids))))
+        asked = or_(*(SearchResult.query_document.contains(word, autoescape=True) for word in words))
+        with self._database.reading() as connection:
+            archived = {value for row in connection.execute(query.limit(_MOST_OTHERS)) for value in row}
+            queries = connection.execute(select(SearchResult.query_document).where(asked).limit(_MOST_OTHERS))
+            return archived | set(queries.scalars())
+
+    def remove(
+        self, document_ids: Collection[str], digests: Collection[str], paths: Sequence[str], keys: Sequence[str]
+    ) -> None:
+        """Removes the rows of documents, contents, noted paths and keys from every table, all at once.
+
+        Args:
+            document_ids: of the documents.
+            digests: of contents that no other document has.
+            paths: in the drop folder.
+            keys: that may have named the documents, in small letters.
+        """
+        with self._database.writing() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                for name, values in (("document_id", document_ids), ("sha256", digests)):
+                    if name in table.c:
+                        delete_in(connection, table, table.c[name], values)
+            delete_in(connection, KeyRequest, func.lower(KeyRequest.key), keys)
+            delete_in(connection, InboxFile, InboxFile.path, paths)
 
 
 @dataclass(frozen=True)
@@ -43,13 +85,14 @@ class Tombstones:
 
     def knows(self, document_id: str, sha256: str | None) -> bool:
         """Whether a document of this name or content was forgotten."""
-        if _document_mark(self.key, document_id) in self._marks:
-            return True
-        return sha256 is not None and _content_mark(self.key, sha256) in self._marks
+        marks = {_mark(self.key, "document", document_id)}
+        if sha256 is not None:
+            marks.add(_mark(self.key, "content", sha256))
+        return not marks.isdisjoint(self._marks)
 
 
-class TombstoneLedger:
-    """The table ``tombstones``.
+class TombstoneLedger(LedgerPart):
+    """The table ``tombstones``: that documents were forgotten.
 
     Args:
         database: of the ledger.
@@ -57,15 +100,16 @@ class TombstoneLedger:
     """
 
     def __init__(self, database: Database, key_file: Path | None) -> None:
-        self._database, self._key_file = database, key_file
+        super().__init__(database)
+        self._key_file = key_file
 
     def add(self, contents: Mapping[str, Iterable[str]], now: datetime) -> None:
         """Files documents, each with the digests of its contents, as forgotten; twice is once."""
         key = self._made_key()
         rows = []
         for document_id, digests in contents.items():
-            own = _document_mark(key, document_id)
-            rows += [(mark, own, now) for mark in (own, *(_content_mark(key, digest) for digest in digests))]
+            own = _mark(key, "document", document_id)
+            rows += [(mark, own, now) for mark in (own, *(_mark(key, "content", digest) for digest in digests))]
         self._insert(rows)
 
     def allow(self, document_id: str) -> bool:
@@ -74,7 +118,7 @@ class TombstoneLedger:
         if key is None:
             return False
         with self._database.writing() as connection:
-            mine = Tombstone.document_mark == _document_mark(key, document_id)
+            mine = Tombstone.document_mark == _mark(key, "document", document_id)
             return bool(connection.execute(delete(Tombstone).where(mine)).rowcount)
 
     def forgotten_documents(self, document_ids: Iterable[str]) -> set[str]:
@@ -86,7 +130,7 @@ class TombstoneLedger:
         key = self._key()
         if key is None:
             return set()
-        marks = {_document_mark(key, document_id): document_id for document_id in document_ids}
+        marks = {_mark(key, "document", document_id): document_id for document_id in document_ids}
         return {marks[mark] for mark in self._known(marks)}
 
     def is_forgotten_content(self, sha256: str) -> bool:
@@ -96,7 +140,7 @@ class TombstoneLedger:
             SettingsError: if something was forgotten and the key is gone.
         """
         key = self._key()
-        return key is not None and bool(self._known([_content_mark(key, sha256)]))
+        return key is not None and bool(self._known([_mark(key, "content", sha256)]))
 
     def taken_out(self) -> Tombstones | None:
         """All of them with their key; None if there never was one.
@@ -105,9 +149,10 @@ class TombstoneLedger:
             SettingsError: if something was forgotten and the key is gone.
         """
         key = self._key()
-        if key is None and not self._path().exists():
-            return None
-        key = key or bytes.fromhex(self._path().read_text(encoding="ascii"))
+        if key is None:
+            if not self._path().exists():
+                return None
+            key = _read_key(self._path())
         rows = self._database.rows(select(Tombstone.mark, Tombstone.document_mark, Tombstone.forgotten_at))
         return Tombstones(key, tuple((mark, own, at) for mark, own, at in rows))
 
@@ -145,7 +190,7 @@ class TombstoneLedger:
         if not self._database.values(select(Tombstone.mark).limit(1)):
             return None
         try:
-            return bytes.fromhex(self._path().read_text(encoding="ascii"))
+            return _read_key(self._path())
         except FileNotFoundError as error:
             raise SettingsError(
                 f"Documents were forgotten, but the key {self._path()} by which they are known is gone. Restore it "
@@ -162,7 +207,7 @@ class TombstoneLedger:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as target:
                 target.write(secrets.token_hex(_KEY_BYTES))
-        return bytes.fromhex(path.read_text(encoding="ascii"))
+        return _read_key(path)
 
     def _path(self) -> Path:
         if self._key_file is None:
@@ -170,13 +215,9 @@ class TombstoneLedger:
         return self._key_file
 
 
-def _document_mark(key: bytes, document_id: str) -> str:
-    return _mark(key, "document", document_id)
+def _read_key(path: Path) -> bytes:
+    return bytes.fromhex(path.read_text(encoding="ascii"))
 
 
-def _content_mark(key: bytes, sha256: str) -> str:
-    return _mark(key, "content", sha256)
-
-
-def _mark(key: bytes, kind: str, value: str) -> str:
+def _mark(key: bytes, kind: Literal["document", "content"], value: str) -> str:
     return hmac.new(key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -1,17 +1,12 @@
-"""The view ``doc_similarity_results``: one row per run and query document, with the earlier system's columns.
+"""The view ``doc_similarity_results`` as a program that reads the database sees it."""
 
-It is for programs that read the database; ``reports.export_rows`` makes the same rows from the typed results.
-"""
-
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, MetaData, Table, Text, select
 
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.schema import Json, UtcDateTime
-
-KEY_FIELDS = ("사업자등록번호", "수신일자", "업종명", "가맹점상호명", "구분")
+from doc_assets.archive.ledger.searches import EARLIER_COLUMNS, KEY_FIELDS
 
 RESULT_VIEW = Table(
     "doc_similarity_results",
@@ -41,15 +36,10 @@ RESULT_VIEW = Table(
     Column("doubt", Float),
 )
 _COLUMNS = tuple(column.name for column in RESULT_VIEW.columns)
-EARLIER_COLUMNS = _COLUMNS[1 : _COLUMNS.index("risk_score")]
-"""Columns of the earlier system's table, in its order."""
-
-_ROWS_AT_ONCE = 500
+assert _COLUMNS[1 : _COLUMNS.index("risk_score")] == EARLIER_COLUMNS
 
 
-def read_view(database: Database) -> Iterator[dict[str, Any]]:
-    """Rows of the view in order, a few hundred in memory at a time."""
+def read_view(database: Database) -> list[dict[str, Any]]:
     query = select(*(RESULT_VIEW.c[name] for name in _COLUMNS[1:])).order_by(RESULT_VIEW.c.id)
     with database.reading() as connection:
-        rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
-        yield from (dict(row) for row in rows.mappings())
+        return [dict(row) for row in connection.execute(query).mappings()]
