@@ -42,10 +42,10 @@ def build_image_index(
     ] = False,
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
-    from doc_assets.sources.open_sources import SourceRequest
-
-    asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
+        from doc_assets.sources.open_sources import SourceRequest
+
+        asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
         intake, outcomes = _ingest(settings, asked, force_rebuild=force_rebuild)
         arrivals = _arrivals(settings, intake)
         _print_intake(intake, list(arrivals.values()))

@@ -9,7 +9,6 @@ import typer
 from doc_assets.cli.console import console, progress_bars
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
 from doc_assets.errors import SettingsError
-from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
     from doc_assets.ops.backup.make import MadeBackup
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from doc_assets.ops.backup.restore import RestoreReport
     from doc_assets.ops.backup.verify import Verdict
     from doc_assets.pipeline.rebuild import RebuildReport
+    from doc_assets.settings import Settings
 
 YesInto = Annotated[
     str, typer.Option("--yes-restore-into", metavar="NAME", help="Name of the home, instead of typing it.")
@@ -42,10 +42,10 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the home: ledger, collections, Dagster's records, documents, tables, models, reports."""
-    from doc_assets.defs.backup.scope import back_up, described
-    from doc_assets.defs.instance import open_instance
-
     with command() as settings:
+        from doc_assets.defs.backup.scope import back_up, described
+        from doc_assets.defs.instance import open_instance
+
         with open_instance() as instance, progress_bars():
             made = back_up(settings, instance, to=to, by_reference=by_reference, keep=keep, keep_days=keep_days)
         say({**described(made), "removed": made.removed}, lambda: _print_made(made), as_json=as_json)
@@ -54,9 +54,9 @@ def backup(
 @app.command(rich_help_panel="Backup")
 def verify_backup(folder: BackupFolder, as_json: AsJson = False) -> None:
     """Read a backup to its last byte: digests, dumps, counts, revision; exit 1 and a list if it is not whole."""
-    from doc_assets.ops.backup.verify import verify
-
     with command(of_half_made_home=True):
+        from doc_assets.ops.backup.verify import verify
+
         with progress_bars():
             verdict = verify(folder)
         say(_verdict_as_data(verdict), lambda: _print_verdict(verdict), as_json=as_json)
@@ -71,10 +71,10 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what a backup says; what it holds now is removed once the restored home is proved whole."""
-    from doc_assets.defs.backup import restore as restoring
-
     with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
+        from doc_assets.defs.backup import restore as restoring
+
         with progress_bars():
             report = restoring.restore(settings, folder)
         _say_restored(report, as_json=as_json)
@@ -90,11 +90,10 @@ def export_stack(
     as_json: AsJson = False,
 ) -> None:
     """Write everything of this home into one file that another machine imports."""
-    from doc_assets.defs.backup.scope import back_up
-    from doc_assets.defs.instance import open_instance
-    from doc_assets.ops.backup.packing import export
-
     with command() as settings:
+        from doc_assets.defs.backup.scope import back_up
+        from doc_assets.defs.instance import open_instance
+        from doc_assets.ops.backup.packing import export
 
         def make(folder: Path) -> "MadeBackup":
             with open_instance() as instance:
@@ -114,10 +113,10 @@ def import_stack(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what an exported file says; what it holds now is removed once that is proved whole."""
-    from doc_assets.defs.backup import restore as restoring
-
     with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
+        from doc_assets.defs.backup import restore as restoring
+
         with progress_bars():
             report = restoring.import_stack(settings, file)
         _say_restored(report, as_json=as_json)
@@ -126,10 +125,10 @@ def import_stack(
 @app.command(rich_help_panel="Backup")
 def rebuild_index(as_json: AsJson = False) -> None:
     """Make the collection anew from Parquet, for a vector store that was lost; nothing is embedded again."""
-    from doc_assets.defs.index.rebuilding import rebuild
-    from doc_assets.runtime import Runtime
-
     with command() as settings:
+        from doc_assets.defs.index.rebuilding import rebuild
+        from doc_assets.runtime import Runtime
+
         with progress_bars():
             report = rebuild(Runtime(settings))
         say(report, lambda: _print_rebuilt(report), as_json=as_json)
@@ -137,7 +136,7 @@ def rebuild_index(as_json: AsJson = False) -> None:
             raise typer.Exit(FAILED)
 
 
-def _confirm(settings: Settings, typed: str) -> None:
+def _confirm(settings: "Settings", typed: str) -> None:
     """Wants the home's name in letters: what a restore replaces is gone afterwards."""
     name = settings.home.name
     if not typed:

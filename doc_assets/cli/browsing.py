@@ -9,7 +9,6 @@ from doc_assets.cli.console import console, show_place, show_table
 from doc_assets.cli.printing import print_members
 from doc_assets.cli.shell import AsJson, app, command, say
 from doc_assets.faults import DocumentState
-from doc_assets.sources.merchants import merchant_id
 
 if TYPE_CHECKING:
     from doc_assets.archive.document_history import Arrival, DocumentHistory
@@ -31,11 +30,12 @@ def list_documents(
     as_json: AsJson = False,
 ) -> None:
     """List documents as they arrived, each arrival with its state."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.archive.ledger.queries import DocumentFilter
-
-    wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:
+        from doc_assets.archive.ledger.ledger import Ledger
+        from doc_assets.archive.ledger.queries import DocumentFilter
+        from doc_assets.sources.merchants import merchant_id
+
+        wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
         with Ledger.open(settings.ledger_address) as ledger:
             total, documents = ledger.queries.page(wanted, limit, offset)
         page = {"total": total, "offset": offset, "documents": documents}
@@ -69,13 +69,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known of a document: arrivals, photos, files, and the results that name it."""
-    from upath import UPath
-
-    from doc_assets.archive.archive import Archive
-    from doc_assets.archive.document_history import document_history
-    from doc_assets.archive.ledger.ledger import Ledger
-
     with command() as settings:
+        from upath import UPath
+
+        from doc_assets.archive.archive import Archive
+        from doc_assets.archive.document_history import document_history
+        from doc_assets.archive.ledger.ledger import Ledger
+
         with Ledger.open(settings.ledger_address) as ledger:
             story = document_history(Archive(ledger, UPath(settings.bulk)), document)
         say(story, lambda: _print_story(story), as_json=as_json)

@@ -16,9 +16,9 @@ def fit_embedder(
     pictures: Annotated[int, typer.Option(min=300, help="Pictures drawn to learn from.")] = 2400,
 ) -> None:
     """Fit the built-in embedder's weights on drawn pictures."""
-    from doc_assets.lab.fit_gist import FitRecipe, fit_gist
-
     with command():
+        from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+
         with progress_bars():
             digest = fit_gist(output_folder, FitRecipe(pictures=pictures))
         path = output_folder / "gist.safetensors"
@@ -35,11 +35,11 @@ def fit_words(
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1200,
 ) -> None:
     """Fit the codebook of visual words on drawn pictures."""
-    from doc_assets.features.words import CODEBOOK
-    from doc_assets.lab.fit_words import WordsRecipe
-    from doc_assets.lab.fit_words import fit_words as fit
-
     with command():
+        from doc_assets.features.words import CODEBOOK
+        from doc_assets.lab.fit_words import WordsRecipe
+        from doc_assets.lab.fit_words import fit_words as fit
+
         with progress_bars():
             digest = fit(output_folder, WordsRecipe(pictures=pictures))
         path = output_folder / CODEBOOK
@@ -53,12 +53,12 @@ def fit_probability(
     pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1000,
 ) -> None:
     """Fit the probability that a photo pair is the same shot on drawn pictures."""
-    from doc_assets.lab.fit_probability import ProbabilityRecipe
-    from doc_assets.lab.fit_probability import fit_probability as fit
-    from doc_assets.runtime import Runtime
-    from doc_assets.search.verify.probability import MODEL
-
     with command() as settings:
+        from doc_assets.lab.fit_probability import ProbabilityRecipe
+        from doc_assets.lab.fit_probability import fit_probability as fit
+        from doc_assets.runtime import Runtime
+        from doc_assets.search.verify.probability import MODEL
+
         embedder = Runtime(settings).embedder()
         with progress_bars():
             digest = fit(output_folder, embedder, ProbabilityRecipe(pictures=pictures))

@@ -31,10 +31,10 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
-    from doc_assets.defs.forgetting import requests as forgetting
-    from doc_assets.runtime import Runtime
-
     with command() as settings:
+        from doc_assets.defs.forgetting import requests as forgetting
+        from doc_assets.runtime import Runtime
+
         runtime = Runtime(settings)
         if allow:
             forgetting.allow(runtime, document or [])

@@ -22,9 +22,9 @@ def groups(
     as_json: AsJson = False,
 ) -> None:
     """List photos that several documents show, those of most merchants first; or the documents of one group."""
-    from doc_assets.archive.ledger.ledger import Ledger
-
     with command() as settings:
+        from doc_assets.archive.ledger.ledger import Ledger
+
         if group is not None:
             members = _members(settings, group)
             say(members, lambda: print_members(members), as_json=as_json)

@@ -27,10 +27,10 @@ def resolve_keys(
     as_json: AsJson = False,
 ) -> None:
     """Say which files the keys of a table name, without reading any; exit 1 if a key has none or two answers."""
-    from doc_assets.reports.resolved_keys import resolve_keys as resolve
-    from doc_assets.runtime import Runtime
-
     with command() as settings:
+        from doc_assets.reports.resolved_keys import resolve_keys as resolve
+        from doc_assets.runtime import Runtime
+
         runtime = Runtime(settings)
         report = resolve(runtime.source_rules, runtime.dates, key_table, search_root, manifest, rebuild=rebuild_index)
         say(report, lambda: _print_resolved(report, key_table), as_json=as_json)

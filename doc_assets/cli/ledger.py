@@ -24,9 +24,9 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the ledger's tables to a revision; going down loses what newer columns and tables hold."""
-    from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
-
     with command() as settings:
+        from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
+
         with closing(Database(settings.ledger_address)) as database:
             if not status and to is None:
                 database.migrate()
@@ -52,20 +52,21 @@ def export_results(
     as_json: AsJson = False,
 ) -> None:
     """Write results as one table with the earlier system's columns."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.pipeline.relabel import relabel as label_again
-    from doc_assets.reports.export_rows import EXPORTED, export_rows
-    from doc_assets.reports.tables import write_table
-    from doc_assets.runtime import Runtime
+    with command() as settings:
+        from doc_assets.archive.ledger.ledger import Ledger
+        from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.reports.export_rows import EXPORTED, export_rows
+        from doc_assets.reports.tables import write_table
+        from doc_assets.runtime import Runtime
 
-    with command() as settings, Ledger.open(settings.ledger_address) as ledger:
-        wanted = _known_searches(ledger, search or [], drop or [])
         left_out = settings.remove_columns_from_results
         columns = [name for name in EXPORTED if name not in left_out]
-        begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
-        chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
-        label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
-        n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
+        with Ledger.open(settings.ledger_address) as ledger:
+            wanted = _known_searches(ledger, search or [], drop or [])
+            begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
+            chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
+            label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
+            n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
         typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
 
 
@@ -76,11 +77,11 @@ def relabel(
     as_json: AsJson = False,
 ) -> None:
     """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
-    from doc_assets.pipeline.relabel import relabel as label_again
-    from doc_assets.reports.stored_results import ResultFolders, write_home_files
-    from doc_assets.runtime import Runtime
-
     with command() as settings:
+        from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.reports.stored_results import ResultFolders, write_home_files
+        from doc_assets.runtime import Runtime
+
         runtime = Runtime(settings)
         with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
             searches = archive.ledger.searches

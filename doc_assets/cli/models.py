@@ -7,11 +7,11 @@ import typer
 
 from doc_assets.cli.console import console, show_table
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
-from doc_assets.settings import Settings
 
 if TYPE_CHECKING:
     from doc_assets.features.model_folders import AddedModel, Model
     from doc_assets.ops.doctor.models import ComparedModel
+    from doc_assets.settings import Settings
 
 models = typer.Typer(
     no_args_is_help=True, help="Models of the home: add them, list them, compare them with their manifests."
@@ -29,9 +29,9 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Copy a model into the home with a manifest of sizes and SHA-256; formats that can run code are refused."""
-    from doc_assets.features.model_folders import add_model
-
     with command() as settings:
+        from doc_assets.features.model_folders import add_model
+
         added = add_model(settings.models_dir, source, name, revision)
         say(added, lambda: _print_added(added, settings), as_json=as_json)
 
@@ -39,9 +39,9 @@ def add(
 @models.command("list")
 def list_added(as_json: AsJson = False) -> None:
     """Show the models that were added, and which the settings use."""
-    from doc_assets.features.model_folders import model_names, read_manifest
-
     with command() as settings:
+        from doc_assets.features.model_folders import model_names, read_manifest
+
         folder, users = settings.models_dir, _users(settings)
         added = [read_manifest(folder / name) for name in model_names(folder)]
         found = [(model, [what for what, used in users.items() if used == folder / model.name]) for model in added]
@@ -57,16 +57,16 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every file of models and compare it with the manifest; exit 1 if one differs."""
-    from doc_assets.ops.doctor.models import compare_models
-
     with command() as settings:
+        from doc_assets.ops.doctor.models import compare_models
+
         compared = compare_models(settings.models_dir, names or [])
         say(compared, lambda: _print_compared(compared), as_json=as_json)
         if any(model.faults for model in compared):
             raise typer.Exit(FAILED)
 
 
-def _print_added(added: "AddedModel", settings: Settings) -> None:
+def _print_added(added: "AddedModel", settings: "Settings") -> None:
     """What was added and how to use it."""
     out, model = console(), added.model
     what = "added" if added.is_new else "is there already, with the same files"
@@ -78,7 +78,7 @@ def _print_added(added: "AddedModel", settings: Settings) -> None:
     out.print(f'  DOC_ASSETS_EMBEDDER_OPTIONS={{"checkpoint": "{model.name}"}}')
 
 
-def _users(settings: Settings) -> dict[str, Path]:
+def _users(settings: "Settings") -> dict[str, Path]:
     """What uses a model's folder, and which."""
     from doc_assets.features.model_folders import resolve_checkpoint
     from doc_assets.runtime import embedder_in_use
@@ -99,7 +99,7 @@ def _as_data(model: "Model", used_by: list[str]) -> dict[str, object]:
     }
 
 
-def _print_models(settings: Settings, models: list[tuple["Model", list[str]]]) -> None:
+def _print_models(settings: "Settings", models: list[tuple["Model", list[str]]]) -> None:
     """The added models as a table."""
     if not models:
         console().print(f"No model was added to {settings.models_dir}; the built-in ones need none.")

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from doc_assets.cli.console import console, show_table
 from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
 from doc_assets.errors import SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, yellow
-from doc_assets.ops.home import INSTANCE_FILE
-from doc_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from doc_assets.ops.configuration import InitReport, Setting
     from doc_assets.ops.maintenance import MaintenanceReport
+    from doc_assets.settings import Settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
 app.add_typer(config, name="config", rich_help_panel="Operation")
@@ -60,10 +58,10 @@ def maintain(
     as_json: AsJson = False,
 ) -> None:
     """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.ops.maintenance import tidy_home
-
     with command() as settings:
+        from doc_assets.archive.ledger.ledger import Ledger
+        from doc_assets.ops.maintenance import tidy_home
+
         with Ledger.open(settings.ledger_address) as ledger:
             report = tidy_home(settings, ledger, dry_run=dry_run)
         _log_kinds(report)
@@ -75,9 +73,9 @@ def maintain(
 @app.command(rich_help_panel="Operation")
 def send_test_alert() -> None:
     """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
-    from doc_assets.ops.alerts import make_test_alert, webhook_from
-
     with command() as settings:
+        from doc_assets.ops.alerts import make_test_alert, webhook_from
+
         webhook = webhook_from(settings)
         if webhook is None:
             raise SettingsError(
@@ -91,6 +89,7 @@ def send_test_alert() -> None:
 def show(as_json: AsJson = False) -> None:
     """Show every setting in use and where it comes from; secrets are masked."""
     from doc_assets.ops.configuration import effective_settings
+    from doc_assets.settings import load_settings
 
     found = effective_settings(load_settings())
     say(found, lambda: _print_settings(found), as_json=as_json)
@@ -100,6 +99,7 @@ def show(as_json: AsJson = False) -> None:
 def validate(as_json: AsJson = False) -> None:
     """Check the settings without touching any data; exit 2 and a list if one cannot be used."""
     from doc_assets.ops.configuration import faults_of
+    from doc_assets.settings import load_settings
 
     faults = faults_of(load_settings(), _is_cron_line)
     in_words = "\n".join(faults) or "All settings can be used."
@@ -120,16 +120,18 @@ def _print_init(report: "InitReport") -> None:
     out.print("Next: `doc-assets doctor`, then `doc-assets ui` or `doc-assets build-image-index --folder DIR`.")
 
 
-def _dagster_checks(settings: Settings) -> list[Check]:
+def _dagster_checks(settings: "Settings") -> list[Check]:
     return [
         Check("dagster", "instance", lambda: _check_instance(settings)),
         Check("dagster", "daemon", lambda: _check_daemon(settings)),
     ]
 
 
-def _check_instance(settings: Settings) -> Finding:
+def _check_instance(settings: "Settings") -> Finding:
     """Whether Dagster's home is configured and its storage answers."""
     import dagster as dg
+
+    from doc_assets.ops.home import INSTANCE_FILE
 
     file = settings.dagster_home / INSTANCE_FILE
     if not file.exists():
@@ -139,9 +141,11 @@ def _check_instance(settings: Settings) -> Finding:
     return green(f"{settings.dagster_home}, {runs} runs")
 
 
-def _check_daemon(settings: Settings) -> Finding:
+def _check_daemon(settings: "Settings") -> Finding:
     """Whether the daemon that runs sensors and schedules shows signs of life."""
     import dagster as dg
+
+    from doc_assets.ops.home import INSTANCE_FILE
 
     if not (settings.dagster_home / INSTANCE_FILE).exists():
         return yellow("never started", "Run `doc-assets init`, then `doc-assets ui`.")
@@ -157,6 +161,8 @@ def _check_daemon(settings: Settings) -> Finding:
 
 def _print_lines(lines: Sequence[CheckedLine]) -> None:
     """Every line in its colour, and a summary."""
+    from rich.text import Text
+
     out = console()
     width = max(len(f"{line.group}: {line.name}") for line in lines)
     for line in lines:

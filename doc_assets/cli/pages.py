@@ -36,11 +36,11 @@ def find_pages(
     as_json: AsJson = False,
 ) -> None:
     """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
-    from doc_assets.reports.found_pages import write_pages
-    from doc_assets.sources.open_sources import SourceRequest
-
-    source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
+        from doc_assets.reports.found_pages import write_pages
+        from doc_assets.sources.open_sources import SourceRequest
+
+        source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
         rows = _found(settings, source, _finder(settings, text, zone, mode, engine))
         if report is not None:
             write_pages(rows, report)

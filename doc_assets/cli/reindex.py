@@ -35,9 +35,9 @@ def reindex(
     asked = [bool(embedder or options or queue), rollback, remove_unused]
     if sum(asked) > 1:
         raise typer.BadParameter("--rollback and --remove-unused go with nothing else.")
-    from doc_assets.cli import reindexing
-
     with command() as settings:
+        from doc_assets.cli import reindexing
+
         if remove_unused:
             names = reindexing.remove_unused(settings)
             say({"removed": names}, lambda: _print_removed(names), as_json=as_json)

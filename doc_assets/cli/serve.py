@@ -26,13 +26,14 @@ def serve_images(
     ] = None,
 ) -> None:
     """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
-    from doc_assets.ops.image_server.app import serve_images as serve
-    from doc_assets.runtime import Runtime
 
     def ready(address: str) -> None:
         typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
 
     with command() as settings:
+        from doc_assets.ops.image_server.app import serve_images as serve
+        from doc_assets.runtime import Runtime
+
         rules = Runtime(settings).source_rules
         rules = replace(rules, key_table=absolute(key_table) or rules.key_table)
         serve(settings, rules, host, port, tuple(search_root), absolute(save_folder), ready)
@@ -46,12 +47,13 @@ def serve_metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
 ) -> None:
     """Serve metrics of archive, runs, daemons and disks for Prometheus, without the name of any document."""
-    from doc_assets.cli.instance_metrics import InstanceMetrics
-    from doc_assets.ops.metrics.service import serve_metrics as serve
 
     def ready(address: str) -> None:
         typer.echo(f"Metrics are served on {address} (Ctrl+C ends).")
 
     with command() as settings:
+        from doc_assets.cli.instance_metrics import InstanceMetrics
+        from doc_assets.ops.metrics.service import serve_metrics as serve
+
         instance = InstanceMetrics(settings)
         serve(settings, instance.families, instance.embedded_counts, host, port, ready)

@@ -8,22 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date
-from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from doc_assets.archive.home import require_whole
 from doc_assets.errors import DocAssetsError, NoRoomError, SetupError
-from doc_assets.ops.home import prepare_home
-from doc_assets.ops.logs import log_to_file
-from doc_assets.settings import Settings, load_settings
-from doc_assets.util.files import no_room
 from doc_assets.util.visible import visible, visible_json
+
+if TYPE_CHECKING:
+    from doc_assets.settings import Settings
 
 FAILED, WRONG_USE = 1, 2
 
@@ -48,6 +45,8 @@ app = typer.Typer(
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
+        from importlib import metadata
+
         typer.echo(f"doc-assets {metadata.version('doc_assets')}")
         raise typer.Exit
 
@@ -140,12 +139,17 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def command(*, of_half_made_home: bool = False) -> Iterator[Settings]:
+def command(*, of_half_made_home: bool = False) -> Iterator["Settings"]:
     """Settings, home and log for a command.
 
     Args:
         of_half_made_home: whether it may use a home whose restore was interrupted.
     """
+    from doc_assets.archive.home import require_whole
+    from doc_assets.ops.home import prepare_home
+    from doc_assets.ops.logs import log_to_file
+    from doc_assets.settings import load_settings
+
     settings = load_settings()
     if not of_half_made_home:
         require_whole(settings.home)
@@ -177,6 +181,8 @@ def _room_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:
+        from doc_assets.util.files import no_room
+
         says = no_room(error, _places())
         if says is None:
             raise
@@ -184,6 +190,8 @@ def _room_errors() -> Iterator[None]:
 
 
 def _places() -> list[Path]:
+    from doc_assets.settings import load_settings
+
     try:
         settings = load_settings()
     except SetupError:

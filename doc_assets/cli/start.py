@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from upath import UPath
 
 from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, app, command
 from doc_assets.errors import SetupError
-from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
-from doc_assets.settings import Settings
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     from doc_assets.lab.demo import Answer
+    from doc_assets.settings import Settings
 
 
 @app.command(rich_help_panel="Start")
@@ -37,9 +35,10 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster's web UI with sensor and schedules on this home."""
-    from doc_assets.defs.instance import open_instance
-
     with command() as settings:
+        from doc_assets.defs.instance import open_instance
+        from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
+
         with open_instance():
             pass  # its tables are there before Dagster's processes look for them
         log_format = "json" if settings.log_format == "json" else "rich"
@@ -49,7 +48,7 @@ def ui(
         os.execv(program, [str(program), *arguments])
 
 
-def _run_demo(settings: Settings, folder: Path) -> bool:
+def _run_demo(settings: "Settings", folder: Path) -> bool:
     """Draws, ingests, searches and prints; returns whether every run succeeded and enough re-uses came first."""
     from doc_assets.cli.launch import ingest_drop
     from doc_assets.cli.search import run_search
@@ -80,7 +79,7 @@ def _run_demo(settings: Settings, folder: Path) -> bool:
     return all(outcome.succeeded for outcome in (*ingested, searched)) and are_enough(n_found(answers))
 
 
-def _require_own_home(settings: Settings, folder: Path) -> None:
+def _require_own_home(settings: "Settings", folder: Path) -> None:
     """Refuses a home with other documents, which drawn ones must not be mixed with."""
     from doc_assets.archive.ledger.ledger import Ledger
 
@@ -94,7 +93,7 @@ def _require_own_home(settings: Settings, folder: Path) -> None:
         )
 
 
-def _require_own_server(settings: Settings) -> None:
+def _require_own_server(settings: "Settings") -> None:
     """Refuses a Qdrant server that holds another home's collections: a demo is tried out where nothing can happen."""
     from doc_assets.archive.vectors.server import ServerStore
     from doc_assets.runtime import Runtime
@@ -110,8 +109,10 @@ def _require_own_server(settings: Settings) -> None:
         )
 
 
-def _seal(settings: Settings, folder: Path) -> Sequence[str]:
+def _seal(settings: "Settings", folder: Path) -> Sequence[str]:
     """Seals a folder's documents; returns the keys of their drops."""
+    from upath import UPath
+
     from doc_assets.pipeline.sealing import seal_source, sealing_rules
     from doc_assets.runtime import Runtime
     from doc_assets.sources.sources import FolderSource

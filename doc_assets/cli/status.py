@@ -86,9 +86,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, staged documents, Parquet and collection; exit 1 and a list if they disagree."""
-    from doc_assets.ops.integrity import check_home
-
     with command() as settings:
+        from doc_assets.ops.integrity import check_home
+
         findings = check_home(settings, partial(_compared, settings, read_data=read_data), read_data=read_data)
         say(findings, lambda: _print_findings(findings), as_json=as_json)
         if findings.n_faults:
