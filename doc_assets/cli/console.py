@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from doc_assets.sources.sources import KeyProblem
+
 _WIDTH_OF_FILES = 200
+_MAX_LISTED = 50
 
 
 def console() -> "Console":
     """Standard output; runs no code and reads no markup of file names, and cuts nothing when it is no terminal."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    return _safe_console()(markup=False, highlight=False, soft_wrap=True, width=width)
+    return _safe_console()(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
@@ -40,12 +43,43 @@ def show_place(offset: int, shown: int, total: int) -> None:
     console().print(f"{offset + 1 if shown else 0} to {offset + shown} of {total}")
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Lines as they are, whatever a file has put into them."""
-    from rich.text import Text
+def print_first(lines: Sequence[str]) -> None:
+    """The first of some lines, indented, and how many more there are."""
+    for line in lines[:_MAX_LISTED]:
+        console().print(f"  {line}")
+    if len(lines) > _MAX_LISTED:
+        console().print(f"  ... and {len(lines) - _MAX_LISTED} more")
 
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Each of these on a line of its own."""
     for line in lines:
-        console().print(Text(line))
+        console().print(line)
+
+
+def print_date_faults(faults: Sequence[str], total: int | None = None) -> None:
+    """Rows whose date cannot be used, at least the first of ``total``."""
+    if not faults:
+        return
+    n_faults = total or len(faults)
+    console().print(f"{n_faults} dates cannot be used; these documents are dated by their names or arrivals:")
+    for fault in faults[:_MAX_LISTED]:
+        console().print(f"  {fault}")
+    if n_faults > _MAX_LISTED:
+        console().print(f"  ... and {n_faults - _MAX_LISTED} more.")
+
+
+def print_key_problems(problems: "Sequence[KeyProblem]") -> None:
+    """Keys that gave no document, and paths that could not be looked into."""
+    if not problems:
+        return
+    rows = (
+        (problem.row.key, problem.row.line if problem.is_of_table else None, problem.state, problem.reason)
+        for problem in problems[:_MAX_LISTED]
+    )
+    show_table(("key or path", "line", "state", "reason"), rows)
+    if len(problems) > _MAX_LISTED:
+        console().print(f"... and {len(problems) - _MAX_LISTED} more; `doc-assets resolve-keys --manifest` lists all.")
 
 
 @cache

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from doc_assets.cli.console import console, progress_bars
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
+from doc_assets.cli.console import console, print_first, progress_bars
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.errors import SettingsError
 
 if TYPE_CHECKING:
     from doc_assets.ops.erasure.request import ForgetRequest
     from doc_assets.ops.erasure.run import ForgetReport
-
-_MOST_LISTED = 50
 
 
 @app.command(rich_help_panel="Documents")
@@ -49,8 +48,10 @@ def forget(
             if not as_json:
                 typer.echo(f"Requests for forget_documents_job: {' '.join(request.key for request in requests)}")
         elif not dry_run:
+            if not yes and not sys.stdin.isatty():
+                raise SettingsError("forgetting cannot be undone; give --yes.")
             if not yes:
-                _ask()
+                typer.confirm("This cannot be undone. Forget them?", abort=True)
             with progress_bars():
                 reports = forgetting.carry_out(runtime, requests, delete_originals=delete_originals)
         say(_as_data(requests, reports), lambda: _print_reports(reports), as_json=as_json)
@@ -58,15 +59,7 @@ def forget(
             raise typer.Exit(FAILED)
 
 
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        typer.secho("doc-assets: forgetting cannot be undone; give --yes.", fg=typer.colors.RED, err=True)
-        raise typer.Exit(WRONG_USE)
-    typer.confirm("This cannot be undone. Forget them?", abort=True)
-
-
 def _print_plan(requests: Sequence["ForgetRequest"]) -> None:
-    """What would be forgotten, in words."""
     out = console()
     for request in requests:
         out.print(
@@ -78,7 +71,6 @@ def _print_plan(requests: Sequence["ForgetRequest"]) -> None:
 
 
 def _print_reports(reports: Sequence["ForgetReport"]) -> None:
-    """What was removed and what is left, in words."""
     out = console()
     for report in reports:
         out.print(
@@ -90,12 +82,10 @@ def _print_reports(reports: Sequence["ForgetReport"]) -> None:
         for path in report.originals:
             out.print(f"  the original is still there: {path}")
         out.print(f"Proof: {len(report.traces)} traces.")
-        for trace in report.traces[:_MOST_LISTED]:
-            out.print(f"  {trace.place}: {trace.what}")
+        print_first([f"{trace.place}: {trace.what}" for trace in report.traces])
 
 
 def _as_data(requests: Sequence["ForgetRequest"], reports: Sequence["ForgetReport"]) -> dict[str, Any]:
-    """The same as data."""
     return {
         "documents": sorted({name for request in requests for name in request.document_ids}),
         "requests": [request.key for request in requests],

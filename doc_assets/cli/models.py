@@ -1,11 +1,12 @@
-"""``models add``, ``list`` and ``verify``."""
+"""Commands on models: those of the home, and the weights that are fitted on drawn pictures."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.console import console, show_table
+from doc_assets.cli.console import console, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ def verify(
 
 
 def _print_added(added: "AddedModel", settings: "Settings") -> None:
-    """What was added and how to use it."""
     out, model = console(), added.model
     what = "added" if added.is_new else "is there already, with the same files"
     out.print(f"{model.name} {what}: {len(model.files)} files, {model.size_bytes:,} bytes, from {model.source}")
@@ -100,7 +100,6 @@ def _as_data(model: "Model", used_by: list[str]) -> dict[str, object]:
 
 
 def _print_models(settings: "Settings", models: list[tuple["Model", list[str]]]) -> None:
-    """The added models as a table."""
     if not models:
         console().print(f"No model was added to {settings.models_dir}; the built-in ones need none.")
         return
@@ -112,8 +111,62 @@ def _print_models(settings: "Settings", models: list[tuple["Model", list[str]]])
 
 
 def _print_compared(models: list["ComparedModel"]) -> None:
-    """One line a model, and its faults below it."""
     for model in models:
         console().print(f"{'DIFFERS' if model.faults else 'agrees '} {model.name}")
         for fault in model.faults:
             console().print(f"  {fault}")
+
+
+@app.command(rich_help_panel="Models")
+def fit_embedder(
+    output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where gist.safetensors is written.")],
+    pictures: Annotated[int, typer.Option(min=300, help="Pictures drawn to learn from.")] = 2400,
+) -> None:
+    """Fit the built-in embedder's weights on drawn pictures."""
+    with command():
+        from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+
+        with progress_bars():
+            digest = fit_gist(output_folder, FitRecipe(pictures=pictures))
+        path = output_folder / "gist.safetensors"
+        options = json.dumps({"weights": str(path.absolute())})
+        out = console()
+        out.print(f"{path} (SHA-256 {digest})")
+        out.print(f"Use it with DOC_ASSETS_EMBEDDER_OPTIONS={options}; in an archive that has photos already, with")
+        out.print(f"doc-assets reindex --embedder gist --options '{options}'")
+
+
+@app.command(rich_help_panel="Models")
+def fit_words(
+    output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where words.safetensors is written.")],
+    pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1200,
+) -> None:
+    """Fit the codebook of visual words on drawn pictures."""
+    with command():
+        from doc_assets.features.words import CODEBOOK
+        from doc_assets.lab.fit_words import WordsRecipe
+        from doc_assets.lab.fit_words import fit_words as fit
+
+        with progress_bars():
+            digest = fit(output_folder, WordsRecipe(pictures=pictures))
+        path = output_folder / CODEBOOK
+        console().print(f"{path} (SHA-256 {digest})\nUse it with DOC_ASSETS_WORDS_CODEBOOK={path.absolute()}")
+
+
+@app.command(rich_help_panel="Models")
+def fit_probability(
+    output_folder: Annotated[Path, typer.Option(file_okay=False, help="Where probability.safetensors is written.")],
+    pictures: Annotated[int, typer.Option(min=100, help="Pictures drawn to learn from.")] = 1000,
+) -> None:
+    """Fit the probability that a photo pair is the same shot on drawn pictures."""
+    with command() as settings:
+        from doc_assets.lab.fit_probability import ProbabilityRecipe
+        from doc_assets.lab.fit_probability import fit_probability as fit
+        from doc_assets.runtime import Runtime
+        from doc_assets.search.verify.probability import MODEL
+
+        embedder = Runtime(settings).embedder()
+        with progress_bars():
+            digest = fit(output_folder, embedder, ProbabilityRecipe(pictures=pictures))
+        path = output_folder / MODEL
+        console().print(f"{path} (SHA-256 {digest})\nUse it with DOC_ASSETS_PROBABILITY_MODEL={path.absolute()}")

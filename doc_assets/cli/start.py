@@ -1,8 +1,9 @@
-"""Commands to begin with: the demo and the web UI."""
+"""Commands to begin with, the demo and the web UI, and those that serve documents and metrics."""
 
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from doc_assets.cli.console import console, progress_bars, show_table
-from doc_assets.cli.shell import FAILED, app, command
+from doc_assets.cli.shell import FAILED, SearchRoots, absolute, app, command, home_ledger
 from doc_assets.errors import SetupError
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     from doc_assets.lab.demo import Answer
     from doc_assets.settings import Settings
+
+_COLUMNS = (
+    "query",
+    "best document",
+    "photos matched",
+    "similarity",
+    "probability",
+    "done to the photo",
+    "seen as",
+    "right?",
+)
 
 
 @app.command(rich_help_panel="Start")
@@ -69,7 +81,7 @@ def _run_demo(settings: "Settings", folder: Path) -> bool:
     config = {"folder": str(folder / "incoming"), "output_folder": str(output), "privacy_mode": False}  # drawn photos
     searched, results = run_search(settings, config)
     answers = compared(results, plans)
-    _print_answers(answers)
+    show_table(_COLUMNS, (_row(answer) for answer in answers))
     for outcome in (*ingested, searched):
         if not outcome.succeeded:
             out.print(f"Run {outcome.run_id} failed: {outcome.error or ', '.join(outcome.failed_checks)}")
@@ -81,9 +93,7 @@ def _run_demo(settings: "Settings", folder: Path) -> bool:
 
 def _require_own_home(settings: "Settings", folder: Path) -> None:
     """Refuses a home with other documents, which drawn ones must not be mixed with."""
-    from doc_assets.archive.ledger.ledger import Ledger
-
-    with Ledger.open(settings.ledger_address) as ledger:
+    with home_ledger(settings) as ledger:
         own = str(folder.absolute())
         others = sum(1 for document in ledger.documents.current() if not document.source_path.startswith(own))
     if others:
@@ -122,20 +132,6 @@ def _seal(settings: "Settings", folder: Path) -> Sequence[str]:
         return seal_source(archive, source, datetime.now(UTC), sealing_rules(runtime)).drops
 
 
-def _print_answers(answers: Sequence["Answer"]) -> None:
-    columns = (
-        "query",
-        "best document",
-        "photos matched",
-        "similarity",
-        "probability",
-        "done to the photo",
-        "seen as",
-        "right?",
-    )
-    show_table(columns, (_row(answer) for answer in answers))
-
-
 def _row(answer: "Answer") -> Iterator[str]:
     result, best = answer.result, answer.best
     yield result.query_document
@@ -146,3 +142,53 @@ def _row(answer: "Answer") -> Iterator[str]:
     yield answer.reuse.attack if answer.reuse else "nothing, new photos"
     yield answer.seen_as
     yield "yes" if answer.is_right else "NO"
+
+
+@app.command(rich_help_panel="Documents")
+def serve_images(
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    key_table: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Key table whose columns the answers show. Default: DOC_ASSETS_KEY_TABLE."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address; another than this machine's own needs an API key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5001,
+    save_folder: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, writable=True, help="Keep the copies that clients ask for there."),
+    ] = None,
+) -> None:
+    """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
+
+    def ready(address: str) -> None:
+        typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
+
+    with command() as settings:
+        from doc_assets.ops.image_server.app import serve_images as serve
+        from doc_assets.runtime import Runtime
+
+        rules = Runtime(settings).source_rules
+        rules = replace(rules, key_table=absolute(key_table) or rules.key_table)
+        serve(settings, rules, host, port, tuple(search_root), absolute(save_folder), ready)
+
+
+@app.command(rich_help_panel="Operation")
+def serve_metrics(
+    host: Annotated[
+        str, typer.Option(help="Address. There is no login; let only those reach it who watch.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
+) -> None:
+    """Serve metrics of archive, runs, daemons and disks for Prometheus, without the name of any document."""
+
+    def ready(address: str) -> None:
+        typer.echo(f"Metrics are served on {address} (Ctrl+C ends).")
+
+    with command() as settings:
+        from doc_assets.cli.instance_metrics import InstanceMetrics
+        from doc_assets.ops.metrics.service import serve_metrics as serve
+
+        instance = InstanceMetrics(settings)
+        serve(settings, instance.families, instance.embedded_counts, host, port, ready)
