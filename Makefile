@@ -13,14 +13,18 @@ other_torch = $(if $(filter cuda,$(TORCH)),$(wildcard $(1)/torch-*+cpu*),$(if $(
 OTHER_INSTALLED := $(call other_torch,.venv/lib/python3*/site-packages)
 OTHER_WHEEL := $(call other_torch,wheelhouse)
 
-.PHONY: demo test test-all test-install style check dev format lock clean test-stack test-stack-more other-torch
+.PHONY: demo test suite test-all test-install style lint types check dev format lock clean test-stack test-stack-more other-torch
 
 demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
 	@$(BIN)/doc-assets demo
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: style ## what must hold after every change; FAST=1 leaves out what takes more than a second, for a first look
+test: lint ## what must hold after every change; FAST=1 leaves out what takes more than a second, for a first look
+	@$(MAKE) --no-print-directory --jobs 2 types suite
+
+# mypy without its cache takes half a minute of one core; beside the tests it takes no time of its own.
+suite: .venv/.installed
 	$(PYTEST) --hypothesis-profile brief -m "not slow$(if $(FAST), and not whole)"
 
 test-all: test-install style ## all tests, and an installation as on a machine that nobody prepared
@@ -28,12 +32,17 @@ test-all: test-install style ## all tests, and an installation as on a machine t
 
 check: test
 
-style: .venv/.installed ## format, lint, types, layers, definitions
+style: lint types ## format, lint, layers, types, definitions
+
+lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
+
+# A test loads the definitions too; dg looks at its own configuration besides.
+types: .venv/.installed
+	$(BIN)/mypy
+	$(if $(FAST),,VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs)
 
 # Up to 6 minutes and 15 GB of disk for a while: elsewhere a wheel or an index at hand hides what the lock files lack.
 test-install: ## `make demo` in a copy of the tree, with nothing but the public index

@@ -1,4 +1,5 @@
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,9 +115,17 @@ def cutter() -> PhotoCutter:
     return PhotoCutter(make_extractor("layout", {}))
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory) -> Path:
+    """A ledger whose tables are up to date and empty; a copy of it needs no migration."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
+    Ledger.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as opened:
+def ledger(empty_ledger, tmp_path):
+    with Ledger.open(f"sqlite:///{shutil.copy(empty_ledger, tmp_path / 'ledger.sqlite')}") as opened:
         yield opened
 
 

@@ -76,6 +76,7 @@ def test_the_archives_embedder_counts_unless_a_run_names_another(runtime):
     assert pinned.with_embedder(None).settings.device == "cpu"
 
 
+@pytest.mark.whole
 def test_commands_that_start_no_run_import_neither_dagster_nor_models(tmp_path):
     (tmp_path / "keys.csv").write_text("파일명\nN7THA00001\n", encoding="utf-8")
     commands = [

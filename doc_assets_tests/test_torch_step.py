@@ -24,12 +24,17 @@ from doc_assets_tests.shared import PROJECT
 
 STEP = PROJECT / "deploy" / "torch" / "install.py"
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
-HAS_PIP = subprocess.run([PYTHON, "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
 pytestmark = [
     pytest.mark.skipif(not STEP.is_file(), reason="the folder deploy/ is not here"),
-    pytest.mark.skipif(not HAS_PIP, reason=f"{PYTHON} has no pip (Debian: python3-pip)"),
     pytest.mark.skipif(sys.platform != "linux", reason="the public build is CUDA on Linux only"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pip():
+    """The machine's pip; asked for when a test of this module runs, not whenever tests are collected."""
+    if subprocess.run([PYTHON, "-m", "pip", "--version"], check=False, capture_output=True).returncode:
+        pytest.skip(f"{PYTHON} has no pip (Debian: python3-pip)")
 
 
 def pins(name):

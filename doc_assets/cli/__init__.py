@@ -1,56 +1,26 @@
 """The command line ``doc-assets``: one file per group of commands, signature and body together.
 
-The help lists the commands in the order of the imports.
+An import registers the commands of a file; the help lists them in this order.
 """
 
+# ruff: noqa: F401
 # isort: off
 from doc_assets.cli import (
     archive,
     reindex,
-    status,
     backup,
     browsing,
-    groups,
-    form_pictures,
     examine,
-    retry,
-    fitting,
     forget,
-    keys,
     ledger,
     models,
     operations,
-    pages,
     search,
-    serve,
     start,
 )
 
 # isort: on
 from doc_assets.cli.shell import app
-
-__all__ = [
-    "archive",
-    "backup",
-    "browsing",
-    "examine",
-    "fitting",
-    "forget",
-    "form_pictures",
-    "groups",
-    "keys",
-    "ledger",
-    "main",
-    "models",
-    "operations",
-    "pages",
-    "reindex",
-    "retry",
-    "search",
-    "serve",
-    "start",
-    "status",
-]
 
 
 def main() -> None:

@@ -2,15 +2,34 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.console import console, print_lines, progress_bars, show_table
-from doc_assets.cli.printing import print_date_faults, print_key_problems
-from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command
+from doc_assets.cli.console import (
+    console,
+    print_date_faults,
+    print_key_problems,
+    print_lines,
+    progress_bars,
+    show_table,
+)
+from doc_assets.cli.shell import (
+    FAILED,
+    ApiUrl,
+    AsJson,
+    Folder,
+    KeyTable,
+    SearchRoots,
+    absolute,
+    app,
+    command,
+    home_ledger,
+    say,
+)
+from doc_assets.errors import SettingsError
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
@@ -38,17 +57,17 @@ def build_image_index(
         bool, typer.Option("--allow-missing", help="Keys without a document are reported, but are no failure.")
     ] = False,
     force_rebuild: Annotated[
-        bool,
-        typer.Option("--force-rebuild", help="Read, cut, embed and index again what is up to date."),
+        bool, typer.Option("--force-rebuild", help="Read, cut, embed and index again what is up to date.")
     ] = False,
 ) -> None:
     """Ingest a folder or the documents of a key table: documents, photos, embeddings, search index."""
-    from doc_assets.sources.open_sources import SourceRequest
-
-    asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
     with command() as settings:
+        from doc_assets.sources.open_sources import SourceRequest
+
+        asked = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
         intake, outcomes = _ingest(settings, asked, force_rebuild=force_rebuild)
-        arrivals = _arrivals(settings, intake)
+        with home_ledger(settings) as ledger:
+            arrivals = ledger.documents.arrivals_at(intake.origins)
         _print_intake(intake, list(arrivals.values()))
         _print_left_out(intake, asked, outcomes)
         if intake.nothing and asked.folder:
@@ -80,13 +99,6 @@ def _ingest(
         return intake, [ingest_drop(drop) for drop in track(intake.drops, "drops", len(intake.drops))]
 
 
-def _arrivals(settings: "Settings", intake: "SourceIntake") -> "dict[str, Document]":
-    from doc_assets.archive.ledger.ledger import Ledger
-
-    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
-        return ledger.documents.arrivals_at(intake.origins)
-
-
 def _missing(problems: "Iterable[KeyProblem]", *, allow_missing: bool) -> "list[KeyProblem]":
     """A row that cannot be used is no key without a document: nobody knows what it names."""
     from doc_assets.sources.key_lookup import KeyState
@@ -108,16 +120,12 @@ def _print_intake(intake: "SourceIntake", documents: "list[Document]") -> None:
     if intake.described:
         n = len(intake.described)
         console().print(f"{n} documents of before have another merchant, date or key table fields now.")
-    _print_faulty([document for document in documents if document.state in {"rejected", "partial", "pending"}])
-
-
-def _print_faulty(documents: "Sequence[Document]") -> None:
-    if not documents:
-        return
-    rows = [(each.file_name, each.state, each.reason_code, each.reason) for each in documents[:_MAX_LISTED]]
-    show_table(("document", "state", "code", "reason"), rows)
-    if len(documents) > _MAX_LISTED:
-        console().print(f"... and {len(documents) - _MAX_LISTED} more; `doc-assets status` counts them.")
+    faulty = [document for document in documents if document.state in {"rejected", "partial", "pending"}]
+    if faulty:
+        rows = ((each.file_name, each.state, each.reason_code, each.reason) for each in faulty[:_MAX_LISTED])
+        show_table(("document", "state", "code", "reason"), rows)
+    if len(faulty) > _MAX_LISTED:
+        console().print(f"... and {len(faulty) - _MAX_LISTED} more; `doc-assets status` counts them.")
 
 
 def _print_left_out(intake: "SourceIntake", asked: "SourceRequest", outcomes: "Sequence[RunOutcome]") -> None:
@@ -144,24 +152,18 @@ def screen(
 ) -> None:
     """Compare the documents of drops with the whole archive as it is now, and write their reports."""
     with command() as settings:
-        outcomes = _screen(_drops_to_screen(settings, drop or [], everything=everything))
+        drops = _drops_to_screen(settings, drop or [], everything=everything)
+        from doc_assets.cli.launch import screen_drop
+
+        with progress_bars():
+            outcomes = {key: screen_drop(key) for key in track(drops, "drops", len(drops))}
         _print_screened(settings, outcomes)
         if not all(outcome.succeeded for outcome in outcomes.values()):
             raise typer.Exit(FAILED)
 
 
-def _screen(drops: Sequence[str]) -> "dict[str, RunOutcome]":
-    from doc_assets.cli.launch import screen_drop
-
-    with progress_bars():
-        return {key: screen_drop(key) for key in track(drops, "drops", len(drops))}
-
-
 def _drops_to_screen(settings: "Settings", drops: Sequence[str], *, everything: bool) -> list[str]:
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.errors import SettingsError
-
-    with Ledger.open(settings.ledger_address) as ledger:
+    with home_ledger(settings) as ledger:
         known = ledger.intake.drop_keys()
     unknown = sorted(set(drops) - set(known))
     if unknown:
@@ -175,13 +177,12 @@ def _drops_to_screen(settings: "Settings", drops: Sequence[str], *, everything: 
 
 
 def _print_screened(settings: "Settings", outcomes: "dict[str, RunOutcome]") -> None:
-    from doc_assets.archive.ledger.ledger import Ledger
     from doc_assets.archive.ledger.searches import search_id_of
     from doc_assets.reports.report import INDEX_NAME
 
     rows = []
     for key, outcome in outcomes.items():
-        with Ledger.open(settings.ledger_address) as ledger:
+        with home_ledger(settings) as ledger:
             results = ledger.searches.results(search_id_of(key))
         if outcome.error:
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
@@ -202,3 +203,77 @@ def _print_lacking(results: "Sequence[ResultRecord]") -> None:
     rows = [(each.position + 1, each.query_document, all_in_words(each.faults)) for each in lacking]
     if rows:
         show_table(("place", "document", "lacks"), rows[:_MAX_LISTED])
+
+
+@dataclass(frozen=True, slots=True)
+class _Retried:
+    """What became of documents that were rejected.
+
+    Attributes:
+        tried: how many.
+        states: what they are now.
+        still_rejected: name, code and reason of those that are rejected again.
+        errors: of runs that failed.
+    """
+
+    tried: int
+    states: dict[str, int]
+    still_rejected: list[tuple[str, str, str]]
+    errors: list[str]
+
+
+@app.command(rich_help_panel="Documents")
+def retry_rejected(
+    drop: Annotated[list[str] | None, typer.Option(help="Key of a drop; may be repeated. Default: all.")] = None,
+    code: Annotated[list[str] | None, typer.Option(help="Reason, e.g. E_TIMEOUT; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read rejected documents again: from where they came, or from the copy if the file is gone."""
+    with command() as settings:
+        outcome = _retry(settings, _concerned(settings, drop or [], code or []))
+        say(outcome, lambda: _print_retried(outcome), as_json=as_json)
+        if outcome.still_rejected or outcome.errors:
+            raise typer.Exit(FAILED)
+
+
+def _concerned(settings: "Settings", drops: Sequence[str], codes: Sequence[str]) -> dict[str, list[int]]:
+    """Marks what is to be read again; its rows by drop. No drop or code means any."""
+    from doc_assets.faults import FaultCode
+
+    unknown = sorted(set(codes) - set(FaultCode))
+    if unknown:
+        raise SettingsError(f"There is no reason {', '.join(unknown)}; there are {', '.join(FaultCode)}.")
+    with home_ledger(settings) as ledger:
+        missing = sorted(set(drops) - set(ledger.intake.drop_keys()))
+        if missing:
+            raise SettingsError(f"The ledger knows no drop {', '.join(missing)}.")
+        return ledger.documents.retry(list(drops) or None, list(codes) or None)
+
+
+def _retry(settings: "Settings", concerned: dict[str, list[int]]) -> _Retried:
+    from doc_assets.cli.launch import ingest_drop
+
+    with progress_bars():
+        runs = [ingest_drop(drop) for drop in track(concerned, "drops", len(concerned))]
+    with home_ledger(settings) as ledger:
+        now = [document for rows in concerned.values() for document in ledger.documents.with_row_ids(rows)]
+    return _Retried(
+        len(now),
+        dict(Counter(document.state for document in now)),
+        [
+            (document.file_name, document.reason_code or "", document.reason or "")
+            for document in now
+            if document.state in {"rejected", "pending"}
+        ],
+        [f"Run {run.run_id} failed: {run.error}" for run in runs if run.error],
+    )
+
+
+def _print_retried(outcome: _Retried) -> None:
+    out = console()
+    states = ", ".join(f"{n} {state}" for state, n in sorted(outcome.states.items())) or "none was rejected"
+    out.print(f"{outcome.tried} documents read again: {states}.")
+    for name, code, reason in outcome.still_rejected:
+        out.print(f"  {name}: {code}: {reason}")
+    for error in outcome.errors:
+        out.print(error)

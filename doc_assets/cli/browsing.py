@@ -1,21 +1,25 @@
-"""Commands that look at single documents."""
+"""Commands that look at what the archive holds: documents, groups of photos, pictures of the form."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.console import console, show_place, show_table
-from doc_assets.cli.printing import print_members
-from doc_assets.cli.shell import AsJson, app, command, say
+from doc_assets.cli.console import console, progress_bars, show_place, show_table
+from doc_assets.cli.shell import AsJson, app, command, home_ledger, say
+from doc_assets.errors import InputError
 from doc_assets.faults import DocumentState
-from doc_assets.sources.merchants import merchant_id
 
 if TYPE_CHECKING:
     from doc_assets.archive.document_history import Arrival, DocumentHistory
+    from doc_assets.archive.ledger.form_pictures import Decision, FormPicture
+    from doc_assets.archive.ledger.groups import GroupMember, GroupSummary
     from doc_assets.archive.ledger.queries import Mention
     from doc_assets.archive.ledger.rows import Document
     from doc_assets.datatypes import DateSource
+    from doc_assets.pipeline.relabel import Decided
+    from doc_assets.settings import Settings
 
 _SOURCES: "dict[DateSource, str]" = {"key_table": "key table", "name": "name", "arrival": "arrival"}
 
@@ -31,12 +35,12 @@ def list_documents(
     as_json: AsJson = False,
 ) -> None:
     """List documents as they arrived, each arrival with its state."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.archive.ledger.queries import DocumentFilter
-
-    wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
     with command() as settings:
-        with Ledger.open(settings.ledger_address) as ledger:
+        from doc_assets.archive.ledger.queries import DocumentFilter
+        from doc_assets.sources.merchants import merchant_id
+
+        wanted = DocumentFilter(state.value if state else None, drop, merchant_id(merchant) or merchant, current)
+        with home_ledger(settings) as ledger:
             total, documents = ledger.queries.page(wanted, limit, offset)
         page = {"total": total, "offset": offset, "documents": documents}
         say(page, lambda: _print_documents(documents, offset, total), as_json=as_json)
@@ -71,16 +75,15 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known of a document: arrivals, photos, files, and the results that name it."""
-    from upath import UPath
-
-    from doc_assets.archive.archive import Archive
-    from doc_assets.archive.document_history import document_history, document_with_number
-    from doc_assets.archive.ledger.ledger import Ledger
-
     if bool(document) == bool(number):
         raise typer.BadParameter("name a document or its --number")
     with command() as settings:
-        with Ledger.open(settings.ledger_address) as ledger:
+        from upath import UPath
+
+        from doc_assets.archive.archive import Archive
+        from doc_assets.archive.document_history import document_history, document_with_number
+
+        with home_ledger(settings) as ledger:
             name = document or document_with_number(ledger, number)
             story = document_history(Archive(ledger, UPath(settings.bulk)), name)
         say(story, lambda: _print_story(story), as_json=as_json)
@@ -93,7 +96,7 @@ def _print_story(story: "DocumentHistory") -> None:
     if story.photos:
         show_table(("photo", "page", "box"), ((each.photo + 1, each.page, each.box) for each in story.photos))
     if story.groups:
-        print_members(story.groups, "Photos that others show too")
+        _print_members(story.groups, "Photos that others show too")
     else:
         console().print("No other document of the archive was found to show one of its photos.")
     _print_mentions("as query", story.as_query)
@@ -141,3 +144,128 @@ def _print_mentions(title: str, mentions: "Sequence[Mention]") -> None:
         for each in mentions
     )
     show_table(columns, rows, title=f"Results: {title}")
+
+
+@app.command(rich_help_panel="Documents")
+def groups(
+    group: Annotated[int | None, typer.Argument(help="Number of one group: list its photos.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List photos that several documents show, those of most merchants first; or the documents of one group."""
+    with command() as settings, home_ledger(settings) as ledger:
+        if group is not None:
+            members = ledger.groups.members([group])
+            if not members:
+                raise InputError(f"There is no photo group {group}. `doc-assets groups` lists them.")
+            say(members, lambda: _print_members(members), as_json=as_json)
+            return
+        total, found = ledger.groups.page(limit, offset)
+        page = {"total": total, "offset": offset, "groups": found}
+        say(page, lambda: _print_groups(found, offset, total), as_json=as_json)
+
+
+def _print_groups(groups: "Sequence[GroupSummary]", offset: int, total: int) -> None:
+    rows = ((each.group_id, each.n_merchants, each.n_documents, each.n_photos, each.first_date) for each in groups)
+    show_table(("group", "merchants", "documents", "photos", "first use"), rows)
+    show_place(offset, len(groups), total)
+
+
+def _print_members(members: "Sequence[GroupMember]", title: str | None = None) -> None:
+    """Photos of groups as a table, by group; the first use stands first."""
+    columns = ("group", "date", "known by", "document", "merchant", "photo")
+    rows = (
+        (
+            each.group_id,
+            each.document_date,
+            each.date_source,
+            each.document,
+            each.merchant_id,
+            "the file" if each.photo is None else each.photo + 1,
+        )
+        for each in members
+    )
+    show_table(columns, rows, title)
+
+
+@app.command(rich_help_panel="Documents")
+def form_pictures(
+    confirm: Annotated[int | None, typer.Option(metavar="ID", help="Take this picture for the form's.")] = None,
+    undo: Annotated[int | None, typer.Option(metavar="ID", help="Do not take it for the form's any longer.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List pictures that forms print (codes, maps, logos), candidates first; confirm or undo one."""
+    if confirm is not None and undo is not None:
+        raise typer.BadParameter("Confirm one picture or undo one, not both in one command.")
+    with command() as settings:
+        if confirm is not None:
+            _decide(settings, confirm, "confirmed", as_json=as_json)
+        elif undo is not None:
+            _decide(settings, undo, "undone", as_json=as_json)
+        else:
+            with home_ledger(settings) as ledger:
+                total, pictures = ledger.form_pictures.page(limit, offset)
+            page = {"total": total, "offset": offset, "pictures": pictures}
+            say(page, lambda: _print_pictures(pictures, offset, total), as_json=as_json)
+
+
+def _decide(settings: "Settings", picture_id: int, state: "Decision", *, as_json: bool) -> None:
+    """Files an operator's word, judges stored results anew and writes the files that the home has."""
+    from doc_assets.pipeline.relabel import judge_form
+    from doc_assets.reports.stored_results import ResultFolders, write_home_files
+    from doc_assets.runtime import Runtime
+    from doc_assets.search.request import requesting_user
+
+    runtime = Runtime(settings)
+    with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
+        decided = judge_form(runtime.labeller(archive.ledger), picture_id, state, requesting_user(), datetime.now(UTC))
+        folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
+        write_home_files(archive, reader, folders, decided.labelled(), left_out)
+    say(decided, lambda: _print_decided(decided), as_json=as_json)
+
+
+def _print_pictures(pictures: "Sequence[FormPicture]", offset: int, total: int) -> None:
+    columns = ("picture", "state", "by", "merchants", "documents", "flat", "document", "page", "photo", "decided")
+    rows = (
+        (
+            each.picture_id,
+            each.state,
+            each.recognised_by,
+            each.n_merchants,
+            each.n_documents,
+            f"{each.flatness:.2f}",
+            each.document,
+            each.place.page_index + 1,
+            each.photo + 1,
+            None if each.decided_at is None else f"{each.decided_at:%Y-%m-%d} {each.decided_by}",
+        )
+        for each in pictures
+    )
+    show_table(columns, rows)
+    show_place(offset, len(pictures), total)
+
+
+def _print_decided(decided: "Decided") -> None:
+    what = "taken for the form's" if decided.state == "confirmed" else "not taken for the form's"
+    console().print(f"Picture {decided.picture_id} is {what} from now on, by {decided.by}.")
+    rows = (
+        (
+            each.drop,
+            each.document,
+            each.was,
+            each.now,
+            None if each.risk_was is None else f"{each.risk_was:.2f}",
+            None if each.risk is None else f"{each.risk:.2f}",
+            "yes" if each.flagged else "no",
+        )
+        for each in decided.changed
+    )
+    if decided.changed:
+        show_table(("drop", "document", "was", "is", "risk was", "risk", "flagged"), rows)
+    else:
+        console().print("No document's finding changed.")
+    documents = sum(len(names) for names in decided.searches.values())
+    console().print(f"The labels of {documents} documents of {len(decided.searches)} other searches are others now.")

@@ -4,28 +4,34 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 from typing_extensions import override
 
 from doc_assets.util.progress import watched_by
 from doc_assets.util.visible import visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from doc_assets.sources.sources import KeyProblem
+
 _WIDTH_OF_FILES = 200
+_MAX_LISTED = 50
 
 
-def console() -> Console:
+def console() -> "Console":
     """Standard output; runs no code and reads no markup of file names, and cuts nothing when it is no terminal."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    return _SafeConsole(markup=False, highlight=False, soft_wrap=True, width=width)
+    return _safe_console()(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
     """A table; a cell that is None stays empty."""
+    from rich.table import Table
+
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
@@ -37,24 +43,66 @@ def show_place(offset: int, shown: int, total: int) -> None:
     console().print(f"{offset + 1 if shown else 0} to {offset + shown} of {total}")
 
 
+def print_first(lines: Sequence[str]) -> None:
+    """The first of some lines, indented, and how many more there are."""
+    for line in lines[:_MAX_LISTED]:
+        console().print(f"  {line}")
+    if len(lines) > _MAX_LISTED:
+        console().print(f"  ... and {len(lines) - _MAX_LISTED} more")
+
+
 def print_lines(lines: Iterable[str]) -> None:
-    """Lines as they are, whatever a file has put into them."""
+    """Each of these on a line of its own."""
     for line in lines:
-        console().print(Text(line))
+        console().print(line)
 
 
-class _SafeConsole(Console):
-    """Writes hidden characters of any text and any cell of a table as their codes."""
+def print_date_faults(faults: Sequence[str], total: int | None = None) -> None:
+    """Rows whose date cannot be used, at least the first of ``total``."""
+    if not faults:
+        return
+    n_faults = total or len(faults)
+    console().print(f"{n_faults} dates cannot be used; these documents are dated by their names or arrivals:")
+    for fault in faults[:_MAX_LISTED]:
+        console().print(f"  {fault}")
+    if n_faults > _MAX_LISTED:
+        console().print(f"  ... and {n_faults - _MAX_LISTED} more.")
 
-    @override
-    def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(visible(text, lines=True), **options)
+
+def print_key_problems(problems: "Sequence[KeyProblem]") -> None:
+    """Keys that gave no document, and paths that could not be looked into."""
+    if not problems:
+        return
+    rows = (
+        (problem.row.key, problem.row.line if problem.is_of_table else None, problem.state, problem.reason)
+        for problem in problems[:_MAX_LISTED]
+    )
+    show_table(("key or path", "line", "state", "reason"), rows)
+    if len(problems) > _MAX_LISTED:
+        console().print(f"... and {len(problems) - _MAX_LISTED} more; `doc-assets resolve-keys --manifest` lists all.")
+
+
+@cache
+def _safe_console() -> "type[Console]":
+    """A console that writes hidden characters of any text and any cell of a table as their codes.
+
+    Rich is imported when a command prints, so that none waits for it that only ends with an error.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    class SafeConsole(Console):
+        @override
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(visible(text, lines=True), **options)
+
+    return SafeConsole
 
 
 class _Bars:
     """A ``ProgressSink`` that draws a bar for each loop."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
 
@@ -77,6 +125,9 @@ def progress_bars() -> Iterator[None]:
 
     Dagster redirects file descriptor 2 while a step runs, so bars go to a copy of it.
     """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal:
         bars = Progress(
             TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""Commands that look into documents: why two match or do not, and the photos that are cut from any."""
+"""Commands that look into documents and key tables: why two match, which photos, pages and files there are."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doc_assets.cli.console import console, progress_bars, show_table
-from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.cli.console import console, print_date_faults, print_lines, progress_bars, show_table
+from doc_assets.cli.shell import (
+    FAILED,
+    ApiUrl,
+    AsJson,
+    Folder,
+    KeyTable,
+    SearchRoots,
+    absolute,
+    app,
+    command,
+    home_ledger,
+    say,
+)
 
 if TYPE_CHECKING:
     from doc_assets.archive.archive import Archive
@@ -15,10 +27,14 @@ if TYPE_CHECKING:
     from doc_assets.pipeline.explain import PairExplanation
     from doc_assets.pipeline.explanation import Explanation, KeptQuery
     from doc_assets.reading.sandbox import DocumentReader
+    from doc_assets.reading.text.finder import PageFinder
     from doc_assets.reports.extraction import ExtractedDocument
+    from doc_assets.reports.found_pages import PageRow
+    from doc_assets.reports.resolved_keys import ResolveReport
     from doc_assets.runtime import Runtime
     from doc_assets.search.query import QueryDocument
     from doc_assets.settings import Settings
+    from doc_assets.sources.open_sources import SourceRequest
 
 _REASONS = {
     "matched": "matched",
@@ -96,18 +112,10 @@ def _pairs(
     versions = runtime.versions()
     with runtime.store() as store:
         require_collection(archive.ledger, store, runtime.alias)
-        return explain_pairs(
-            archive,
-            versions,
-            store,
-            published_collection(store, runtime.alias, versions.collection),
-            FeatureLookup(archive, versions.features_id),
-            PixelLookup(archive),
-            runtime.pair_model(versions.embedder_id),
-            runtime.request(),
-            asked,
-            other,
-        )
+        published = published_collection(store, runtime.alias, versions.collection)
+        lookups = FeatureLookup(archive, versions.features_id), PixelLookup(archive)
+        judging = runtime.pair_model(versions.embedder_id), runtime.request()
+        return explain_pairs(archive, versions, store, published, *lookups, *judging, asked, other)
 
 
 def _print_explanation(found: "Explanation") -> None:
@@ -118,20 +126,11 @@ def _print_explanation(found: "Explanation") -> None:
     out.print(f"  dated {found.dates[0]} and {found.dates[1]}")
     for note in (*found.notes, *found.reasons):
         out.print(f"  {note}")
-    if found.pairs:
-        columns = (
-            "query photo",
-            "photo",
-            "similarity",
-            "rank",
-            "inliers",
-            "agreement",
-            "probability",
-            "done",
-            "verdict",
-        )
-        show_table(columns, (_row(pair) for pair in found.pairs))
-        out.print(f"Rank: place among the query photo's neighbours by vector / by words; - is beyond {RANKS}.")
+    if not found.pairs:
+        return
+    columns = ("query photo", "photo", "similarity", "rank", "inliers", "agreement", "probability", "done", "verdict")
+    show_table(columns, (_row(pair) for pair in found.pairs))
+    out.print(f"Rank: place among the query photo's neighbours by vector / by words; - is beyond {RANKS}.")
 
 
 def _row(pair: "PairExplanation") -> Iterator[str]:
@@ -178,11 +177,7 @@ def _extract(
 
     runtime = Runtime(settings)
     asked = SourceRequest(str(folder or ""), recursive)
-    with (
-        runtime.sources(asked, files_are_named=bool(files)) as opened,
-        runtime.reader() as reader,
-        progress_bars(),
-    ):
+    with runtime.sources(asked, files_are_named=bool(files)) as opened, runtime.reader() as reader, progress_bars():
         return extract(reader, runtime.cutter(), query_files(opened.sources, files), output)
 
 
@@ -194,3 +189,123 @@ def _print_extracted(found: "Sequence[ExtractedDocument]", output: Path) -> None
     for document in found:
         if document.error is not None:
             console().print(f"  {document.document}: {document.state}: {document.error}")
+
+
+@app.command(rich_help_panel="Documents")
+def resolve_keys(
+    key_table: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Key table (.xlsx, .csv, .tsv, .json, .ndjson).")
+    ],
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    manifest: Annotated[Path | None, typer.Option(dir_okay=False, help="Write every key with its files there.")] = None,
+    rebuild_index: Annotated[
+        bool, typer.Option("--rebuild-index", help="List every archive folder again, changed or not.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which files the keys of a table name, without reading any; exit 1 if a key has none or two answers."""
+    with command() as settings:
+        from doc_assets.reports.resolved_keys import resolve_keys as resolve
+        from doc_assets.runtime import Runtime
+
+        runtime = Runtime(settings)
+        report = resolve(runtime.source_rules, runtime.dates, key_table, search_root, manifest, rebuild=rebuild_index)
+        say(report, lambda: _print_resolved(report, key_table), as_json=as_json)
+        if not report.clean:
+            raise typer.Exit(FAILED)
+
+
+def _print_resolved(report: "ResolveReport", key_table: Path) -> None:
+    states = ", ".join(f"{n} {state}" for state, n in report.states.items()) or "none"
+    console().print(
+        f"{key_table}: {report.rows} rows, {report.keys} keys ({report.repeated} repeated): {states}; "
+        f"{report.files} files, {report.n_faults} rows cannot be used."
+    )
+    print_lines([f"{report.summary}.", *(f"Note: {note}" for note in report.notes)])
+    _print_rows("unusable", report.faults, report.n_faults)
+    _print_rows("suspicious", report.suspicious, report.n_suspicious)
+    print_date_faults(report.date_faults, report.n_date_faults)
+    if report.problems:
+        columns = ("key", "line", "state", "reason")
+        show_table(columns, ([problem[name] for name in columns] for problem in report.problems))
+
+
+def _print_rows(what: str, listed: Sequence[str], total: int) -> None:
+    print_lines([f"  {what}, {line}" for line in listed])
+    if total > len(listed):
+        print_lines([f"  ... and {total - len(listed)} more; --manifest lists all that cannot be used."])
+
+
+@app.command(rich_help_panel="Documents")
+def find_pages(
+    folder: Folder = None,
+    text: Annotated[
+        str | None, typer.Option(help="What pages must carry. Default: DOC_ASSETS_PAGE_TEXT_WANTED.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Look into subfolders too.")] = False,
+    key_table: KeyTable = None,
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    api_url: ApiUrl = "",
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(help="top, bottom or centre=SHARE of the page's height; may be repeated, tried in turn."),
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="exact_phrase or all_words.")] = None,
+    engine: Annotated[str | None, typer.Option(help="What reads text.")] = None,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="CSV file to write, one line a page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the pages that carry a text, e.g. a title; exit 1 if a document or page could not be read."""
+    with command() as settings:
+        from doc_assets.reports.found_pages import write_pages
+        from doc_assets.sources.open_sources import SourceRequest
+
+        source = SourceRequest(folder or "", recursive, absolute(key_table), tuple(search_root), api_url)
+        rows = _pages_found(settings, source, _page_finder(settings, text, zone, mode, engine))
+        if report is not None:
+            write_pages(rows, report)
+        say(rows, lambda: _print_pages(rows), as_json=as_json)
+        if any(row.error for row in rows):
+            raise typer.Exit(FAILED)
+
+
+def _page_finder(
+    settings: "Settings", text: str | None, zones: list[str] | None, mode: str | None, engine: str | None
+) -> "PageFinder":
+    """What looks for the text; what is None is as the settings ``page_text_...`` say."""
+    from doc_assets.reading.text.finder import make_finder
+
+    other_engine = engine not in {None, settings.page_text_engine}
+    return make_finder(
+        wanted=text if text is not None else settings.page_text_wanted,
+        mode=mode or settings.page_text_mode,
+        max_errors=settings.page_text_max_errors,
+        zones=zones or settings.page_text_zones,
+        engine=engine or settings.page_text_engine,
+        engine_options={} if other_engine else settings.page_text_engine_options,
+        timeout_s=settings.page_text_timeout_s,
+    )
+
+
+def _pages_found(settings: "Settings", asked: "SourceRequest", finder: "PageFinder") -> "list[PageRow]":
+    """The pages; the ledger remembers what was read."""
+    from doc_assets.reports.found_pages import find_pages as find
+    from doc_assets.runtime import Runtime
+
+    runtime = Runtime(settings)
+    with progress_bars(), home_ledger(settings) as ledger, runtime.sources(asked) as opened, runtime.reader() as reader:
+        return find(reader, finder, ledger.page_texts, opened.source)
+
+
+def _print_pages(rows: "Sequence[PageRow]") -> None:
+    carrying = (
+        (row.document, row.page, row.text, f"{row.confidence or 0:.2f}", row.zone, f"{90 * (row.quarter_turns or 0)}°")
+        for row in rows
+        if row.found
+    )
+    show_table(("document", "page", "text", "confidence", "zone", "turn"), carrying)
+    for row in rows:
+        if row.error:
+            console().print(f"{row.document}{f', page {row.page}' if row.page else ''}: {row.error}")
+    looked = [row for row in rows if row.found is not None]
+    console().print(f"{sum(bool(row.found) for row in looked)} of {len(looked)} pages carry the text.")

@@ -2,18 +2,18 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from doc_assets.cli.console import console, progress_bars
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
+from doc_assets.cli.console import console, print_first, progress_bars
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.errors import SettingsError
 
 if TYPE_CHECKING:
     from doc_assets.ops.erasure.request import ForgetRequest
     from doc_assets.ops.erasure.run import ForgetReport
-
-_MOST_LISTED = 50
 
 
 @app.command(rich_help_panel="Documents")
@@ -31,15 +31,13 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
-    from doc_assets.defs.erasure import opened_for_erasure
-    from doc_assets.defs.instance import open_instance
-    from doc_assets.runtime import Runtime
+    with command() as settings, ExitStack() as opened:
+        from doc_assets.defs.erasure import opened_for_erasure
+        from doc_assets.defs.instance import open_instance
+        from doc_assets.runtime import Runtime
 
-    with (
-        command() as settings,
-        open_instance() as instance,
-        opened_for_erasure(Runtime(settings), instance) as erasing,
-    ):
+        instance = opened.enter_context(open_instance())
+        erasing = opened.enter_context(opened_for_erasure(Runtime(settings), instance))
         if allow:
             erasing.allow(document or [])
             return
@@ -53,8 +51,10 @@ def forget(
             if not as_json:
                 typer.echo(f"Requests for forget_documents_job: {' '.join(request.key for request in requests)}")
         elif not dry_run:
+            if not yes and not sys.stdin.isatty():
+                raise SettingsError("forgetting cannot be undone; give --yes.")
             if not yes:
-                _ask()
+                typer.confirm("This cannot be undone. Forget them?", abort=True)
             with progress_bars():
                 reports = erasing.carry_out(requests, delete_originals=delete_originals)
         say(_as_data(requests, reports), lambda: _print_reports(reports), as_json=as_json)
@@ -62,15 +62,7 @@ def forget(
             raise typer.Exit(FAILED)
 
 
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        typer.secho("doc-assets: forgetting cannot be undone; give --yes.", fg=typer.colors.RED, err=True)
-        raise typer.Exit(WRONG_USE)
-    typer.confirm("This cannot be undone. Forget them?", abort=True)
-
-
 def _print_plan(requests: Sequence["ForgetRequest"]) -> None:
-    """What would be forgotten, in words."""
     out = console()
     for request in requests:
         out.print(
@@ -82,7 +74,6 @@ def _print_plan(requests: Sequence["ForgetRequest"]) -> None:
 
 
 def _print_reports(reports: Sequence["ForgetReport"]) -> None:
-    """What was removed and what is left, in words."""
     out = console()
     for report in reports:
         out.print(
@@ -94,12 +85,10 @@ def _print_reports(reports: Sequence["ForgetReport"]) -> None:
         for path in report.originals:
             out.print(f"  the original is still there: {path}")
         out.print(f"Proof: {len(report.traces)} traces.")
-        for trace in report.traces[:_MOST_LISTED]:
-            out.print(f"  {trace.place}: {trace.what}")
+        print_first([f"{trace.place}: {trace.what}" for trace in report.traces])
 
 
 def _as_data(requests: Sequence["ForgetRequest"], reports: Sequence["ForgetReport"]) -> dict[str, Any]:
-    """The same as data."""
     return {
         "documents": sorted({name for request in requests for name in request.document_ids}),
         "requests": [request.key for request in requests],

@@ -45,60 +45,56 @@ class RunOutcome:
 
 def ingest_drop(drop_key: str) -> RunOutcome:
     """Runs ``ingest_drop_job`` for one drop, up to the searchable collection."""
-    with open_instance() as instance:
-        instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        return _run(ingest_drop_job.name, instance, partition_key=drop_key, assets=INGESTION)
+    return _run(ingest_drop_job.name, drop_key=drop_key, assets=INGESTION)
 
 
 def screen_drop(drop_key: str) -> RunOutcome:
     """Runs ``screen_drop_job`` for one drop."""
-    with open_instance() as instance:
-        instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        return _run(screen_drop_job.name, instance, partition_key=drop_key)
+    return _run(screen_drop_job.name, drop_key=drop_key)
 
 
 def fill_drop(drop_key: str, spec: EmbedderSpec) -> RunOutcome:
     """Runs ``fill_collection_job`` for one drop with this embedder."""
-    with open_instance() as instance:
-        instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        config = index.fill_config(spec)
-        return _run(index.fill_collection_job.name, instance, partition_key=drop_key, run_config=config)
+    return _run(index.fill_collection_job.name, index.fill_config(spec), drop_key=drop_key)
 
 
 def switch_collection(spec: EmbedderSpec, back_to: str = "") -> RunOutcome:
     """Runs ``switch_collection_job`` with this embedder; ``value`` says what it did."""
     config, op = index.switch_config(spec, back_to), index.put_collection_in_use.name
-    with open_instance() as instance:
-        return _run(index.switch_collection_job.name, instance, run_config=config, value_of=op)
+    return _run(index.switch_collection_job.name, config, value_of=op)
 
 
 def search(config: dict[str, Any]) -> RunOutcome:
     """Runs ``search_documents_job`` with the fields of ``SearchConfig``."""
-    with open_instance() as instance:
-        ops = {"match_query_documents": {"config": config}}
-        return _run(search_documents_job.name, instance, run_config={"ops": ops})
+    return _run(search_documents_job.name, {"ops": {"match_query_documents": {"config": config}}})
 
 
 def _run(
     job_name: str,
-    instance: dg.DagsterInstance,
-    *,
-    partition_key: str | None = None,
     run_config: dict[str, Any] | None = None,
+    *,
+    drop_key: str | None = None,
     assets: Sequence[str] | None = None,
     value_of: str | None = None,
 ) -> RunOutcome:
-    fail_abandoned_runs(instance)  # a killed command would block this one
-    job = defs().resolve_job_def(job_name)
-    result = job.execute_in_process(
-        run_config={**(run_config or {}), **_QUIET},
-        instance=instance,
-        partition_key=partition_key,
-        asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
-        # Should it be killed, nobody but its operator starts it again.
-        tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process(), **_ON_ITS_PAGE},
-        raise_on_error=False,
-    )
+    with open_instance() as instance:
+        if drop_key is not None:
+            instance.add_dynamic_partitions(str(drops.name), [drop_key])
+        fail_abandoned_runs(instance)  # a killed command would block this one
+        job = defs().resolve_job_def(job_name)
+        result = job.execute_in_process(
+            run_config={**(run_config or {}), **_QUIET},
+            instance=instance,
+            partition_key=drop_key,
+            asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
+            # Should it be killed, nobody but its operator starts it again.
+            tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process(), **_ON_ITS_PAGE},
+            raise_on_error=False,
+        )
+        return _outcome(result, value_of)
+
+
+def _outcome(result: dg.ExecuteInProcessResult, value_of: str | None) -> RunOutcome:
     failed = [
         evaluation
         for evaluation in result.get_asset_check_evaluations()

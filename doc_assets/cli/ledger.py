@@ -1,20 +1,118 @@
-"""Commands on the ledger's tables, and on the results in them."""
+"""Commands that look at the archive as a whole, and those on the ledger's tables and the results in them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from doc_assets.cli.console import console, progress_bars
-from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.cli.shell import FAILED, AsJson, app, command, home_ledger, say
+from doc_assets.errors import SettingsError
 
 if TYPE_CHECKING:
+    from doc_assets.archive.consistency import Findings
     from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.ops.status import ArchiveStatus, InboxStatus
     from doc_assets.settings import Settings
+
+_MAX_NAMED = 20
+
+
+@app.command(rich_help_panel="Archive")
+def status(as_json: AsJson = False) -> None:
+    """Show what is in the archive."""
+    with command() as settings:
+        from doc_assets.ops.status import archive_status
+        from doc_assets.runtime import Runtime
+
+        found = archive_status(Runtime(settings))
+        say(found, lambda: _print_status(settings, found), as_json=as_json)
+
+
+def _print_status(settings: "Settings", status: "ArchiveStatus") -> None:
+    out, counts = console(), status.counts
+    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.arrivals_by_state.items())) or "none"
+    out.print(f"home        {settings.home}")
+    out.print(f"inbox       {settings.inbox_dir}")
+    for line in _inbox_lines(status.inbox):
+        out.print(f"            {line}")
+    out.print(f"arrivals    {sum(counts.arrivals_by_state.values())}: {states}")
+    out.print(f"archive     {counts.current} documents, {counts.photos} photos, {counts.superseded} older versions")
+    out.print(f"drops       {counts.drops}, {len(status.stale_drops)} incomplete or outdated")
+    out.print(f"collection  {status.collection or 'none published'}, {status.points} photos")
+    if status.points < status.photos_indexed:
+        out.print(
+            f"            INCOMPLETE: the ledger counts {status.photos_indexed} photos in it; run "
+            "`doc-assets rebuild-index`."
+        )
+    out.print(f"embedder    {status.embedder}")
+    for other in status.collections:
+        if other.name != status.collection:
+            out.print(
+                f"            {other.state}: {other.name} ({other.embedder} {json.dumps(other.options)}), "
+                f"{other.points} photos, {other.documents_missing} documents missing"
+            )
+
+
+def _inbox_lines(inbox: "InboxStatus") -> Iterator[str]:
+    if inbox.error:
+        yield inbox.error
+        return
+    yield f"{inbox.documents} documents, {inbox.n_waiting} of them wait, {inbox.n_ignored} entries ignored"
+    for wait in inbox.waiting:
+        yield f"waits: {wait['file']} {wait['state']}, until {wait['until']}"
+    if inbox.n_waiting > len(inbox.waiting):
+        yield f"... and {inbox.n_waiting - len(inbox.waiting)} more wait"
+    for passed in inbox.ignored:
+        yield f"ignored: {passed['file']}: {passed['reason']}"
+    if inbox.n_ignored > len(inbox.ignored):
+        yield f"... and {inbox.n_ignored - len(inbox.ignored)} more are ignored"
+    for path in inbox.unreadable[:_MAX_NAMED]:
+        yield f"cannot be looked into: {path}"
+    if inbox.forgotten:
+        yield f"{inbox.forgotten} were forgotten and are not taken"
+
+
+@app.command(rich_help_panel="Archive")
+def check(
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="Read every byte: documents, photos, tables, databases, points.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare ledger, staged documents, Parquet and collection; exit 1 and a list if they disagree."""
+    with command() as settings:
+        from doc_assets.ops.status import check_home
+
+        findings = check_home(settings, partial(_compared, settings, read_data=read_data), read_data=read_data)
+        say(findings, lambda: _print_findings(findings), as_json=as_json)
+        if findings.n_faults:
+            raise typer.Exit(FAILED)
+
+
+def _compared(settings: "Settings", *, read_data: bool) -> "Findings":
+    from doc_assets.archive.consistency import check_archive
+    from doc_assets.runtime import Runtime
+
+    runtime = Runtime(settings)
+    with progress_bars(), runtime.archive() as archive, runtime.store() as store:
+        again = runtime.embedder() if read_data else None
+        return check_archive(archive, store, runtime.alias, runtime.versions(), read_data=read_data, embedder=again)
+
+
+def _print_findings(findings: "Findings") -> None:
+    says = f"{findings.n_faults} disagreements." if findings.n_faults else "all agree."
+    console().print(
+        f"{findings.documents} documents, {findings.photos} photos, {findings.vectors} vectors, "
+        f"{findings.points} points: {says}"
+    )
+    for fault in findings.faults:
+        console().print(f"  {fault}")
 
 
 @app.command(rich_help_panel="Operation")
@@ -24,9 +122,9 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the ledger's tables to a revision; going down loses what newer columns and tables hold."""
-    from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
-
     with command() as settings:
+        from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database
+
         with closing(Database(settings.ledger_address)) as database:
             if not status and to is None:
                 database.migrate()
@@ -34,10 +132,9 @@ def migrate(
                 database.migrate_to(str(to))
         with closing(Database(settings.ledger_address)) as database:
             revision, known = database.revision(), database.revisions()
-        if as_json:
-            typer.echo(json.dumps({"revision": revision, "wanted": SCHEMA_REVISION, "known": known}))
-        else:
-            typer.echo(f"revision {revision or 'none'}, needed {SCHEMA_REVISION}, known {', '.join(known)}")
+        in_words = f"revision {revision or 'none'}, needed {SCHEMA_REVISION}, known {', '.join(known)}"
+        data = {"revision": revision, "wanted": SCHEMA_REVISION, "known": known}
+        say(data, lambda: typer.echo(in_words), as_json=as_json)
         if status and revision != SCHEMA_REVISION:
             raise typer.Exit(FAILED)
 
@@ -52,21 +149,21 @@ def export_results(
     as_json: AsJson = False,
 ) -> None:
     """Write results as one table with the earlier system's columns."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.pipeline.relabel import relabel as label_again
-    from doc_assets.reports.export_rows import EXPORTED, export_rows
-    from doc_assets.reports.tables import write_table
-    from doc_assets.runtime import Runtime
+    with command() as settings:
+        from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.reports.export_rows import EXPORTED, export_rows
+        from doc_assets.reports.tables import write_table
+        from doc_assets.runtime import Runtime
 
-    with command() as settings, Ledger.open(settings.ledger_address) as ledger:
-        wanted = _known_searches(ledger, search or [], drop or [])
         left_out = settings.remove_columns_from_results
         columns = [name for name in EXPORTED if name not in left_out]
-        begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
-        chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
-        label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
-        n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
-        typer.echo(json.dumps({"rows": n, "file": str(output)}) if as_json else f"{n} rows in {output}")
+        with home_ledger(settings) as ledger:
+            wanted = _known_searches(ledger, search or [], drop or [])
+            begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
+            chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
+            label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
+            n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
+        say({"rows": n, "file": output}, lambda: typer.echo(f"{n} rows in {output}"), as_json=as_json)
 
 
 @app.command(rich_help_panel="Results")
@@ -76,11 +173,11 @@ def relabel(
     as_json: AsJson = False,
 ) -> None:
     """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
-    from doc_assets.pipeline.relabel import relabel as label_again
-    from doc_assets.reports.stored_results import ResultFolders, write_home_files
-    from doc_assets.runtime import Runtime
-
     with command() as settings:
+        from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.reports.stored_results import ResultFolders, write_home_files
+        from doc_assets.runtime import Runtime
+
         runtime = Runtime(settings)
         with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
             searches = archive.ledger.searches
@@ -97,20 +194,14 @@ def _known_searches(ledger: "Ledger", searches: Sequence[str], drops: Sequence[s
 
     wanted = [*searches, *(search_id_of(drop) for drop in drops)]
     for search_id in wanted:
-        _require_known(ledger, search_id)
+        try:
+            ledger.searches.get(search_id)
+        except KeyError as error:
+            raise SettingsError(
+                f"The ledger knows no search {search_id!r}. A search's id is that of its run in Dagster and stands in "
+                "its JSON summary; a drop has one once it was screened (`doc-assets screen --drop KEY`)."
+            ) from error
     return wanted
-
-
-def _require_known(ledger: "Ledger", search_id: str) -> None:
-    from doc_assets.errors import SettingsError
-
-    try:
-        ledger.searches.get(search_id)
-    except KeyError as error:
-        raise SettingsError(
-            f"The ledger knows no search {search_id!r}. A search's id is that of its run in Dagster and stands in its "
-            "JSON summary; a drop has one once it was screened (`doc-assets screen --drop KEY`)."
-        ) from error
 
 
 def _print_relabelled(settings: "Settings", changed: dict[str, list[str]]) -> None:

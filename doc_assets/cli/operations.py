@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
-from doc_assets.cli.console import console, show_table
-from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, say
+from doc_assets.cli.console import console, print_first, show_table
+from doc_assets.cli.shell import FAILED, WRONG_USE, AsJson, app, command, home_ledger, say
 from doc_assets.errors import SettingsError
 from doc_assets.ops.doctor.check import Check, CheckedLine, Finding, Level, green, yellow
-from doc_assets.ops.home import INSTANCE_FILE
-from doc_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from doc_assets.ops.configuration import InitReport, Setting
+    from doc_assets.ops.configuration import InitReport
     from doc_assets.ops.maintenance import MaintenanceReport
+    from doc_assets.settings import Settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings in use.")
 app.add_typer(config, name="config", rich_help_panel="Operation")
 
 _COLOURS = {Level.GREEN: "green", Level.YELLOW: "yellow", Level.RED: "bold red"}
-_MAX_PRINTED = 50
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +43,13 @@ def doctor(as_json: AsJson = False) -> None:
     """Look at everything needed, a line each, with what to do; exit 1 if one is red, 2 if the settings are."""
     from doc_assets.ops.doctor.examination import examine, settings_are_broken
 
-    lines = examine(_dagster_checks)
+    def dagster_checks(settings: "Settings") -> list[Check]:
+        return [
+            Check("dagster", "instance", lambda: _check_instance(settings)),
+            Check("dagster", "daemon", lambda: _check_daemon(settings)),
+        ]
+
+    lines = examine(dagster_checks)
     say(lines, lambda: _print_lines(lines), as_json=as_json)
     if settings_are_broken(lines):
         raise typer.Exit(WRONG_USE)
@@ -60,13 +63,14 @@ def maintain(
     as_json: AsJson = False,
 ) -> None:
     """Delete what is too old to be kept: logs, evidence, copies of replaced documents, leftovers of killed writers."""
-    from doc_assets.archive.ledger.ledger import Ledger
-    from doc_assets.ops.maintenance import tidy_home
-
     with command() as settings:
-        with Ledger.open(settings.ledger_address) as ledger:
+        from doc_assets.ops.maintenance import tidy_home
+
+        with home_ledger(settings) as ledger:
             report = tidy_home(settings, ledger, dry_run=dry_run)
-        _log_kinds(report)
+        verb = "would go" if dry_run else "went"
+        for kind, tally in report.kinds.items():
+            _log.info("%s: %d things, %d bytes %s", kind, tally.n, tally.size_bytes, verb)
         say(report, lambda: _print_report(report), as_json=as_json)
         if report.n_failed:
             raise typer.Exit(FAILED)
@@ -75,9 +79,9 @@ def maintain(
 @app.command(rich_help_panel="Operation")
 def send_test_alert() -> None:
     """Post a test to DOC_ASSETS_ALERT_WEBHOOK_URL, as alerts about failed runs are; exit 1 if it is not taken."""
-    from doc_assets.ops.alerts import make_test_alert, webhook_from
-
     with command() as settings:
+        from doc_assets.ops.alerts import make_test_alert, webhook_from
+
         webhook = webhook_from(settings)
         if webhook is None:
             raise SettingsError(
@@ -91,17 +95,22 @@ def send_test_alert() -> None:
 def show(as_json: AsJson = False) -> None:
     """Show every setting in use and where it comes from; secrets are masked."""
     from doc_assets.ops.configuration import effective_settings
+    from doc_assets.settings import load_settings
 
     found = effective_settings(load_settings())
-    say(found, lambda: _print_settings(found), as_json=as_json)
+    rows = ((each.name, each.value, each.source) for each in found)
+    say(found, lambda: show_table(("setting", "value", "from"), rows), as_json=as_json)
 
 
 @config.command()
 def validate(as_json: AsJson = False) -> None:
     """Check the settings without touching any data; exit 2 and a list if one cannot be used."""
-    from doc_assets.ops.configuration import faults_of
+    from dagster._utils.schedules import is_valid_cron_string
 
-    faults = faults_of(load_settings(), _is_cron_line)
+    from doc_assets.ops.configuration import faults_of
+    from doc_assets.settings import load_settings
+
+    faults = faults_of(load_settings(), is_valid_cron_string)
     in_words = "\n".join(faults) or "All settings can be used."
     say({"faults": faults}, lambda: typer.echo(in_words), as_json=as_json)
     if faults:
@@ -109,7 +118,6 @@ def validate(as_json: AsJson = False) -> None:
 
 
 def _print_init(report: "InitReport") -> None:
-    """What was made, what was kept, and the next step."""
     out = console()
     for path in report.made:
         out.print(f"made  {path}")
@@ -120,16 +128,11 @@ def _print_init(report: "InitReport") -> None:
     out.print("Next: `doc-assets doctor`, then `doc-assets ui` or `doc-assets build-image-index --folder DIR`.")
 
 
-def _dagster_checks(settings: Settings) -> list[Check]:
-    return [
-        Check("dagster", "instance", lambda: _check_instance(settings)),
-        Check("dagster", "daemon", lambda: _check_daemon(settings)),
-    ]
-
-
-def _check_instance(settings: Settings) -> Finding:
+def _check_instance(settings: "Settings") -> Finding:
     """Whether Dagster's home is configured and its storage answers."""
     import dagster as dg
+
+    from doc_assets.ops.home import INSTANCE_FILE
 
     file = settings.dagster_home / INSTANCE_FILE
     if not file.exists():
@@ -139,9 +142,11 @@ def _check_instance(settings: Settings) -> Finding:
     return green(f"{settings.dagster_home}, {runs} runs")
 
 
-def _check_daemon(settings: Settings) -> Finding:
+def _check_daemon(settings: "Settings") -> Finding:
     """Whether the daemon that runs sensors and schedules shows signs of life."""
     import dagster as dg
+
+    from doc_assets.ops.home import INSTANCE_FILE
 
     if not (settings.dagster_home / INSTANCE_FILE).exists():
         return yellow("never started", "Run `doc-assets init`, then `doc-assets ui`.")
@@ -156,7 +161,8 @@ def _check_daemon(settings: Settings) -> Finding:
 
 
 def _print_lines(lines: Sequence[CheckedLine]) -> None:
-    """Every line in its colour, and a summary."""
+    from rich.text import Text
+
     out = console()
     width = max(len(f"{line.group}: {line.name}") for line in lines)
     for line in lines:
@@ -170,33 +176,13 @@ def _print_lines(lines: Sequence[CheckedLine]) -> None:
     out.print(f"{n[Level.GREEN]} green, {n[Level.YELLOW]} yellow, {n[Level.RED]} red")
 
 
-def _log_kinds(report: "MaintenanceReport") -> None:
-    verb = "would go" if report.dry_run else "went"
-    for kind, tally in report.kinds.items():
-        _log.info("%s: %d things, %d bytes %s", kind, tally.n, tally.size_bytes, verb)
-
-
 def _print_report(report: "MaintenanceReport") -> None:
-    """What went, by kind."""
     out = console()
     if report.kinds:
         rows = ((kind, tally.n, f"{tally.size_bytes:,}") for kind, tally in report.kinds.items())
         show_table(("kind", "things", "bytes"), rows)
-    for path in report.paths[:_MAX_PRINTED]:
-        out.print(f"  {path}")
-    if len(report.paths) > _MAX_PRINTED:
-        out.print(f"  ... and more; --json lists {len(report.paths)}")
+    print_first(report.paths)
     for fault in report.failed:
         out.print(f"NOT DELETED  {fault}")
     verb = "would go" if report.dry_run else "went"
     out.print(f"{sum(tally.n for tally in report.kinds.values())} things, {report.size_bytes:,} bytes {verb}.")
-
-
-def _print_settings(settings: list["Setting"]) -> None:
-    show_table(("setting", "value", "from"), ((each.name, each.value, each.source) for each in settings))
-
-
-def _is_cron_line(line: str) -> bool:
-    from dagster._utils.schedules import is_valid_cron_string
-
-    return is_valid_cron_string(line)

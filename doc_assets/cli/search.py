@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from doc_assets.cli.console import console, print_lines, progress_bars, show_table
-from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command
+from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command, home_ledger
+from doc_assets.errors import SettingsError
 
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.results import ResultRecord
@@ -72,24 +73,17 @@ def search_doc(
 
 
 def run_search(settings: "Settings", config: dict[str, Any]) -> "tuple[RunOutcome, list[ResultRecord]]":
-    """Runs the search job; returns how it ended and what it recorded.
-
-    Args:
-        settings: of the home.
-        config: fields of ``SearchConfig``.
-    """
-    from doc_assets.archive.ledger.ledger import Ledger
+    """Runs the search job with these fields of ``SearchConfig``; returns how it ended and what it recorded."""
     from doc_assets.cli.launch import search
 
     with progress_bars():
         outcome = search(config)
-    with Ledger.open(settings.ledger_address) as ledger:
+    with home_ledger(settings) as ledger:
         return outcome, ledger.searches.results(outcome.run_id)
 
 
 def _table_report(settings: "Settings", table: Path) -> list[str]:
     """What is to be said of the key table of a search; nothing if it cannot be read, which failed the run."""
-    from doc_assets.errors import SettingsError
     from doc_assets.runtime import Runtime
     from doc_assets.sources.key_tables.table import KeyTable
 

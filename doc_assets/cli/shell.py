@@ -8,22 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date
-from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from doc_assets.archive.home import require_whole
 from doc_assets.errors import BackupError, DocAssetsError, InputError, NoRoomError, SetupError
-from doc_assets.ops.home import prepare_home
-from doc_assets.ops.logs import log_to_file
-from doc_assets.settings import Settings, load_settings
-from doc_assets.util.files import no_room
 from doc_assets.util.visible import visible, visible_json
+
+if TYPE_CHECKING:
+    from doc_assets.archive.ledger.ledger import Ledger
+    from doc_assets.settings import Settings
 
 FAILED, WRONG_USE = 1, 2
 
@@ -48,6 +46,8 @@ app = typer.Typer(
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
+        from importlib import metadata
+
         typer.echo(f"doc-assets {metadata.version('doc_assets')}")
         raise typer.Exit
 
@@ -82,10 +82,6 @@ def _folder(value: str | None) -> str | None:
     return str(Path(value).absolute())
 
 
-def _folders(values: list[str]) -> list[str]:
-    return [str(_folder(value)) for value in values]
-
-
 Folder = Annotated[
     str | None,
     typer.Option(
@@ -98,7 +94,7 @@ SearchRoots = Annotated[
     list[str],
     typer.Option(
         "--search-root",
-        callback=_folders,
+        callback=lambda roots: [_folder(root) for root in roots],
         metavar="DIRECTORY|URL",
         help="Archive folder that keys are looked up in; may be repeated. Default: DOC_ASSETS_SEARCH_ROOTS.",
     ),
@@ -140,12 +136,17 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def command(*, of_half_made_home: bool = False) -> Iterator[Settings]:
+def command(*, of_half_made_home: bool = False) -> Iterator["Settings"]:
     """Settings, home and log for a command.
 
     Args:
         of_half_made_home: whether it may use a home whose restore was interrupted.
     """
+    from doc_assets.archive.home import require_whole
+    from doc_assets.ops.home import prepare_home
+    from doc_assets.ops.logs import log_to_file
+    from doc_assets.settings import load_settings
+
     settings = load_settings()
     if not of_half_made_home:
         require_whole(settings.home)
@@ -156,34 +157,38 @@ def command(*, of_half_made_home: bool = False) -> Iterator[Settings]:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
-    """Turns our errors, and whatever a full disk causes, into a message and an exit code."""
-    try:
-        with _room_errors():
-            yield
-    except SetupError as error:
-        _say_error(error)
-        raise typer.Exit(WRONG_USE) from error
-    except DocAssetsError as error:
-        _say_error(error)
-        raise typer.Exit(FAILED) from error
+def home_ledger(settings: "Settings") -> Iterator["Ledger"]:
+    """The home's ledger, its tables brought up to date."""
+    from doc_assets.archive.ledger.ledger import Ledger
+
+    with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger:
+        yield ledger
 
 
 @contextmanager
-def _room_errors() -> Iterator[None]:
-    """A full disk breaks anything anywhere, in libraries too; it is always told in the same words."""
+def _our_errors() -> Iterator[None]:
+    """Turns our errors, and whatever a full disk causes, into a message and an exit code.
+
+    A full disk breaks anything anywhere, in libraries too; it is always told in the same words.
+    """
     try:
         yield
-    except typer.Exit:
+    except (typer.Exit, click.ClickException):
         raise
     except Exception as error:
+        from doc_assets.util.files import no_room
+
         says = no_room(error, _places())
-        if says is None:
+        known = error if says is None else NoRoomError(says)
+        if not isinstance(known, DocAssetsError):
             raise
-        raise NoRoomError(says) from error
+        typer.secho(f"doc-assets: {visible(str(known), lines=True)}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(WRONG_USE if isinstance(known, SetupError) else FAILED) from error
 
 
 def _places() -> list[Path]:
+    from doc_assets.settings import load_settings
+
     try:
         settings = load_settings()
     except SetupError:
@@ -212,7 +217,3 @@ def _noted() -> Iterator[None]:
         _log.exception("%s broke after %.1f s", name, time.monotonic() - began)
         raise
     _log.info("%s ended after %.1f s", name, time.monotonic() - began)
-
-
-def _say_error(error: object) -> None:
-    typer.secho(f"doc-assets: {visible(str(error), lines=True)}", fg=typer.colors.RED, err=True)

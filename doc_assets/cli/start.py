@@ -1,24 +1,34 @@
-"""Commands to begin with: the demo and the web UI."""
+"""Commands to begin with, the demo and the web UI, and those that serve documents and metrics."""
 
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from upath import UPath
 
 from doc_assets.cli.console import console, progress_bars, show_table
-from doc_assets.cli.shell import FAILED, app, command
+from doc_assets.cli.shell import FAILED, SearchRoots, absolute, app, command, home_ledger
 from doc_assets.errors import SetupError
-from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
-from doc_assets.settings import Settings
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
     from doc_assets.lab.demo import Answer
+    from doc_assets.settings import Settings
+
+_COLUMNS = (
+    "query",
+    "best document",
+    "photos matched",
+    "similarity",
+    "probability",
+    "done to the photo",
+    "seen as",
+    "right?",
+)
 
 
 @app.command(rich_help_panel="Start")
@@ -37,9 +47,10 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster's web UI with sensor and schedules on this home."""
-    from doc_assets.defs.instance import open_instance
-
     with command() as settings:
+        from doc_assets.defs.instance import open_instance
+        from doc_assets.ops.home import WORKSPACE_FILE, claim_daemon
+
         with open_instance():
             pass  # its tables are there before Dagster's processes look for them
         log_format = "json" if settings.log_format == "json" else "rich"
@@ -49,7 +60,7 @@ def ui(
         os.execv(program, [str(program), *arguments])
 
 
-def _run_demo(settings: Settings, folder: Path) -> bool:
+def _run_demo(settings: "Settings", folder: Path) -> bool:
     """Draws, ingests, searches and prints; returns whether every run succeeded and enough re-uses came first."""
     from doc_assets.cli.launch import ingest_drop
     from doc_assets.cli.search import run_search
@@ -70,7 +81,7 @@ def _run_demo(settings: Settings, folder: Path) -> bool:
     config = {"folder": str(folder / "incoming"), "output_folder": str(output), "privacy_mode": False}  # drawn photos
     searched, results = run_search(settings, config)
     answers = compared(results, plans)
-    _print_answers(answers)
+    show_table(_COLUMNS, (_row(answer) for answer in answers))
     for outcome in (*ingested, searched):
         if not outcome.succeeded:
             out.print(f"Run {outcome.run_id} failed: {outcome.error or ', '.join(outcome.failed_checks)}")
@@ -80,11 +91,9 @@ def _run_demo(settings: Settings, folder: Path) -> bool:
     return all(outcome.succeeded for outcome in (*ingested, searched)) and are_enough(n_found(answers))
 
 
-def _require_own_home(settings: Settings, folder: Path) -> None:
+def _require_own_home(settings: "Settings", folder: Path) -> None:
     """Refuses a home with other documents, which drawn ones must not be mixed with."""
-    from doc_assets.archive.ledger.ledger import Ledger
-
-    with Ledger.open(settings.ledger_address) as ledger:
+    with home_ledger(settings) as ledger:
         own = str(folder.absolute())
         others = sum(1 for document in ledger.documents.current() if not document.source_path.startswith(own))
     if others:
@@ -94,7 +103,7 @@ def _require_own_home(settings: Settings, folder: Path) -> None:
         )
 
 
-def _require_own_server(settings: Settings) -> None:
+def _require_own_server(settings: "Settings") -> None:
     """Refuses a Qdrant server that holds another home's collections: a demo is tried out where nothing can happen."""
     from doc_assets.archive.vectors.server import ServerStore
     from doc_assets.runtime import Runtime
@@ -110,8 +119,10 @@ def _require_own_server(settings: Settings) -> None:
         )
 
 
-def _seal(settings: Settings, folder: Path) -> Sequence[str]:
+def _seal(settings: "Settings", folder: Path) -> Sequence[str]:
     """Seals a folder's documents; returns the keys of their drops."""
+    from upath import UPath
+
     from doc_assets.pipeline.sealing import seal_source, sealing_rules
     from doc_assets.runtime import Runtime
     from doc_assets.sources.sources import FolderSource
@@ -119,20 +130,6 @@ def _seal(settings: Settings, folder: Path) -> Sequence[str]:
     runtime, source = Runtime(settings), FolderSource(UPath(folder), recursive=False)
     with runtime.archive() as archive:
         return seal_source(archive, source, datetime.now(UTC), sealing_rules(runtime)).drops
-
-
-def _print_answers(answers: Sequence["Answer"]) -> None:
-    columns = (
-        "query",
-        "best document",
-        "photos matched",
-        "similarity",
-        "probability",
-        "done to the photo",
-        "seen as",
-        "right?",
-    )
-    show_table(columns, (_row(answer) for answer in answers))
 
 
 def _row(answer: "Answer") -> Iterator[str]:
@@ -145,3 +142,53 @@ def _row(answer: "Answer") -> Iterator[str]:
     yield answer.reuse.attack if answer.reuse else "nothing, new photos"
     yield answer.seen_as
     yield "yes" if answer.is_right else "NO"
+
+
+@app.command(rich_help_panel="Documents")
+def serve_images(
+    search_root: SearchRoots = [],  # noqa: B006 - Typer wants the default here
+    key_table: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Key table whose columns the answers show. Default: DOC_ASSETS_KEY_TABLE."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address; another than this machine's own needs an API key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5001,
+    save_folder: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, writable=True, help="Keep the copies that clients ask for there."),
+    ] = None,
+) -> None:
+    """Serve documents by key over HTTP (the document API), from archive folders that are only read."""
+
+    def ready(address: str) -> None:
+        typer.echo(f"Documents are served on {address}/images?filename=KEY (Ctrl+C ends).")
+
+    with command() as settings:
+        from doc_assets.ops.image_server.app import serve_images as serve
+        from doc_assets.runtime import Runtime
+
+        rules = Runtime(settings).source_rules
+        rules = replace(rules, key_table=absolute(key_table) or rules.key_table)
+        serve(settings, rules, host, port, tuple(search_root), absolute(save_folder), ready)
+
+
+@app.command(rich_help_panel="Operation")
+def serve_metrics(
+    host: Annotated[
+        str, typer.Option(help="Address. There is no login; let only those reach it who watch.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 9464,
+) -> None:
+    """Serve metrics of archive, runs, daemons and disks for Prometheus, without the name of any document."""
+
+    def ready(address: str) -> None:
+        typer.echo(f"Metrics are served on {address} (Ctrl+C ends).")
+
+    with command() as settings:
+        from doc_assets.cli.instance_metrics import InstanceMetrics
+        from doc_assets.ops.metrics.service import serve_metrics as serve
+
+        instance = InstanceMetrics(settings)
+        serve(settings, instance.families, instance.embedded_counts, host, port, ready)

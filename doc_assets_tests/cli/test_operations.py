@@ -142,6 +142,7 @@ def test_the_doctor_is_content_with_a_home_in_use(work):
     assert lines["dagster: daemon"]["level"] == "yellow"
 
 
+@pytest.mark.whole
 def test_the_doctor_makes_nothing_and_goes_on_after_settings_that_cannot_be_read(tmp_path):
     nothing = run_in(tmp_path, "doctor")
     assert nothing.returncode == 1
@@ -245,6 +246,7 @@ def test_the_maintenance_job_deletes_no_materialization(work, monkeypatch):
         assert instance.get_materialized_partitions(dg.AssetKey("documents")) == {"bulk-000001", "bulk-000002"}
 
 
+@pytest.mark.whole
 def test_models_are_added_listed_and_verified(tmp_path):
     run_in(tmp_path, "init")
     vit = save_vit(tmp_path / "tiny-vit")

@@ -7,9 +7,9 @@ from PIL import Image
 from doc_assets.datatypes import Box
 from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.lab.forms import Style, _encoded, form_page, photo_page
-from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import PhotoArea, make_extractor, reading_order
 from doc_assets.photos.layout import paper_colour
+from doc_assets_tests.drawn import picture
 
 LAYOUT = make_extractor("layout", {})
 
@@ -25,7 +25,7 @@ def _through_the_scanner(page, style):
 @pytest.mark.parametrize("style", list(Style))
 def test_all_photos_of_a_page_are_found_where_they_are(style):
     for seed in range(2):
-        photos = [draw_picture(9000 + 10 * seed + i) for i in range(style.n_photos)]
+        photos = [picture(9000 + 10 * seed + i) for i in range(style.n_photos)]
         drawn = photo_page(photos, style, 1, np.random.default_rng(seed))
 
         found = LAYOUT.find(_through_the_scanner(drawn.pixels, style))
@@ -37,7 +37,7 @@ def test_all_photos_of_a_page_are_found_where_they_are(style):
 
 def test_the_windows_of_a_white_facade_are_no_photos_of_their_own():
     """Its mullions look like the rules of a table, its wall like paper; picture 2000035 is such a facade."""
-    photos = [draw_picture(2_000_035), draw_picture(2_000_036)]
+    photos = [picture(2_000_035), picture(2_000_036)]
     drawn = photo_page(photos, Style.LZW, 1, np.random.default_rng(3))
 
     found = LAYOUT.find(drawn.pixels)
@@ -46,7 +46,7 @@ def test_the_windows_of_a_white_facade_are_no_photos_of_their_own():
 
 
 def test_photos_come_in_reading_order():
-    drawn = photo_page([draw_picture(i) for i in range(4)], Style.FOUR_UP, 1, np.random.default_rng(0))
+    drawn = photo_page([picture(i) for i in range(4)], Style.FOUR_UP, 1, np.random.default_rng(0))
 
     found = LAYOUT.find(drawn.pixels)
 
@@ -54,7 +54,7 @@ def test_photos_come_in_reading_order():
 
 
 def test_skew_is_measured():
-    drawn = photo_page([draw_picture(5)], Style.SINGLE, 1, np.random.default_rng(0))
+    drawn = photo_page([picture(5)], Style.SINGLE, 1, np.random.default_rng(0))
     turned = np.asarray(Image.fromarray(drawn.pixels).rotate(2.0, fillcolor=(253, 253, 253)))
 
     (area,) = LAYOUT.find(turned)
@@ -77,7 +77,7 @@ def test_a_shaded_box_is_no_photo():
 
 
 def test_a_photo_under_a_white_sky_keeps_its_sky():
-    photo = draw_picture(12)
+    photo = picture(12).copy()
     photo[: photo.shape[0] // 3, : photo.shape[1] // 2] = 255
     drawn = photo_page([photo], Style.SINGLE, 1, np.random.default_rng(0))
 
@@ -87,7 +87,7 @@ def test_a_photo_under_a_white_sky_keeps_its_sky():
 
 
 def test_a_photo_that_fills_the_page_is_found():
-    photo = draw_picture(30)
+    photo = picture(30).copy()
 
     (area,) = LAYOUT.find(photo)
 

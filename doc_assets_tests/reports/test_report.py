@@ -9,10 +9,9 @@ from doc_assets.archive.ledger.search_settings import SearchSettings
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.archive.photo_lookup import page_view
 from doc_assets.datatypes import Box, View
-from doc_assets.features.sift import SiftExtractor, mirrored
+from doc_assets.features.sift import mirrored
 from doc_assets.lab.attacks import ATTACKS, attack
 from doc_assets.lab.forms import Style, photo_page
-from doc_assets.lab.pictures import draw_picture
 from doc_assets.reports.pair_picture import PairPictures, draw_pair, laid_over
 from doc_assets.reports.report import PictureSources, document_page, write_reports
 from doc_assets.reports.wording import changes, reasons
@@ -20,9 +19,10 @@ from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import align
 from doc_assets_tests.browser import screenshot, text_of
 from doc_assets_tests.conftest import NOW
+from doc_assets_tests.drawn import features_of, picture
 from doc_assets_tests.results import a_finding, a_found, a_pair, a_result, a_reuse
 
-PICTURE = draw_picture(31)
+PICTURE = picture(31)
 SETTINGS = SearchSettings(privacy_mode=False)
 SEARCH = SearchRecord("run-1", NOW, NOW, "photos__x", 12345, SETTINGS)
 HOSTILE = '"><script>document.title="owned"</script>.tif'
@@ -33,9 +33,8 @@ GEOMETRIC = [
 
 
 def _pair(query, archive, **changed):
-    extractor = SiftExtractor()
-    features = extractor.extract(np.ascontiguousarray(query))
-    found = align(features, mirrored(features), extractor.extract(archive))
+    features = features_of(query)
+    found = align(features, mirrored(features), features_of(archive))
     box = Box(100, 200, 100 + archive.shape[1], 200 + archive.shape[0])
     view = View(found.quarter_turns, found.mirrored)
     found_pair = PhotoPair(

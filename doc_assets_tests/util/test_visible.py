@@ -57,11 +57,11 @@ def test_the_console_runs_no_code_of_text_or_cells(monkeypatch):
     table.add_row("a\x1b]0;owned\x07\u202eb.tif", "\x9b31m")
 
     console().print(table)
-    console().print("two\nlines \x1b[2J\u2066")
+    console().print("two\nlines \x1b[2J\u2066 :smile:")
 
     assert not any(is_hidden(sign) for sign in written.getvalue() if sign != "\n")
     assert "a\\x1b]0;owned\\x07\\u202eb.tif" in written.getvalue()
-    assert "two\nlines \\x1b[2J\\u2066" in written.getvalue()
+    assert "two\nlines \\x1b[2J\\u2066 :smile:" in written.getvalue()
 
 
 @pytest.mark.parametrize("formatter", [JsonLines(), TextLines("%(message)s")])

@@ -1,6 +1,9 @@
 """Every test of the ledger runs on SQLite, and on a real PostgreSQL where one is installed."""
 
+import shutil
+
 import pytest
+from sqlalchemy import make_url
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets_tests.archive.ledger import postgres
@@ -23,7 +26,20 @@ def ledger_url(request, tmp_path):
             yield url
 
 
-@pytest.fixture
-def ledger(ledger_url):
-    with Ledger.open(ledger_url) as opened:
-        yield opened
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server):
+    """The name of a database whose tables are up to date and empty."""
+    with postgres.empty_database(postgres_server) as url:
+        Ledger.open(url).close()
+        yield make_url(url).database
+
+
+@pytest.fixture(params=DATABASES)
+def ledger(request, tmp_path, empty_ledger):
+    if request.param == "sqlite":
+        with Ledger.open(f"sqlite:///{shutil.copy(empty_ledger, tmp_path / 'ledger.sqlite')}") as opened:
+            yield opened
+    else:
+        server, template = map(request.getfixturevalue, ("postgres_server", "postgres_template"))
+        with postgres.empty_database(server, template) as url, Ledger.open(url) as opened:
+            yield opened

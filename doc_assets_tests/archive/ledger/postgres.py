@@ -40,12 +40,12 @@ def running_server() -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server: str) -> Iterator[str]:
-    """The URL of a database of its own on that server."""
+def empty_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database of its own on that server, a copy of ``template``."""
     name = f"t{uuid.uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         yield server.replace("/postgres?", f"/{name}?")
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()

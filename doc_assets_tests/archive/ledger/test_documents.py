@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import fields
 
 import pytest
@@ -52,10 +53,11 @@ def test_an_unreadable_new_version_does_not_hide_the_old_one(ledger):
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(4)))
-def test_drops_may_be_processed_in_any_order(tmp_path_factory, order):
+def test_drops_may_be_processed_in_any_order(tmp_path_factory, empty_ledger, order):
     from doc_assets.archive.ledger.ledger import Ledger
 
-    with Ledger.open(f"sqlite:///{tmp_path_factory.mktemp('order') / 'l.sqlite'}") as ledger:
+    copy = shutil.copy(empty_ledger, tmp_path_factory.mktemp("order"))
+    with Ledger.open(f"sqlite:///{copy}") as ledger:
         drops = [_seal(ledger, "a"), _seal(ledger, "a", "b"), _seal(ledger, "b"), _seal(ledger, "c")]
         for i in order:
             _read(ledger, drops[i][1])

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doc_assets.datatypes import Box, LocalFeatures
-from doc_assets.features.sift import SIDE_PX, SiftExtractor, mirrored
-from doc_assets.lab.pictures import draw_picture
+from doc_assets.features.sift import SIDE_PX, mirrored
 from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import MIN_PAIRS, align
 from doc_assets.search.verify.probability import PairModel
+from doc_assets_tests.drawn import features_of, picture
 
 MODEL = PairModel()
 
@@ -131,7 +131,7 @@ def test_agreement_along_a_line_or_in_a_few_places_is_none(places):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_identical_photos_align_by_every_keypoint(seed):
-    photo = SiftExtractor().extract(draw_picture(seed))
+    photo = features_of(picture(seed))
 
     found = align(photo, mirrored(photo), photo)
 
@@ -141,7 +141,7 @@ def test_identical_photos_align_by_every_keypoint(seed):
 
 
 def test_keypoints_that_lie_on_no_picture_are_left_out():
-    good = SiftExtractor().extract(draw_picture(3))
+    good = features_of(picture(3))
     points = good.points.copy()
     points[::3] = [np.nan, np.inf]
     points[1::3] = 1e30

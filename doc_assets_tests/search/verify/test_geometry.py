@@ -3,23 +3,22 @@ import numpy as np
 import pytest
 
 from doc_assets.datatypes import Box, View
-from doc_assets.features.sift import SiftExtractor, mirrored
+from doc_assets.features.sift import mirrored
 from doc_assets.lab.attacks import ATTACKS, another_shot, attack, rotate, tone
-from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.verify.appearance import compare
 from doc_assets.search.verify.changes import changes_of
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.probability import PairModel
+from doc_assets_tests.drawn import features_of, picture
 
 MODEL = PairModel()
 
-PICTURE = draw_picture(31)
+PICTURE = picture(31)
 
 
 def aligned(query, archive):
-    extractor = SiftExtractor()
-    features = extractor.extract(np.ascontiguousarray(query))
-    return align(features, mirrored(features), extractor.extract(np.ascontiguousarray(archive)))
+    features = features_of(query)
+    return align(features, mirrored(features), features_of(archive))
 
 
 @pytest.mark.parametrize("index", range(8))
@@ -87,7 +86,7 @@ def test_every_attack_leaves_enough_to_agree_on(name):
 def test_other_pictures_agree_on_next_to_nothing():
     best = 0
     for number in range(40, 60):
-        found = aligned(draw_picture(number), PICTURE)
+        found = aligned(picture(number), PICTURE)
         best = max(best, found.inliers if found else 0)
 
     assert best < 15
@@ -113,7 +112,7 @@ def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
     """A façade from elsewhere at another time shares hundreds of keypoints with the first photo."""
     probabilities = []
     for number in range(100, 112):
-        first, other = draw_picture(number), draw_picture(number + 1)
+        first, other = picture(number), picture(number + 1)
         found = aligned(another_shot(first, other, number), first)
         assert found is not None
         assert found.inliers >= 8
@@ -125,9 +124,7 @@ def test_another_shot_of_the_same_place_aligns_and_is_no_copy():
 def test_agreement_sees_what_lies_between_the_keypoints():
     same = aligned(attack("tone changed", PICTURE, 5), PICTURE).appearance
     darker = aligned(np.clip(PICTURE * 0.5 + 10, 0, 255).astype(np.uint8), PICTURE).appearance
-    strange = compare(
-        SiftExtractor().extract(draw_picture(71)).thumbnail, SiftExtractor().extract(PICTURE).thumbnail, np.eye(3)
-    )
+    strange = compare(features_of(picture(71)).thumbnail, features_of(PICTURE).thumbnail, np.eye(3))
 
     assert same.agreement > 0.95
     assert strange.agreement < 0.5
@@ -137,7 +134,7 @@ def test_agreement_sees_what_lies_between_the_keypoints():
 
 def test_a_thumbnail_laid_over_itself_agrees_exactly_however_it_lies():
     """Half a pixel of error in the warp would show at once."""
-    thumbnail = SiftExtractor().extract(PICTURE).thumbnail
+    thumbnail = features_of(PICTURE).thumbnail
     half_turn = np.array([[-1, 0, 1], [0, -1, 1], [0, 0, 1.0]])
 
     turned = compare(np.ascontiguousarray(np.rot90(thumbnail, 2)), thumbnail, half_turn)
