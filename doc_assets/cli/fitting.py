@@ -16,11 +16,11 @@ def fit_embedder(
     pictures: Annotated[int, typer.Option(min=300, help="Pictures drawn to learn from.")] = 2400,
 ) -> None:
     """Fit the built-in embedder's weights on drawn pictures."""
-    from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+    from doc_assets.lab.fit_features import GistRecipe, fit_gist
 
     with command():
         with progress_bars():
-            digest = fit_gist(output_folder, FitRecipe(pictures=pictures))
+            digest = fit_gist(output_folder, GistRecipe(pictures=pictures))
         path = output_folder / "gist.safetensors"
         options = json.dumps({"weights": str(path.absolute())})
         _print_fitted(path, digest)
@@ -36,8 +36,8 @@ def fit_words(
 ) -> None:
     """Fit the codebook of visual words on drawn pictures."""
     from doc_assets.features.words import CODEBOOK
-    from doc_assets.lab.fit_words import WordsRecipe
-    from doc_assets.lab.fit_words import fit_words as fit
+    from doc_assets.lab.fit_features import WordsRecipe
+    from doc_assets.lab.fit_features import fit_words as fit
 
     with command():
         with progress_bars():

@@ -9,7 +9,7 @@ from doc_assets.cli.console import progress_bars
 from doc_assets.cli.launch import fill_drop, switch_collection
 from doc_assets.errors import ReindexError
 from doc_assets.features.embedders.base import EmbedderSpec
-from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.pipeline.switching import remove_others
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings

@@ -7,7 +7,7 @@ import dagster as dg
 from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.reports.headline import HEADLINE, headline
-from doc_assets.search.faults import beyond_reading
+from doc_assets.search.completeness import beyond_reading
 from doc_assets.util.visible import visible, visible_value
 
 _MAX_RANKED = 200

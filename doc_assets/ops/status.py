@@ -13,7 +13,7 @@ from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.pipeline.intake import IntakeReport, IntakeRules, intake_rules, preview
-from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.runtime import Runtime
 from doc_assets.sources.names import display_name, real_path
 

@@ -11,7 +11,7 @@ from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document, ReadOutcome
 from doc_assets.archive.pruning import remove_superseded
 from doc_assets.errors import AccountingError, UnreadableDocumentError
-from doc_assets.faults import DocumentState, FaultCode, ReadReport
+from doc_assets.faults import DocumentState, FaultCode
 from doc_assets.pipeline.stage import run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.sources.names import display_name, real_path
@@ -150,7 +150,10 @@ def _read_content(
         return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
     digest.append(sha256)
     stage(archive.bulk, sha256, content)
-    return _outcome(document, sha256, reader.read(content))
+    report = reader.read(content)
+    return ReadOutcome(
+        document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
+    )
 
 
 def _content(archive: Archive, reader: DocumentReader, document: Document) -> bytes:
@@ -162,12 +165,6 @@ def _content(archive: Archive, reader: DocumentReader, document: Document) -> by
         if error.code != FaultCode.GONE or not is_kept:
             raise
         return read_staged(archive.bulk, str(document.sha256))
-
-
-def _outcome(document: Document, sha256: str, report: ReadReport) -> ReadOutcome:
-    return ReadOutcome(
-        document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
-    )
 
 
 def _without_rivals(
@@ -190,13 +187,9 @@ def _without_rivals(
 
 
 def _as_rival(document: Document, outcome: ReadOutcome, other_path: str) -> ReadOutcome:
-    own, other = _shown(document.source_path), _shown(other_path)
+    own, other = (display_name(str(real_path(path))) for path in (document.source_path, other_path))
     reason = _SAME_ID.format(own=own, id=document.document_id, other=other)
     return ReadOutcome(document.id, outcome.sha256, DocumentState.REJECTED, FaultCode.SAME_ID, reason, None)
-
-
-def _shown(path: str) -> str:
-    return display_name(str(real_path(path)))
 
 
 def _without_repeats(

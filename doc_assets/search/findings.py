@@ -46,8 +46,7 @@ from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import DateSource
 from doc_assets.search.legacy import legacy_fields
 from doc_assets.search.verify.graphics import drawn_look
-from doc_assets.search.verify.kinds import CANNOT_TELL, TELLING_INLIERS
-from doc_assets.search.verify.probability import PairModel
+from doc_assets.search.verify.probability import CANNOT_TELL, TELLING_INLIERS, PairModel
 
 Node = tuple[str, int]
 """A photo: its document's id and its place in it, from 0; ``FILE`` for the file as a whole."""
@@ -77,13 +76,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """What the rules ask of a document.
-
-    Attributes:
-        document_id, file_name: the document.
-        merchant_id: whose it is; None if unknown.
-        day, source: its date, and how that is known.
-    """
+    """What the rules ask of a document: which it is, whose if that is known, its date and how that is known."""
 
     document_id: str
     file_name: str
@@ -100,6 +93,11 @@ def is_matched(pair: PhotoPair, thresholds: Thresholds) -> bool:
     """Whether a pair counts as one photograph."""
     kind = kind_of(pair, thresholds)
     return kind == "same_photograph" or (kind == "other_shot" and thresholds.count_other_shots)
+
+
+def labelled(pair: PhotoPair, thresholds: Thresholds) -> PhotoPair:
+    """The pair with its labels by these thresholds."""
+    return replace(pair, matched=is_matched(pair, thresholds), kind=kind_of(pair, thresholds))
 
 
 def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
@@ -138,10 +136,8 @@ def archived_finds(
 ) -> Iterator[tuple[ResultRecord, Document, FoundDocument, Document]]:
     """Every result of an archived document with every archived document that it names, as found and as stored.
 
-    Args:
-        results: of documents of the archive; others of one batch are no finds.
-        rows: these documents, by id.
-        found: current documents that they name, by id.
+    ``rows`` are the documents of the results by id, ``found`` the current ones that they name; others of one batch are
+    no finds.
     """
     for result in results:
         query = rows.get(result.document_id)
@@ -259,12 +255,8 @@ def judged(
 ) -> ResultRecord:
     """The result with its labels made anew from its facts; see the module.
 
-    Args:
-        result: of one query document.
-        own: what is known of that document.
-        graph: links among its photos, those found for it, and whatever is linked with these.
-        thresholds: in use.
-        model: judges pairs of a search that did not verify.
+    ``graph`` links its photos, those found for it, and whatever is linked with these; ``model`` judges pairs of a
+    search that did not verify.
     """
     if not result.searched:
         return replace(result, findings=(), risk_score=None, doubt=0.0, flagged=False)
@@ -303,9 +295,7 @@ def judged(
 
 
 def _relabelled(found: FoundDocument, own: DocumentFacts, thresholds: Thresholds) -> FoundDocument:
-    pairs = tuple(
-        replace(pair, matched=is_matched(pair, thresholds), kind=kind_of(pair, thresholds)) for pair in found.matches
-    )
+    pairs = tuple(labelled(pair, thresholds) for pair in found.matches)
     is_own = same_merchant(own.merchant_id, found.merchant_id)
     return replace(
         found,
@@ -330,19 +320,13 @@ def _finding(
     shown_in = {name for each in alike for name in each.shown_in}
     merchants = {documents[name].merchant_id for name in shown_in} - {None, own.merchant_id}
     speaking = gravest.against or gravest.shown_in
-    direct = [  # the first use itself before any other copy
-        (
-            each.document_id == gravest.first_use.document_id,
-            each.exact_duplicate,
-            max((p.probability or 0.0 for p in each.matches if p.query_photo == photo), default=0.0),
-        )
-        for each in found
-    ]
-    candidates = [
-        (score, each.document)
-        for score, each in zip(direct, found, strict=True)
-        if each.document_id in speaking and _shows(each, photo)
-    ]
+
+    def how_direct(each: FoundDocument) -> tuple[bool, bool, float, str]:
+        """The first use itself before any other copy."""
+        best = max((pair.probability or 0.0 for pair in each.matches if pair.query_photo == photo), default=0.0)
+        return each.document_id == gravest.first_use.document_id, each.exact_duplicate, best, each.document
+
+    candidates = [each for each in found if each.document_id in speaking and _shows(each, photo)]
     return Finding(
         photo=None if photo == FILE else photo,
         page=None if photo == FILE else page,
@@ -350,7 +334,7 @@ def _finding(
         counts=gravest.kind in COUNTED,
         probability=round(gravest.probability, 6),
         first_use=gravest.first_use.as_use(),
-        found_in=max(candidates)[1] if candidates else None,
+        found_in=max(candidates, key=how_direct).document if candidates else None,
         n_documents=len(shown_in),
         n_merchants=len(merchants),
     )
@@ -458,21 +442,14 @@ def links_of(result: ResultRecord, thresholds: Thresholds, model: PairModel) -> 
                 yield Link((result.document_id, photo), (found.document_id, photo), 1.0)
         for pair in found.matches:
             if is_matched(pair, thresholds):
-                one, other = areas_of(pair)
-                yield Link(
-                    (result.document_id, pair.query_photo),
-                    (found.document_id, pair.photo),
-                    _link_probability(pair, thresholds, model),
-                    one,
-                    other,
-                )
+                ends = (result.document_id, pair.query_photo), (found.document_id, pair.photo)
+                yield Link(*ends, _link_probability(pair, thresholds, model), *areas_of(pair))
 
 
 def areas_of(pair: PhotoPair) -> tuple[Frame, Frame]:
     """Where a pair's photos show the same, as upright frames; everywhere if that is not known."""
-    if pair.overlap is None:
-        return WHOLE, WHOLE
-    return _frame(pair.overlap.query_area), _frame(pair.overlap.area)
+    overlap = pair.overlap
+    return (WHOLE, WHOLE) if overlap is None else (_frame(overlap.query_area), _frame(overlap.area))
 
 
 def _frame(area: Sequence[tuple[float, float]]) -> Frame:
@@ -487,11 +464,7 @@ def facts_of(result: ResultRecord) -> DocumentFacts | None:
     if result.document_date is None or result.date_source is None:
         return None
     return DocumentFacts(
-        result.document_id,
-        result.query_document,
-        result.merchant_id,
-        result.document_date,
-        result.date_source,
+        result.document_id, result.query_document, result.merchant_id, result.document_date, result.date_source
     )
 
 

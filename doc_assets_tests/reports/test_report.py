@@ -16,8 +16,7 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.reports.pair_picture import PairPictures, draw_pair, laid_over
 from doc_assets.reports.report import PictureSources, document_page, write_reports
 from doc_assets.reports.wording import changes, reasons
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.geometry import align, changes_of
 from doc_assets_tests.browser import screenshot, text_of
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_finding, a_found, a_pair, a_result, a_reuse

@@ -13,8 +13,8 @@ from doc_assets.defs.jobs import INGESTION, DropJob
 from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG, drops
 from doc_assets.defs.step import step
 from doc_assets.features.embedders.base import EmbedderSpec
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.pipeline.self_test import Recall, planted_recall
-from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
 from doc_assets.runtime import Runtime
 

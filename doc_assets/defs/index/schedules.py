@@ -4,7 +4,7 @@ import dagster as dg
 
 from doc_assets.defs.jobs import INGESTION, ingest_drop_job
 from doc_assets.defs.partitions import drops
-from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 

@@ -7,7 +7,7 @@ from doc_assets.defs.screening.assets import document_matches
 from doc_assets.defs.step import step
 from doc_assets.pipeline.self_test import planted_recall
 from doc_assets.runtime import Runtime
-from doc_assets.search.run import published_collection
+from doc_assets.search.completeness import published_collection
 
 
 @dg.asset_check(asset=document_matches, partitions_def=drops)

@@ -18,10 +18,9 @@ Grey = NDArray[np.uint8]
 
 _AREA_PX = 300_000
 _SMOOTH_PX = (0.8, 2.0)  # as it is scanned; dithers and screens
-_MODULES = 7  # a side of a finder pattern; its white ring has 5, its heart 3
 _FEWEST_PX = 20.0  # area of a heart that can be told from noise
 _RING, _HEART = (1.25, 3.2), (2.8, 11.0)
-"""How many times larger the pattern is than the inside of its white ring (49/25) and than its heart (49/9)."""
+"""How many times larger a pattern of 7 modules a side is than the inside of its white ring (49/25) or heart (49/9)."""
 _OFF_CENTRE = 0.12  # of the pattern's side, between the middles of the three
 _SQUARE = (0.5, 2.0)  # width per height; slots stretch pictures
 _SIZES = 2.5  # most that the areas of the three patterns differ by

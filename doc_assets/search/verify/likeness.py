@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import LikenessTraits, RgbImage
-from doc_assets.search.verify.frames import shares_to_pixels
-from doc_assets.search.verify.geometry import Alignment
+from doc_assets.search.verify.geometry import Alignment, shares_to_pixels
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -358,13 +357,7 @@ def _median(values: Matrix, weights: Matrix) -> float:
 
 
 def _traits(
-    laid: _Laid,
-    on_plane: _Laid,
-    blocks: _Blocks,
-    agreement: Plane,
-    off: Plane,
-    share: float,
-    transform: Matrix,
+    laid: _Laid, on_plane: _Laid, blocks: _Blocks, agreement: Plane, off: Plane, share: float, transform: Matrix
 ) -> LikenessTraits:
     telling = blocks.telling
     fits, free = agreement[telling], blocks.free[telling]

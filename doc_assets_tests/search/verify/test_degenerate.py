@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from doc_assets.datatypes import Box, LocalFeatures
 from doc_assets.features.sift import SIDE_PX, SiftExtractor, mirrored
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import MIN_PAIRS, align
+from doc_assets.search.verify.geometry import MIN_PAIRS, align, changes_of
 from doc_assets.search.verify.probability import PairModel
 
 MODEL = PairModel()

@@ -6,9 +6,7 @@ from doc_assets.datatypes import Box, View
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.attacks import ATTACKS, another_shot, attack, rotate, tone
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.search.verify.appearance import compare
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.geometry import align, changes_of, compare
 from doc_assets.search.verify.probability import PairModel
 
 MODEL = PairModel()
