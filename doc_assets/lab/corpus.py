@@ -65,13 +65,9 @@ class PhotoTruth:
 
 
 def plan_corpus(n_archive: int, incoming: list[str | None], seed: int) -> list[DocumentPlan]:
-    """Plans ``n_archive`` archive documents and one incoming document for each entry.
+    """Plans ``n_archive`` archive documents and one incoming document for each entry, the same ones for the same seed.
 
-    Args:
-        n_archive: documents in the archive.
-        incoming: for each incoming document the attack on the photo it re-uses, ``IDENTICAL`` for a copied
-            file, None for an honest document.
-        seed: the same seed plans the same corpus.
+    An entry is the attack on the photo that is re-used, ``IDENTICAL`` for a copied file, None for an honest document.
     """
     rng = np.random.default_rng([seed, 4])
     plans: list[DocumentPlan] = []
@@ -131,12 +127,7 @@ def _draw_task(task: tuple[Path, DocumentPlan, DocumentPlan | None]) -> list[Pho
 
 
 def draw_document(plan: DocumentPlan, source: DocumentPlan | None) -> tuple[list[RgbImage], list[PhotoTruth]]:
-    """The pages of a planned document, and where its photos are.
-
-    Args:
-        plan: what to draw.
-        source: the document whose photo it re-uses, if it does.
-    """
+    """The pages of a planned document, which may re-use a photo of ``source``, and where its photos are."""
     rng = np.random.default_rng([plan.seed, 5])
     photos = [draw_picture(number) for number in plan.pictures]
     if plan.reuse is not None and source is not None:

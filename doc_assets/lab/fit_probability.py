@@ -123,19 +123,13 @@ def _pairs(
 def _features(number: int, source: PictureSource) -> tuple[LocalFeatures, LocalFeatures, LocalFeatures]:
     """Of the archive photo, its attacked copy and another shot of the same."""
     archive, query = SiftExtractor(_STORED), SiftExtractor()
-    return (
-        archive.extract(_stored(source(number))),
-        query.extract(_attacked(number, source)),
-        query.extract(_another(number, source)),
-    )
+    another = _stored(another_shot(source(number), source(number + 1), number))
+    attacked = _attacked(number, source)
+    return archive.extract(_stored(source(number))), query.extract(attacked), query.extract(another)
 
 
 def _stored(photo: RgbImage) -> RgbImage:
     return recompress(photo, _QUALITY)
-
-
-def _another(number: int, source: PictureSource) -> RgbImage:
-    return _stored(another_shot(source(number), source(number + 1), number))
 
 
 def _attacked(number: int, source: PictureSource) -> RgbImage:

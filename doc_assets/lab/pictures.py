@@ -226,14 +226,9 @@ def in_processes(
     workers: int = os.cpu_count() or 1,
     batch: int = 20,
 ) -> list[Result]:
-    """``work`` of every item, in order, by processes of one thread each.
+    """``work`` of every item, in order, by processes of one thread each that take ``batch`` items at once.
 
-    Args:
-        work: must be picklable, as its items and results.
-        items: what is worked on.
-        what: names it in the progress bar.
-        workers: number of processes.
-        batch: items that a process takes at once.
+    The work, its items and results must be picklable; ``what`` names it in the progress bar.
     """
     spawn = multiprocessing.get_context("spawn")  # forking after torch has started threads may hang
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:

@@ -22,7 +22,8 @@ from doc_assets.errors import UnknownDocumentError
 from doc_assets.reports.pair_picture import PairPictures, draw_pair
 from doc_assets.reports.report import Pictures
 from doc_assets.reports.wording import reasons
-from doc_assets.search.findings import labelled, same_merchant
+from doc_assets.search.findings import same_merchant
+from doc_assets.search.kinds import labelled
 from doc_assets.search.labels import Labeller
 from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryDocument

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.document_faults import READING, StageFault
@@ -128,9 +129,8 @@ def _is_due(document: Document, read_in_part: Sequence[StageFault]) -> bool:
 
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
     digest: list[str] = []
-    read = attempt(
-        f"document {document.file_name}", lambda: _read_content(archive, reader, document, known_sha256, digest)
-    )
+    work = partial(_read_content, archive, reader, document, known_sha256, digest)
+    read = attempt(f"document {document.file_name}", work)
     if not isinstance(read, Failure):
         return read
     code = read.code or FaultCode.FAILED

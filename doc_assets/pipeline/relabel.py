@@ -63,19 +63,6 @@ def forget_forms(ledger: Ledger, row_ids: Collection[int], thresholds: Threshold
     return mark_links(ledger, changed, thresholds) - set(row_ids)
 
 
-def decide_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> set[int]:
-    """Confirms or undoes a picture of the form, and takes its links out of photo groups or back in.
-
-    Returns:
-        Rows of the documents whose labels may be others now.
-
-    Raises:
-        InputError: if there is no such picture, or that was decided already.
-    """
-    labeller.ledger.form_pictures.decide(picture_id, state, who, when)
-    return mark_links(labeller.ledger, [picture_id], labeller.thresholds)
-
-
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What an operator's word on a picture came to.
@@ -99,12 +86,15 @@ class Decided:
 
 
 def judge_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> Decided:
-    """``decide_form``, and every stored result that the picture concerns is judged anew.
+    """Confirms or undoes a picture of the form; every stored result that it concerns is judged anew.
+
+    Its links are taken out of photo groups, or back in.
 
     Raises:
         InputError: if there is no such picture, or that was decided already.
     """
-    changed = label_documents(labeller, decide_form(labeller, picture_id, state, who, when))
+    labeller.ledger.form_pictures.decide(picture_id, state, who, when)
+    changed = label_documents(labeller, mark_links(labeller.ledger, [picture_id], labeller.thresholds))
     searches = labeller.ledger.searches
     others = {}
     for search_id in searches.ids():

@@ -21,9 +21,9 @@ from doc_assets.features.describer import Describer
 from doc_assets.features.embedders.base import Embedder
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.runtime import Runtime
+from doc_assets.search.kinds import may_be_drawn
 from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.query import QueryDocument, QueryPhoto
-from doc_assets.search.verify.graphics import look_of, may_be_drawn
 from doc_assets.util.progress import track
 from doc_assets.util.threads import Workers
 
@@ -117,6 +117,8 @@ def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Itera
 
     Copies of what the form prints never count as re-use, so they would count as missed.
     """
+    from doc_assets.search.verify.graphics import look_of  # noqa: PLC0415 - measures with cv2, see the bans
+
     for document, chunk in _sampled_documents(archive, n, rng):
         shard = archive.photo_shard(chunk)
         known = archive.ledger.form_pictures.of_rows({document.id})

@@ -80,11 +80,7 @@ def _photos(found: FoundDocument) -> dict[str, float]:
 
 
 def require_removable(names: Iterable[str], fields: Iterable[str] = ()) -> None:
-    """Refuses names that are no column, and columns that cannot be left out.
-
-    Args:
-        names: to leave out.
-        fields: columns of key tables, which travel with results.
+    """Refuses names that are no column and columns that cannot be left out; ``fields`` are those of key tables.
 
     Raises:
         SettingsError: names the first wrong one and the right ones.

@@ -9,6 +9,7 @@ off the plane that fits most of the photo, five times as long as it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.archive.pictures import PageView
 from doc_assets.datatypes import RgbImage, View
 from doc_assets.search.verify.geometry import shares_to_pixels
-from doc_assets.search.verify.likeness import Examination, examine
 from doc_assets.util.fonts import font
+
+if TYPE_CHECKING:
+    from doc_assets.search.verify.likeness import Examination
 
 Points = NDArray[np.float64]
 
@@ -163,6 +166,8 @@ def _with_signs(pictures: PairPictures, pair: PhotoPair) -> RgbImage:
     """The archive photo with what tells it from the query photo; as it is if a dense look says nothing."""
     photo = pictures.archive_photo
     shares = (pair.overlap.query_share, pair.overlap.share) if pair.overlap is not None else (1.0, 1.0)
+    from doc_assets.search.verify.likeness import examine  # noqa: PLC0415 - measures with cv2, see the bans
+
     found = examine(pictures.query_photo, photo, np.array(pair.transform), shares, mirrored=pair.mirrored)
     if found is None:
         return photo
@@ -174,7 +179,7 @@ def _with_signs(pictures: PairPictures, pair: PhotoPair) -> RgbImage:
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, found: Examination, row: int, column: int, size: tuple[int, int], *, moves: bool
+    draw: ImageDraw.ImageDraw, found: "Examination", row: int, column: int, size: tuple[int, int], *, moves: bool
 ) -> None:
     """Hatches a part that disagrees; draws how far one lies off the plane that agrees where it may move."""
     height, width = found.block

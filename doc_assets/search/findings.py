@@ -29,14 +29,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from doc_assets.archive.ledger.form_pictures import LookOfForm
 from doc_assets.archive.ledger.results import (
     ALIKE,
     COUNTED,
     Finding,
     FindingKind,
     FoundDocument,
-    PairKind,
     PhotoPair,
     ResultRecord,
     Use,
@@ -44,9 +42,9 @@ from doc_assets.archive.ledger.results import (
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import DateSource
+from doc_assets.search.kinds import is_matched, kind_of, labelled, likelihood_of
 from doc_assets.search.legacy import legacy_fields
-from doc_assets.search.verify.graphics import drawn_look
-from doc_assets.search.verify.probability import CANNOT_TELL, TELLING_INLIERS, PairModel
+from doc_assets.search.verify.probability import PairModel
 
 Node = tuple[str, int]
 """A photo: its document's id and its place in it, from 0; ``FILE`` for the file as a whole."""
@@ -87,48 +85,6 @@ class DocumentFacts:
     def as_use(self) -> Use:
         """For a finding."""
         return Use(self.file_name, self.merchant_id, self.day, self.source)
-
-
-def is_matched(pair: PhotoPair, thresholds: Thresholds) -> bool:
-    """Whether a pair counts as one photograph."""
-    kind = kind_of(pair, thresholds)
-    return kind == "same_photograph" or (kind == "other_shot" and thresholds.count_other_shots)
-
-
-def labelled(pair: PhotoPair, thresholds: Thresholds) -> PhotoPair:
-    """The pair with its labels by these thresholds."""
-    return replace(pair, matched=is_matched(pair, thresholds), kind=kind_of(pair, thresholds))
-
-
-def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
-    """Why two photos are alike; None if nothing is to be said of them.
-
-    One photograph, if that is probable enough. Else, if so many keypoints agree that they show one scene or thing: what
-    a dense look finds more probable of two shots of a scene and one printed thing in two photographs; or that it cannot
-    be told, where one photograph is not improbable. What is alike and a picture of the form is that: because the ledger
-    knows it as one, or because both look drawn.
-    """
-    kind = likeness_kind(pair, thresholds)
-    if kind is None:
-        return None
-    is_form = (form_look(pair) is not None) if pair.known_form is None else pair.known_form
-    return "form_picture" if is_form else kind
-
-
-def form_look(pair: PhotoPair) -> LookOfForm | None:
-    """What both photos of a pair are by their look, if it is what forms print."""
-    return None if pair.looks is None else drawn_look(*pair.looks)
-
-
-def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
-    """As ``kind_of``, of two pictures that are no form's."""
-    if thresholds.is_match(pair.probability, pair.similarity):
-        return "same_photograph"
-    if pair.likeness is None or (pair.inliers or 0) < TELLING_INLIERS:
-        return None
-    if pair.likeness.same_photograph >= CANNOT_TELL:
-        return "cannot_tell"
-    return "other_shot" if pair.likeness.other_shot >= pair.likeness.shared_thing else "shared_thing"
 
 
 def archived_finds(
@@ -363,15 +319,6 @@ def _alike(own: DocumentFacts, photo: int, found: Sequence[FoundDocument]) -> Fi
         n_documents=len({each.document_id for each in alike}),
         n_merchants=len({each.merchant_id for each in alike} - {None, own.merchant_id}),
     )
-
-
-def likelihood_of(pair: PhotoPair) -> float:
-    """How probable it is that a pair is what it is called, in [0, 1]."""
-    if pair.likeness is not None and pair.kind == "other_shot":
-        return pair.likeness.other_shot
-    if pair.likeness is not None and pair.kind == "shared_thing":
-        return pair.likeness.shared_thing
-    return pair.probability or 0.0
 
 
 def _shows(found: FoundDocument, photo: int) -> bool:

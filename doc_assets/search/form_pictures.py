@@ -13,8 +13,8 @@ from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box
-from doc_assets.search.findings import archived_finds, form_look, likeness_kind
-from doc_assets.search.verify.graphics import FLAT_MAYBE, may_be_drawn
+from doc_assets.search.findings import archived_finds
+from doc_assets.search.kinds import FLAT_MAYBE, form_look, likeness_kind, may_be_drawn
 
 _SAME_PLACE = 0.02
 """Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""

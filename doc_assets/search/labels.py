@@ -22,9 +22,7 @@ from doc_assets.search.findings import (
     areas_of,
     facts_of,
     found_facts,
-    is_matched,
     judged,
-    likeness_kind,
     links_of,
 )
 from doc_assets.search.form_pictures import (
@@ -34,6 +32,7 @@ from doc_assets.search.form_pictures import (
     placed_in_search,
     said_of,
 )
+from doc_assets.search.kinds import is_matched, likeness_kind
 from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM, archived_find
 from doc_assets.search.verify.probability import PairModel
@@ -115,11 +114,8 @@ class Labeller:
         if own is None:  # of an earlier version, about a document that was never in the archive
             return result
         known = replace(result, document_date=own.day, date_source=own.source, merchant_id=own.merchant_id)
-        dated = [
-            _named(_dated(found, surroundings.facts.get(found.document_id)), result.document_id, surroundings.names)
-            for found in known.top_docs
-        ]
-        return judged(replace(known, top_docs=tuple(dated)), own, graph, self.thresholds, self.model)
+        told = [surroundings.told(found, result.document_id) for found in known.top_docs]
+        return judged(replace(known, top_docs=tuple(told)), own, graph, self.thresholds, self.model)
 
     def _surroundings(self, results: Sequence[ResultRecord]) -> "_Surroundings":
         """The archive's links around what these results show, and the documents at their ends."""
@@ -172,6 +168,14 @@ class _Surroundings:
         photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
         return said_of(pair, [self.forms[photo] for photo in photos if photo in self.forms])
 
+    def told(self, found: FoundDocument, own_id: str) -> FoundDocument:
+        """With what key tables tell by now: the document's date and merchant, what both merchants' names begin with."""
+        facts, one, other = self.facts.get(found.document_id), self.names.get(own_id), self.names.get(found.document_id)
+        found = replace(found, common_name=common_beginning(one, other) if one and other else None)
+        if facts is None or found.same_batch:
+            return found
+        return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
+
     def _node(self, photo: Photo) -> Node:
         return self.rows[photo[0]].document_id, photo[1]
 
@@ -183,24 +187,11 @@ def document_facts(document: Document) -> DocumentFacts:
     )
 
 
-def _dated(found: FoundDocument, facts: DocumentFacts | None) -> FoundDocument:
-    """With today's date and merchant of the document, which a key table may have told since."""
-    if facts is None or found.same_batch:
-        return found
-    return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
-
-
 def _names(rows: Mapping[int, Document], results: Sequence[ResultRecord]) -> dict[str, str]:
     archived = {document.document_id: document.fields for document in rows.values()}
     queries = {result.document_id: result.fields for result in results}
     fields = archived | {name: archived.get(name, {}) | known for name, known in queries.items()}
     return {name: known[NAME_COLUMN] for name, known in fields.items() if known.get(NAME_COLUMN)}
-
-
-def _named(found: FoundDocument, own_id: str, names: Mapping[str, str]) -> FoundDocument:
-    """With what the names of both merchants begin with."""
-    one, other = names.get(own_id), names.get(found.document_id)
-    return replace(found, common_name=common_beginning(one, other) if one and other else None)
 
 
 def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultRecord:

@@ -20,12 +20,11 @@ from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import LocalFeatures, Look, PhotoKey, PhotoPayload, RgbImage, View
+from doc_assets.search.kinds import drawn_look, may_be_drawn
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch, Twin, best_of_each_photo, rank_documents
 from doc_assets.search.retrieval import Batch, Retrieved, fused, retrieve_from_archive
 from doc_assets.search.verify.geometry import Alignment, align
-from doc_assets.search.verify.graphics import drawn_look, look_of, may_be_drawn
-from doc_assets.search.verify.likeness import measure
 from doc_assets.search.verify.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 from doc_assets.util.isolation import Failure, attempt
 from doc_assets.util.threads import Workers
@@ -132,7 +131,7 @@ class Verifier:
             yield from matches
             return
         pixels = _loaded(telling, "pixels", self.load_pixels, batch.pixels if batch else None)
-        own = attempt(f"pixels of photo {photo.crop.photo_index}", lambda: _OwnPhoto(photo.pixels()))
+        own = attempt(f"pixels of photo {photo.crop.photo_index}", lambda: _Pixels(photo.pixels()))
         for match in matches:
             other = pixels.get(match.payload.key)
             if other is None:
@@ -157,47 +156,50 @@ def _may_change(match: PhotoMatch) -> bool:
     return match.looked_at and (probability >= WORTH_A_LOOK or is_worth_a_look(probability, match.alignment))
 
 
-class _OwnPhoto:
-    """A query photo whose pixels are needed; how it looks is found once, when it is asked."""
+class _Pixels:
+    """A photo that is looked at itself; how it looks is found once, when it is asked."""
 
-    def __init__(self, pixels: RgbImage) -> None:
-        self.pixels = pixels
+    def __init__(self, photo: RgbImage) -> None:
+        self.photo = photo
 
     @cached_property
     def look(self) -> Look:
-        return look_of(self.pixels)
+        from doc_assets.search.verify.graphics import look_of  # noqa: PLC0415 - measures with cv2, see the bans
+
+        return look_of(self.photo)
 
 
 def _looked(
-    match: PhotoMatch, own: _OwnPhoto | Failure, other: RgbImage | Failure, model: PairModel
+    match: PhotoMatch, own: _Pixels | Failure, other: RgbImage | Failure, model: PairModel
 ) -> PhotoMatch | Failure:
     if isinstance(own, Failure):
         return own
     if isinstance(other, Failure):
         return other
-    return attempt(f"look at {match.payload.key}", partial(_judged, match, own, other, model))
+    return attempt(f"look at {match.payload.key}", partial(_judged, match, own, _Pixels(other), model))
 
 
-def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel) -> PhotoMatch:
+def _judged(match: PhotoMatch, own: _Pixels, other: _Pixels, model: PairModel) -> PhotoMatch:
     """The pair with what a dense look makes of it, and how both look if neither is clearly a photograph.
 
     What both show drawn needs no dense look: the code that a form prints is found in every document.
     """
     seems_alike = (match.probability or 0.0) >= WORTH_A_LOOK
-    looks = (own.look, look_of(other)) if seems_alike and own.look.kind != "photograph" else None
-    if looks is not None and drawn_look(*looks) is not None:
-        return replace(match, looks=looks)
-    match = _densely(match, own.pixels, other, model)
-    if (match.likeness is None and not seems_alike) or not may_be_drawn(own.look):
-        return match
-    looks = looks or (own.look, look_of(other))
-    return replace(match, looks=looks) if may_be_drawn(looks[1]) else match
+    if seems_alike and own.look.kind != "photograph" and drawn_look(own.look, other.look) is not None:
+        return replace(match, looks=(own.look, other.look))
+    match = _densely(match, own.photo, other.photo, model)
+    is_alike = seems_alike or match.likeness is not None
+    if is_alike and may_be_drawn(own.look) and may_be_drawn(other.look):
+        return replace(match, looks=(own.look, other.look))
+    return match
 
 
 def _densely(match: PhotoMatch, own: RgbImage, other: RgbImage, model: PairModel) -> PhotoMatch:
     alignment = match.alignment
     if alignment is None or not is_worth_a_look(match.probability or 0.0, alignment):
         return match
+    from doc_assets.search.verify.likeness import measure  # noqa: PLC0415 - measures with cv2, see the bans
+
     traits = measure(own, other, alignment)
     if traits is None:  # too little is seen of both to tell more than the keypoints do
         return match

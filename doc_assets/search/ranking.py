@@ -108,11 +108,9 @@ class Twin:
 
 
 def telling(probability: float | None, *, is_alike: bool) -> tuple[float, bool, float]:
-    """Orders pairs by how much they tell, the most telling first.
+    """Orders pairs by how much they tell, the most telling first: by the probability that both show one photograph.
 
-    Args:
-        probability: that both show the same photograph.
-        is_alike: whether a dense look found why they are alike; that tells more than a probability near 0.
+    That a dense look found why they are alike tells more than a probability near 0.
     """
     found = probability or 0.0
     return -found if found >= CANNOT_TELL else 0.0, not is_alike, -found

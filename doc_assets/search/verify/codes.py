@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,13 +40,7 @@ class _Pattern:
 
 
 def code_share(photo: RgbImage) -> float:
-    """Share of a picture that a QR code covers, in [0, 1]; 0 if there is none.
-
-    Args:
-        photo: (H, W, 3) uint8 RGB.
-    """
-    import cv2
-
+    """Share of (H, W, 3) uint8 RGB that a QR code covers, in [0, 1]; 0 if there is none."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, math.sqrt(_AREA_PX / grey.size))
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
@@ -61,8 +56,6 @@ def code_share(photo: RgbImage) -> float:
 
 def _patterns(dark: Grey) -> Iterator[_Pattern]:
     """Dark squares with a ring of light around a dark heart."""
-    import cv2
-
     contours, tree = cv2.findContours(dark, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:
         return
