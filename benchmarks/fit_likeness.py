@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks.drawing.hard_attacks import HARD_ATTACKS, hard_attack
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import KINDS, draw_thing, put_into
 from benchmarks.likeness_pairs import goods, other_shots, street
 from benchmarks.photo_gallery import worker_pool
 from benchmarks.report import PROJECT, Row, arguments, print_table, save
@@ -26,10 +29,7 @@ from doc_assets.datatypes import Likeness, LikenessTraits, RgbImage
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.weight_files import Tensors, save_weights
 from doc_assets.lab.attacks import ATTACKS, attack, recompress
-from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.likeness import measure
 from doc_assets.search.verify.probability import (

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.drawing.hard_attacks import hard_attack
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import draw_thing, put_into
 from doc_assets.datatypes import LikenessTraits
 from doc_assets.errors import MissingModelError
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.weight_files import MANIFEST
 from doc_assets.lab.attacks import attack, recompress
-from doc_assets.lab.hard_attacks import hard_attack
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.likeness import examine, measure
 from doc_assets.search.verify.probability import LIKENESS_MODEL, WEIGHTS_DIR, LikenessModel, trait_vector
