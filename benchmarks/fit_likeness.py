@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks.drawing.hard_attacks import HARD_ATTACKS, hard_attack
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import KINDS, draw_thing, put_into
 from benchmarks.likeness_pairs import goods, other_shots, street
 from benchmarks.photo_gallery import worker_pool
 from benchmarks.report import PROJECT, Row, arguments, print_table, save
@@ -26,29 +29,26 @@ from doc_assets.datatypes import Likeness, LikenessTraits, RgbImage
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.weight_files import Tensors, save_weights
 from doc_assets.lab.attacks import ATTACKS, attack, recompress
-from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.kinds import (
+from doc_assets.search.verify.likeness import measure
+from doc_assets.search.verify.probability import (
     CLASSES,
-    MODEL,
-    TRAITS,
+    LIKENESS_MODEL,
+    SEEN_TRAITS,
     WEIGHTS_DIR,
     LikenessModel,
     judge,
     terms,
     trait_vector,
 )
-from doc_assets.search.verify.likeness import measure
 from doc_assets.util.fonts import font
 
 STORED_FEATURES, FEWEST_INLIERS = 300, 8
 QUALITY = 90
 SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.92)
 RIDGE = 10.0
-NEVER_BETTER = [TRAITS.index(name) for name in ("residual", "moved", "whole", "light")]
+NEVER_BETTER = [SEEN_TRAITS.index(name) for name in ("residual", "moved", "whole", "light")]
 """What lies off the plane, moved, or is not there never speaks for one photograph; poor detail may: prints lose it."""
 SLOPES, SLOPE_POINTS, MIXED, STEP = 3000.0, 4000, 0.3, 1e-3
 HARD_EVERY = 2  # every second re-use is a hard one
@@ -163,7 +163,7 @@ def look(task: Task) -> Example | None:
 
 
 def fit(examples: Sequence[Example]) -> Tensors:
-    """A model of ``kinds.MODEL_SHAPES``: multinomial logistic; the weights of the first class are 0.
+    """A model of ``LIKENESS_SHAPES``: multinomial logistic; the weights of the first class are 0.
 
     Maximises the likelihood less ``RIDGE`` / 2 times the squared weights of terms in standard deviations, and less
     ``SLOPES`` times the mean squared slope by which a worse trait of ``NEVER_BETTER`` would make one photograph more
@@ -261,7 +261,7 @@ def main() -> None:
     save("fit_likeness", {**settings, "reliability": reliability}, rows)
     if options.save:
         made = {"command": f"python -m benchmarks.fit_likeness --pairs {options.pairs} --save", **settings}
-        save_weights(WEIGHTS_DIR / MODEL, model, made)
+        save_weights(WEIGHTS_DIR / LIKENESS_MODEL, model, made)
         LikenessModel()
         _draw_curve(reliability)
 

@@ -19,14 +19,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.drawing.form_pictures import FormPicture, draw_form_picture
+from benchmarks.drawing.shared_things import draw_thing, put_into
 from benchmarks.photo_gallery import attacks
 from benchmarks.report import SHARED, Row, print_table, save
 from doc_assets.datatypes import RgbImage
 from doc_assets.features.weight_files import save_weights
 from doc_assets.lab.attacks import ATTACKS, attack
-from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.search.verify.graphics import (
     MODEL,

@@ -31,9 +31,9 @@ from doc_assets.datatypes import RgbImage
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.attacks import recompress
 from doc_assets.pipeline.describing import STORED_FEATURES
-from doc_assets.search.findings import kind_of
+from doc_assets.search.kinds import kind_of, may_be_drawn
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.graphics import look_of, may_be_drawn
+from doc_assets.search.verify.graphics import look_of
 from doc_assets.search.verify.likeness import measure
 from doc_assets.search.verify.probability import WORTH_A_LOOK, PairModel, is_worth_a_look
 

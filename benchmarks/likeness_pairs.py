@@ -20,14 +20,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.drawing.hard_attacks import HARD_ATTACKS, hard_attack
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import KINDS, draw_thing, put_into
+from benchmarks.drawing.surfaces import paint, word, write
 from benchmarks.photo_ways import embedder
 from benchmarks.report import SHARED
 from doc_assets.datatypes import RgbImage
 from doc_assets.lab.attacks import noise, recompress, resize, rotate
-from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
-from doc_assets.lab.surfaces import paint, word, write
 
 Pair = tuple[RgbImage, RgbImage]
 """The query photo and the archive photo, before they are stored."""

@@ -20,9 +20,9 @@ from doc_assets.features.embedders.base import Embedder, make_embedder
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.words import Describer, VisualWords
 from doc_assets.pipeline.describing import STORED_FEATURES
+from doc_assets.search.matching import HANDFUL
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import HANDFUL
 
 MATCH = 0.5
 """Probability from which on a pair counts as the same shot."""

@@ -31,11 +31,11 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.base import make_extractor
 from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.sandbox import DocumentReader
+from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryReader
 from doc_assets.search.ranking import rank_documents
 from doc_assets.search.retrieval import fused, retrieve_from_archive
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import Verifier
 from doc_assets.sources.sources import single_file
 
 COLLECTION = "photos__benchmark__v1"
@@ -122,7 +122,7 @@ def _measure(
     def pixels(payloads: Sequence[PhotoPayload]) -> dict[PhotoKey, RgbImage]:
         return {payload.key: pictures[payload.photo_index % len(pictures)] for payload in payloads}
 
-    model = PairModel()
+    verifier = Verifier(load, pixels, PairModel())
     reading, searching, verifying = [], [], []
     for _ in range(REPEATS + 2):
         began = time.monotonic()
@@ -130,7 +130,7 @@ def _measure(
         read = time.monotonic()
         matches = fused([retrieve_from_archive(store, COLLECTION, document, 10, use_words=True)])
         found = time.monotonic()
-        matches = Verifier(load, pixels, None, model, []).verified(document, matches, queries.reader.threads)
+        matches = verifier.verified(document, matches, queries.reader.threads, [])
         rank_documents(matches, n_query_photos=2, aggregation="max", top_doc=7, thresholds=Thresholds())
         reading.append(read - began)
         searching.append(found - read)

@@ -314,7 +314,7 @@ class Settings(BaseSettings):
     def _removable(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if not value:
             return value
-        from doc_assets.reports.columns import require_removable  # noqa: PLC0415 - only where columns are named
+        from doc_assets.reports.export_rows import require_removable  # noqa: PLC0415 - only where columns are named
 
         try:
             require_removable(value, info.data.get("key_fields", ()))

@@ -8,14 +8,14 @@ import numpy as np
 from doc_assets.cli import main
 from doc_assets.features.sift import SiftExtractor
 from doc_assets.photos.cutting import DocumentCutter
-from doc_assets.search import verifying
+from doc_assets.search import matching
 from doc_assets.sources.key_lookup import Resolver
 from doc_assets_tests.broken import is_marked, is_red, page
 from doc_assets_tests.cli.test_sixty_queries import PAIR_PHOTO, ROW
 
 
 def _break():
-    photos, extract, align, one = DocumentCutter.photos, SiftExtractor.extract, verifying.align, Resolver._one
+    photos, extract, align, one = DocumentCutter.photos, SiftExtractor.extract, matching.align, Resolver._one
     alone = np.asarray(page(PAIR_PHOTO))[80:394, 86:535]
     wanted = extract(SiftExtractor(), np.ascontiguousarray(alone)).thumbnail.astype(int)
 
@@ -44,7 +44,7 @@ def _break():
 
     DocumentCutter.photos = cut
     SiftExtractor.extract = described
-    verifying.align = aligned
+    matching.align = aligned
     Resolver._one = looked_up
 
 

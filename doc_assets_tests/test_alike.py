@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import draw_thing, put_into
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 from doc_assets.sources.merchants import NAME_COLUMN
 from doc_assets_tests.program import Program

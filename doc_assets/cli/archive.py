@@ -197,7 +197,7 @@ def _print_screened(settings: "Settings", outcomes: "dict[str, RunOutcome]") -> 
 
 def _print_lacking(results: "Sequence[ResultRecord]") -> None:
     """The documents that the error of a run gives by their places, by name; nothing if there are none."""
-    from doc_assets.search.faults import all_in_words
+    from doc_assets.search.completeness import all_in_words
 
     lacking = [each for each in results if each.faults and each.state != "rejected"]
     rows = [(each.position + 1, each.query_document, all_in_words(each.faults)) for each in lacking]

@@ -217,7 +217,7 @@ def _decide(settings: "Settings", picture_id: int, state: "Decision", *, as_json
     from doc_assets.pipeline.relabel import judge_form
     from doc_assets.reports.stored_results import ResultFolders, write_home_files
     from doc_assets.runtime import Runtime
-    from doc_assets.search.request import requesting_user
+    from doc_assets.search.run import requesting_user
 
     runtime = Runtime(settings)
     with runtime.archive() as archive, runtime.reader() as reader, progress_bars():

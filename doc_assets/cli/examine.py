@@ -24,8 +24,7 @@ from doc_assets.cli.shell import (
 if TYPE_CHECKING:
     from doc_assets.archive.archive import Archive
     from doc_assets.archive.ledger.rows import Document
-    from doc_assets.pipeline.explain import PairExplanation
-    from doc_assets.pipeline.explanation import Explanation, KeptQuery
+    from doc_assets.pipeline.explain import Explanation, KeptQuery, PairExplanation
     from doc_assets.reading.sandbox import DocumentReader
     from doc_assets.reading.text.finder import PageFinder
     from doc_assets.reports.extraction import ExtractedDocument
@@ -67,7 +66,7 @@ def explain(
 def _explain(settings: "Settings", query: str, candidate: str, picture: Path | None) -> "Explanation":
     """Compares a file or an archived document with an archived one, as a search would."""
     from doc_assets.archive.photo_lookup import ArchivePictures
-    from doc_assets.pipeline.explanation import KeptPictures, KeptQuery, archived_document, draw_first, explanation_of
+    from doc_assets.pipeline.explain import KeptPictures, KeptQuery, archived_document, draw_first, explanation_of
     from doc_assets.runtime import Runtime
 
     runtime, kept = Runtime(settings), KeptQuery()
@@ -87,7 +86,7 @@ def _asked(
     runtime: "Runtime", archive: "Archive", reader: "DocumentReader", query: str, kept: "KeptQuery"
 ) -> "QueryDocument":
     """The query: a file, whose pictures are kept, or a document of the archive."""
-    from doc_assets.pipeline.explanation import archived_document
+    from doc_assets.pipeline.explain import archived_document
     from doc_assets.pipeline.stored_queries import StoredQueries
     from doc_assets.search.query import QueryReader
     from doc_assets.sources.sources import single_file
@@ -104,18 +103,23 @@ def _asked(
 def _pairs(
     runtime: "Runtime", archive: "Archive", asked: "QueryDocument", other: "Document"
 ) -> "list[PairExplanation]":
-    from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
     from doc_assets.pipeline.explain import explain_pairs
-    from doc_assets.search.completeness import require_collection
-    from doc_assets.search.run import published_collection
+    from doc_assets.search.completeness import published_collection, require_collection
+    from doc_assets.search.matching import Verifier
 
     versions = runtime.versions()
     with runtime.store() as store:
         require_collection(archive.ledger, store, runtime.alias)
-        published = published_collection(store, runtime.alias, versions.collection)
-        lookups = FeatureLookup(archive, versions.features_id), PixelLookup(archive)
-        judging = runtime.pair_model(versions.embedder_id), runtime.request()
-        return explain_pairs(archive, versions, store, published, *lookups, *judging, asked, other)
+        return explain_pairs(
+            archive,
+            versions,
+            store,
+            published_collection(store, runtime.alias, versions.collection),
+            Verifier.of(archive, versions.features_id, runtime.pair_model(versions.embedder_id)),
+            runtime.request(),
+            asked,
+            other,
+        )
 
 
 def _print_explanation(found: "Explanation") -> None:

@@ -124,10 +124,10 @@ def fit_embedder(
 ) -> None:
     """Fit the built-in embedder's weights on drawn pictures."""
     with command():
-        from doc_assets.lab.fit_gist import FitRecipe, fit_gist
+        from doc_assets.lab.fit_features import GistRecipe, fit_gist
 
         with progress_bars():
-            digest = fit_gist(output_folder, FitRecipe(pictures=pictures))
+            digest = fit_gist(output_folder, GistRecipe(pictures=pictures))
         path = output_folder / "gist.safetensors"
         options = json.dumps({"weights": str(path.absolute())})
         out = console()
@@ -144,8 +144,8 @@ def fit_words(
     """Fit the codebook of visual words on drawn pictures."""
     with command():
         from doc_assets.features.words import CODEBOOK
-        from doc_assets.lab.fit_words import WordsRecipe
-        from doc_assets.lab.fit_words import fit_words as fit
+        from doc_assets.lab.fit_features import WordsRecipe
+        from doc_assets.lab.fit_features import fit_words as fit
 
         with progress_bars():
             digest = fit(output_folder, WordsRecipe(pictures=pictures))

@@ -118,7 +118,7 @@ class _Reindexing:
 
     def missing(self) -> list[str]:
         """Drops that the collection lacks, oldest first."""
-        from doc_assets.pipeline.staleness import stale_drops
+        from doc_assets.pipeline.rebuild import stale_drops
 
         with self.runtime.archive() as archive:
             return stale_drops(archive.ledger, self.versions)

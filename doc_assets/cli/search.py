@@ -110,7 +110,7 @@ def _print_found(outcome: "RunOutcome", results: "Sequence[ResultRecord]", folde
 def _row(result: "ResultRecord") -> Iterator[str]:
     """A query document with its best archive document."""
     from doc_assets.reports.wording import FINDINGS
-    from doc_assets.search.faults import beyond_reading
+    from doc_assets.search.completeness import beyond_reading
 
     best = result.top_docs[0] if result.top_docs else None
     notes = ["identical file"] if best and best.exact_duplicate else []

@@ -14,9 +14,8 @@ from doc_assets.defs.lineage import INDEX_POOL, INGESTION, MAX_RUNTIME_TAG, Drop
 from doc_assets.defs.step import step
 from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.pipeline.indexing import inspect_collection
-from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection
+from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection, stale_drops
 from doc_assets.pipeline.self_test import Recall, graph_recall, planted_recall
-from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings

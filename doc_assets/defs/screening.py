@@ -3,7 +3,6 @@
 import dagster as dg
 
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.changes import ThresholdsConfig
 from doc_assets.defs.lineage import drop_asset, drops
@@ -14,9 +13,8 @@ from doc_assets.pipeline.self_test import planted_recall
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.reports.stored_results import write_result_files
 from doc_assets.runtime import Runtime
-from doc_assets.search.completeness import require_collection, shortfall
-from doc_assets.search.faults import what_is_lacking
-from doc_assets.search.run import published_collection
+from doc_assets.search.completeness import published_collection, require_collection, shortfall, what_is_lacking
+from doc_assets.search.matching import Verifier
 from doc_assets.util.threads import Workers
 
 
@@ -49,9 +47,7 @@ def document_matches(
             runtime.store,
             runtime.alias,
             queries,
-            FeatureLookup(archive, versions.features_id),
-            PixelLookup(archive),
-            asked.pair_model(versions.embedder_id),
+            Verifier.of(archive, versions.features_id, asked.pair_model(versions.embedder_id)),
             asked.request(include_batch=False, privacy_mode=False),
             context.partition_key,
         )

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from doc_assets.archive.identity import date_faults
 from doc_assets.archive.ledger.search_settings import SearchRequest
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.changes import (
     API_URL,
@@ -26,8 +25,8 @@ from doc_assets.defs.step import step
 from doc_assets.reports.query_pictures import QueryPictures
 from doc_assets.reports.stored_results import ResultFolders, write_result_files
 from doc_assets.runtime import Runtime
-from doc_assets.search.completeness import require_collection, shortfall
-from doc_assets.search.faults import what_is_lacking
+from doc_assets.search.completeness import require_collection, shortfall, what_is_lacking
+from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
@@ -124,9 +123,7 @@ def match_query_documents(
             runtime.store,
             runtime.alias,
             queries,
-            FeatureLookup(archive, queries.describer.features_id),
-            PixelLookup(archive),
-            asked.pair_model(queries.embedder.embedder_id),
+            Verifier.of(archive, queries.describer.features_id, asked.pair_model(queries.embedder.embedder_id)),
             files,
             request,
             context.run_id,

@@ -31,8 +31,7 @@ def resize(photo: RgbImage, x: float, y: float) -> RgbImage:
     """Scaled by ``x`` and ``y``."""
     height, width = photo.shape[:2]
     size = max(8, round(width * x)), max(8, round(height * y))
-    resized: RgbImage = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if x < 1 else cv2.INTER_LINEAR)
-    return resized
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA if x < 1 else cv2.INTER_LINEAR), np.uint8)
 
 
 def crop(photo: RgbImage, area_share: float, rng: Generator) -> RgbImage:
@@ -48,8 +47,7 @@ def rotate(photo: RgbImage, degrees: float, fill: int) -> RgbImage:
     """Turned counter-clockwise within the same frame, corners filled with the grey ``fill``."""
     height, width = photo.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
-    turned: RgbImage = cv2.warpAffine(photo, matrix, (width, height), borderValue=(fill,) * 3)
-    return turned
+    return np.asarray(cv2.warpAffine(photo, matrix, (width, height), borderValue=(fill,) * 3), np.uint8)
 
 
 def lean(photo: RgbImage, most: float, fill: int, rng: Generator) -> RgbImage:
@@ -58,8 +56,7 @@ def lean(photo: RgbImage, most: float, fill: int, rng: Generator) -> RgbImage:
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     inward = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * rng.uniform(0, most, (4, 2)) * [width, height]
     matrix = cv2.getPerspectiveTransform(corners, (corners + inward).astype(np.float32))
-    leaning: RgbImage = cv2.warpPerspective(photo, matrix, (width, height), borderValue=(fill,) * 3)
-    return leaning
+    return np.asarray(cv2.warpPerspective(photo, matrix, (width, height), borderValue=(fill,) * 3), np.uint8)
 
 
 def tone(photo: RgbImage, contrast: float = 1.0, brightness: float = 0.0, gamma: float = 1.0) -> RgbImage:
@@ -71,8 +68,7 @@ def tone(photo: RgbImage, contrast: float = 1.0, brightness: float = 0.0, gamma:
 
 def grey(photo: RgbImage) -> NDArray[np.uint8]:
     """(H, W) luminance."""
-    plane: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY)
-    return plane
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def another_shot(photo: RgbImage, other: RgbImage, seed: int) -> RgbImage:
@@ -121,8 +117,7 @@ def _dots(height: int, width: int, period_px: float, angle: float) -> Plane:
     k = 2 * math.pi / period_px
     u = (x * math.cos(angle) + y * math.sin(angle)) * k
     v = (y * math.cos(angle) - x * math.sin(angle)) * k
-    dots: Plane = (np.cos(u) + np.cos(v)) / 4 + 0.5
-    return dots
+    return np.asarray((np.cos(u) + np.cos(v)) / 4 + 0.5, np.float32)
 
 
 def noise(photo: RgbImage, deviation: float, rng: Generator) -> RgbImage:
@@ -182,30 +177,13 @@ def frame(photo: RgbImage, rng: Generator) -> RgbImage:
     height, width = photo.shape[:2]
     top, bottom, left, right = (rng.uniform(0, 0.12, 4) * [height, height, width, width]).astype(int).tolist()
     shade = (int(rng.integers(200, 256)),) * 3
-    framed: RgbImage = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_CONSTANT, value=shade)
-    return framed
-
-
-def _blur(photo: RgbImage, rng: Generator) -> RgbImage:
-    blurred: RgbImage = cv2.GaussianBlur(photo, (0, 0), max(photo.shape) * rng.uniform(0.002, 0.008))
-    return blurred
-
-
-def _black_and_white(photo: RgbImage, rng: Generator) -> RgbImage:
-    return as_rgb(cv2.threshold(grey(photo), 0, 255, cv2.THRESH_OTSU)[1])
+    framed = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_CONSTANT, value=shade)
+    return np.asarray(framed, np.uint8)
 
 
 def _shrink(photo: RgbImage, rng: Generator) -> RgbImage:
     scale = rng.uniform(0.2, 0.5)
     return resize(photo, scale, scale)
-
-
-def _tilt(photo: RgbImage, rng: Generator) -> RgbImage:
-    return rotate(photo, rng.choice([-1, 1]) * rng.uniform(1, 7), int(rng.choice([_PAPER, _PAPER, 0])))
-
-
-def _retone(photo: RgbImage, rng: Generator) -> RgbImage:
-    return tone(photo, rng.uniform(0.5, 1.8), rng.uniform(-70, 70), math.exp(rng.uniform(-0.7, 0.7)))
 
 
 def _disguise(photo: RgbImage, rng: Generator) -> RgbImage:
@@ -223,14 +201,14 @@ ATTACKS: dict[str, Attack] = {
     "turned by 90°": lambda p, r: np.rot90(p, int(r.choice([1, 3]))),
     "turned by 180°": lambda p, r: np.rot90(p, 2),
     "mirrored": lambda p, r: p[:, ::-1],
-    "tilted": _tilt,
-    "tone changed": _retone,
-    "blurred": _blur,
+    "tilted": lambda p, r: rotate(p, r.choice([-1, 1]) * r.uniform(1, 7), int(r.choice([_PAPER, _PAPER, 0]))),
+    "tone changed": lambda p, r: tone(p, r.uniform(0.5, 1.8), r.uniform(-70, 70), math.exp(r.uniform(-0.7, 0.7))),
+    "blurred": lambda p, r: cv2.GaussianBlur(p, (0, 0), max(p.shape) * r.uniform(0.002, 0.008)),
     "noisy": lambda p, r: noise(p, r.uniform(10, 35), r),
     "grey": lambda p, r: as_rgb(grey(p)),
     "faxed": lambda p, r: dither(p),
     "copied in dots": halftone,
-    "black and white": _black_and_white,
+    "black and white": lambda p, r: as_rgb(cv2.threshold(grey(p), 0, 255, cv2.THRESH_OTSU)[1]),
     "overprinted": overprint,
     "framed": frame,
     "at an angle": lambda p, r: lean(p, r.uniform(0.05, 0.15), _PAPER, r),

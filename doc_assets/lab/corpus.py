@@ -11,9 +11,8 @@ from pydantic_core import to_jsonable_python
 
 from doc_assets.datatypes import Box, RgbImage
 from doc_assets.lab.attacks import attack
-from doc_assets.lab.fit_pictures import in_processes
 from doc_assets.lab.forms import Style, form_page, photo_page, write_tif
-from doc_assets.lab.pictures import draw_picture
+from doc_assets.lab.pictures import draw_picture, in_processes
 
 VERSION = 2
 TRUTH_NAME = "truth.json"
@@ -66,13 +65,9 @@ class PhotoTruth:
 
 
 def plan_corpus(n_archive: int, incoming: list[str | None], seed: int) -> list[DocumentPlan]:
-    """Plans ``n_archive`` archive documents and one incoming document for each entry.
+    """Plans ``n_archive`` archive documents and one incoming document for each entry, the same ones for the same seed.
 
-    Args:
-        n_archive: documents in the archive.
-        incoming: for each incoming document the attack on the photo it re-uses, ``IDENTICAL`` for a copied
-            file, None for an honest document.
-        seed: the same seed plans the same corpus.
+    An entry is the attack on the photo that is re-used, ``IDENTICAL`` for a copied file, None for an honest document.
     """
     rng = np.random.default_rng([seed, 4])
     plans: list[DocumentPlan] = []
@@ -89,18 +84,9 @@ def plan_corpus(n_archive: int, incoming: list[str | None], seed: int) -> list[D
         if what is not None:
             source = plans[sources[(number - n_archive) % n_archive]]
             reuse = Reuse(source.name, int(rng.integers(len(source.pictures))), what)
-        plans.append(
-            DocumentPlan(
-                name=_name(number, rng, folder),
-                folder=folder,
-                style=style,
-                pictures=pictures,
-                seed=int(rng.integers(1 << 31)),
-                form_page=bool(rng.random() < _FORM_PAGE_SHARE),
-                reuse=reuse,
-                reused_photo=slot,
-            )
-        )
+        name, own_seed = _name(number, rng, folder), int(rng.integers(1 << 31))
+        has_form = bool(rng.random() < _FORM_PAGE_SHARE)
+        plans.append(DocumentPlan(name, folder, style, pictures, own_seed, has_form, reuse, slot))
     return plans
 
 
@@ -110,10 +96,8 @@ def draw_corpus(folder: Path, plans: list[DocumentPlan], workers: int = os.cpu_c
     A corpus of the same plans that is already there is left alone.
     """
     truth_path = folder / TRUTH_NAME
-    wanted = {"version": VERSION, "plans": [asdict(plan) for plan in plans]}
-    if truth_path.exists() and json.loads(truth_path.read_text(encoding="utf-8"))["corpus"] == to_jsonable_python(
-        wanted
-    ):
+    wanted = to_jsonable_python({"version": VERSION, "plans": [asdict(plan) for plan in plans]})
+    if truth_path.exists() and json.loads(truth_path.read_text(encoding="utf-8"))["corpus"] == wanted:
         return
     for part in ("archive", "incoming"):
         shutil.rmtree(folder / part, ignore_errors=True)
@@ -128,9 +112,8 @@ def draw_corpus(folder: Path, plans: list[DocumentPlan], workers: int = os.cpu_c
         if plan.reuse and plan.reuse.attack == IDENTICAL:
             shutil.copyfile(folder / "archive" / plan.reuse.source_document, folder / plan.folder / plan.name)
             photos[plan.name] = photos[plan.reuse.source_document]
-    truth_path.write_text(
-        json.dumps({"corpus": wanted, "photos": photos}, ensure_ascii=False, indent=1), encoding="utf-8"
-    )
+    truth = json.dumps({"corpus": wanted, "photos": photos}, ensure_ascii=False, indent=1)
+    truth_path.write_text(truth, encoding="utf-8")
 
 
 def _draw_task(task: tuple[Path, DocumentPlan, DocumentPlan | None]) -> list[PhotoTruth]:
@@ -144,12 +127,7 @@ def _draw_task(task: tuple[Path, DocumentPlan, DocumentPlan | None]) -> list[Pho
 
 
 def draw_document(plan: DocumentPlan, source: DocumentPlan | None) -> tuple[list[RgbImage], list[PhotoTruth]]:
-    """The pages of a planned document, and where its photos are.
-
-    Args:
-        plan: what to draw.
-        source: the document whose photo it re-uses, if it does.
-    """
+    """The pages of a planned document, which may re-use a photo of ``source``, and where its photos are."""
     rng = np.random.default_rng([plan.seed, 5])
     photos = [draw_picture(number) for number in plan.pictures]
     if plan.reuse is not None and source is not None:

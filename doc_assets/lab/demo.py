@@ -39,12 +39,7 @@ _WANTED_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a search said of an incoming document.
-
-    Attributes:
-        result: what it recorded.
-        reuse: the truth; None for an honest document.
-    """
+    """What a search recorded of an incoming document, and the re-use that is true of it; None for an honest one."""
 
     result: ResultRecord
     reuse: Reuse | None

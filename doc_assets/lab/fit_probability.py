@@ -6,6 +6,7 @@ Copies are attacked pictures; against them stand the most similar other pictures
 import os
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,7 @@ from doc_assets.features.embedders.base import Embedder
 from doc_assets.features.sift import VERSION, SiftExtractor, mirrored
 from doc_assets.features.weight_files import save_weights
 from doc_assets.lab.attacks import ATTACKS, another_shot, attack, recompress
-from doc_assets.lab.fit_pictures import PictureSource, in_processes
-from doc_assets.lab.pictures import draw_picture
+from doc_assets.lab.pictures import PictureSource, draw_picture, in_processes
 from doc_assets.search.verify.geometry import align
 from doc_assets.search.verify.probability import MODEL, N_TRAITS, traits
 from doc_assets.util.progress import track
@@ -115,30 +115,21 @@ def _pairs(
         return pairs
 
     with Workers(os.cpu_count() or 1) as threads, threadpool_limits(1, "blas"):
-        found = [
-            pair
-            for pairs in track(threads.map(of_picture, range(len(queries))), "aligning", len(queries))
-            for pair in pairs
-        ]
+        each = track(threads.map(of_picture, range(len(queries))), "aligning", len(queries))
+        found = list(chain.from_iterable(each))
     return np.array([row for row, _ in found]).reshape(-1, N_TRAITS), np.array([is_same for _, is_same in found])
 
 
 def _features(number: int, source: PictureSource) -> tuple[LocalFeatures, LocalFeatures, LocalFeatures]:
     """Of the archive photo, its attacked copy and another shot of the same."""
     archive, query = SiftExtractor(_STORED), SiftExtractor()
-    return (
-        archive.extract(_stored(source(number))),
-        query.extract(_attacked(number, source)),
-        query.extract(_another(number, source)),
-    )
+    another = _stored(another_shot(source(number), source(number + 1), number))
+    attacked = _attacked(number, source)
+    return archive.extract(_stored(source(number))), query.extract(attacked), query.extract(another)
 
 
 def _stored(photo: RgbImage) -> RgbImage:
     return recompress(photo, _QUALITY)
-
-
-def _another(number: int, source: PictureSource) -> RgbImage:
-    return _stored(another_shot(source(number), source(number + 1), number))
 
 
 def _attacked(number: int, source: PictureSource) -> RgbImage:

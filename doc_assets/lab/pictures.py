@@ -1,4 +1,13 @@
-"""Drawn pictures with the look of shop photographs: facades, rooms, collages. One seed, one picture."""
+"""Drawn pictures with the look of shop photographs: facades, rooms, collages. One seed, one picture.
+
+Also the processes that draw many of them, or look at them, side by side.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -8,12 +17,18 @@ from PIL import Image, ImageDraw
 
 from doc_assets.datatypes import RgbImage
 from doc_assets.util.fonts import font
+from doc_assets.util.progress import track
 
 _NAMES = ["행복", "우리", "서울", "한빛", "미소", "강남", "은하", "제일", "푸른", "명가", "정원", "하늘", "온누리"]
 _TRADES = ["약국", "식당", "미용실", "편의점", "카페", "분식", "안경", "세탁소", "노래방", "치킨", "꽃집", "문구"]
 _ASPECTS = (0.66, 0.75, 0.75, 1.33, 0.56)
 Colour = tuple[int, int, int]
 Canvas = NDArray[np.uint8]
+PictureSource = Callable[[int], RgbImage]
+"""Number -> picture, the same one always; handed to other processes, so it must be picklable."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def draw_picture(seed: int, width: int = 800) -> RgbImage:
@@ -202,3 +217,19 @@ def _cloud(rng: Generator, height: int, width: int, slope: float) -> NDArray[np.
     spectrum[0, 0] = 0.0
     noise = np.fft.irfft2(spectrum, s=(height, width))
     return np.asarray(noise / noise.std(), np.float32)
+
+
+def in_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    what: str,
+    workers: int = os.cpu_count() or 1,
+    batch: int = 20,
+) -> list[Result]:
+    """``work`` of every item, in order, by processes of one thread each that take ``batch`` items at once.
+
+    The work, its items and results must be picklable; ``what`` names it in the progress bar.
+    """
+    spawn = multiprocessing.get_context("spawn")  # forking after torch has started threads may hang
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        return list(track(pool.map(work, items, chunksize=batch), what, len(items)))

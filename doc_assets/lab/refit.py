@@ -24,11 +24,7 @@ FEWEST_PHOTOS = 300
 
 @dataclass(frozen=True, slots=True)
 class SampledPhotos:
-    """Photos of an archive by number; numbers beyond the last begin anew.
-
-    Attributes:
-        places: shard and row of each.
-    """
+    """Photos of an archive by number, each in a shard and row; numbers beyond the last begin anew."""
 
     places: tuple[tuple[str, int], ...]
 
@@ -63,27 +59,17 @@ def sample_photos(archive: Archive, n: int, seed: int, fewest: int = FEWEST_PHOT
 
 
 def refit(folder: Path, what: Collection[Weights], photos: SampledPhotos, embedder: Embedder) -> dict[Weights, str]:
-    """Fits and writes what is asked for; returns the SHA-256 of each file.
-
-    Args:
-        folder: where ``<what>/`` folders with weights and manifest go.
-        what: which weights.
-        photos: what to learn from.
-        embedder: whose similarities the probability is fitted for.
-    """
+    """Fits what is asked for into ``<what>/`` folders, the probability for this embedder; returns SHA-256 by file."""
     return {name: _fit(name, folder / name, photos, embedder) for name in what}
 
 
 def _fit(what: Weights, folder: Path, photos: SampledPhotos, embedder: Embedder) -> str:
     n = len(photos.places)
-    if what == "embedder":
-        from doc_assets.lab.fit_gist import FitRecipe, fit_gist
-
-        return fit_gist(folder, FitRecipe(pictures=n, seed=0), source=photos)
-    if what == "words":
-        from doc_assets.lab.fit_words import WordsRecipe, fit_words
-
-        return fit_words(folder, WordsRecipe(pictures=n, seed=0), source=photos)
+    from doc_assets.lab.fit_features import GistRecipe, WordsRecipe, fit_gist, fit_words
     from doc_assets.lab.fit_probability import ProbabilityRecipe, fit_probability
 
+    if what == "embedder":
+        return fit_gist(folder, GistRecipe(pictures=n, seed=0), source=photos)
+    if what == "words":
+        return fit_words(folder, WordsRecipe(pictures=n, seed=0), source=photos)
     return fit_probability(folder, embedder, ProbabilityRecipe(pictures=n, seed=0), photos)

@@ -18,7 +18,7 @@ from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.features.model_folders import differences, model_names
 from doc_assets.pipeline.intake import IntakeReport, IntakeRules, intake_rules, preview
-from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.sources.names import display_name, real_path

@@ -61,18 +61,14 @@ def cut_drop(
     def work(chunk: Chunk) -> None:
         unread, found = with_current(archive, chunk, partial(_cut_chunk, archive, reader, cutter, stage, chunk))
         archive.ledger.documents.record_photos(found)
-        _count(report, unread, found)
+        report.documents += len(found)
+        report.photos += sum(found.values())
+        report.documents_by_count.update(found.values())
+        report.chunks_made += unread is not None
+        report.pages_unread += unread or 0
 
     run_stage(archive, stage, "photos", drop_key, now, work)
     return report
-
-
-def _count(report: PhotosReport, unread: int | None, found: dict[int, int]) -> None:
-    report.documents += len(found)
-    report.photos += sum(found.values())
-    report.documents_by_count.update(found.values())
-    report.chunks_made += unread is not None
-    report.pages_unread += unread or 0
 
 
 def _cut_chunk(
@@ -89,10 +85,7 @@ def _cut_chunk(
 class _ChunkCutter:
     """Cuts the documents of one chunk, several at a time.
 
-    Attributes:
-        table: of the chunk's photos.
-        sizes: width and height of the pages that show photos.
-        unread: pages whose text could not be read.
+    ``sizes`` are width and height of the pages that show photos, ``unread`` counts pages whose text could not be read.
     """
 
     archive: Archive
@@ -154,7 +147,17 @@ class _ChunkCutter:
             if isinstance(jpeg, Failure):
                 self.table.faults.add(document.document_id, jpeg, crop.page_index, crop.photo_index)
             else:
-                yield StoredPhoto(_payload(document, crop), crop.skew_deg, jpeg)
+                payload = PhotoPayload(
+                    document_id=document.document_id,
+                    file_name=document.file_name,
+                    sha256=str(document.sha256),
+                    drop=document.drop_key,
+                    page_index=crop.page_index,
+                    photo_index=crop.photo_index,
+                    box=crop.box,
+                    merchant_id=document.merchant_id,
+                )
+                yield StoredPhoto(payload, crop.skew_deg, jpeg)
 
     def _write_texts(self) -> None:
         """The text read on the chunk's pages as a table; that of the ledger, which other programs need not open."""
@@ -168,16 +171,3 @@ class _ChunkCutter:
         )
         path = self.archive.page_text_shard(self.table.chunk, engine_id)
         write_page_texts(path, self.table.provenance, engine_id, texts)
-
-
-def _payload(document: Document, crop: PhotoCrop) -> PhotoPayload:
-    return PhotoPayload(
-        document_id=document.document_id,
-        file_name=document.file_name,
-        sha256=str(document.sha256),
-        drop=document.drop_key,
-        page_index=crop.page_index,
-        photo_index=crop.photo_index,
-        box=crop.box,
-        merchant_id=document.merchant_id,
-    )

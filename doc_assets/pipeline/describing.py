@@ -40,8 +40,12 @@ def describe_drop(
 def _write(archive: Archive, describer: Describer, threads: Workers, table: DueTable) -> int:
     photos = read_photos(archive.photo_shard(table.chunk))
 
+    def describe(photo: StoredPhoto) -> tuple[PhotoPayload, Described | Failure]:
+        unit = f"keypoints of photo {photo.payload.key}"
+        return photo.payload, attempt(unit, lambda: describer.describe(decode_jpeg(photo.jpeg)))
+
     def rows() -> Iterator[tuple[PhotoPayload, LocalFeatures, SparseVector]]:
-        for payload, described in threads.map(partial(_attempt, describer), photos):
+        for payload, described in threads.map(describe, photos):
             if isinstance(described, Failure):
                 reason = f"It could not be described: {described.reason}"
                 table.faults.add_photo(payload, Failure(reason, described.code))
@@ -50,11 +54,3 @@ def _write(archive: Archive, describer: Describer, threads: Workers, table: DueT
         table.faults.file(archive)  # before the table appears that lacks them
 
     return write_features(table.path, table.provenance, rows(), STORED_FEATURES)
-
-
-def _attempt(describer: Describer, photo: StoredPhoto) -> tuple[PhotoPayload, Described | Failure]:
-    return photo.payload, attempt(f"keypoints of {photo.payload.place}", partial(_describe, describer, photo))
-
-
-def _describe(describer: Describer, photo: StoredPhoto) -> Described:
-    return describer.describe(decode_jpeg(photo.jpeg))

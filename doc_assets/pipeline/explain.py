@@ -1,41 +1,44 @@
-"""Why a document was matched with another, or was not: every photo pair of the two."""
+"""Why a document was matched with another, or was not: every photo pair of the two, in words and as a picture."""
 
+import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
+from PIL import Image
+from upath import UPath
+
 from doc_assets.archive.archive import Archive, Versions, chunk_of
-from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
+from doc_assets.archive.ledger.results import PairKind, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.photo_lookup import PageView, page_view
 from doc_assets.archive.shards import read_embeddings
 from doc_assets.archive.vectors.base import VectorStore
-from doc_assets.datatypes import PhotoKey
-from doc_assets.search.findings import is_matched, kind_of
+from doc_assets.datatypes import Page, PhotoCrop, PhotoKey, RgbImage
+from doc_assets.errors import UnknownDocumentError
+from doc_assets.reports.pair_picture import PairPictures, draw_pair
+from doc_assets.reports.report import Pictures
+from doc_assets.reports.wording import reasons
+from doc_assets.search.findings import same_merchant
+from doc_assets.search.kinds import labelled
 from doc_assets.search.labels import Labeller
+from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import PhotoMatch, telling
 from doc_assets.search.record import archived_find, photo_pair, result_record
 from doc_assets.search.retrieval import retrieve_from_archive, seen_best
-from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import LoadFeatures, LoadPixels, Verifier
+from doc_assets.sources.names import called
+from doc_assets.util.files import write_atomic
 
 RANKS = 100
 """Neighbours of a query photo among which a candidate's place is told."""
 
 _FEW_INLIERS = 12  # strangers reach 4 to 8 by chance
 
-Reason = Literal[
-    "matched",
-    "other_shot",
-    "shared_thing",
-    "form_picture",
-    "cannot_tell",
-    "not_retrieved",
-    "no_alignment",
-    "not_alike",
-    "replaced",
-]
+Reason = PairKind | Literal["matched", "not_retrieved", "no_alignment", "not_alike", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +72,27 @@ def explain_pairs(
     versions: Versions,
     store: VectorStore,
     collection: str,
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    model: PairModel,
+    verifier: Verifier,
     request: SearchRequest,
     query: QueryDocument,
     candidate: Document,
 ) -> list[PairExplanation]:
-    """Every pair of a query photo and a photo of the candidate, the most telling first.
-
-    Args:
-        archive: where the candidate's photos are.
-        versions: what they are made with.
-        store: what a search would ask.
-        collection: in the store.
-        load_features: finds the keypoints of archive photos.
-        load_pixels: finds archive photos themselves.
-        model: judges pairs.
-        request: how a search would ask.
-        query: the query document.
-        candidate: a current document of the archive.
-    """
+    """Every pair of a query photo and a photo of the candidate, a current document of the archive; best first."""
     found = retrieve_from_archive(store, collection, query, RANKS, use_words=request.use_words)
     ranks = _ranks(found.by_vector), _ranks(found.by_words)
     explained = []
-    verifier = Verifier(load_features, load_pixels, None, model, [])
     for number, photo in enumerate(query.photos):
         matches = list(_pairs(archive, versions, query, number, candidate))
-        seen = {match.payload.key: match for match in verifier.look_at(photo, matches)}
+        seen = {match.payload.key: match for match in verifier.look_at(photo, matches, [])}
         for match in matches:
             places = tuple(rank.get((number, match.payload.key)) for rank in ranks)
             explained.append(_explained(query, match, seen.get(match.payload.key), places, request))
-    return sorted(explained, key=_told)
 
+    def told(pair: PairExplanation) -> tuple[tuple[float, bool, float], int, int]:
+        is_alike = pair.entry is not None and pair.entry.likeness is not None
+        return telling(pair.probability, is_alike=is_alike), pair.query_photo, pair.photo
 
-def _told(pair: PairExplanation) -> tuple[tuple[float, bool, float], int, int]:
-    is_alike = pair.entry is not None and pair.entry.likeness is not None
-    return telling(pair.probability, is_alike=is_alike), pair.query_photo, pair.photo
+    return sorted(explained, key=told)
 
 
 def _pairs(
@@ -120,10 +107,10 @@ def _pairs(
 def _ranks(ranked: Sequence[PhotoMatch]) -> dict[tuple[int, PhotoKey], int]:
     """Place of every pair within its query photo, from 1."""
     places: dict[tuple[int, PhotoKey], int] = {}
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     for match in ranked:
         if match.pair not in places:
-            counts[match.query_photo] = counts.get(match.query_photo, 0) + 1
+            counts[match.query_photo] += 1
             places[match.pair] = counts[match.query_photo]
     return places
 
@@ -135,22 +122,20 @@ def _explained(
     places: tuple[int | None, ...],
     request: SearchRequest,
 ) -> PairExplanation:
-    entry = None if seen is None else photo_pair(seen, query)
-    kind = None if entry is None else kind_of(entry, request)
+    entry = None if seen is None else labelled(photo_pair(seen, query), request)
     is_near = any(place is not None and place <= request.top_k for place in places)
-    matched = entry is not None and is_matched(entry, request)
     reason: Reason = "matched"
-    if seen is None:
+    if seen is None or entry is None:
         reason = "replaced"
     elif not is_near:
         reason = "not_retrieved"
-    elif not matched and kind is not None and kind != "same_photograph":
-        reason = kind
-    elif not matched:
+    elif not entry.matched and entry.kind is not None and entry.kind != "same_photograph":
+        reason = entry.kind
+    elif not entry.matched:
         few = seen.alignment is None or seen.alignment.inliers < _FEW_INLIERS
         reason = "no_alignment" if few else "not_alike"
     return PairExplanation(
-        entry=None if entry is None else replace(entry, matched=matched, kind=kind),
+        entry=entry,
         query_photo=match.query_photo,
         photo=match.payload.photo_index,
         vector_rank=places[0],
@@ -173,3 +158,113 @@ def found_by_explaining(
     found = archived_find(candidate, list(best.values()), score, is_exact=is_exact)
     result = result_record(query.file_name, 0, query, (found,) if best or is_exact else (), 0.0)
     return labeller.label([replace(result, error=query.error)])[0]
+
+
+@dataclass(slots=True)
+class KeptQuery:
+    """Takes the pictures of one query file into memory."""
+
+    photos: dict[int, RgbImage] = field(default_factory=dict)
+    pages: dict[int, PageView] = field(default_factory=dict)
+
+    def page(self, page: Page) -> None:
+        """Keeps a page, small."""
+        self.pages[page.page_index] = page_view(page.pixels)
+
+    def photo(self, crop: PhotoCrop) -> None:
+        """Keeps a photo."""
+        self.photos[crop.photo_index] = crop.pixels
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPictures:
+    """Finds what was kept of the only query file."""
+
+    kept: KeptQuery
+
+    def photo(self, _file_name: str, photo_index: int) -> RgbImage | None:
+        """A photo."""
+        return self.kept.photos.get(photo_index)
+
+    def page(self, _file_name: str, page_index: int) -> PageView | None:
+        """A page."""
+        return self.kept.pages.get(page_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Two documents and what is known of every photo pair of theirs.
+
+    Attributes:
+        query, candidate: their names.
+        notes: what holds whatever their photos show.
+        dates: of the two, with their source.
+        reasons: what their matched photos come to, as a search would say it.
+        pairs: the most probable first.
+    """
+
+    query: str
+    candidate: str
+    notes: list[str]
+    dates: list[str]
+    reasons: list[str]
+    pairs: list[PairExplanation]
+
+
+def archived_document(archive: Archive, name: str) -> Document:
+    """The current document of that id or file name.
+
+    Raises:
+        UnknownDocumentError: if it is not in the archive.
+    """
+    current = archive.ledger.documents.current_with_ids
+    wanted = called(name, lambda candidate: candidate in current([candidate]))
+    found = current([wanted]).get(wanted)
+    if found is None:
+        raise UnknownDocumentError(
+            f"{name!r} is neither a file nor a document of the archive. Its id is its file name without ending."
+        )
+    return found
+
+
+def explanation_of(
+    labeller: Labeller, asked: QueryDocument, other: Document, pairs: list[PairExplanation]
+) -> Explanation:
+    """What the photo pairs of a query document and a current document of the archive come to, judged as by a search."""
+    dates = [f"{each.date.day} ({each.date.source})" if each.date else "unknown" for each in (asked, other)]
+    said = [reason.text.en for reason in reasons(found_by_explaining(labeller, asked, other, pairs))]
+    return Explanation(asked.file_name, other.file_name, _notes(asked, other), dates, said, pairs)
+
+
+def _notes(asked: QueryDocument, other: Document) -> list[str]:
+    notes = [asked.error] if asked.error else []
+    if asked.document_id == other.document_id:
+        notes.append("Both have the same id: a document is never matched with itself, nor with its own versions.")
+    if asked.sha256 is not None and asked.sha256 == other.sha256:
+        notes.append("The files are identical byte for byte; this stands first whatever the photos say.")
+    if same_merchant(asked.merchant_id, other.merchant_id):
+        notes.append("Both are of the same merchant.")
+    if not asked.photos:
+        notes.append("No photo was found on the query's pages.")
+    if other.n_photos == 0:
+        notes.append("The candidate has no photo in the archive.")
+    return notes
+
+
+def draw_first(
+    file: Path, pairs: Sequence[PairExplanation], names: tuple[str, str], queries: Pictures, archived: Pictures
+) -> None:
+    """Draws the first of the pairs, the most probable one, as PNG; nothing if a photo of it is not at hand.
+
+    ``names`` and pictures are those of the query document and of the archive document.
+    """
+    if not pairs or pairs[0].entry is None:
+        return
+    pair, entry = pairs[0], pairs[0].entry
+    photo, found = queries.photo(names[0], pair.query_photo), archived.photo(names[1], pair.photo)
+    if photo is None or found is None:
+        return
+    query_page, page = queries.page(names[0], entry.query_page - 1), archived.page(names[1], entry.page - 1)
+    content = io.BytesIO()
+    Image.fromarray(draw_pair(PairPictures(photo, found, query_page, page), entry, names)).save(content, "PNG")
+    write_atomic(UPath(file), content.getvalue())

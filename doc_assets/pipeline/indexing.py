@@ -73,15 +73,7 @@ class CollectionReport:
 def index_drop(
     archive: Archive, store: VectorStore, versions: Versions, dim: int, drop_key: str, now: datetime
 ) -> IndexReport:
-    """Upserts vectors and words of a drop's current documents; doing it again changes nothing.
-
-    Args:
-        archive: where they are.
-        store: where they go.
-        versions: what they must be made with.
-        dim: length of a vector.
-        drop_key: the drop.
-        now: for the ledger.
+    """Upserts vectors of length ``dim`` and words of a drop's current documents; doing it again changes nothing.
 
     Raises:
         SetupError: if the drop was not embedded and described with these versions.

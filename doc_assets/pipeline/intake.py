@@ -5,7 +5,7 @@ when there are enough of them or the oldest has waited long enough. All that is 
 a lost cursor, a restart or a second watcher changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -134,10 +134,7 @@ def look(
     Raises:
         FolderUnreachableError: if the folder cannot be listed; nothing is changed then.
     """
-    listing = list_documents(inbox, ignore=rules.ignore)
-    forgotten = _forgotten(ledger, listing.files)
-    for path in forgotten:
-        del listing.files[path]
+    listing, n_forgotten = _listed(ledger, inbox, rules)
     decision = decide(listing, ledger.intake.inbox(), rules, now)
     ledger.intake.update_inbox(decision.changed, decision.gone)
     dates = dates or DateRule()
@@ -153,7 +150,7 @@ def look(
         decision.waiting,
         tuple(sealed),
         tuple(listing.unreadable),
-        len(forgotten),
+        n_forgotten,
         date_faults=tuple(f"{name}: {fault}" for name, fault in faults if fault is not None),
         waits=tuple(decision.waits),
         ignored=listing.ignored,
@@ -166,10 +163,7 @@ def preview(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime) -> I
     Raises:
         FolderUnreachableError: if the folder cannot be listed.
     """
-    listing = list_documents(inbox, ignore=rules.ignore)
-    forgotten = _forgotten(ledger, listing.files)
-    for path in forgotten:
-        del listing.files[path]
+    listing, n_forgotten = _listed(ledger, inbox, rules)
     decision = decide(listing, ledger.intake.inbox(), rules, now)
     ready = [Wait(entry.path, WaitState.READY, now) for drop in decision.drops for entry in drop]
     return IntakeReport(
@@ -178,17 +172,21 @@ def preview(ledger: Ledger, inbox: Path, rules: IntakeRules, now: datetime) -> I
         decision.waiting,
         (),
         tuple(listing.unreadable),
-        len(forgotten),
+        n_forgotten,
         waits=(*ready, *decision.waits),
         ignored=listing.ignored,
     )
 
 
-def _forgotten(ledger: Ledger, paths: Iterable[str]) -> set[str]:
-    """Those of these paths whose document was forgotten."""
-    named = {path: document_id(real_path(path).name) for path in paths}
+def _listed(ledger: Ledger, inbox: Path, rules: IntakeRules) -> tuple[FolderListing, int]:
+    """What lies in the drop folder without documents that were forgotten, and how many these are."""
+    listing = list_documents(inbox, ignore=rules.ignore)
+    named = {path: document_id(real_path(path).name) for path in listing.files}
     forgotten = ledger.tombstones.forgotten_documents(set(named.values()))
-    return {path for path, name in named.items() if name in forgotten}
+    paths = [path for path, name in named.items() if name in forgotten]
+    for path in paths:
+        del listing.files[path]
+    return listing, len(paths)
 
 
 def decide(listing: FolderListing, known: dict[str, InboxEntry], rules: IntakeRules, now: datetime) -> IntakeDecision:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.chunks import remove_superseded
@@ -11,7 +12,7 @@ from doc_assets.archive.ledger.document_faults import READING, StageFault
 from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.rows import Document, ReadOutcome
 from doc_assets.errors import AccountingError, UnreadableDocumentError
-from doc_assets.faults import DocumentState, FaultCode, ReadReport
+from doc_assets.faults import DocumentState, FaultCode
 from doc_assets.pipeline.stage import run_stage
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.sources.names import display_name, real_path
@@ -127,7 +128,8 @@ def _is_due(document: Document, read_in_part: Sequence[StageFault]) -> bool:
 
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
     digest: list[str] = []
-    read = attempt(f"document {document.id}", lambda: _read_content(archive, reader, document, known_sha256, digest))
+    work = partial(_read_content, archive, reader, document, known_sha256, digest)
+    read = attempt(f"document {document.id}", work)
     if not isinstance(read, Failure):
         return read
     code = read.code or FaultCode.FAILED
@@ -147,7 +149,10 @@ def _read_content(
         return ReadOutcome(document.id, sha256, DocumentState.DUPLICATE, None, None, None)
     digest.append(sha256)
     stage(archive.bulk, sha256, content)
-    return _outcome(document, sha256, reader.read(content))
+    report = reader.read(content)
+    return ReadOutcome(
+        document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
+    )
 
 
 def _content(archive: Archive, reader: DocumentReader, document: Document) -> bytes:
@@ -159,12 +164,6 @@ def _content(archive: Archive, reader: DocumentReader, document: Document) -> by
         if error.code != FaultCode.GONE or not is_kept:
             raise
         return read_staged(archive.bulk, str(document.sha256))
-
-
-def _outcome(document: Document, sha256: str, report: ReadReport) -> ReadOutcome:
-    return ReadOutcome(
-        document.id, sha256, report.state, report.reason_code, report.reason or None, len(report.pages_read)
-    )
 
 
 def _without_rivals(
@@ -187,13 +186,9 @@ def _without_rivals(
 
 
 def _as_rival(document: Document, outcome: ReadOutcome, other_path: str) -> ReadOutcome:
-    own, other = _shown(document.source_path), _shown(other_path)
+    own, other = (display_name(str(real_path(path))) for path in (document.source_path, other_path))
     reason = _SAME_ID.format(own=own, id=document.document_id, other=other)
     return ReadOutcome(document.id, outcome.sha256, DocumentState.REJECTED, FaultCode.SAME_ID, reason, None)
-
-
-def _shown(path: str) -> str:
-    return display_name(str(real_path(path)))
 
 
 def _without_repeats(

@@ -1,4 +1,4 @@
-"""Throws away what was made from documents, so that it is made again."""
+"""What the code and settings in use would make otherwise: found, thrown away, made again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,27 @@ from datetime import datetime
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Versions
+from doc_assets.archive.ledger.documents import Stage
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import SetupError
 from doc_assets.features.embedders.base import Embedder, EmbedderSpec
+from doc_assets.pipeline import cutting, describing, embedding, indexing, reading
 from doc_assets.pipeline.indexing import CollectionReport, index_drop, publish_collection, require_made_with
 from doc_assets.util.progress import track
+
+
+def stale_drops(ledger: Ledger, versions: Versions) -> list[str]:
+    """Drops of which a step is missing or was made with another version, oldest first."""
+    return ledger.documents.stale_drops(
+        [
+            Stage(reading.STAGE, "", reading.VERSION),
+            Stage(cutting.STAGE, "", versions.photos),
+            Stage(embedding.STAGE, versions.embedder_id, versions.embeddings),
+            Stage(describing.STAGE, versions.features_id, versions.features),
+            Stage(indexing.STAGE, versions.collection, versions.points),
+        ]
+    )
 
 
 def discard_results(ledger: Ledger, bulk: UPath, drop_keys: Sequence[str]) -> None:
@@ -28,12 +43,7 @@ def discard_results(ledger: Ledger, bulk: UPath, drop_keys: Sequence[str]) -> No
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
-    """A collection that was made anew.
-
-    Attributes:
-        collection: as it is now.
-        not_ready: drops whose tables are missing or stale; their run makes these and their points.
-    """
+    """A collection made anew, without the drops whose tables are missing or stale: their run makes these and points."""
 
     collection: CollectionReport
     not_ready: list[str]
@@ -50,14 +60,7 @@ def rebuild_collection(
 ) -> RebuildReport:
     """Makes the collection anew from Parquet, whatever is left of it; nothing is embedded or described again.
 
-    Args:
-        archive: whose tables it is made from.
-        store: where it goes.
-        versions: what it must be made with.
-        embedder: that made the vectors.
-        spec: which it is.
-        alias: that searches use.
-        now: for the ledger.
+    ``embedder``, by its ``spec``, made the vectors; ``alias`` is the one that searches use.
     """
     drops = archive.ledger.intake.drop_keys()
     ready = [drop_key for drop_key in drops if _is_ready(archive, drop_key, versions)]

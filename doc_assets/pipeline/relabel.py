@@ -63,19 +63,6 @@ def forget_forms(ledger: Ledger, row_ids: Collection[int], thresholds: Threshold
     return mark_links(ledger, changed, thresholds) - set(row_ids)
 
 
-def decide_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> set[int]:
-    """Confirms or undoes a picture of the form, and takes its links out of photo groups or back in.
-
-    Returns:
-        Rows of the documents whose labels may be others now.
-
-    Raises:
-        InputError: if there is no such picture, or that was decided already.
-    """
-    labeller.ledger.form_pictures.decide(picture_id, state, who, when)
-    return mark_links(labeller.ledger, [picture_id], labeller.thresholds)
-
-
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What an operator's word on a picture came to.
@@ -99,31 +86,28 @@ class Decided:
 
 
 def judge_form(labeller: Labeller, picture_id: int, state: Decision, who: str, when: datetime) -> Decided:
-    """``decide_form``, and every stored result that the picture concerns is judged anew.
+    """Confirms or undoes a picture of the form; every stored result that it concerns is judged anew.
+
+    Its links are taken out of photo groups, or back in.
 
     Raises:
         InputError: if there is no such picture, or that was decided already.
     """
-    changed = label_documents(labeller, decide_form(labeller, picture_id, state, who, when))
+    labeller.ledger.form_pictures.decide(picture_id, state, who, when)
+    changed = label_documents(labeller, mark_links(labeller.ledger, [picture_id], labeller.thresholds))
     searches = labeller.ledger.searches
-    others = {
-        search_id: label_search(labeller, search_id)
-        for search_id in searches.ids()
-        if drop_of(search_id) is None and searches.get(search_id).finished_at is not None
-    }
-    return Decided(picture_id, state, who, changed, {each: names for each, names in others.items() if names})
+    others = {}
+    for search_id in searches.ids():
+        is_finished = drop_of(search_id) is None and searches.get(search_id).finished_at is not None
+        if is_finished and (names := label_search(labeller, search_id)):
+            others[search_id] = names
+    return Decided(picture_id, state, who, changed, others)
 
 
 def mark_links(ledger: Ledger, pictures: Collection[int], thresholds: Thresholds) -> set[int]:
     """Takes links among photos of pictures of the form out of photo groups, and back in if they are none any longer.
 
-    Args:
-        ledger: holds both.
-        pictures: that were recognised, confirmed or undone.
-        thresholds: in use.
-
-    Returns:
-        Rows of the documents concerned.
+    The pictures were recognised, confirmed or undone; returns the rows of the documents concerned.
     """
     touched: set[int] = set()
     for picture in pictures:
@@ -142,10 +126,8 @@ def mark_links(ledger: Ledger, pictures: Collection[int], thresholds: Thresholds
 def label_others(labeller: Labeller, drop_key: str, touched: Collection[int]) -> list[ChangedFinding]:
     """Labels documents of other drops that show what this drop's documents show; returns those that changed.
 
-    Args:
-        labeller: makes the labels.
-        drop_key: the drop that was screened; its own results are labelled already.
-        touched: rows of further documents whose photo groups changed.
+    The drop was screened and its own results are labelled already; ``touched`` are rows of further documents whose
+    photo groups changed.
     """
     groups = labeller.ledger.groups
     own = {
@@ -177,29 +159,26 @@ def label_documents(labeller: Labeller, row_ids: Collection[int]) -> list[Change
 def relabel(labeller: Labeller, search_ids: Sequence[str], *, only_outdated: bool = False) -> dict[str, list[str]]:
     """Labels finished searches by the thresholds in use, the archive's photo groups with them.
 
-    Args:
-        labeller: with the thresholds in use.
-        search_ids: of searches.
-        only_outdated: leave those that were labelled by the same thresholds and rules.
+    With ``only_outdated`` those that were labelled by the same thresholds and rules are left.
 
     Returns:
         By search, the query documents whose labels are others now; searches that were left are not among them.
     """
     searches = labeller.ledger.searches
-    finished = [search for search in map(searches.get, search_ids) if search.finished_at is not None]
-    wanted = {search.search_id: _labelled_by(labeller.thresholds, search.settings) for search in finished}
-    outdated = [
-        search.search_id for search in finished if not (only_outdated and search.settings == wanted[search.search_id])
-    ]
+    outdated: dict[str, SearchSettings] = {}
+    for search in map(searches.get, search_ids):
+        wanted = _labelled_by(labeller.thresholds, search.settings)
+        if search.finished_at is not None and not (only_outdated and search.settings == wanted):
+            outdated[search.search_id] = wanted
     if not outdated:
         return {}
     changed_pictures = labeller.ledger.form_pictures.settle(rule_of(labeller.thresholds))
     mark_links(labeller.ledger, changed_pictures, labeller.thresholds)
     labeller.ledger.groups.regroup(labeller.thresholds.match_probability)
     changed = {}
-    for search_id in track(outdated, "labels", len(outdated)):
+    for search_id, settings in track(outdated.items(), "labels", len(outdated)):
         changed[search_id] = label_search(labeller, search_id)
-        searches.relabel(search_id, wanted[search_id])
+        searches.relabel(search_id, settings)
     return changed
 
 

@@ -18,23 +18,21 @@ from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.pipeline.indexing import require_made_with
 from doc_assets.pipeline.relabel import keep_links, label_others, label_search
 from doc_assets.pipeline.stored_queries import StoredQueries, query_without_photos
+from doc_assets.search.completeness import published_collection
 from doc_assets.search.labels import Labeller
-from doc_assets.search.matching import Matcher
+from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import Twin
 from doc_assets.search.record import result_record
-from doc_assets.search.request import begun_search
 from doc_assets.search.run import (
     OpenStore,
     answer,
+    begun_search,
     dates_of,
     find_twins,
     not_searched,
-    published_collection,
     require_all_accounted,
 )
-from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import LoadFeatures, LoadPixels
 from doc_assets.util.isolation import Failure, attempt
 from doc_assets.util.progress import track
 
@@ -69,26 +67,14 @@ def screen_drop(
     open_store: OpenStore,
     alias: str,
     queries: StoredQueries,
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    model: PairModel,
+    verifier: Verifier,
     request: SearchRequest,
     drop_key: str,
 ) -> ScreeningReport:
     """Searches for every document of a drop and records what was found, chunk by chunk.
 
-    A run that was killed goes on where it stopped; one that was finished is done again, against today's archive.
-
-    Args:
-        archive: where the drop is.
-        open_store: opens the vector store; it is held while a chunk is screened.
-        alias: the collection to search.
-        queries: makes queries of the drop's documents.
-        load_features: finds the keypoints of archive photos.
-        load_pixels: finds archive photos themselves.
-        model: judges photo pairs.
-        request: how to search.
-        drop_key: the drop.
+    A run that was killed goes on where it stopped; one that was finished is done again, against today's archive. The
+    vector store is held while a chunk is screened.
 
     Raises:
         IndexSchemaError: if nothing is published, or by another embedder.
@@ -111,12 +97,12 @@ def screen_drop(
             continue
         require_made_with(archive, chunk, archive.current(chunk), queries.versions)
         with open_store() as store, threadpool_limits(1, "blas"):
-            matcher = Matcher(store, collection, load_features, load_pixels, queries.threads, model, request)
+            matcher = Matcher(store, collection, verifier, queries.threads, request)
             results = list(_screen_chunk(archive, matcher, queries, chunk, documents, shared))
         touched |= keep_links(ledger, documents, results, request.thresholds)
         ledger.searches.record(search_id, results)
         screened += len(results)
-    labeller = Labeller(ledger, request.thresholds, model)
+    labeller = Labeller(ledger, request.thresholds, verifier.model)
     label_search(labeller, search_id)
     changed = label_others(labeller, drop_key, touched)
     ledger.searches.note_changes(search_id, changed)
@@ -152,8 +138,7 @@ def _screen_chunk(
         asked.add(document.id)
         label = _label(document, shared_names)
         if isinstance(query, Failure):
-            nothing = query_without_photos(document)
-            yield not_searched(label, document.position, nothing, query)
+            yield not_searched(label, document.position, query_without_photos(document), query)
         else:
             twins_of = partial(_twins, archive.ledger, query, chunk.drop_key)
             dated = partial(dates_of, archive.ledger, {})
@@ -176,10 +161,7 @@ def _label(document: Document, shared_names: Set[str]) -> str:
 
 def _not_searched(label: str, document: Document) -> ResultRecord:
     """A document that is not in the archive: rejected, a duplicate, or replaced by a newer version."""
-    reasons = {
-        "duplicate": "The same file was dropped before.",
-        "rejected": document.reason or "It could not be read.",
-    }
+    reasons = {"duplicate": "The same file was dropped before.", "rejected": document.reason or "It could not be read."}
     error = reasons.get(document.state, "A newer version of the document replaced it.")
     nothing = replace(query_without_photos(document), error=error)
     return result_record(label, document.position, nothing, (), 0.0, searched=False)

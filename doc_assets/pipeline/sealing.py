@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import islice
 
 from doc_assets.archive.archive import Archive
@@ -179,19 +178,14 @@ def _tell_known(archive: Archive, key_of: KeyOf, done: SourceIntake, now: dateti
 
 
 def _seal(
-    archive: Archive,
-    source: str,
-    arrivals: Sequence[Arrival],
-    now: datetime,
-    rules: SealingRules,
-    done: SourceIntake,
+    archive: Archive, source: str, arrivals: Sequence[Arrival], now: datetime, rules: SealingRules, done: SourceIntake
 ) -> set[str]:
     """Seals those files that are new or changed; returns the drops that hold any of them."""
     by_path = {file.path: file for file, _ in arrivals}  # one file may be named by several keys
     earlier = archive.ledger.documents.arrivals_at(list(by_path))
-    done.described += describe_again(
-        archive.ledger, [earlier[path] for path in by_path if path in earlier], dict(_rows(arrivals)), rules.dates
-    )
+    rows = {file.path: row for file, row in arrivals if row is not None}
+    known = [earlier[path] for path in by_path if path in earlier]
+    done.described += describe_again(archive.ledger, known, rows, rules.dates)
     new = [file for path, file in by_path.items() if _is_new(archive, file, earlier.get(path), rules)]
     done.origins += by_path
     drops = {document.drop_key for document in earlier.values()}
@@ -202,13 +196,6 @@ def _seal(
         done.sealed.append(sealed)
         drops.add(sealed)
     return drops
-
-
-def _rows(arrivals: Sequence[Arrival]) -> Iterator[tuple[str, KeyRow]]:
-    """Path of a file with the key table's row that names it."""
-    for file, row in arrivals:
-        if row is not None:
-            yield file.path, row
 
 
 def _is_new(archive: Archive, file: ArrivedFile, earlier: Document | None, rules: SealingRules) -> bool:
@@ -244,10 +231,8 @@ def _arrivals(
         if isinstance(file, KeyProblem):
             return [file]
         unit = f"arrival of line {file.row.line} of a key table" if file.row else "arrival of a file"
-        found = attempt(unit, partial(_arrived, archive, file, rules, now))
-        if isinstance(found, Failure):
-            return [KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, found.reason)]
-        return found
+        found = attempt(unit, lambda: list(_arrived(archive, file, rules, now)))
+        return [_failed(file, found.reason)] if isinstance(found, Failure) else found
 
     with ThreadPoolExecutor(rules.fetch_workers) as threads:
         while part := list(islice(given, _FETCHED_TOGETHER)):
@@ -255,22 +240,22 @@ def _arrivals(
                 yield from found
 
 
-def _arrived(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> list[Arrival | KeyProblem]:
+def _failed(file: SourceFile, reason: str) -> KeyProblem:
+    return KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, reason)
+
+
+def _arrived(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> Iterator[Arrival | KeyProblem]:
+    """A file that can be listed; or a document of an API, and the others that its answer names."""
     if file.stat is not None:
-        name = file_name(file.origin)
-        return [(arrived_file(file.origin, name, file.stat, file.row, rules.dates, now), file.row)]
-    return list(_fetched(archive, file, rules, now))
-
-
-def _fetched(archive: Archive, file: SourceFile, rules: SealingRules, now: datetime) -> Iterator[Arrival | KeyProblem]:
-    """A document of an API, and the others that its answer names."""
+        yield arrived_file(file.origin, file_name(file.origin), file.stat, file.row, rules.dates, now), file.row
+        return
     try:
         fetched = file.fetch(rules.max_file_bytes)
     except KeyFailedError as error:
         yield error.problem
         return
     except UnreadableDocumentError as error:
-        yield KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, str(error))
+        yield _failed(file, str(error))
         return
     sha256 = sha256_of(fetched.content)
     origin, more = fetched_origin(fetched.origin, sha256), fetched.more
@@ -281,7 +266,7 @@ def _fetched(archive: Archive, file: SourceFile, rules: SealingRules, now: datet
     yield arrived, file.row
     del fetched  # one document of a key lies in memory at a time
     for other in more:
-        yield from _fetched(archive, other, rules, now)
+        yield from _arrived(archive, other, rules, now)
 
 
 def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: Set[str]) -> list[KeyOutcome]:
@@ -293,10 +278,8 @@ def _outcomes(files: Sequence[Arrival], problems: Iterable[KeyProblem], failed: 
         if row is not None and row.key not in failed
     }
     for problem in problems:
-        if not problem.is_of_table:
-            continue
-        row = problem.row
-        outcomes[row.key] = KeyOutcome(
-            row.key, row.line, problem.state, problem.reason, problem.correlation_id, n_files[row.key]
-        )
+        if problem.is_of_table:
+            key, line = problem.row.key, problem.row.line
+            why = problem.state, problem.reason, problem.correlation_id
+            outcomes[key] = KeyOutcome(key, line, *why, n_files[key])
     return list(outcomes.values())

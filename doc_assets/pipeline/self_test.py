@@ -13,7 +13,6 @@ from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
 from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_keys
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.shards import read_embeddings, read_photo_at
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.datatypes import Box, Embeddings, PhotoCrop, RgbImage
@@ -22,9 +21,9 @@ from doc_assets.features.embedders.base import Embedder
 from doc_assets.features.words import Describer
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
 from doc_assets.runtime import Runtime
-from doc_assets.search.matching import Matcher
+from doc_assets.search.kinds import may_be_drawn
+from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.query import QueryDocument, QueryPhoto
-from doc_assets.search.verify.graphics import look_of, may_be_drawn
 from doc_assets.util.progress import track
 from doc_assets.util.threads import Workers
 
@@ -33,11 +32,7 @@ _NEIGHBOURS = 10
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What the self test found.
-
-    Attributes:
-        found, planted: by attack.
-    """
+    """How many copies the self test planted and found, by attack."""
 
     found: dict[str, int]
     planted: dict[str, int]
@@ -56,13 +51,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class PlantedCopies:
-    """Makes attacked copies of archive photos.
-
-    Attributes:
-        archive: where photos are.
-        embedder, describer: as the archive was made with.
-        jpeg_quality: as photos are stored.
-    """
+    """Makes attacked copies of archive photos, and searches for them with the models that the archive was made with."""
 
     archive: Archive
     embedder: Embedder
@@ -105,15 +94,8 @@ def planted_recall(runtime: Runtime, archive: Archive, store: VectorStore, colle
     embedder, describer, settings = runtime.embedder(), runtime.describer(), runtime.settings
     copies = PlantedCopies(archive, embedder, describer, settings.photo_jpeg_quality)
     with Workers(settings.decode_workers) as threads:
-        matcher = Matcher(
-            store,
-            collection,
-            FeatureLookup(archive, describer.features_id),
-            PixelLookup(archive),
-            threads,
-            runtime.pair_model(embedder.embedder_id),
-            runtime.request(include_batch=False),
-        )
+        verifier = Verifier.of(archive, describer.features_id, runtime.pair_model(embedder.embedder_id))
+        matcher = Matcher(store, collection, verifier, threads, runtime.request(include_batch=False))
         return copies.recall(matcher, settings.self_test_photos, seed)
 
 
@@ -125,12 +107,9 @@ def graph_recall(archive: Archive, versions: Versions, store: VectorStore, colle
         return 1.0
     quick = store.search(collection, vectors, _NEIGHBOURS)
     exact = store.search(collection, vectors, _NEIGHBOURS, exact=True)
-    wanted = sum(len(hits) for hits in exact)
-    same = sum(
-        len({hit.point_id for hit in ours} & {hit.point_id for hit in true})
-        for ours, true in zip(quick, exact, strict=True)
-    )
-    return same / wanted if wanted else 1.0
+    ours, true = ([{hit.point_id for hit in hits} for hits in found] for found in (quick, exact))
+    wanted = sum(map(len, true))
+    return sum(len(a & b) for a, b in zip(ours, true, strict=True)) / wanted if wanted else 1.0
 
 
 def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Iterator[tuple[str, RgbImage]]:
@@ -138,6 +117,8 @@ def _sampled_photos(archive: Archive, n: int, rng: np.random.Generator) -> Itera
 
     Copies of what the form prints never count as re-use, so they would count as missed.
     """
+    from doc_assets.search.verify.graphics import look_of  # noqa: PLC0415 - measures with cv2, see the bans
+
     for document, chunk in _sampled_documents(archive, n, rng):
         shard = archive.photo_shard(chunk)
         known = archive.ledger.form_pictures.of_rows({document.id})

@@ -33,14 +33,7 @@ def run_stage(
 ) -> list[Result]:
     """Results of a stage's work on the chunks of a drop, in order; the stage then counts as completed.
 
-    Args:
-        archive: where the drop is.
-        stage: as the ledger files it.
-        label: of the loop's progress.
-        drop_key: the drop.
-        now: for the ledger.
-        work: does one chunk, or finds that it is up to date.
-        finish: makes the work durable before the stage counts as completed.
+    ``work`` does one chunk, or finds that it is up to date; ``finish`` makes the work durable before it counts.
 
     Raises:
         SetupError: if the ledger knows no such drop; whatever else ``work`` raises. The stage is not completed then.

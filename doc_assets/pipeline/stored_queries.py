@@ -12,29 +12,21 @@ from doc_assets.archive.archive import Archive, Chunk, Versions, chunk_of
 from doc_assets.archive.ledger.results import SearchFault
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.shards import StoredPhoto, read_features, read_photos
-from doc_assets.datatypes import LocalFeatures, PhotoCrop, PhotoKey, RgbImage, SparseVector
+from doc_assets.datatypes import PhotoCrop, PhotoKey, RgbImage
 from doc_assets.errors import InputError
 from doc_assets.faults import DocumentState
 from doc_assets.features.embedders.base import Embedder, require_finite
 from doc_assets.features.words import Describer
 from doc_assets.photos.cutting import decode_jpeg
-from doc_assets.search.faults import all_in_words
-from doc_assets.search.query import QueryDocument, QueryPhoto
+from doc_assets.search.completeness import all_in_words
+from doc_assets.search.query import Described, QueryDocument, QueryPhoto
 from doc_assets.util.isolation import Failure, attempt, attempt_each
 from doc_assets.util.threads import Workers
-
-Described = tuple[LocalFeatures, SparseVector]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredQueries:
-    """Makes queries of archive documents.
-
-    Attributes:
-        archive, versions: where their photos and features are.
-        embedder, describer: as these were made with.
-        threads: embed documents side by side.
-    """
+    """Makes queries of archive documents, some side by side, with the models that the archive was made with."""
 
     archive: Archive
     versions: Versions
@@ -80,11 +72,11 @@ class StoredQueries:
         units = [f"photo {photo.payload.photo_index + 1} of document {document.id}" for photo in photos]
         views = attempt_each(units, photos, self._views)
         for unit, photo, vectors in zip(units, photos, views, strict=True):
-            made = (
-                vectors
-                if isinstance(vectors, Failure)
-                else attempt(unit, partial(self._photo, photo, vectors, described))
-            )
+            made: QueryPhoto | Failure
+            if isinstance(vectors, Failure):
+                made = vectors
+            else:
+                made = attempt(unit, partial(self._photo, photo, vectors, described))
             if isinstance(made, Failure):
                 payload = photo.payload
                 faults.append(SearchFault("photo", made.reason, payload.page_index + 1, payload.photo_index))

@@ -19,13 +19,7 @@ _GRAPH_SAMPLE = 32
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An embedder and the collection that it fills.
-
-    Attributes:
-        spec: as it was asked for.
-        embedder: with its weights.
-        versions: that the collection is made with.
-    """
+    """An embedder, as it was asked for and with its weights, and the versions of the collection that it fills."""
 
     spec: EmbedderSpec
     embedder: Embedder
@@ -38,12 +32,7 @@ MeasureRecall = Callable[[Candidate], Recall]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a collection must reach to be put in use.
-
-    Attributes:
-        graph_recall: share of the true ten nearest photos that the search graph finds.
-        planted_recall: share of attacked copies that are found.
-    """
+    """Shares of the true ten nearest photos and of attacked copies that must be found in a collection put in use."""
 
     graph_recall: float
     planted_recall: float
@@ -80,17 +69,9 @@ def switch(
     bounds: Bounds,
     now: datetime,
 ) -> Switch:
-    """Puts a filled collection in use if it holds all photos and finds what it must.
+    """Puts the filled collection of ``new`` in use if it holds all photos and finds what ``bounds`` ask for.
 
-    Args:
-        archive: whose photos they are.
-        store: where both collections are.
-        alias: that searches use.
-        new: to be put in use.
-        old: in use now, to compare with; None if there is none.
-        recall_of: measures how many attacked copies are found.
-        bounds: what ``new`` must reach.
-        now: for the ledger.
+    ``recall_of`` measures how many attacked copies are found, in that of ``old`` too if one is in use now.
 
     Raises:
         ReindexError: if the collection is incomplete or finds too little; nothing has changed then.
@@ -113,8 +94,9 @@ def switch(
         )
     planted = recall_of(new)
     if planted.total < bounds.planted_recall:
+        n_found, n_planted = sum(planted.found.values()), sum(planted.planted.values())
         raise ReindexError(
-            f"{_in_words(planted)} were found with {new.embedder.embedder_id}, wanted is a share of "
+            f"{n_found} of {n_planted} planted copies were found with {new.embedder.embedder_id}, wanted is a share of "
             f"{bounds.planted_recall:g} (DOC_ASSETS_SELF_TEST_FAIL). Searches go on with {before}. The embedder does "
             "not suit, or the pair model has to be fitted for it (`doc-assets fit-probability`)."
         )
@@ -164,7 +146,3 @@ def remove_others(archive: Archive, store: VectorStore) -> list[str]:
         archive.ledger.collections.remove(found.name, targets)
         removed.append(found.name)
     return removed
-
-
-def _in_words(recall: Recall) -> str:
-    return f"{sum(recall.found.values())} of {sum(recall.planted.values())} planted copies"

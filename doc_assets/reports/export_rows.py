@@ -1,14 +1,42 @@
-"""Results of many searches as rows of one table: the earlier system's columns, then what each result comes to."""
+"""Results of many searches as rows of one table: the earlier system's columns, then what each result comes to.
 
-from collections.abc import Collection, Iterator, Sequence
+Also which columns of any result an operator may leave out, for whoever must not see them.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from doc_assets.archive.ledger.results import FoundDocument, ResultRecord
 from doc_assets.archive.ledger.searches import EARLIER_COLUMNS, KEY_FIELDS, SearchLedger, SearchRecord
+from doc_assets.errors import SettingsError
 from doc_assets.reports.headline import HEADLINE, headline
+from doc_assets.reports.result_files import COLUMNS
 from doc_assets.reports.tables import Row
 
 EXPORTED = (*EARLIER_COLUMNS, *HEADLINE)
 """Columns of an export, in this order."""
+SUMMARY_FIELDS = (
+    "query_document",
+    "matched_query_document",
+    "state",
+    "num_query_photos",
+    "merchant_id",
+    "findings",
+    "faults",
+    "reasons",
+    "fraud_doc_probability",
+    "threshold_match_count",
+    "image_authenticity",
+    "top_docs",
+    "elapsed_seconds",
+    "aggregation_strategy_used",
+    "top_k_used",
+    "top_doc_used",
+    "error",
+)
+"""Of an entry of ``per_query`` in the JSON summary."""
+
+_NEEDED = frozenset({"query_document", "document", "run_identifier"})
+"""Without them a row says nothing."""
 
 
 def export_rows(searches: SearchLedger, search_ids: Sequence[str], left_out: Collection[str] = ()) -> Iterator[Row]:
@@ -48,3 +76,15 @@ def _photos(found: FoundDocument) -> dict[str, float]:
         name = f"{found.document}#{pair.page}/{pair.photo}"
         best[name] = max(pair.similarity, best.get(name, pair.similarity))
     return best
+
+
+def require_removable(names: Iterable[str], fields: Iterable[str] = ()) -> None:
+    """Refuses names that are no column and columns that cannot be left out; ``fields`` are those of key tables.
+
+    Raises:
+        SettingsError: names the first wrong one and the right ones.
+    """
+    known = {*COLUMNS, *EXPORTED, *SUMMARY_FIELDS, *fields} - _NEEDED
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"{name!r} is no column that can be left out; these are: {', '.join(sorted(known))}.")

@@ -55,14 +55,7 @@ class ExtractedDocument:
 def extract_photos(
     reader: DocumentReader, cutter: PhotoCutter, files: Sequence[SourceFile], folder: Path
 ) -> list[ExtractedDocument]:
-    """Writes ``<document>_page<N>_photo<i>.jpg`` for every photo, and ``photos.json``.
-
-    Args:
-        reader: decodes documents.
-        cutter: finds and cuts photos.
-        files: the documents; their labels name the files.
-        folder: where the files go.
-    """
+    """Writes ``<document>_page<N>_photo<i>.jpg`` for every photo, and ``photos.json``; labels name the documents."""
     folder.mkdir(parents=True, exist_ok=True)
     found = [_extract(reader, cutter, file, folder) for file in track(files, "documents", len(files))]
     content = json.dumps([asdict(document) for document in found], ensure_ascii=False, indent=1)
@@ -79,16 +72,9 @@ def _extract(reader: DocumentReader, cutter: PhotoCutter, file: SourceFile, fold
             name = f"{stem}_page{page.page_index + 1}_photo{crop.photo_index}.jpg"
             write_atomic(UPath(folder / name), cutter.encoded(crop.pixels))
             height, width = crop.pixels.shape[:2]
+            skew, box = round(crop.skew_deg, 3), crop.box.as_list()
             found.photos.append(
-                ExtractedPhoto(
-                    file=name,
-                    page=page.page_index + 1,
-                    photo=crop.photo_index,
-                    box=crop.box.as_list(),
-                    skew_deg=round(crop.skew_deg, 3),
-                    width=width,
-                    height=height,
-                )
+                ExtractedPhoto(name, page.page_index + 1, crop.photo_index, box, skew, width=width, height=height)
             )
 
     try:

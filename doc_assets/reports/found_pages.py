@@ -48,13 +48,7 @@ COLUMNS = tuple(each.name for each in fields(PageRow))
 
 
 def find_pages(reader: DocumentReader, finder: PageFinder, memory: TextMemory, source: DocumentSource) -> list[PageRow]:
-    """Looks at every page of documents.
-
-    Args:
-        reader: decodes documents.
-        finder: looks for the text.
-        memory: what was read of pages before.
-        source: the documents.
+    """Looks at every page of documents; ``memory`` holds what was read of pages before.
 
     Raises:
         FolderUnreachableError: if a folder cannot be listed.
@@ -94,12 +88,9 @@ def _document_rows(
     faults = reader.read(content, on_page).faults
     pages.keep()
     rows = [_row(name, finder.reader.engine_id, finding) for finding in findings]
-    rows += [
-        PageRow(
-            name, None if fault.page_index is None else fault.page_index + 1, error=f"{fault.code}: {fault.message}"
-        )
-        for fault in faults
-    ]
+    for fault in faults:
+        page_number = None if fault.page_index is None else fault.page_index + 1
+        rows.append(PageRow(name, page_number, error=f"{fault.code}: {fault.message}"))
     return sorted(rows, key=lambda row: row.page or 0)
 
 

@@ -9,6 +9,7 @@ off the plane that fits most of the photo, five times as long as it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from PIL import Image, ImageDraw
 from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.archive.photo_lookup import PageView
 from doc_assets.datatypes import RgbImage, View
-from doc_assets.search.verify.frames import shares_to_pixels
-from doc_assets.search.verify.likeness import Examination, examine
+from doc_assets.search.verify.geometry import shares_to_pixels
 from doc_assets.util.fonts import font
+
+if TYPE_CHECKING:
+    from doc_assets.search.verify.likeness import Examination
 
 Points = NDArray[np.float64]
 
@@ -43,12 +46,7 @@ _ARROW, _HATCH = (214, 40, 40), (0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class PairPictures:
-    """What is known of a pair in pixels.
-
-    Attributes:
-        query_photo, archive_photo: as they were cut.
-        query_page, archive_page: the pages they stand on; None if not at hand.
-    """
+    """What is known of a pair in pixels: both photos as they were cut, and the pages they stand on if at hand."""
 
     query_photo: RgbImage
     archive_photo: RgbImage
@@ -59,10 +57,7 @@ class PairPictures:
 def draw_pair(pictures: PairPictures, pair: PhotoPair, names: tuple[str, str]) -> RgbImage:
     """(H, 1320, 3) the picture of a pair; of one that was not matched by its keypoints without the lower row.
 
-    Args:
-        pictures: its photos and pages.
-        pair: its entry in a result's ``matches``.
-        names: of the query document and the archive document.
+    ``names`` are those of the query document and the archive document.
     """
     view = View(pair.quarter_turns, pair.mirrored)
     query = view.apply(pictures.query_photo)
@@ -140,9 +135,9 @@ def _join(
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=colour, width=2)
 
 
-def _found_area(pair: PhotoPair) -> NDArray[np.float64]:
-    """(N, 2) corners of the overlap in the found photo; (0,) without one."""
-    return np.array(pair.overlap.area if pair.overlap is not None else [], np.float64)
+def _found_area(pair: PhotoPair) -> Points:
+    """(N, 2) corners of the overlap in the found photo."""
+    return np.array(pair.overlap.area if pair.overlap is not None else [], np.float64).reshape(-1, 2)
 
 
 def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: PhotoPair, top: int) -> None:
@@ -150,7 +145,7 @@ def _aligned_row(sheet: Image.Image, pictures: PairPictures, pair: PhotoPair, to
     archive = pictures.archive_photo
     height, width = archive.shape[:2]
     laid = laid_over(pictures.query_photo, archive.shape[:2], np.array(pair.transform), mirrored=pair.mirrored)
-    area = np.clip(_found_area(pair).reshape(-1, 2), 0, 1) * [width, height]
+    area = np.clip(_found_area(pair), 0, 1) * [width, height]
     if len(area) == 0:
         return
     (x0, y0), (x1, y1) = area.min(axis=0).astype(int), np.ceil(area.max(axis=0)).astype(int)
@@ -171,6 +166,8 @@ def _with_signs(pictures: PairPictures, pair: PhotoPair) -> RgbImage:
     """The archive photo with what tells it from the query photo; as it is if a dense look says nothing."""
     photo = pictures.archive_photo
     shares = (pair.overlap.query_share, pair.overlap.share) if pair.overlap is not None else (1.0, 1.0)
+    from doc_assets.search.verify.likeness import examine  # noqa: PLC0415 - measures with cv2, see the bans
+
     found = examine(pictures.query_photo, photo, np.array(pair.transform), shares, mirrored=pair.mirrored)
     if found is None:
         return photo
@@ -182,7 +179,7 @@ def _with_signs(pictures: PairPictures, pair: PhotoPair) -> RgbImage:
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, found: Examination, row: int, column: int, size: tuple[int, int], *, moves: bool
+    draw: ImageDraw.ImageDraw, found: "Examination", row: int, column: int, size: tuple[int, int], *, moves: bool
 ) -> None:
     """Hatches a part that disagrees; draws how far one lies off the plane that agrees where it may move."""
     height, width = found.block
@@ -226,9 +223,8 @@ def _fitted(picture: RgbImage, size: tuple[int, int]) -> Image.Image:
     """As large as ``size`` allows, never more than twice the original."""
     image = Image.fromarray(picture)
     scale = min(size[0] / image.width, size[1] / image.height, 2.0)
-    return image.resize(
-        (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
-    )
+    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(fitted, Image.Resampling.LANCZOS)
 
 
 def _label(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:

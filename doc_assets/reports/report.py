@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from upath import UPath
@@ -53,12 +53,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PictureSources:
-    """Where pictures come from.
-
-    Attributes:
-        queries: of the query documents, by their name in the results; None if none are kept.
-        archive: of everything else.
-    """
+    """Where pictures of query documents come from, by their names in the results, if any are kept; and all others."""
 
     queries: Pictures | None
     archive: Pictures
@@ -75,17 +70,8 @@ def write_reports(
 ) -> Path:
     """Writes a page for every document of whose photos something is to be said, and the page that ranks them all.
 
-    Returns:
-        The path of the latter.
-
-    Args:
-        search: whose results they are.
-        results: of its query documents.
-        folder: for the pages.
-        title: of the page that ranks them.
-        sources: of pictures.
-        changed: documents of other drops whose finding changed with this one; the ranking page names them.
-        only: query documents whose pages are written, the others' stay as they are; all by default.
+    The ranking page, whose path is returned, bears the title and names documents of other drops whose finding
+    ``changed`` with this one. Pages of documents that are not in ``only``, if it is given, stay as they are.
 
     Raises:
         InputError: if a document's page could not be made; the others and the ranking are written before.
@@ -106,18 +92,15 @@ def write_reports(
                     broken.append(result.position + 1)
         rows.append({"result": result, "reasons": reasons(result), "link": link})
     path = folder / INDEX_NAME
-    content = (
-        _templates()
-        .get_template("index.html")
-        .render(
-            search=search,
-            title=title,
-            rows=rows,
-            n_flagged=sum(result.flagged for result in results),
-            n_unsearched=sum(result.risk_score is None for result in results),
-            changed=changed,
-            findings=FINDINGS,
-        )
+    content = _page(
+        "index.html",
+        search=search,
+        title=title,
+        rows=rows,
+        n_flagged=sum(result.flagged for result in results),
+        n_unsearched=sum(result.risk_score is None for result in results),
+        changed=changed,
+        findings=FINDINGS,
     )
     write_atomic(UPath(path), content.encode())
     if broken:
@@ -136,19 +119,20 @@ def _write_page(path: Path, search: SearchRecord, result: ResultRecord, sources:
 def document_page(search: SearchRecord, result: ResultRecord, sources: PictureSources) -> str:
     """One document's verdict, reasons and evidence as HTML."""
     matched = _matched(result)
-    return (
-        _templates()
-        .get_template("document.html")
-        .render(
-            search=search,
-            result=result,
-            reasons=reasons(result),
-            pairs=[_shown(result, match, pair, sources) for match, pair in matched[:_MAX_PAIRS]],
-            more=max(0, len(matched) - _MAX_PAIRS),
-            date_sources=DATE_SOURCES,
-            others=[found for found in result.top_docs if not found.speaks],
-        )
+    return _page(
+        "document.html",
+        search=search,
+        result=result,
+        reasons=reasons(result),
+        pairs=[_shown(result, match, pair, sources) for match, pair in matched[:_MAX_PAIRS]],
+        more=max(0, len(matched) - _MAX_PAIRS),
+        date_sources=DATE_SOURCES,
+        others=[found for found in result.top_docs if not found.speaks],
     )
+
+
+def _page(template: str, **values: Any) -> str:  # noqa: ANN401 - what the template names
+    return _templates().get_template(template).render(**values)
 
 
 def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
@@ -164,23 +148,15 @@ def _matched(result: ResultRecord) -> list[tuple[FoundDocument, PhotoPair]]:
 
 @dataclass(frozen=True, slots=True)
 class _ShownPair:
-    """A pair as a document's page shows it.
-
-    Attributes:
-        pair: itself.
-        document, source: name of the found document, and with its merchant and date.
-        changes: what was done to the photo, or why the two are alike.
-        sign: = between two uses of one photograph, ~ between others.
-        image, why_no_image: its picture as base64, and why there is none, or none of both sides.
-    """
+    """A pair as a document's page shows it."""
 
     pair: PhotoPair
     document: str
-    source: Text
-    changes: list[Text]
-    sign: str
-    image: str | None
-    why_no_image: Text | None
+    source: Text  # the document with its merchant and date
+    changes: list[Text]  # what was done to the photo, or why the two are alike
+    sign: str  # = between two uses of one photograph, ~ between others
+    image: str | None  # as base64
+    why_no_image: Text | None  # or none of both sides
 
 
 def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> _ShownPair:

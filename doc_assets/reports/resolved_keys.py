@@ -92,13 +92,8 @@ def resolve_keys(
 ) -> ResolveReport:
     """Looks up every key of a table and says what it names; reads no document and changes no archive.
 
-    Args:
-        rules: how key tables and archive folders are read.
-        dates: where documents' dates stand.
-        key_table: the table.
-        roots: archive folders; those of the rules if empty.
-        manifest: gets every key with its files, as JSON.
-        rebuild: whether every archive folder is listed again.
+    It looks in the folders ``roots``, or in those of the rules if there are none, and lists each of them again for
+    ``rebuild``. The file ``manifest`` gets every key with its files, as JSON.
     """
     now = datetime.now(UTC)
     with ExitStack() as stack:

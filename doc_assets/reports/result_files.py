@@ -9,13 +9,7 @@ from typing import Any
 from upath import UPath
 
 from doc_assets.archive.ledger.json_codec import as_json
-from doc_assets.archive.ledger.results import (
-    ChangedFinding,
-    FoundDocument,
-    PhotoPair,
-    ResultRecord,
-    global_top_docs,
-)
+from doc_assets.archive.ledger.results import ChangedFinding, FoundDocument, PhotoPair, ResultRecord, global_top_docs
 from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.reports.headline import HEADLINE, headline, require_consistent
 from doc_assets.reports.tables import Cell, Row, fitting_workbook, write_table
@@ -97,14 +91,9 @@ def write_results(
     left_out: Collection[str] = (),
     changed: Sequence[ChangedFinding] = (),
 ) -> ResultFiles:
-    """Writes the three files into ``folder`` without the columns ``left_out``; each is replaced in one step.
+    """Writes the three files into ``folder``, each replaced in one step, without columns and fields that are left out.
 
-    Args:
-        search: whose results they are.
-        results: of its query documents.
-        folder: for the files.
-        left_out: columns and fields that must not be seen.
-        changed: documents of other drops whose finding changed with this one.
+    ``changed`` are documents of other drops whose finding changed with this search.
 
     Raises:
         InconsistentResultError: if a document is flagged without a reason that counts, or the reverse.

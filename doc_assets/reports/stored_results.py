@@ -18,11 +18,7 @@ _EVIDENCE = "evidence"
 
 @dataclass(frozen=True, slots=True)
 class ResultFolders:
-    """Where result files are.
-
-    Attributes:
-        ours: folder of the home; drops have their results below it.
-    """
+    """Where result files are: ``ours`` is the home's folder, which has the results of drops below it."""
 
     ours: Path
 
@@ -44,15 +40,9 @@ def write_result_files(
     left_out: Collection[str] = (),
     only: Collection[str] | None = None,
 ) -> tuple[ResultFiles, Path]:
-    """Writes the data files and the report of a search or of a screened drop.
+    """Writes the data files and the report of a search or of a screened drop, without the columns ``left_out``.
 
-    Args:
-        archive: with the ledger that holds the results.
-        reader: draws pages for evidence.
-        search: whose files they are.
-        folder: for the files.
-        left_out: columns that must not be seen.
-        only: query documents whose evidence is drawn; that of others stays as it is. All by default.
+    Evidence is drawn of the query documents ``only``, if they are given; that of others stays as it is.
 
     Returns:
         The data files, and the page that ranks the documents.
@@ -78,15 +68,7 @@ def write_home_files(
     changed: Mapping[str, Collection[str]],
     left_out: Collection[str] = (),
 ) -> None:
-    """Writes the files that the home has of searches again.
-
-    Args:
-        archive: with the ledger that holds the results.
-        reader: draws pages for evidence.
-        folders: of the home.
-        changed: by search, the query documents whose evidence is drawn again.
-        left_out: columns that must not be seen.
-    """
+    """Writes the files that the home has of searches again; ``changed`` says, by search, whose evidence too."""
     for search_id, documents in changed.items():
         search = archive.ledger.searches.get(search_id)
         folder = folders.of(search)

@@ -39,13 +39,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason for a document's risk.
-
-    Attributes:
-        code: for programs.
-        text: for people.
-        counts: whether it is why the document is flagged.
-    """
+    """A reason for a document's risk, with a code for programs; it counts if it is why the document is flagged."""
 
     code: Code
     text: Text
@@ -75,6 +69,12 @@ DATE_SOURCES = {
     "name": Text("파일명 기준", "by its name"),
     "arrival": Text("입고일 기준", "by its arrival"),
 }
+# Turning the query back counter-clockwise means that it was turned clockwise.
+_TURNS = (
+    Text("시계 방향 90° 회전", "turned 90° clockwise"),
+    Text("180° 회전", "turned 180°"),
+    Text("반시계 방향 90° 회전", "turned 90° counter-clockwise"),
+)
 
 
 def reasons(result: ResultRecord) -> list[Reason]:
@@ -110,23 +110,17 @@ def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
 def _not_compared(result: ResultRecord) -> Reason:
     said = "; ".join(fault.in_words() for fault in result.faults[:_FAULTS_SAID])
     n, more = len(result.faults), " ..." * (len(result.faults) > _FAULTS_SAID)
-    return Reason(
-        "not_compared",
-        Text(f"비교하지 못한 것 {n}건: {said}{more}", f"{n} comparison{'s' * (n != 1)} failed: {said}{more}"),
-        counts=False,
-    )
+    text = Text(f"비교하지 못한 것 {n}건: {said}{more}", f"{n} comparison{'s' * (n != 1)} failed: {said}{more}")
+    return Reason("not_compared", text, counts=False)
 
 
 def _doubt(result: ResultRecord) -> Reason:
     best = f"{result.doubt:.2f}"
-    return Reason(
-        "doubt",
-        Text(
-            f"비슷한 사진이 있으나 같은 사진이라고 하기에는 부족함 (확률 {best}, 위험도에 넣지 않음)",
-            f"A photo looks alike, not enough to be called the same (probability {best}, not counted)",
-        ),
-        counts=False,
+    text = Text(
+        f"비슷한 사진이 있으나 같은 사진이라고 하기에는 부족함 (확률 {best}, 위험도에 넣지 않음)",
+        f"A photo looks alike, not enough to be called the same (probability {best}, not counted)",
     )
+    return Reason("doubt", text, counts=False)
 
 
 def _reason(result: ResultRecord, alike: Sequence[Finding]) -> Reason:
@@ -162,8 +156,7 @@ def _file_says(result: ResultRecord, finding: Finding) -> Text:
             f"The file is identical to {name.en} of the same merchant",
         ),
         "first_use": Text(
-            f"이 파일이 최초이며 이후 {name.ko}와(과) 완전히 같음",
-            f"This file was first; {name.en} is identical to it",
+            f"이 파일이 최초이며 이후 {name.ko}와(과) 완전히 같음", f"This file was first; {name.en} is identical to it"
         ),
     }
     return texts[finding.kind]
@@ -256,26 +249,28 @@ def _others(finding: Finding) -> Text:
 
 def use_of(use: Use) -> Text:
     """A document with its merchant and date."""
-    merchant, source = use.merchant_id, DATE_SOURCES[use.date_source]
-    ko = ", ".join(filter(None, [f"가맹점 {merchant}" if merchant else "", f"{use.document_date} {source.ko}"]))
-    en = ", ".join(filter(None, [f"merchant {merchant}" if merchant else "", f"{use.document_date} {source.en}"]))
-    return Text(f"{use.document} ({ko})", f"{use.document} ({en})")
+    source = DATE_SOURCES[use.date_source]
+    day = Text(f"{use.document_date} {source.ko}", f"{use.document_date} {source.en}")
+    return _with_details(use.document, use.merchant_id, day)
 
 
 def source_of(found: FoundDocument) -> Text:
     """A found document with its merchant, its date and where it came from."""
-    merchant = found.merchant_id
     where = {
         "archive": Text("", ""),
         "same_drop": Text("같은 입고분", "same drop"),
         "same_batch": Text("함께 검색한 문서", "searched together"),
     }[found.relation]
     day = "" if found.document_date is None else found.document_date.isoformat()
-    ko = ", ".join(filter(None, [f"가맹점 {merchant}" if merchant else "", day, where.ko]))
-    en = ", ".join(filter(None, [f"merchant {merchant}" if merchant else "", day, where.en]))
-    return Text(
-        f"{found.document} ({ko})" if ko else found.document, f"{found.document} ({en})" if en else found.document
-    )
+    return _with_details(found.document, found.merchant_id, Text(day, day), where)
+
+
+def _with_details(document: str, merchant_id: str | None, *details: Text) -> Text:
+    """A document's name with what is known of it in brackets."""
+    if merchant_id:
+        details = Text(f"가맹점 {merchant_id}", f"merchant {merchant_id}"), *details
+    ko, en = (", ".join(filter(None, parts)) for parts in ([d.ko for d in details], [d.en for d in details]))
+    return Text(f"{document} ({ko})" if ko else document, f"{document} ({en})" if en else document)
 
 
 def best_pair(result: ResultRecord, finding: Finding) -> tuple[FoundDocument, PhotoPair] | None:
@@ -341,11 +336,8 @@ def changes(pair: PhotoPair) -> list[Text]:
 def _turned(change: Changes | View) -> Iterator[Text]:
     if change.mirrored:
         yield Text("좌우 반전", "mirrored")
-    # Turning the query back counter-clockwise means that it was turned clockwise.
-    turn = {1: Text("시계 방향 90° 회전", "turned 90° clockwise"), 2: Text("180° 회전", "turned 180°")}
-    turn[3] = Text("반시계 방향 90° 회전", "turned 90° counter-clockwise")
     if change.quarter_turns:
-        yield turn[change.quarter_turns]
+        yield _TURNS[change.quarter_turns - 1]
 
 
 def _cut(change: Changes) -> Iterator[Text]:

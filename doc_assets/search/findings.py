@@ -29,14 +29,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from doc_assets.archive.ledger.form_pictures import LookOfForm
 from doc_assets.archive.ledger.results import (
     ALIKE,
     COUNTED,
     Finding,
     FindingKind,
     FoundDocument,
-    PairKind,
     PhotoPair,
     ResultRecord,
     Use,
@@ -44,9 +42,8 @@ from doc_assets.archive.ledger.results import (
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import DateSource
+from doc_assets.search.kinds import is_matched, kind_of, labelled, likelihood_of
 from doc_assets.search.legacy import legacy_fields
-from doc_assets.search.verify.graphics import drawn_look
-from doc_assets.search.verify.kinds import CANNOT_TELL, TELLING_INLIERS
 from doc_assets.search.verify.probability import PairModel
 
 Node = tuple[str, int]
@@ -77,13 +74,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """What the rules ask of a document.
-
-    Attributes:
-        document_id, file_name: the document.
-        merchant_id: whose it is; None if unknown.
-        day, source: its date, and how that is known.
-    """
+    """What the rules ask of a document: which it is, whose if that is known, its date and how that is known."""
 
     document_id: str
     file_name: str
@@ -96,52 +87,13 @@ class DocumentFacts:
         return Use(self.file_name, self.merchant_id, self.day, self.source)
 
 
-def is_matched(pair: PhotoPair, thresholds: Thresholds) -> bool:
-    """Whether a pair counts as one photograph."""
-    kind = kind_of(pair, thresholds)
-    return kind == "same_photograph" or (kind == "other_shot" and thresholds.count_other_shots)
-
-
-def kind_of(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
-    """Why two photos are alike; None if nothing is to be said of them.
-
-    One photograph, if that is probable enough. Else, if so many keypoints agree that they show one scene or thing: what
-    a dense look finds more probable of two shots of a scene and one printed thing in two photographs; or that it cannot
-    be told, where one photograph is not improbable. What is alike and a picture of the form is that: because the ledger
-    knows it as one, or because both look drawn.
-    """
-    kind = likeness_kind(pair, thresholds)
-    if kind is None:
-        return None
-    is_form = (form_look(pair) is not None) if pair.known_form is None else pair.known_form
-    return "form_picture" if is_form else kind
-
-
-def form_look(pair: PhotoPair) -> LookOfForm | None:
-    """What both photos of a pair are by their look, if it is what forms print."""
-    return None if pair.looks is None else drawn_look(*pair.looks)
-
-
-def likeness_kind(pair: PhotoPair, thresholds: Thresholds) -> PairKind | None:
-    """As ``kind_of``, of two pictures that are no form's."""
-    if thresholds.is_match(pair.probability, pair.similarity):
-        return "same_photograph"
-    if pair.likeness is None or (pair.inliers or 0) < TELLING_INLIERS:
-        return None
-    if pair.likeness.same_photograph >= CANNOT_TELL:
-        return "cannot_tell"
-    return "other_shot" if pair.likeness.other_shot >= pair.likeness.shared_thing else "shared_thing"
-
-
 def archived_finds(
     results: Iterable[ResultRecord], rows: Mapping[str, Document], found: Mapping[str, Document]
 ) -> Iterator[tuple[ResultRecord, Document, FoundDocument, Document]]:
     """Every result of an archived document with every archived document that it names, as found and as stored.
 
-    Args:
-        results: of documents of the archive; others of one batch are no finds.
-        rows: these documents, by id.
-        found: current documents that they name, by id.
+    ``rows`` are the documents of the results by id, ``found`` the current ones that they name; others of one batch are
+    no finds.
     """
     for result in results:
         query = rows.get(result.document_id)
@@ -259,12 +211,8 @@ def judged(
 ) -> ResultRecord:
     """The result with its labels made anew from its facts; see the module.
 
-    Args:
-        result: of one query document.
-        own: what is known of that document.
-        graph: links among its photos, those found for it, and whatever is linked with these.
-        thresholds: in use.
-        model: judges pairs of a search that did not verify.
+    ``graph`` links its photos, those found for it, and whatever is linked with these; ``model`` judges pairs of a
+    search that did not verify.
     """
     if not result.searched:
         return replace(result, findings=(), risk_score=None, doubt=0.0, flagged=False)
@@ -303,9 +251,7 @@ def judged(
 
 
 def _relabelled(found: FoundDocument, own: DocumentFacts, thresholds: Thresholds) -> FoundDocument:
-    pairs = tuple(
-        replace(pair, matched=is_matched(pair, thresholds), kind=kind_of(pair, thresholds)) for pair in found.matches
-    )
+    pairs = tuple(labelled(pair, thresholds) for pair in found.matches)
     is_own = same_merchant(own.merchant_id, found.merchant_id)
     return replace(
         found,
@@ -330,19 +276,13 @@ def _finding(
     shown_in = {name for each in alike for name in each.shown_in}
     merchants = {documents[name].merchant_id for name in shown_in} - {None, own.merchant_id}
     speaking = gravest.against or gravest.shown_in
-    direct = [  # the first use itself before any other copy
-        (
-            each.document_id == gravest.first_use.document_id,
-            each.exact_duplicate,
-            max((p.probability or 0.0 for p in each.matches if p.query_photo == photo), default=0.0),
-        )
-        for each in found
-    ]
-    candidates = [
-        (score, each.document)
-        for score, each in zip(direct, found, strict=True)
-        if each.document_id in speaking and _shows(each, photo)
-    ]
+
+    def how_direct(each: FoundDocument) -> tuple[bool, bool, float, str]:
+        """The first use itself before any other copy."""
+        best = max((pair.probability or 0.0 for pair in each.matches if pair.query_photo == photo), default=0.0)
+        return each.document_id == gravest.first_use.document_id, each.exact_duplicate, best, each.document
+
+    candidates = [each for each in found if each.document_id in speaking and _shows(each, photo)]
     return Finding(
         photo=None if photo == FILE else photo,
         page=None if photo == FILE else page,
@@ -350,7 +290,7 @@ def _finding(
         counts=gravest.kind in COUNTED,
         probability=round(gravest.probability, 6),
         first_use=gravest.first_use.as_use(),
-        found_in=max(candidates)[1] if candidates else None,
+        found_in=max(candidates, key=how_direct).document if candidates else None,
         n_documents=len(shown_in),
         n_merchants=len(merchants),
     )
@@ -379,15 +319,6 @@ def _alike(own: DocumentFacts, photo: int, found: Sequence[FoundDocument]) -> Fi
         n_documents=len({each.document_id for each in alike}),
         n_merchants=len({each.merchant_id for each in alike} - {None, own.merchant_id}),
     )
-
-
-def likelihood_of(pair: PhotoPair) -> float:
-    """How probable it is that a pair is what it is called, in [0, 1]."""
-    if pair.likeness is not None and pair.kind == "other_shot":
-        return pair.likeness.other_shot
-    if pair.likeness is not None and pair.kind == "shared_thing":
-        return pair.likeness.shared_thing
-    return pair.probability or 0.0
 
 
 def _shows(found: FoundDocument, photo: int) -> bool:
@@ -458,21 +389,14 @@ def links_of(result: ResultRecord, thresholds: Thresholds, model: PairModel) -> 
                 yield Link((result.document_id, photo), (found.document_id, photo), 1.0)
         for pair in found.matches:
             if is_matched(pair, thresholds):
-                one, other = areas_of(pair)
-                yield Link(
-                    (result.document_id, pair.query_photo),
-                    (found.document_id, pair.photo),
-                    _link_probability(pair, thresholds, model),
-                    one,
-                    other,
-                )
+                ends = (result.document_id, pair.query_photo), (found.document_id, pair.photo)
+                yield Link(*ends, _link_probability(pair, thresholds, model), *areas_of(pair))
 
 
 def areas_of(pair: PhotoPair) -> tuple[Frame, Frame]:
     """Where a pair's photos show the same, as upright frames; everywhere if that is not known."""
-    if pair.overlap is None:
-        return WHOLE, WHOLE
-    return _frame(pair.overlap.query_area), _frame(pair.overlap.area)
+    overlap = pair.overlap
+    return (WHOLE, WHOLE) if overlap is None else (_frame(overlap.query_area), _frame(overlap.area))
 
 
 def _frame(area: Sequence[tuple[float, float]]) -> Frame:
@@ -487,11 +411,7 @@ def facts_of(result: ResultRecord) -> DocumentFacts | None:
     if result.document_date is None or result.date_source is None:
         return None
     return DocumentFacts(
-        result.document_id,
-        result.query_document,
-        result.merchant_id,
-        result.document_date,
-        result.date_source,
+        result.document_id, result.query_document, result.merchant_id, result.document_date, result.date_source
     )
 
 

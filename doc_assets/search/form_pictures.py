@@ -13,8 +13,8 @@ from doc_assets.archive.ledger.results import PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box
-from doc_assets.search.findings import archived_finds, form_look, likeness_kind
-from doc_assets.search.verify.graphics import FLAT_MAYBE, may_be_drawn
+from doc_assets.search.findings import archived_finds
+from doc_assets.search.kinds import FLAT_MAYBE, form_look, likeness_kind, may_be_drawn
 
 _SAME_PLACE = 0.02
 """Of the page's sides: half a centimetre of a page, which feeders and inspectors' programs move pictures by."""
@@ -26,12 +26,7 @@ def rule_of(thresholds: Thresholds) -> FormPictureRule:
 
 
 def is_form_picture(pair: PhotoPair, known: Collection[KnownPicture]) -> bool:
-    """Whether a pair that shows the same is a picture of the form.
-
-    Args:
-        pair: with the looks of both photos, as far as they were looked at.
-        known: the pictures of the ledger that the pair's photos show.
-    """
+    """Whether a pair that shows the same is a picture of the form; ``known`` are those of the ledger that it shows."""
     said = said_of(pair, known)
     return form_look(pair) is not None if said is None else said
 
@@ -76,10 +71,7 @@ def placed_in_search(
 ) -> list[bool]:
     """Which pairs of one query photo show what enough known merchants show at the same place of the page.
 
-    Args:
-        pairs: of one query photo, each with the merchant of the found document.
-        own_merchant: the query's; None if unknown.
-        thresholds: in use.
+    Each pair comes with the merchant of the found document, ``own_merchant`` is the query's.
     """
     placed = [
         likeness_kind(pair, thresholds) is not None
@@ -111,10 +103,8 @@ def is_same_place(one: PagePlace, other: PagePlace) -> bool:
     if one.page_size is not None and other.page_size is not None:
         return all(abs(a - b) <= _SAME_PLACE for a, b in zip(_shares(one), _shares(other), strict=True))
     scale = (one.box.area / other.box.area) ** 0.5
-    extent = max(one.box.right, one.box.bottom)
-    return all(
-        abs(a - b * scale) <= _SAME_PLACE * extent for a, b in zip(one.box.as_list(), other.box.as_list(), strict=True)
-    )
+    most = _SAME_PLACE * max(one.box.right, one.box.bottom)
+    return all(abs(a - b * scale) <= most for a, b in zip(one.box.as_list(), other.box.as_list(), strict=True))
 
 
 def _shares(place: PagePlace) -> list[float]:
@@ -132,12 +122,7 @@ def seen_pairs(
 ) -> Iterator[SeenPair]:
     """Pairs in results of archived documents that are pictures of the form or may come to be.
 
-    Args:
-        results: of documents of the archive.
-        rows: these documents, by id.
-        found: current documents that they name, by id.
-        sizes: of their pages, as far as they were noted.
-        thresholds: tell which pairs show the same.
+    ``rows`` are these documents by id, ``found`` the current ones that they name, ``sizes`` those of noted pages.
     """
     for _, query, each, other in archived_finds(results, rows, found):
         for pair in each.matches:

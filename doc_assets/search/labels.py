@@ -1,7 +1,8 @@
 """Labels of stored results: made when they are filed, and again when thresholds, dates or the archive change."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from doc_assets.archive.ledger.form_pictures import KnownPicture
 from doc_assets.archive.ledger.groups import StoredLink
@@ -21,9 +22,7 @@ from doc_assets.search.findings import (
     areas_of,
     facts_of,
     found_facts,
-    is_matched,
     judged,
-    likeness_kind,
     links_of,
 )
 from doc_assets.search.form_pictures import (
@@ -33,6 +32,7 @@ from doc_assets.search.form_pictures import (
     placed_in_search,
     said_of,
 )
+from doc_assets.search.kinds import is_matched, likeness_kind
 from doc_assets.search.ranking import telling
 from doc_assets.search.record import KEPT_FROM, archived_find
 from doc_assets.search.verify.probability import PairModel
@@ -41,13 +41,7 @@ from doc_assets.sources.merchants import NAME_COLUMN, common_beginning
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """Makes labels of results with the archive's links beside their own.
-
-    Attributes:
-        ledger: where documents and links are.
-        thresholds: in use.
-        model: judges pairs of searches that did not verify.
-    """
+    """Makes labels of results with the archive's links beside their own; the model judges unverified pairs."""
 
     ledger: Ledger
     thresholds: Thresholds
@@ -55,21 +49,23 @@ class Labeller:
 
     def label(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of one search with their labels; they are each other's batch."""
-        surroundings = self._surroundings(results)
-        return self._labelled(self._with_forms(results, surroundings), surroundings)
+        return self._labelled(results, self._surroundings(results), are_archived=False)
 
     def label_archived(self, results: Sequence[ResultRecord]) -> list[ResultRecord]:
         """Results of documents of the archive, with what later documents found of them, and their labels."""
         surroundings = self._surroundings(results)
         linked = [_with_links(result, surroundings) for result in results]
-        return self._labelled(self._with_forms(linked, surroundings, are_archived=True), surroundings)
+        return self._labelled(linked, surroundings, are_archived=True)
 
-    def _with_forms(
-        self, results: Sequence[ResultRecord], surroundings: "_Surroundings", *, are_archived: bool = False
+    def _labelled(
+        self, results: Sequence[ResultRecord], surroundings: "_Surroundings", *, are_archived: bool
     ) -> list[ResultRecord]:
-        """The results with what the ledger knows of the pictures in them, and what they tell together beside that."""
+        """Labels by what the ledger knows of the pictures in the results, what they tell together, and their links."""
         drawn = drawn_in_search(results, self.thresholds)
-        return [self._with_form(result, surroundings, drawn, is_archived=are_archived) for result in results]
+        results = [self._with_form(result, surroundings, drawn, is_archived=are_archived) for result in results]
+        own = (link for result in results for link in links_of(result, self.thresholds, self.model))
+        graph = PhotoGraph([*surroundings.links, *own], surroundings.facts)
+        return [self._judged(result, graph, surroundings) for result in results]
 
     def _with_form(
         self, result: ResultRecord, surroundings: "_Surroundings", drawn: Collection[Node], *, is_archived: bool
@@ -101,14 +97,6 @@ class Labeller:
             placed |= {(found.document_id, photo) for (found, _), is_here in zip(shown, here, strict=True) if is_here}
         return placed
 
-    def _labelled(self, results: Sequence[ResultRecord], surroundings: "_Surroundings") -> list[ResultRecord]:
-        graph = PhotoGraph([*surroundings.links, *self._own_links(results)], surroundings.facts)
-        return [self._judged(result, graph, surroundings) for result in results]
-
-    def _own_links(self, results: Iterable[ResultRecord]) -> Iterator[Link]:
-        for result in results:
-            yield from links_of(result, self.thresholds, self.model)
-
     def _linked(self, results: Iterable[ResultRecord]) -> set[str]:
         """The documents whose photo groups bear on these results: their own and those that match."""
         linked: set[str] = set()
@@ -126,11 +114,8 @@ class Labeller:
         if own is None:  # of an earlier version, about a document that was never in the archive
             return result
         known = replace(result, document_date=own.day, date_source=own.source, merchant_id=own.merchant_id)
-        dated = [
-            _named(_dated(found, surroundings.facts.get(found.document_id)), result.document_id, surroundings.names)
-            for found in known.top_docs
-        ]
-        return judged(replace(known, top_docs=tuple(dated)), own, graph, self.thresholds, self.model)
+        told = [surroundings.told(found, result.document_id) for found in known.top_docs]
+        return judged(replace(known, top_docs=tuple(told)), own, graph, self.thresholds, self.model)
 
     def _surroundings(self, results: Sequence[ResultRecord]) -> "_Surroundings":
         """The archive's links around what these results show, and the documents at their ends."""
@@ -145,50 +130,51 @@ class Labeller:
         missing = {row for link in stored for row in (link.query[0], link.found[0])} - set(rows)
         rows |= {document.id: document for document in self.ledger.documents.with_row_ids(sorted(missing))}
         facts = {document.document_id: document_facts(document) for document in rows.values()}
-        for result in results:
-            for found in result.top_docs:
-                if found.document_id not in facts and (fact := found_facts(found)) is not None:
-                    facts[found.document_id] = fact
-        for result in results:
-            if (fact := facts_of(result)) is not None:
-                facts[result.document_id] = fact
-        return _Surroundings(rows, facts, stored, self.ledger.form_pictures.of_rows(rows), _names(rows, results))
+        for found in chain.from_iterable(result.top_docs for result in results):
+            if found.document_id not in facts and (fact := found_facts(found)) is not None:
+                facts[found.document_id] = fact
+        facts |= {result.document_id: fact for result in results if (fact := facts_of(result)) is not None}
+        forms = self.ledger.form_pictures.of_rows(rows)
+        row_of = {document.document_id: row for row, document in rows.items()}
+        return _Surroundings(rows, row_of, facts, stored, forms, _names(rows, results))
 
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Documents by row, what is known of them by id, stored links between them, and pictures of the form in them.
+    """Documents by row and back, what is known of them by id, stored links and pictures of the form in them.
 
     ``names`` are what the key tables call the merchants of documents, by document id.
     """
 
     rows: Mapping[int, Document]
+    row_of: Mapping[str, int]
     facts: Mapping[str, DocumentFacts]
     stored: Sequence[StoredLink]
     forms: Mapping[Photo, KnownPicture]
     names: Mapping[str, str]
-    links: Sequence[Link] = field(init=False)
-    row_of: Mapping[str, int] = field(init=False)
 
-    def __post_init__(self) -> None:
-        made = [
-            Link(self._node(link.query), self._node(link.found), link.probability, link.query_area, link.area)
-            for link in self.stored
-        ]
-        object.__setattr__(self, "links", made)
-        object.__setattr__(self, "row_of", {document.document_id: row for row, document in self.rows.items()})
+    @property
+    def links(self) -> Iterator[Link]:
+        """The stored links, as between documents by id."""
+        for link in self.stored:
+            yield Link(self._node(link.query), self._node(link.found), link.probability, link.query_area, link.area)
 
     def said_of_form(self, own: int | None, found: FoundDocument, pair: PhotoPair) -> bool | None:
         """Whether the ledger says that a pair is a picture of the form; None if it leaves that to their looks.
 
-        Args:
-            own: row of the query document, if it is in the archive: then its own photos are known too.
-            found: the document of the other photo.
-            pair: the pair.
+        ``own`` is the row of the query document if that is in the archive: then its own photos are known too.
         """
         other = None if found.same_batch else self.row_of.get(found.document_id)
         photos = [(row, at) for row, at in ((own, pair.query_photo), (other, pair.photo)) if row is not None]
         return said_of(pair, [self.forms[photo] for photo in photos if photo in self.forms])
+
+    def told(self, found: FoundDocument, own_id: str) -> FoundDocument:
+        """With what key tables tell by now: the document's date and merchant, what both merchants' names begin with."""
+        facts, one, other = self.facts.get(found.document_id), self.names.get(own_id), self.names.get(found.document_id)
+        found = replace(found, common_name=common_beginning(one, other) if one and other else None)
+        if facts is None or found.same_batch:
+            return found
+        return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
 
     def _node(self, photo: Photo) -> Node:
         return self.rows[photo[0]].document_id, photo[1]
@@ -197,19 +183,8 @@ class _Surroundings:
 def document_facts(document: Document) -> DocumentFacts:
     """What the rules ask of an archived document."""
     return DocumentFacts(
-        document.document_id,
-        document.file_name,
-        document.merchant_id,
-        document.document_date,
-        document.date_source,
+        document.document_id, document.file_name, document.merchant_id, document.document_date, document.date_source
     )
-
-
-def _dated(found: FoundDocument, facts: DocumentFacts | None) -> FoundDocument:
-    """With today's date and merchant of the document, which a key table may have told since."""
-    if facts is None or found.same_batch:
-        return found
-    return replace(found, document_date=facts.day, date_source=facts.source, merchant_id=facts.merchant_id)
 
 
 def _names(rows: Mapping[int, Document], results: Sequence[ResultRecord]) -> dict[str, str]:
@@ -217,12 +192,6 @@ def _names(rows: Mapping[int, Document], results: Sequence[ResultRecord]) -> dic
     queries = {result.document_id: result.fields for result in results}
     fields = archived | {name: archived.get(name, {}) | known for name, known in queries.items()}
     return {name: known[NAME_COLUMN] for name, known in fields.items() if known.get(NAME_COLUMN)}
-
-
-def _named(found: FoundDocument, own_id: str, names: Mapping[str, str]) -> FoundDocument:
-    """With what the names of both merchants begin with."""
-    one, other = names.get(own_id), names.get(found.document_id)
-    return replace(found, common_name=common_beginning(one, other) if one and other else None)
 
 
 def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultRecord:
@@ -253,20 +222,18 @@ def _with_links(result: ResultRecord, surroundings: _Surroundings) -> ResultReco
 def _merged(
     found: FoundDocument | None, document: Document, pairs: Sequence[PhotoPair], *, is_exact: bool
 ) -> FoundDocument:
+
+    def order(pair: PhotoPair) -> tuple[tuple[float, bool, float], int]:
+        return telling(pair.probability, is_alike=pair.likeness is not None), pair.query_photo
+
     best: dict[int, PhotoPair] = {}
-    for pair in (*(found.matches if found else ()), *pairs):
-        known = best.get(pair.query_photo)
-        if known is None or _telling(pair) < _telling(known):
-            best[pair.query_photo] = pair
-    matches = tuple(sorted(best.values(), key=lambda pair: (_telling(pair), pair.query_photo)))
+    for pair in sorted((*(found.matches if found else ()), *pairs), key=order):  # of equals the document's own first
+        best.setdefault(pair.query_photo, pair)
+    matches = tuple(best.values())
     if found is not None:
         return replace(found, matches=matches, exact_duplicate=found.exact_duplicate or is_exact)
     score = 1.0 if is_exact else max(pair.similarity for pair in matches)
     return archived_find(document, matches, score, is_exact=is_exact)
-
-
-def _telling(pair: PhotoPair) -> tuple[float, bool, float]:
-    return telling(pair.probability, is_alike=pair.likeness is not None)
 
 
 def stored_links(
@@ -277,11 +244,8 @@ def stored_links(
 ) -> Iterator[StoredLink]:
     """What results of archived documents say of photos that show the same, to be kept.
 
-    Args:
-        results: of documents of the archive.
-        rows: these documents, by id.
-        found: current documents that they name, by id.
-        forms: the pictures of the form that photos of all these documents show.
+    ``rows`` are these documents by id, ``found`` the current ones that they name, ``forms`` the pictures of the form
+    that photos of all of them show.
     """
     for result, query, each, other in archived_finds(results, rows, found):
         if each.exact_duplicate:
@@ -289,16 +253,9 @@ def stored_links(
                 yield StoredLink((query.id, photo), (other.id, photo), 1.0, WHOLE, WHOLE, None)
         for pair in each.matches:
             if pair.probability is not None and pair.probability >= KEPT_FROM:
-                one, another = areas_of(pair)
                 ends = (query.id, pair.query_photo), (other.id, pair.photo)
-                yield StoredLink(
-                    *ends,
-                    pair.probability,
-                    one,
-                    another,
-                    pair,
-                    is_form_picture(pair, [forms[photo] for photo in ends if photo in forms]),
-                )
+                is_form = is_form_picture(pair, [forms[photo] for photo in ends if photo in forms])
+                yield StoredLink(*ends, pair.probability, *areas_of(pair), pair, is_form)
 
 
 def change_of(drop: str, before: ResultRecord, after: ResultRecord) -> ChangedFinding | None:

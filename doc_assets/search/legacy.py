@@ -12,12 +12,8 @@ def legacy_fields(result: ResultRecord, flag_threshold: float, non_authentic: Se
     """``fraud_doc_probability``, ``threshold_match_count`` and ``image_authenticity`` of a labelled result.
 
     A document speaks for fraud if it counts: a verified match of another merchant's earlier photo, or an identical
-    file. Where pairs were not verified it must be similar too.
-
-    Args:
-        result: with its labels.
-        flag_threshold: score of a similar document, where pairs were not verified.
-        non_authentic: classes of photos that speak for fraud.
+    file. Where pairs were not verified it must be similar too, from the score ``flag_threshold`` on. Photos speak for
+    fraud by their ``non_authentic`` classes.
     """
     classes = result.legacy.image_authenticity or {}
     return EarlierFields(
@@ -33,17 +29,10 @@ def _similar(result: ResultRecord, threshold: float) -> int:
     )
 
 
-def fraud_doc_probability(
-    has_similar: bool,
-    classes: Iterable[str],
-    non_authentic: Sequence[str],
-) -> FraudProbability:
+def fraud_doc_probability(has_similar: bool, classes: Iterable[str], non_authentic: Sequence[str]) -> FraudProbability:
     """The rule of the earlier system: a similar document and an altered photo, one of them, or none.
 
-    Args:
-        has_similar: whether a document speaks for fraud.
-        classes: authenticity class of every query photo; "unknown" speaks for nothing.
-        non_authentic: classes that speak for fraud.
+    ``classes`` has one class per query photo; "unknown" speaks for nothing.
     """
     altered = any(found in non_authentic for found in classes if found != "unknown")
     if has_similar and altered:

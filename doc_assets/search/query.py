@@ -18,12 +18,14 @@ from doc_assets.features.words import Describer, VisualWords
 from doc_assets.photos.cutting import PhotoCutter, decode_jpeg
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reading.text.finder import TextMemory
-from doc_assets.search.faults import all_in_words
+from doc_assets.search.completeness import all_in_words
 from doc_assets.sources.dates import DateRule
 from doc_assets.sources.names import display_name, document_id
 from doc_assets.sources.sources import SourceFile
 from doc_assets.util.files import sha256_of
 from doc_assets.util.isolation import Failure, attempt, attempt_each
+
+Described = tuple[LocalFeatures, SparseVector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,9 @@ class QueryPhoto:
 
     @classmethod
     def of(
-        cls,
-        crop: PhotoCrop,
-        jpeg: bytes,
-        views: NDArray[np.float32],
-        described: tuple[LocalFeatures, SparseVector],
-        codebook: VisualWords,
+        cls, crop: PhotoCrop, jpeg: bytes, views: NDArray[np.float32], described: Described, codebook: VisualWords
     ) -> Self:
-        """A photo to search for, from where it is, its stored form, its views' vectors, its keypoints and words."""
+        """A photo to search for; ``described`` are its keypoints and words."""
         features, words = described
         flipped = mirrored(features)
         return cls(
@@ -112,10 +109,6 @@ class PictureSink(Protocol):
         """A photo."""
 
 
-def _no_archive(_document_id: str) -> None:
-    """No document is in the archive."""
-
-
 @dataclass(frozen=True, slots=True)
 class QueryReader:
     """Everything between a query file and its vectors, with the archive's own extractor and embedder.
@@ -135,16 +128,13 @@ class QueryReader:
     describer: Describer
     texts: TextMemory | None = None
     dates: DateRule = field(default_factory=DateRule)
-    archived: Callable[[str], DocumentDate | None] = _no_archive
+    archived: Callable[[str], DocumentDate | None] = lambda _document_id: None
 
     def read(self, file: SourceFile, kept_by: PictureSink | None = None) -> QueryDocument:
         """Reads one query file; a file that cannot be read is a document with an error, not an exception.
 
-        A page or a photo that breaks is a fault of the document, and the others are searched for.
-
-        Args:
-            file: the file.
-            kept_by: takes its pages and photos; the only way pixels leave this call.
+        A page or a photo that breaks is a fault of the document, and the others are searched for. ``kept_by`` takes
+        pages and photos; pixels leave this call no other way.
 
         Raises:
             SetupError, ServiceError: for what concerns every query alike.
@@ -187,7 +177,7 @@ class QueryReader:
 
     def _photos(self, crops: Sequence[PhotoCrop], reading: "_Reading") -> list[QueryPhoto]:
         """The crops with what they are searched by and without their pixels; those that break are noted."""
-        described: list[tuple[PhotoCrop, bytes, RgbImage, tuple[LocalFeatures, SparseVector]]] = []
+        described: list[tuple[PhotoCrop, bytes, RgbImage, Described]] = []
         for crop in crops:
             found = attempt(_unit(crop), partial(self._described, crop))
             if isinstance(found, Failure):
@@ -204,7 +194,7 @@ class QueryReader:
                 photos.append(QueryPhoto.of(crop, jpeg, vectors, features, self.describer.words))
         return photos
 
-    def _described(self, crop: PhotoCrop) -> tuple[bytes, RgbImage, tuple[LocalFeatures, SparseVector]]:
+    def _described(self, crop: PhotoCrop) -> tuple[bytes, RgbImage, Described]:
         jpeg = self.cutter.encoded(crop.pixels)
         pixels = decode_jpeg(jpeg)
         return jpeg, pixels, self.describer.describe(pixels)

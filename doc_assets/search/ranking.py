@@ -15,14 +15,14 @@ Within each group the score decides.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from doc_assets.archive.ledger.search_settings import Aggregation, Thresholds
 from doc_assets.datatypes import Likeness, Look, PhotoKey, PhotoPayload, View
 from doc_assets.search.verify.geometry import Alignment
-from doc_assets.search.verify.kinds import CANNOT_TELL
+from doc_assets.search.verify.probability import CANNOT_TELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,17 @@ class Twin:
     drop: str
     same_batch: bool = False
 
+    def as_match(self, score: float) -> DocumentMatch:
+        """As a found document, though no photo of it was retrieved."""
+        return DocumentMatch(
+            self.document_id, self.file_name, self.merchant_id, self.drop, score, True, self.same_batch, ()
+        )
+
 
 def telling(probability: float | None, *, is_alike: bool) -> tuple[float, bool, float]:
-    """Orders pairs by how much they tell, the most telling first.
+    """Orders pairs by how much they tell, the most telling first: by the probability that both show one photograph.
 
-    Args:
-        probability: that both show the same photograph.
-        is_alike: whether a dense look found why they are alike; that tells more than a probability near 0.
+    That a dense look found why they are alike tells more than a probability near 0.
     """
     found = probability or 0.0
     return -found if found >= CANNOT_TELL else 0.0, not is_alike, -found
@@ -131,28 +135,16 @@ def rank_documents(
         thresholds: say which pairs make their document a matched one.
         twins: documents with the query document's bytes. They score as a perfect copy, because they are one.
     """
-    by_document: dict[str, dict[int, PhotoMatch]] = {}
+    by_document: dict[str, dict[int, PhotoMatch]] = defaultdict(dict)
     for match in matches:
-        best = by_document.setdefault(match.payload.document_id, {})
+        best = by_document[match.payload.document_id]
         known = best.get(match.query_photo)
         if known is None or _order(match) < _order(known):
             best[match.query_photo] = match
     exact = {twin.document_id: twin for twin in twins}
     found = [_document(list(best.values()), n_query_photos, aggregation, exact) for best in by_document.values()]
-    found += [
-        DocumentMatch(
-            document_id=twin.document_id,
-            file_name=twin.file_name,
-            merchant_id=twin.merchant_id,
-            drop=twin.drop,
-            score=_perfect(n_query_photos, aggregation),
-            exact_duplicate=True,
-            same_batch=twin.same_batch,
-            matches=(),
-        )
-        for twin in twins
-        if twin.document_id not in by_document
-    ]
+    perfect = _perfect(n_query_photos, aggregation)
+    found += [twin.as_match(perfect) for twin in twins if twin.document_id not in by_document]
     found.sort(
         key=lambda document: (
             not document.exact_duplicate,
@@ -168,11 +160,13 @@ def rank_documents(
 
 def best_of_each_photo(matches: Iterable[PhotoMatch], top_k: int) -> list[PhotoMatch]:
     """The ``top_k`` best matches of every query photo: the most telling if verified, else the most promising."""
+
+    def order(match: PhotoMatch) -> tuple[tuple[float, bool, float], float, float]:
+        return telling(match.probability, is_alike=match.likeness is not None), -match.promise, -match.similarity
+
     kept: list[PhotoMatch] = []
     counts: Counter[int] = Counter()
-    for match in sorted(
-        matches, key=lambda m: (telling(m.probability, is_alike=m.likeness is not None), -m.promise, -m.similarity)
-    ):
+    for match in sorted(matches, key=order):
         if counts[match.query_photo] < top_k:
             counts[match.query_photo] += 1
             kept.append(match)

@@ -20,8 +20,7 @@ from doc_assets.datatypes import Changes, DocumentDate, Likeness, LikenessTraits
 from doc_assets.faults import DocumentState
 from doc_assets.search.query import QueryDocument
 from doc_assets.search.ranking import DocumentMatch, PhotoMatch
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import Alignment, Polygon
+from doc_assets.search.verify.geometry import Alignment, Polygon, changes_of
 
 Measures = TypeVar("Measures", Changes, Likeness, LikenessTraits)
 
@@ -41,17 +40,7 @@ def result_record(
     searched: bool = True,
     faults: Sequence[SearchFault] = (),
 ) -> ResultRecord:
-    """The answer to one query document, not labelled yet.
-
-    Args:
-        label: names it within the search.
-        position: its place within the search.
-        query: the document.
-        found: documents found for it, best first.
-        elapsed_s: seconds spent on it.
-        searched: whether it was searched for at all; without it there is no risk.
-        faults: what could not be looked for or compared.
-    """
+    """The answer to one query document, not labelled yet; one that was not ``searched`` for at all has no risk."""
     error = query.error
     if error is None and not query.photos and query.state == DocumentState.OK:
         error = "No photo was found on its pages."
@@ -84,16 +73,11 @@ def found_documents(
 ) -> Iterator[FoundDocument]:
     """The best documents, and beyond them every identical one and every one with a pair that may come to match.
 
-    Args:
-        ranking: everything found for the query document, best first.
-        query: the document.
-        request: what was asked for.
-        dates: of the found documents, by id.
-        own_drop: the drop that the query document came with, if it is in the archive itself.
+    ``dates`` are those of the found documents by id, ``own_drop`` is the query document's if it is in the archive.
     """
     for rank, match in enumerate(ranking):
         is_reported = rank < request.top_doc or match.exact_duplicate or match.n_matched_photos(request) > 0
-        if is_reported or any(map(_may_match, match.matches)):
+        if is_reported or any(pair.looked_at and _may_match(pair) for pair in match.matches):
             yield _found(match, query, own_drop, dates.get(match.document_id))
 
 
@@ -115,7 +99,7 @@ def archived_find(document: Document, pairs: Sequence[PhotoPair], score: float, 
 
 
 def _may_match(pair: PhotoMatch) -> bool:
-    return pair.looked_at and pair.probability is not None and pair.probability >= KEPT_FROM
+    return pair.probability is not None and pair.probability >= KEPT_FROM
 
 
 def _found(
@@ -163,7 +147,7 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
     if alignment is None:
         return found
     found = replace(found, overlap=_overlap(alignment))
-    if pair.likeness is None and not (pair.probability is not None and pair.probability >= KEPT_FROM):
+    if pair.likeness is None and not _may_match(pair):
         return found
     likeness = pair.likeness
     if likeness is not None:

@@ -33,12 +33,7 @@ _RANK_OFFSET = 60  # of reciprocal rank fusion, as published
 
 @dataclass(slots=True)
 class Retrieved:
-    """What two signals found for one document, best first within each query photo.
-
-    Attributes:
-        by_vector: nearest vectors.
-        by_words: most shared words; their similarity is that of the vectors too.
-    """
+    """What two signals found for one document, best first within each query photo; similarity is by vectors."""
 
     by_vector: list[PhotoMatch] = field(default_factory=list)
     by_words: list[PhotoMatch] = field(default_factory=list)

@@ -1,9 +1,12 @@
 """One search: query files in, one recorded result a file out."""
 
+import getpass
+import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, count, islice
@@ -11,35 +14,44 @@ from pathlib import Path
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.results import ResultRecord, SearchFault
-from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.ledger.search_settings import SearchRequest, SearchSettings
+from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.archive.vectors.base import VectorStore, collection_name
 from doc_assets.datatypes import DocumentDate
-from doc_assets.errors import AccountingError, IndexSchemaError, SettingsError
+from doc_assets.errors import AccountingError, SettingsError
+from doc_assets.search.completeness import published_collection
+from doc_assets.search.findings import LABELS_VERSION
 from doc_assets.search.labels import Labeller
-from doc_assets.search.matching import Matcher
+from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.query import PictureSink, QueryDocument, QueryReader
 from doc_assets.search.ranking import DocumentMatch, Twin
 from doc_assets.search.record import found_documents, result_record
-from doc_assets.search.request import begun_search
 from doc_assets.search.retrieval import Batch
-from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import LoadFeatures, LoadPixels
 from doc_assets.sources.key_tables.table import KeyOf, no_keys
 from doc_assets.sources.names import display_name
-from doc_assets.sources.sources import (
-    DocumentSource,
-    SourceFile,
-    files_of,
-    nothing_in,
-    single_file,
-    unreadable_file,
-)
+from doc_assets.sources.sources import DocumentSource, SourceFile, files_of, nothing_in, single_file, unreadable_file
 from doc_assets.util.isolation import Failure, attempt
 from doc_assets.util.progress import track
 
 OpenStore = Callable[[], AbstractContextManager[VectorStore]]
 KeptBy = Callable[[str], PictureSink]
 """Label of a query document -> what takes its pictures."""
+
+
+def begun_search(
+    search_id: str, request: SearchRequest, now: datetime, collection: str, n_indexed_photos: int
+) -> SearchRecord:
+    """A search that begins now, asked for by this process's user, with labels by the rules in use."""
+    settings = SearchSettings(**asdict(request), labels=LABELS_VERSION)
+    return SearchRecord(search_id, now, None, collection, n_indexed_photos, settings, requesting_user())
+
+
+def requesting_user() -> str:
+    """Who asks: the user of this process, or its number where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of: KeyOf = no_keys) -> list[SourceFile]:
@@ -55,10 +67,11 @@ def query_files(sources: Sequence[DocumentSource], files: Sequence[Path], key_of
     found: dict[str, SourceFile] = {}
     for source in sources:
         for given in files_of(source):
-            file = given if isinstance(given, SourceFile) else unreadable_file(given)
-            other = (
-                display_name(file.origin) if isinstance(given, SourceFile) else f"{file.label} (line {given.row.line})"
-            )
+            if isinstance(given, SourceFile):
+                file, other = given, display_name(given.origin)
+            else:
+                file = unreadable_file(given)
+                other = f"{file.label} (line {given.row.line})"
             label = _label_of_its_own(found, file.label, other)
             found[label] = replace(file, label=label)
     for path in files:
@@ -81,30 +94,16 @@ def search_documents(
     open_store: OpenStore,
     alias: str,
     queries: QueryReader,
-    load_features: LoadFeatures,
-    load_pixels: LoadPixels,
-    model: PairModel,
+    verifier: Verifier,
     files: Sequence[SourceFile],
     request: SearchRequest,
     search_id: str,
     kept_by: KeptBy | None = None,
 ) -> list[ResultRecord]:
-    """Searches for every file and records what was found under ``search_id``.
+    """Searches for every file and records what was found under ``search_id``, in place of an earlier search of that id.
 
-    The store is open only while it is asked, so that a search does not hold up an ingestion.
-
-    Args:
-        ledger: where results go, and where byte-identical documents are looked up.
-        open_store: opens the vector store.
-        alias: the collection to search.
-        queries: reads query files.
-        load_features: finds the keypoints of archive photos.
-        load_pixels: finds archive photos themselves.
-        model: judges photo pairs.
-        files: what to search for.
-        request: how.
-        search_id: names the search; a second one of the same id replaces its results.
-        kept_by: takes the queries' pictures if the request is not private.
+    The store is open only while it is asked, so that a search does not hold up an ingestion. ``kept_by`` takes the
+    queries' pictures if the request is not private.
 
     Raises:
         IndexSchemaError: if nothing is published, or by another embedder.
@@ -125,12 +124,12 @@ def search_documents(
     twins = find_twins(ledger, documents, search_id, include_batch=request.include_batch)
     results = []
     with open_store() as store:
-        matcher = Matcher(store, collection, load_features, load_pixels, queries.reader.threads, model, request, batch)
+        matcher = Matcher(store, collection, verifier, queries.reader.threads, request, batch)
         for position, each in enumerate(track(read, "searching", len(read))):
             its_twins, dated = partial(twins.__getitem__, position), partial(dates_of, ledger, together)
             results.append(answer(matcher, each.label, position, each.document, its_twins, dated, seconds=each.seconds))
     require_all_accounted(len(read), len({result.query_document for result in results}), "query documents")
-    results = Labeller(ledger, request.thresholds, model).label(results)
+    results = Labeller(ledger, request.thresholds, verifier.model).label(results)
     ledger.searches.record(search_id, results)
     ledger.searches.finish(search_id, datetime.now(UTC))
     return results
@@ -157,15 +156,8 @@ def answer(
 ) -> ResultRecord:
     """What was found for one query document; if that breaks, that it was not searched for, and why.
 
-    Args:
-        matcher: compares it.
-        label: names it within the search.
-        position: its place within the search.
-        query: the document.
-        twins_of: gives documents of the same bytes.
-        dates_of: gives the dates of ranked documents, by id.
-        own_drop: the drop that it came with, if it is in the archive itself.
-        seconds: spent on it before.
+    ``twins_of`` gives documents of the same bytes, ``dates_of`` the dates of ranked documents by id; ``own_drop`` is
+    the document's if it is in the archive itself, ``seconds`` were spent on it before.
     """
     started = time.monotonic()
     faults = list(query.faults)
@@ -203,27 +195,6 @@ def require_all_accounted(wanted: int, found: int, what: str) -> None:
         )
 
 
-def published_collection(store: VectorStore, alias: str, wanted: str) -> str:
-    """The collection behind the alias, if queries made for the collection ``wanted`` may be compared with it.
-
-    Raises:
-        IndexSchemaError: if there is none, or another embedder or other features filled it.
-    """
-    published = store.resolve(alias)
-    if published is None:
-        raise IndexSchemaError(
-            f"Nothing is published as {alias!r}: the archive is empty. Ingest documents first "
-            "(drop them into the inbox, or `doc-assets build-image-index --folder DIR`)."
-        )
-    if published != wanted:
-        raise IndexSchemaError(
-            f"The archive is indexed as {published}, the settings and this version ask for {wanted}; they cannot be "
-            "compared. Set DOC_ASSETS_WORDS_CODEBOOK and DOC_ASSETS_MAX_FEATURES back, or let the nightly re-index "
-            "fill the new collection first; if `doc-assets reindex` was changing the embedder, run it again."
-        )
-    return published
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     """A query document that was read."""
@@ -251,23 +222,19 @@ def find_twins(
     ledger: Ledger, documents: Sequence[QueryDocument], label: str, *, include_batch: bool
 ) -> list[list[Twin]]:
     """For every query document the other documents with the same bytes; ``label`` names the batch."""
-    by_digest: dict[str, dict[str, Twin]] = {}
+    by_digest: dict[str, dict[str, Twin]] = defaultdict(dict)
     digests = sorted({document.sha256 for document in documents if document.sha256})
     for digest, archived in ledger.documents.current_with_sha256(digests).items():
-        by_digest[digest] = {
-            d.document_id: Twin(d.document_id, d.file_name, d.merchant_id, d.drop_key) for d in archived
-        }
-    if include_batch:
-        for document in documents:
-            if document.sha256:
-                same = by_digest.setdefault(document.sha256, {})
-                twin = Twin(document.document_id, document.file_name, document.merchant_id, label, same_batch=True)
-                same.setdefault(document.document_id, twin)
+        for each in archived:
+            by_digest[digest][each.document_id] = Twin(
+                each.document_id, each.file_name, each.merchant_id, each.drop_key
+            )
+    for query in documents if include_batch else ():
+        if query.sha256:
+            twin = Twin(query.document_id, query.file_name, query.merchant_id, label, same_batch=True)
+            by_digest[query.sha256].setdefault(query.document_id, twin)
+    same = [sorted(by_digest[document.sha256].items()) if document.sha256 else [] for document in documents]
     return [
-        [
-            twin
-            for name, twin in sorted(by_digest.get(document.sha256 or "", {}).items())
-            if name != document.document_id
-        ]
-        for document in documents
+        [twin for name, twin in twins if name != document.document_id]
+        for document, twins in zip(documents, same, strict=True)
     ]

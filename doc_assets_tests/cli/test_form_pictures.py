@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
+from benchmarks.drawing.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.attacks import attack
-from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN

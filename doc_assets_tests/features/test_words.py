@@ -7,7 +7,7 @@ from doc_assets.features.sift import SiftExtractor
 from doc_assets.features.weight_files import load_weights, save_weights
 from doc_assets.features.words import CODEBOOK, WEIGHTS_DIR, Describer, VisualWords
 from doc_assets.lab.attacks import attack
-from doc_assets.lab.fit_words import WordsRecipe, fit_words, spherical_kmeans
+from doc_assets.lab.fit_features import WordsRecipe, fit_words, spherical_kmeans
 from doc_assets.lab.pictures import draw_picture
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from doc_assets.features.embedders.base import make_embedder
-from doc_assets.lab.fit_gist import FitRecipe, discriminant_projection, fit_gist
+from doc_assets.lab.fit_features import GistRecipe, discriminant_projection, fit_gist
 from doc_assets.lab.pictures import draw_picture
 
 
@@ -26,7 +26,7 @@ def test_the_projection_ignores_what_varies_within_and_keeps_what_differs_betwee
 
 @pytest.mark.slow
 def test_fitted_weights_are_reproducible_and_usable(tmp_path):
-    recipe = FitRecipe(pictures=40, attacks_each=3, dim=16, shrinkage=0.3)
+    recipe = GistRecipe(pictures=40, attacks_each=3, dim=16, shrinkage=0.3)
 
     first = fit_gist(tmp_path / "one", recipe, workers=1)
     second = fit_gist(tmp_path / "two", recipe, workers=2)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.drawing.hard_attacks import HARD_ATTACKS, hard_attack
+from benchmarks.drawing.scenes import draw_scene
 from doc_assets.features.sift import SiftExtractor, mirrored
-from doc_assets.lab.hard_attacks import HARD_ATTACKS, hard_attack
-from doc_assets.lab.scenes import draw_scene
 from doc_assets.search.verify.geometry import align
 
 

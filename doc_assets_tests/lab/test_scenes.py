@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.drawing.hard_attacks import hard_attack
+from benchmarks.drawing.scenes import HELD, KINDS, draw_scene, take_shot
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.attacks import attack
-from doc_assets.lab.hard_attacks import hard_attack
-from doc_assets.lab.scenes import HELD, KINDS, draw_scene, take_shot
 from doc_assets.search.verify.geometry import align, paired
 
 pytestmark = pytest.mark.whole

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.drawing.shared_things import KINDS, draw_thing, put_into
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.shared_things import KINDS, draw_thing, put_into
 from doc_assets.search.verify.geometry import align
 
 

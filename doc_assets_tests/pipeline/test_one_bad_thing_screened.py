@@ -8,14 +8,13 @@ import pytest
 
 from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import StoreUnavailableError
 from doc_assets.features.embedders.gist import GistEmbedder
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.stored_queries import StoredQueries
-from doc_assets.search import run, verifying
-from doc_assets.search.matching import Matcher
+from doc_assets.search import matching, run
+from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.broken import draw_folder, is_red, page, red, write
@@ -61,11 +60,10 @@ def screened(ingested, reader, cutter, embedder, describer, tmp_path):
 
 def _screen(pipeline, drop):
     archive, request = pipeline.archive, SearchRequest(include_batch=False, privacy_mode=False)
-    load = FeatureLookup(archive, pipeline.versions.features_id)
+    verifier = Verifier.of(archive, pipeline.versions.features_id, PairModel())
     with Workers(2) as threads:
         queries = StoredQueries(archive, pipeline.versions, pipeline.embedder, pipeline.describer, threads)
-        pixels = PixelLookup(archive)
-        screen_drop(archive, pipeline.store, "photos", queries, load, pixels, PairModel(), request, drop)
+        screen_drop(archive, pipeline.store, "photos", queries, verifier, request, drop)
     return {result.document_id: result for result in archive.ledger.searches.results(search_id_of(drop))}
 
 
@@ -98,14 +96,14 @@ def _break(monkeypatch, stage):
         wrapped = _raising(run.found_documents, lambda _ranking, query, *_: query.document_id == BAD)
         monkeypatch.setattr(run, "found_documents", wrapped)
     elif stage == "pair":
-        original_align = verifying.align
+        original_align = matching.align
 
         def align(query, mirrored, archived):
             if np.array_equal(query.thumbnail, archived.thumbnail):
                 raise RuntimeError(SAID)
             return original_align(query, mirrored, archived)
 
-        monkeypatch.setattr(verifying, "align", align)
+        monkeypatch.setattr(matching, "align", align)
 
 
 STAGES = {"photo": "photo", "query": "result", "match": "result", "result": "result", "pair": "pair"}

@@ -15,8 +15,7 @@ from doc_assets.pipeline.cutting import cut_drop
 from doc_assets.pipeline.describing import STORED_FEATURES, describe_drop
 from doc_assets.pipeline.embedding import embed_drop
 from doc_assets.pipeline.indexing import index_drop
-from doc_assets.pipeline.rebuild import discard_results
-from doc_assets.pipeline.staleness import stale_drops
+from doc_assets.pipeline.rebuild import discard_results, stale_drops
 from doc_assets.sources.staging import staged_path
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.pipeline.pipeline import Pipeline

@@ -6,14 +6,13 @@ import pytest
 from doc_assets.archive.ledger.form_pictures import FormPictureRule, PagePlace, SeenPair, SeenPhoto
 from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Box
 from doc_assets.errors import SetupError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.self_test import PlantedCopies, graph_recall
 from doc_assets.pipeline.stored_queries import StoredQueries
-from doc_assets.search.matching import Matcher
+from doc_assets.search.matching import Matcher, Verifier
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.pipeline.pipeline import opened
@@ -50,11 +49,8 @@ def filled(two_drops, reader, cutter, embedder, describer, tmp_path):
 
 def _screen(filled, threads, request=REQUEST, drop=None):
     queries = StoredQueries(filled.archive, filled.versions, filled.embedder, filled.describer, threads)
-    load = FeatureLookup(filled.archive, filled.versions.features_id)
-    pixels = PixelLookup(filled.archive)
-    return screen_drop(
-        filled.archive, filled.store, "photos", queries, load, pixels, PairModel(), request, drop or filled.drop
-    )
+    verifier = Verifier.of(filled.archive, filled.versions.features_id, PairModel())
+    return screen_drop(filled.archive, filled.store, "photos", queries, verifier, request, drop or filled.drop)
 
 
 def test_a_drop_is_screened_against_the_archive_and_every_document_is_accounted_for(filled, plans, threads):
@@ -140,9 +136,9 @@ def test_a_drop_that_is_not_described_is_refused(filled, threads):
 
 def test_planted_copies_are_found_and_their_absence_is_noticed(filled, threads):
     copies = PlantedCopies(filled.archive, filled.embedder, filled.describer, 90)
-    load = FeatureLookup(filled.archive, filled.versions.features_id)
+    verifier = Verifier.of(filled.archive, filled.versions.features_id, PairModel())
     with filled.store() as store:
-        matcher = Matcher(store, filled.collection, load, PixelLookup(filled.archive), threads, PairModel(), REQUEST)
+        matcher = Matcher(store, filled.collection, verifier, threads, REQUEST)
         recall = copies.recall(matcher, 12, "20261121-0930-0001")
         again = copies.recall(matcher, 12, "20261121-0930-0001")
         for point_id, _ in list(store.scan(filled.collection)):
@@ -165,9 +161,9 @@ def test_pictures_of_the_form_are_not_planted(filled, threads):
         for number in range(document.n_photos or 0)
     ]
     copies = PlantedCopies(filled.archive, filled.embedder, filled.describer, 90)
-    load = FeatureLookup(filled.archive, filled.versions.features_id)
+    verifier = Verifier.of(filled.archive, filled.versions.features_id, PairModel())
     with filled.store() as store:
-        matcher = Matcher(store, filled.collection, load, PixelLookup(filled.archive), threads, PairModel(), REQUEST)
+        matcher = Matcher(store, filled.collection, verifier, threads, REQUEST)
         some = copies.recall(matcher, 3, "seed")
         filled.archive.ledger.form_pictures.add(
             [SeenPair(one, other, "graphics") for one, other in pairwise(shown)], FormPictureRule(3, 0.5)

@@ -15,8 +15,7 @@ from doc_assets.lab.forms import Style, photo_page
 from doc_assets.reports.pair_picture import PairPictures, draw_pair, laid_over
 from doc_assets.reports.report import PictureSources, document_page, write_reports
 from doc_assets.reports.wording import changes, reasons
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.geometry import align, changes_of
 from doc_assets_tests.browser import screenshot, text_of
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.drawn import features_of, picture

@@ -11,7 +11,6 @@ from doc_assets.archive.ledger.results import PhotoPair
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Box, Look
-from doc_assets.search.findings import kind_of
 from doc_assets.search.form_pictures import (
     drawn_in_search,
     is_form_picture,
@@ -20,7 +19,7 @@ from doc_assets.search.form_pictures import (
     rule_of,
     seen_pairs,
 )
-from doc_assets.search.verify.graphics import drawn_look
+from doc_assets.search.kinds import drawn_look, kind_of
 from doc_assets_tests.results import a_found, a_pair, a_result
 
 A4 = (1654, 2339)

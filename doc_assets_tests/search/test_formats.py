@@ -8,11 +8,11 @@ from upath import UPath
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.search_settings import SearchRequest
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import Page
 from doc_assets.lab.attacks import attack
 from doc_assets.lab.corpus import draw_document, plan_corpus
 from doc_assets.lab.pictures import draw_picture
+from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.search.verify.probability import PairModel
@@ -71,11 +71,11 @@ def world(tmp_path_factory, reader, cutter, embedder, describer):
 def search(world, reader, cutter, embedder, describer):
     made = world[0]
     queries = QueryReader(reader, cutter, embedder, describer)
-    load = FeatureLookup(made.archive, describer.features_id)
+    verifier = Verifier.of(made.archive, describer.features_id, PairModel())
 
     def run(folder):
         files = query_files([FolderSource(UPath(folder))], [])
-        asked = (made.archive.ledger, made.store, "photos", queries, load, PixelLookup(made.archive), PairModel())
+        asked = (made.archive.ledger, made.store, "photos", queries, verifier)
         return {result.query_document: result for result in search_documents(*asked, files, SearchRequest(), "s")}
 
     return run

@@ -9,7 +9,8 @@ from doc_assets.archive.ledger.results import ALIKE, PhotoPair
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.datatypes import Likeness, LikenessTraits, Look
 from doc_assets.reports.wording import KINDS, reasons
-from doc_assets.search.findings import PhotoGraph, facts_of, found_facts, judged, kind_of, links_of
+from doc_assets.search.findings import PhotoGraph, facts_of, found_facts, judged, links_of
+from doc_assets.search.kinds import kind_of
 from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.results import DAY, a_found, a_pair, a_result
 

@@ -7,12 +7,12 @@ import pytest
 from upath import UPath
 
 from doc_assets.archive.ledger.search_settings import SearchRequest
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.datatypes import View
 from doc_assets.errors import FolderUnreachableError, IndexSchemaError, SettingsError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.lab.forms import Style, photo_page, write_tif
 from doc_assets.lab.pictures import draw_picture
+from doc_assets.search.matching import Verifier
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.search.verify.probability import PairModel
@@ -35,7 +35,7 @@ def queries(reader, cutter, embedder, describer):
 
 @pytest.fixture
 def search(filled, queries):
-    load = FeatureLookup(filled.archive, queries.describer.features_id)
+    verifier = Verifier.of(filled.archive, queries.describer.features_id, PairModel())
 
     def run(files, **request):
         found = search_documents(
@@ -43,9 +43,7 @@ def search(filled, queries):
             filled.store,
             "photos",
             queries,
-            load,
-            PixelLookup(filled.archive),
-            PairModel(),
+            verifier,
             files,
             SearchRequest(**request),
             "search-1",
@@ -142,9 +140,7 @@ def test_a_private_search_hands_no_pixel_out(filled, queries, corpus):
             filled.store,
             "photos",
             queries,
-            dict,
-            dict,
-            PairModel(),
+            Verifier(dict, dict, PairModel()),
             files,
             SearchRequest(),
             "s",
@@ -164,9 +160,7 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
             lambda: EmbeddedStore(tmp_path / "q"),
             "photos",
             queries,
-            dict,
-            dict,
-            PairModel(),
+            Verifier(dict, dict, PairModel()),
             files,
             SearchRequest(),
             "s",
@@ -176,7 +170,14 @@ def test_an_empty_archive_and_a_foreign_embedder_are_refused(filled, archive, qu
     foreign = replace(queries, embedder=make_embedder("transformers", options, device="cpu", batch_size=2))
     with pytest.raises(IndexSchemaError, match="cannot be compared"):
         search_documents(
-            filled.archive.ledger, filled.store, "photos", foreign, dict, dict, PairModel(), files, SearchRequest(), "s"
+            filled.archive.ledger,
+            filled.store,
+            "photos",
+            foreign,
+            Verifier(dict, dict, PairModel()),
+            files,
+            SearchRequest(),
+            "s",
         )
 
 

@@ -16,11 +16,10 @@ from doc_assets.lab.attacks import another_shot, attack, crop, tone
 from doc_assets.lab.pictures import draw_picture
 from doc_assets.photos.cutting import encode_jpeg
 from doc_assets.search.findings import PhotoGraph, facts_of, judged
-from doc_assets.search.matching import Matcher
+from doc_assets.search.matching import HANDFUL, Matcher, Verifier
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.record import result_record
 from doc_assets.search.verify.probability import PairModel
-from doc_assets.search.verifying import HANDFUL
 from doc_assets.util.threads import Workers
 from doc_assets_tests.conftest import NOW
 
@@ -76,7 +75,7 @@ def matcher(gallery):
         return {payload.key: features[payload.key] for payload in payloads}
 
     def make(**request):
-        return Matcher(store, "c", load, pixels, threads, PairModel(), SearchRequest(**request))
+        return Matcher(store, "c", Verifier(load, pixels, PairModel()), threads, SearchRequest(**request))
 
     make.looked_at = looked_at
     make.features = {key.document_id: found for key, found in features.items()}
@@ -151,16 +150,16 @@ def test_looking_closely_stops_when_a_handful_holds_no_match(matcher, query):
 
 
 def test_a_pair_that_cannot_be_compared_is_named_and_the_others_are_compared(matcher, query, monkeypatch):
-    from doc_assets.search import verifying
+    from doc_assets.search import matching
 
-    right_align, broken = verifying.align, matcher.features["d3"].points
+    right_align, broken = matching.align, matcher.features["d3"].points
 
     def align(one, mirrored, other):
         if other.points is broken:
             raise np.linalg.LinAlgError("Singular matrix")
         return right_align(one, mirrored, other)
 
-    monkeypatch.setattr(verifying, "align", align)
+    monkeypatch.setattr(matching, "align", align)
     asked, faults = query(draw_picture(FIRST + 3)), []
 
     ranking = matcher(top_k=5).match(asked, [], faults)
@@ -184,7 +183,9 @@ def test_keypoints_of_one_photo_that_cannot_be_had_leave_the_others(matcher, que
         return {payload.key: features[payload.key] for payload in payloads}
 
     asked, faults = query(draw_picture(FIRST)), []
-    found = Matcher(store, "c", load, pixels, threads, PairModel(), SearchRequest(top_k=30)).match(asked, [], faults)
+    found = Matcher(store, "c", Verifier(load, pixels, PairModel()), threads, SearchRequest(top_k=30)).match(
+        asked, [], faults
+    )
 
     assert [(fault.document, fault.reason) for fault in faults] in ([], [("d2.tif", "OSError: damaged table")])
     assert found[0].document_id == "d0"
@@ -200,7 +201,7 @@ def test_what_concerns_every_pair_ends_the_search(gallery, query, error):
 
     wanted = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ServiceError
     with pytest.raises(wanted):
-        Matcher(store, "c", load, pixels, threads, PairModel(), SearchRequest()).match(
+        Matcher(store, "c", Verifier(load, pixels, PairModel()), threads, SearchRequest()).match(
             query(draw_picture(FIRST)), [], []
         )
 
@@ -215,7 +216,9 @@ def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, quer
 
     asked, faults = query(draw_picture(FIRST)), []
     request = SearchRequest()
-    ranking = Matcher(Broken(), "c", features.get, pixels, threads, PairModel(), request).match(asked, [], faults)
+    ranking = Matcher(Broken(), "c", Verifier(features.get, pixels, PairModel()), threads, request).match(
+        asked, [], faults
+    )
     asked = replace(asked, date=DocumentDate(NOW.date(), "arrival"))
     made = result_record("q.tif", 0, asked, (), 0.1, faults=faults)
     record, whole = (

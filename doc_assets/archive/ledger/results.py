@@ -20,7 +20,7 @@ from doc_assets.sources.merchants import NAME_COLUMN
 
 Relation = Literal["archive", "same_drop", "same_batch"]
 PairKind = Literal["same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell"]
-"""Why two photos are alike; see ``search.findings.kind_of``."""
+"""Why two photos are alike; see ``search.kinds.kind_of``."""
 CountedKind = Literal["reuse", "same_day", "merchant_unknown"]
 AlikeKind = Literal["cannot_tell", "other_shot", "shared_thing", "form_picture"]
 FindingKind = CountedKind | AlikeKind | Literal["own_photo_again", "first_use"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +19,9 @@ Grey = NDArray[np.uint8]
 
 _AREA_PX = 300_000
 _SMOOTH_PX = (0.8, 2.0)  # as it is scanned; dithers and screens
-_MODULES = 7  # a side of a finder pattern; its white ring has 5, its heart 3
 _FEWEST_PX = 20.0  # area of a heart that can be told from noise
 _RING, _HEART = (1.25, 3.2), (2.8, 11.0)
-"""How many times larger the pattern is than the inside of its white ring (49/25) and than its heart (49/9)."""
+"""How many times larger a pattern of 7 modules a side is than the inside of its white ring (49/25) or heart (49/9)."""
 _OFF_CENTRE = 0.12  # of the pattern's side, between the middles of the three
 _SQUARE = (0.5, 2.0)  # width per height; slots stretch pictures
 _SIZES = 2.5  # most that the areas of the three patterns differ by
@@ -40,13 +40,7 @@ class _Pattern:
 
 
 def code_share(photo: RgbImage) -> float:
-    """Share of a picture that a QR code covers, in [0, 1]; 0 if there is none.
-
-    Args:
-        photo: (H, W, 3) uint8 RGB.
-    """
-    import cv2
-
+    """Share of (H, W, 3) uint8 RGB that a QR code covers, in [0, 1]; 0 if there is none."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, math.sqrt(_AREA_PX / grey.size))
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
@@ -62,8 +56,6 @@ def code_share(photo: RgbImage) -> float:
 
 def _patterns(dark: Grey) -> Iterator[_Pattern]:
     """Dark squares with a ring of light around a dark heart."""
-    import cv2
-
     contours, tree = cv2.findContours(dark, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:
         return

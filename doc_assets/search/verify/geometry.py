@@ -1,4 +1,4 @@
-"""The transform that lays one photo over another, found from their keypoints.
+"""The transform that lays one photo over another, found from their keypoints, and what it tells of the two.
 
 Pairs of keypoints pass Lowe's ratio test and must choose each other; the transform is estimated by MAGSAC++
 (Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020) and must be one that a
@@ -6,6 +6,9 @@ camera, a scanner or scissors can make.
 
 Chance pairs of different photos often agree on a map that squeezes the photo to a line, or that a handful of points
 on a line or in one spot does not settle. Such a map is refused before anything is inverted or divided by it.
+
+Keypoints of repeated things agree between photos that are not the same: windows of one façade, bricks, shelves. What
+lies between the keypoints then does not agree, so the overlap is compared block by block as well.
 """
 
 import math
@@ -14,9 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import LocalFeatures, unit_descriptors
-from doc_assets.search.verify.appearance import Appearance, compare
-from doc_assets.search.verify.frames import shares_to_pixels
+from doc_assets.datatypes import Box, Changes, LocalFeatures, unit_descriptors
 
 Matrix = NDArray[np.float64]
 Polygon = tuple[tuple[float, float], ...]
@@ -39,6 +40,31 @@ _SHARPEST_CORNER = 0.2  # sine of the frame's angles; 0 where the frame is a lin
 _SMALLEST_OVERLAP = 0.002  # of each photo
 _WORST_CONDITION = 100.0  # of the transform in shares; its inverse multiplies errors by this
 _BESIDE = 0.1  # of the picture's side; a keypoint lies no farther outside
+
+_BLOCKS = 8  # a side of the overlap
+_FEWEST_BLOCKS = 6  # fewer agree by chance
+_SMOOTH_PX = 0.7
+_COVERED = 0.7  # share of a block that both photos must show
+_TEXTURE = 3.0  # standard deviation, in 8-bit levels, from which on a block of the archive photo shows something
+_DARKEST = 1e-3
+_UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """How the overlap looks in both photos.
+
+    Attributes:
+        agreement: median correlation of the two over blocks that show something, in [-1, 1]; 0 if fewer than six do.
+            Of 2,600 copies of real photographs by 26 attacks the least had 0.89, of 101 chance alignments of
+            different ones the most had 0.47, one façade aligned with its own mirrored windows 0.80.
+        contrast: contrast of the query photo as a multiple of the archive photo's.
+        brightness: mean of the query photo less the archive photo's, in 8-bit levels.
+    """
+
+    agreement: float
+    contrast: float
+    brightness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +101,8 @@ class Alignment:
 def align(query: LocalFeatures, query_mirrored: LocalFeatures, archive: LocalFeatures) -> Alignment | None:
     """The alignment with most inliers, upright or mirrored; None if keypoints agree on nothing plausible.
 
-    Every number of an alignment is finite, whatever the keypoints are.
-
-    Args:
-        query: features of the query photo.
-        query_mirrored: the same photo's, mirrored left-right.
-        archive: features of the archive photo.
+    Every number of an alignment is finite, whatever the keypoints are. ``query_mirrored`` are the features of the query
+    photo mirrored left-right.
     """
     best: Alignment | None = None
     for features, is_mirrored in ((query, False), (query_mirrored, True)):
@@ -235,9 +257,6 @@ def _alignment(
     )
 
 
-_UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
-
-
 def _moved(points: Matrix, transform: Matrix) -> Matrix:
     """(N, 2) where a transform that keeps them finite takes points."""
     moved = np.column_stack([points, np.ones(len(points))]) @ transform.T
@@ -277,3 +296,82 @@ def _quarter_turns(matrix: Matrix, width: int, height: int) -> int:
     ends = np.array([[width / 2, height / 2, 1], [width / 2 + 1, height / 2, 1]]) @ matrix.T
     (x0, y0), (x1, y1) = ends[:, :2] / ends[:, 2:]
     return round(math.atan2(y0 - y1, x1 - x0) / (math.pi / 2)) % 4
+
+
+def shares_to_pixels(width: int, height: int) -> NDArray[np.float64]:
+    """(3, 3) from shares of width and height to pixels, whose centres lie half a pixel in."""
+    return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1.0]])
+
+
+def compare(query: NDArray[np.uint8], archive: NDArray[np.uint8], transform: Matrix) -> Appearance:
+    """Compares two thumbnails.
+
+    Args:
+        query: (S, S) uint8 grey, the whole photo squashed to a square.
+        archive: the same of the archive photo.
+        transform: (3, 3) from query to archive, both in shares of width and height.
+    """
+    import cv2
+
+    side = len(archive)
+    to_pixels = shares_to_pixels(side, side)
+    matrix = to_pixels @ transform @ np.linalg.inv(to_pixels)
+    smooth = [cv2.GaussianBlur(photo.astype(np.float32), (0, 0), _SMOOTH_PX) for photo in (query, archive)]
+    moved = np.asarray(cv2.warpPerspective(smooth[0], matrix, (side, side)), np.float64)
+    seen = np.asarray(cv2.warpPerspective(np.ones((side, side), np.float32), matrix, (side, side)) > 1 - 1e-3)
+    kept = np.asarray(smooth[1], np.float64)
+    if not seen.any():
+        return Appearance(0.0, 1.0, 0.0)
+    spread = float(np.std(kept[seen]))
+    return Appearance(
+        agreement=_agreement(moved, kept, seen),
+        contrast=float(np.std(moved[seen])) / spread if spread > _DARKEST else 1.0,
+        brightness=float(moved[seen].mean() - kept[seen].mean()),
+    )
+
+
+def _agreement(one: Matrix, other: Matrix, seen: NDArray[np.bool_]) -> float:
+    weight = _in_blocks(seen.astype(np.float64))
+    n = np.maximum(weight.sum(axis=1), 1)
+    a, b = (_in_blocks(photo) for photo in (one, other))
+    a, b = ((x - ((x * weight).sum(axis=1) / n)[:, None]) * weight for x in (a, b))
+    spread_a, spread_b = (np.sqrt((x * x).sum(axis=1) / n) for x in (a, b))
+    telling = (weight.mean(axis=1) >= _COVERED) & (spread_b >= _TEXTURE)
+    if telling.sum() < _FEWEST_BLOCKS:
+        return 0.0
+    correlation = (a * b).sum(axis=1) / n / np.maximum(spread_a * spread_b, _DARKEST)
+    return float(np.clip(np.median(correlation[telling]), -1, 1))
+
+
+def _in_blocks(plane: Matrix) -> Matrix:
+    """(S, S) as (blocks, pixels)."""
+    size = len(plane) // _BLOCKS
+    return plane.reshape(_BLOCKS, size, _BLOCKS, size).transpose(0, 2, 1, 3).reshape(_BLOCKS * _BLOCKS, size * size)
+
+
+def changes_of(alignment: Alignment, query_box: Box, archive_box: Box) -> Changes:
+    """The changes that an alignment tells of; the boxes give both photos' true proportions."""
+    seen = alignment.query_share * query_box.area
+    kept = alignment.archive_share * archive_box.area
+    return Changes(
+        mirrored=alignment.mirrored,
+        quarter_turns=alignment.quarter_turns,
+        tilt_deg=_tilt_deg(alignment, query_box, archive_box),
+        scale=math.sqrt(seen / kept) if kept > 0 else 1.0,
+        kept_share=alignment.archive_share,
+        own_share=alignment.query_share,
+        contrast=alignment.appearance.contrast,
+        brightness=alignment.appearance.brightness,
+    )
+
+
+def _tilt_deg(alignment: Alignment, query_box: Box, archive_box: Box) -> float:
+    """Mean turn of both axes at the photo's centre, beyond whole quarter turns."""
+    step = 1e-3
+    points = np.array([[0.5, 0.5, 1], [0.5 + step, 0.5, 1], [0.5, 0.5 + step, 1]]) @ alignment.transform.T
+    centre, right, down = (points[:, :2] / points[:, 2:]) * [archive_box.width, archive_box.height]
+    rightward = (right - centre) / query_box.width
+    downward = (down - centre) / query_box.height
+    angles = [math.atan2(-rightward[1], rightward[0]), math.atan2(downward[0], downward[1])]
+    beyond = [math.degrees(angle) - 90 * alignment.quarter_turns for angle in angles]
+    return float(np.mean([(degrees + 45) % 90 - 45 for degrees in beyond]))

@@ -9,13 +9,14 @@ import math
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import Look, LookKind, RgbImage
 from doc_assets.features.weight_files import load_weights
+from doc_assets.search.kinds import FLAT_ALONE, FLAT_EACH
 from doc_assets.search.verify.codes import code_share
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
@@ -53,13 +54,6 @@ _FLAT_ENOUGH = 0.02  # below, nothing is drawn, and a code is not worth the sear
 _BITONAL = 0.97  # share of flat places that are black or white
 _PALE = 3.0  # contrast that had to be multiplied by so much
 _MOST_LOGIT = 12.0
-FLAT_ALONE = 0.82
-"""From this flatness on a picture is graphics by its look alone; see docs/benchmarks.md."""
-FLAT_EACH = 0.3
-"""Less of either of two pictures says photograph, whatever the other shows; a code needs as much, or to fill more."""
-FLAT_MAYBE = 0.05
-"""From this flatness on a picture may be drawn: under 1 % of real photographs as they are, 93 % of cloth-like banners.
-It takes several merchants at one place of the page, or an operator, to make more of it."""
 _SMALLEST_REGION = 0.002  # of the picture
 
 
@@ -104,11 +98,7 @@ MODEL_MEASURES = tuple(each.name for each in fields(Measures) if each.name != "b
 
 
 def look_of(photo: RgbImage) -> Look:
-    """What kind of picture this is, and the measures that say so.
-
-    Args:
-        photo: (H, W, 3) uint8 RGB, as it is stored.
-    """
+    """What kind of picture a photo as stored is, (H, W, 3) uint8 RGB, and the measures that say so."""
     measures = measure(photo)
     flatness = flatness_of(measures)
     code = code_share(photo) if flatness >= _FLAT_ENOUGH else 0.0
@@ -117,32 +107,6 @@ def look_of(photo: RgbImage) -> Look:
         kind = "code"
     numbers = {name: round(value, 3) for name, value in asdict(measures).items()} | {"code": round(code, 3)}
     return Look(kind, round(flatness, 4), numbers)
-
-
-def drawn_look(one: Look, other: Look) -> Literal["code", "graphics"] | None:
-    """What two pictures that show the same are by their looks, if both are drawn.
-
-    A scan may hide what another shows, so the two are judged together: by the mean of their log-odds. None may look
-    much like a photograph alone.
-    """
-    if one.kind == other.kind == "code":
-        return "code"
-    if min(one.flatness, other.flatness) < FLAT_EACH:
-        return None
-    if "code" in {one.kind, other.kind}:
-        return "code"
-    mean = (_log_odds(one.flatness) + _log_odds(other.flatness)) / 2
-    return "graphics" if mean >= _log_odds(FLAT_ALONE) else None
-
-
-def may_be_drawn(look: Look) -> bool:
-    """Whether a picture is not clearly a photograph."""
-    return look.kind == "code" or look.flatness >= FLAT_MAYBE
-
-
-def _log_odds(probability: float) -> float:
-    kept = min(max(probability, 1e-4), 1 - 1e-4)
-    return math.log(kept / (1 - kept))
 
 
 def flatness_of(measures: Measures) -> float:
@@ -178,13 +142,7 @@ def _models() -> tuple[Vector, Vector, Vector]:
 
 
 def measure(photo: RgbImage) -> Measures:
-    """Measures a picture's edges, shades and what lies between its edges.
-
-    Args:
-        photo: (H, W, 3) uint8 RGB, at least 16 px a side.
-    """
-    import cv2
-
+    """Measures edges, shades and what lies between edges of (H, W, 3) uint8 RGB, at least 16 px a side."""
     work, noise = _without_dots(photo)
     work, gain = _stretched(work)
     grey = cv2.cvtColor(work, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -211,8 +169,6 @@ def measure(photo: RgbImage) -> Measures:
 
 def _without_dots(photo: RgbImage) -> tuple[RgbImage, float]:
     """The picture small enough that dithers, screens and noise are averaged out, and its noise before the last step."""
-    import cv2
-
     work = _at_most(photo, _WORK_AREA_PX)
     noise = _noise(cv2.cvtColor(work, cv2.COLOR_RGB2GRAY).astype(np.float32))
     if noise >= _NOISY:
@@ -223,8 +179,6 @@ def _without_dots(photo: RgbImage) -> tuple[RgbImage, float]:
 
 
 def _at_most(photo: RgbImage, area_px: int) -> RgbImage:
-    import cv2
-
     height, width = photo.shape[:2]
     scale = math.sqrt(area_px / (height * width))
     if scale >= 1:
@@ -235,8 +189,6 @@ def _at_most(photo: RgbImage, area_px: int) -> RgbImage:
 
 def _noise(grey: Plane) -> float:
     """Deviation of noise in levels, where the picture is calm (Immerkaer, 1996, by blocks)."""
-    import cv2
-
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     rough = np.abs(cv2.filter2D(grey, -1, mask))
     deviations = _block_means(rough) * math.sqrt(math.pi / 2) / 6
@@ -255,8 +207,6 @@ def _block_means(plane: Plane | Mask) -> Plane:
 
 def _stretched(work: RgbImage) -> tuple[RgbImage, float]:
     """With full contrast, so that dark photographs show their texture, and the factor."""
-    import cv2
-
     low, high = np.percentile(cv2.cvtColor(work, cv2.COLOR_RGB2GRAY), [1, 99])
     gain = min(_MOST_GAIN, _RANGE / max(float(high - low), 1.0))
     if gain <= 1:
@@ -266,16 +216,12 @@ def _stretched(work: RgbImage) -> tuple[RgbImage, float]:
 
 def _local_range(work: RgbImage, side_px: int) -> Plane:
     """(H, W) most less least in a square around each pixel, in levels, of the colour where it is largest."""
-    import cv2
-
     kernel = np.ones((side_px, side_px), np.uint8)
     spread = cv2.dilate(work, kernel) - cv2.erode(work, kernel)
     return np.asarray(spread.max(axis=2), np.float32)
 
 
 def _busy(active: Mask) -> Mask:
-    import cv2
-
     return np.asarray(cv2.blur(active.astype(np.float32), (9, 9)) > _BUSY)
 
 
@@ -292,16 +238,12 @@ def _weakness(near: Plane) -> float:
 
 
 def _texture(wide: Plane) -> float:
-    import cv2
-
     off_edges = cv2.dilate((wide > _STRONG).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     return float((_block_means((wide > _FLAT) & off_edges) > _TEXTURED).mean())
 
 
 def _unevenness(grey: Plane, flat: Mask) -> float:
     """Levels by which the largest flat regions leave their planes, by area; a gradient that is drawn is a plane."""
-    import cv2
-
     smooth = cv2.GaussianBlur(grey, (0, 0), 1)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(flat.astype(np.uint8), connectivity=4)
     areas = stats[1:, cv2.CC_STAT_AREA]
@@ -319,8 +261,6 @@ def _unevenness(grey: Plane, flat: Mask) -> float:
 
 
 def _shades(grey: Plane, edges: Mask) -> tuple[float, float]:
-    import cv2
-
     if edges.sum() < _FEWEST_EDGES:
         return 0.0, 0.0
     kernel = np.ones((9, 9), np.uint8)
@@ -335,8 +275,6 @@ def _in_one_shade(levels: NDArray[np.uint8]) -> float:
 
 def _steepness(grey: Plane) -> float:
     """Median slope of strong edges as a share of their height, per pixel; 0 without edges, 0.5 from pixel to pixel."""
-    import cv2
-
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125))
     kernel = np.ones((9, 9), np.uint8)
     height = cv2.dilate(grey, kernel) - cv2.erode(grey, kernel)
@@ -346,8 +284,6 @@ def _steepness(grey: Plane) -> float:
 
 def _palette(colours: NDArray[np.uint8]) -> float:
     """Share of (N, 3) colours that six of them cover, each with what lies within four levels."""
-    import cv2
-
     if not len(colours):
         return 0.0
     left = cv2.cvtColor(colours[None], cv2.COLOR_RGB2LAB)[0].astype(np.int32)
@@ -363,8 +299,6 @@ def _palette(colours: NDArray[np.uint8]) -> float:
 
 
 def _bitonal(photo: RgbImage) -> float:
-    import cv2
-
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     flat = grey[_local_range(photo, 5) <= _FLAT_AS_IS]
     return float(((flat < _BLACK) | (flat > _WHITE)).mean()) if len(flat) >= _FEWEST else 0.0

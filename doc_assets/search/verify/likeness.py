@@ -13,12 +13,12 @@ The query photo is laid into the frame of the archive photo, both are brought to
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from doc_assets.datatypes import LikenessTraits, RgbImage
-from doc_assets.search.verify.frames import shares_to_pixels
-from doc_assets.search.verify.geometry import Alignment
+from doc_assets.search.verify.geometry import Alignment, shares_to_pixels
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -130,10 +130,10 @@ class _Laid:
 
 
 def _laid(query: RgbImage, archive: RgbImage, transform: Matrix, *, mirrored: bool) -> _Laid | None:
-    import cv2
-
-    kept = _scaled(_grey(archive), LONG_SIDE_PX / max(archive.shape[:2]))
-    height, width = kept.shape
+    factor = LONG_SIDE_PX / max(archive.shape[:2])
+    width, height = (max(8, round(side * factor)) for side in archive.shape[1::-1])
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    kept = np.asarray(cv2.resize(_grey(archive), (width, height), interpolation=how), np.float32)
     given = _grey(np.ascontiguousarray(query[:, ::-1]) if mirrored else query)
     across, down = _size_in_frame(transform, width, height)
     size = int(np.clip(across, 32, given.shape[1])), int(np.clip(down, 32, given.shape[0]))
@@ -149,22 +149,10 @@ def _laid(query: RgbImage, archive: RgbImage, transform: Matrix, *, mirrored: bo
 
 
 def _grey(photo: RgbImage) -> Plane:
-    import cv2
-
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def _scaled(plane: Plane, factor: float) -> Plane:
-    import cv2
-
-    size = max(8, round(plane.shape[1] * factor)), max(8, round(plane.shape[0] * factor))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, size, interpolation=how), np.float32)
-
-
 def _blurred(plane: Plane, sigma_px: float) -> Plane:
-    import cv2
-
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
 
 
@@ -178,8 +166,6 @@ def _size_in_frame(transform: Matrix, width: int, height: int) -> tuple[float, f
 
 def _fill(plane: Plane) -> Mask:
     """(H, W) even ground along the border of a photo: paper, desk or screen around it, of one brightness."""
-    import cv2
-
     band = max(2, round(0.012 * max(plane.shape)))
     smooth = _blurred(plane, 1.0)
     edge = np.concatenate(
@@ -232,16 +218,12 @@ def _normed(plane: Plane) -> Plane:
 
 def _flow(archive: Plane, query: Plane) -> Plane:
     """(H, W, 2) where each pixel of the archive photo lies in the query photo, as (x, y) off its own place."""
-    import cv2
-
     one, other = (np.clip(_normed(plane) * 45 + 128, 0, 255).astype(np.uint8) for plane in (archive, query))
     finder: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(finder.calc(one, other, None), np.float32)
 
 
 def _taken(plane: Plane, flow: Plane) -> Plane:
-    import cv2
-
     rows, columns = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
     at = columns + flow[..., 0], rows + flow[..., 1]
     return np.asarray(cv2.remap(plane, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32)
@@ -262,8 +244,6 @@ class _Blocks:
 
     @classmethod
     def of(cls, laid: _Laid, flow: Plane) -> "_Blocks":
-        import cv2
-
         free = laid.moved(flow)
         correlation = _block_correlation(_normed(free.query), _normed(laid.archive), free.seen)
         covered = _in_blocks(free.seen.astype(np.float32)).mean(axis=(1, 3)) > _COVERED
@@ -330,15 +310,11 @@ class _Warp:
         return np.stack([y @ axis @ x.T for axis in by_power], axis=-1).astype(np.float32)
 
 
-def _terms(at: Matrix) -> Matrix:
-    """(N, T) products of powers of x and y up to the degree."""
-    x, y = at.T
-    return np.stack([x**i * y**j for i, j in _POWERS], axis=1)
-
-
 def _smooth_warp(blocks: _Blocks) -> _Warp:
     """The smooth warp that most blocks agree on: least squares, reweighted as Geman and McClure do."""
-    terms, wanted = _terms(blocks.at), blocks.flow.reshape(-1, 2).astype(np.float64)
+    x, y = blocks.at.T
+    terms = np.stack([x**i * y**j for i, j in _POWERS], axis=1)
+    wanted = blocks.flow.reshape(-1, 2).astype(np.float64)
     trust = (blocks.in_both * np.clip(blocks.free - 0.3, 0, 1) ** 2).ravel().astype(np.float64) + 1e-9
     ridge = 1e-5 * trust.sum() * np.diag([0.0] + [1.0] * (terms.shape[1] - 1))
     weight, found = trust, np.zeros((terms.shape[1], 2))
@@ -358,13 +334,7 @@ def _median(values: Matrix, weights: Matrix) -> float:
 
 
 def _traits(
-    laid: _Laid,
-    on_plane: _Laid,
-    blocks: _Blocks,
-    agreement: Plane,
-    off: Plane,
-    share: float,
-    transform: Matrix,
+    laid: _Laid, on_plane: _Laid, blocks: _Blocks, agreement: Plane, off: Plane, share: float, transform: Matrix
 ) -> LikenessTraits:
     telling = blocks.telling
     fits, free = agreement[telling], blocks.free[telling]
@@ -403,8 +373,6 @@ def _agreeing(laid: _Laid, level: float) -> tuple[Mask, Mask]:
 
 def _border(seen: Mask, agrees: Mask, known: Mask) -> tuple[float, float]:
     """Share of the overlap's border that agrees, mean over its sides, and of the second worst side."""
-    import cv2
-
     if not seen.any():
         return _UNKNOWN_BORDER, _UNKNOWN_BORDER
     width = 2 * max(3, int(_RING_SHARE * max(seen.shape))) + 1

@@ -12,16 +12,16 @@ from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.ops.erasure import run as forgetting
 from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
 from doc_assets.ops.erasure.run import Home, find_residuals, forget
+from doc_assets.pipeline.rebuild import stale_drops
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.sealing import SealingRules, seal_source
-from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.stored_queries import StoredQueries
+from doc_assets.search.matching import Verifier
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
 from doc_assets.sources.sources import FolderSource
@@ -71,8 +71,9 @@ class World:
         tools, threads = self.pipeline, Workers(2)
         queries = StoredQueries(self.archive, tools.versions, tools.embedder, tools.describer, threads)
         screen_drop(
-            self.archive, tools.store, "photos", queries, FeatureLookup(self.archive, tools.versions.features_id),
-            PixelLookup(self.archive), PairModel(), SearchRequest(include_batch=False, privacy_mode=False), drop,
+            self.archive, tools.store, "photos", queries,
+            Verifier.of(self.archive, tools.versions.features_id, PairModel()),
+            SearchRequest(include_batch=False, privacy_mode=False), drop,
         )  # fmt: skip
         threads.close()
         self._report(drop)

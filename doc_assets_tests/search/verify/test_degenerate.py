@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from doc_assets.datatypes import Box, LocalFeatures
 from doc_assets.features.sift import SIDE_PX, mirrored
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import MIN_PAIRS, align
+from doc_assets.search.verify.geometry import MIN_PAIRS, align, changes_of
 from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.drawn import features_of, picture
 

@@ -5,9 +5,7 @@ import pytest
 from doc_assets.datatypes import Box, View
 from doc_assets.features.sift import mirrored
 from doc_assets.lab.attacks import ATTACKS, another_shot, attack, rotate, tone
-from doc_assets.search.verify.appearance import compare
-from doc_assets.search.verify.changes import changes_of
-from doc_assets.search.verify.geometry import align
+from doc_assets.search.verify.geometry import align, changes_of, compare
 from doc_assets.search.verify.probability import PairModel
 from doc_assets_tests.drawn import features_of, picture
 

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.drawing.form_pictures import FormPicture, draw_form_picture
+from benchmarks.drawing.shared_things import draw_thing, put_into
 from doc_assets.lab.attacks import ATTACKS, attack, dither, recompress
-from doc_assets.lab.form_pictures import FormPicture, draw_form_picture
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.photos.cutting import decode_jpeg, encode_jpeg
+from doc_assets.search.kinds import FLAT_EACH, drawn_look
 from doc_assets.search.verify.codes import code_share
-from doc_assets.search.verify.graphics import FLAT_EACH, drawn_look, look_of
+from doc_assets.search.verify.graphics import look_of
 from doc_assets_tests.shared import SHARED, needs_shared
 
 FIRST = 7_310_000  # seeds that nothing was fitted on

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.drawing.hard_attacks import hard_attack
+from benchmarks.drawing.scenes import draw_scene
+from benchmarks.drawing.shared_things import draw_thing, put_into
 from doc_assets.datatypes import LikenessTraits
 from doc_assets.errors import MissingModelError
 from doc_assets.features.sift import SiftExtractor, mirrored
 from doc_assets.features.weight_files import MANIFEST
 from doc_assets.lab.attacks import attack, recompress
-from doc_assets.lab.hard_attacks import hard_attack
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.scenes import draw_scene
-from doc_assets.lab.shared_things import draw_thing, put_into
 from doc_assets.search.verify.geometry import align
-from doc_assets.search.verify.kinds import MODEL, WEIGHTS_DIR, LikenessModel, trait_vector
 from doc_assets.search.verify.likeness import examine, measure
+from doc_assets.search.verify.probability import LIKENESS_MODEL, WEIGHTS_DIR, LikenessModel, trait_vector
 
 FIRST = 6_300_000
 MODEL_IN_USE = LikenessModel()
@@ -149,7 +149,7 @@ def test_worse_measurements_never_make_one_photograph_more_probable():
 def test_a_model_that_is_absent_or_damaged_is_named(tmp_path):
     with pytest.raises(MissingModelError, match="missing"):
         LikenessModel(tmp_path)
-    (tmp_path / MODEL).write_bytes((WEIGHTS_DIR / MODEL).read_bytes()[:-1] + b"x")
+    (tmp_path / LIKENESS_MODEL).write_bytes((WEIGHTS_DIR / LIKENESS_MODEL).read_bytes()[:-1] + b"x")
     manifest = json.loads((WEIGHTS_DIR / MANIFEST).read_text(encoding="utf-8"))
     (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(MissingModelError, match="damaged or was exchanged"):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from benchmarks.drawing.rendering import Rendering
 from doc_assets.datatypes import RgbImage
 from doc_assets.lab.attacks import recompress
-from doc_assets.lab.rendering import Rendering
 
 _FOCUS_STEPS = 3
 _BRIGHTEST = 280.0  # 8-bit levels; the meter lets a twentieth of the frame be brighter

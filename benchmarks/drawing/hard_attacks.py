@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from benchmarks.drawing.surfaces import clipped, clouds, paint, plaster, wood
 from doc_assets.datatypes import RgbImage
 from doc_assets.lab.attacks import (
     crop,
@@ -25,7 +26,6 @@ from doc_assets.lab.attacks import (
     tone,
 )
 from doc_assets.lab.pictures import draw_picture
-from doc_assets.lab.surfaces import clipped, clouds, paint, plaster, wood
 
 HardAttack = Callable[[RgbImage, RgbImage, Generator], RgbImage]
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from benchmarks.drawing.arrangements import PLACES, Thing, held, shelf_wall, standing, turned, vector
+from benchmarks.drawing.exposure import draw_exposure, expose
+from benchmarks.drawing.rendering import Camera, Rendering, Vector, render
 from doc_assets.datatypes import RgbImage
-from doc_assets.lab.arrangements import PLACES, Thing, held, shelf_wall, standing, turned, vector
-from doc_assets.lab.exposure import draw_exposure, expose
-from doc_assets.lab.rendering import Camera, Rendering, Vector, render
 
 HELD = "held"
 """A package in somebody's hand before a shelf."""

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from doc_assets.datatypes import RgbImage
-from doc_assets.lab.rendering import Matrix, Part, Quad, Solid, Texture, Vector
-from doc_assets.lab.shared_things import menu_board, poster, sign
-from doc_assets.lab.surfaces import (
+from benchmarks.drawing.rendering import Matrix, Part, Quad, Solid, Texture, Vector
+from benchmarks.drawing.shared_things import menu_board, poster, sign
+from benchmarks.drawing.surfaces import (
     Colour,
     car,
     clouds,
@@ -28,6 +27,7 @@ from doc_assets.lab.surfaces import (
     tiles,
     wood,
 )
+from doc_assets.datatypes import RgbImage
 
 EYE_M = 1.5
 """Height of the camera above the floor, which lies at y = EYE_M."""

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from doc_assets.datatypes import RgbImage
-from doc_assets.lab.attacks import noise, recompress
-from doc_assets.lab.surfaces import (
+from benchmarks.drawing.surfaces import (
     clipped,
     clouds,
     fitted_size,
@@ -25,6 +23,8 @@ from doc_assets.lab.surfaces import (
     word,
     write,
 )
+from doc_assets.datatypes import RgbImage
+from doc_assets.lab.attacks import noise, recompress
 
 LEAST_SHARE, MOST_SHARE = 0.05, 0.92
 """Of a photograph's area that ``put_into`` covers."""

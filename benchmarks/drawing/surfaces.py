@@ -8,8 +8,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks.drawing.rendering import Texture
 from doc_assets.datatypes import RgbImage
-from doc_assets.lab.rendering import Texture
 from doc_assets.util.fonts import font
 
 Colour = tuple[int, int, int]
