@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from doc_assets.archive.ledger.results import ResultRecord
     from doc_assets.sources.sources import KeyProblem
 
 _WIDTH_OF_FILES = 200
@@ -140,3 +141,12 @@ def progress_bars() -> Iterator[None]:
         )
         with bars, watched_by(_Bars(bars)):
             yield
+
+
+def print_lacking(results: "Sequence[ResultRecord]") -> None:
+    """The documents that the error of a run gives by their places, by name; nothing if there are none."""
+    from doc_assets.search.completeness import all_in_words
+
+    rows = [(each.position + 1, each.query_document, all_in_words(each.faults)) for each in results if each.faults]
+    if rows:
+        show_table(("place", "document", "lacks"), rows[:_MAX_LISTED])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from doc_assets.cli.console import console, print_lines, progress_bars, show_table
+from doc_assets.cli.console import console, print_lacking, print_lines, progress_bars, show_table
 from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, absolute, app, command, home_ledger
 from doc_assets.errors import SettingsError
 
@@ -105,6 +105,7 @@ def _print_found(outcome: "RunOutcome", results: "Sequence[ResultRecord]", folde
         console().print(f"Results: {folder} ({INDEX_NAME}, {SUMMARY_NAME}, {CSV_NAME}, {XLSX_NAME})")
     if outcome.error:
         console().print(f"Run {outcome.run_id} failed: {outcome.error}")
+        print_lacking(results)
 
 
 def _row(result: "ResultRecord") -> Iterator[str]:
