@@ -8,7 +8,7 @@ import typer
 
 from doc_assets.cli.console import console, progress_bars, show_place, show_table
 from doc_assets.cli.shell import AsJson, app, command, home_ledger, say
-from doc_assets.errors import InputError
+from doc_assets.errors import InputError, SettingsError
 from doc_assets.faults import DocumentState
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known of a document: arrivals, photos, files, and the results that name it."""
-    if bool(document) == bool(number):
-        raise typer.BadParameter("name a document or its --number")
     with command() as settings:
+        if bool(document) == bool(number):
+            raise SettingsError("name a document, or the --number of an arrival.")
         from upath import UPath
 
         from doc_assets.archive.archive import Archive
