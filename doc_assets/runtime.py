@@ -14,6 +14,7 @@ from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.ledger.verdicts import SecondReview
 from doc_assets.archive.vectors.base import VectorStore, embedder_of
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.archive.vectors.server import ServerStore
@@ -230,6 +231,11 @@ class Runtime:
             non_authentic_image_classes=tuple(settings.non_authentic_image_classes),
             **asked,
         )
+
+    @property
+    def second_review(self) -> SecondReview:
+        """Which cases a second person judges."""
+        return SecondReview(self.settings.review_second_for_fraud, self.settings.review_second_share)
 
     def labeller(self, ledger: Ledger) -> Labeller:
         """What makes labels of stored results, by the thresholds of the settings."""

@@ -282,6 +282,17 @@ class Settings(BaseSettings):
         default_factory=list, description="Columns left out of result files and exports, as a JSON list."
     )
 
+    # --- review desk
+    review_second_for_fraud: bool = Field(
+        default=True, description="A case in which somebody says fraud goes to a second person, who does not see it."
+    )
+    review_second_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of the other decided cases that a second person judges as well."
+    )
+    review_lease_minutes: float = Field(
+        default=10.0, gt=0, le=240, description="How long a case that somebody opened is kept from others."
+    )
+
     # --- backups
     backup_dir: Path | None = Field(
         default=None, description="Folder of backups; with it the schedule of backups is on. Default: none."

@@ -4,6 +4,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from doc_assets.archive.ledger.audit import AuditLedger
+from doc_assets.archive.ledger.cases import CaseLedger
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.document_faults import FaultLedger
@@ -30,6 +32,8 @@ class Ledger:
         searches: what searches found.
         groups: which photos show the same photograph.
         form_pictures: which photos show a picture of the form.
+        cases: what the review desk has to judge, and what was said of it.
+        audit: who did what there.
         keys: what became of the keys of key tables.
         page_texts: text read on pages.
         page_sizes: sizes of pages that show photos.
@@ -47,6 +51,8 @@ class Ledger:
         self.searches = SearchLedger(database)
         self.groups = GroupLedger(database)
         self.form_pictures = FormPictureLedger(database)
+        self.cases = CaseLedger(database)
+        self.audit = AuditLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)

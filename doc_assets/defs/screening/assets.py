@@ -1,4 +1,6 @@
-"""Assets ``document_matches`` and ``drop_report``."""
+"""Assets ``document_matches``, ``review_cases`` and ``drop_report``."""
+
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -9,6 +11,7 @@ from doc_assets.defs.changes import ThresholdsConfig
 from doc_assets.defs.partitions import drop_asset
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.relabel import by_drop
+from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.reports.stored_results import write_result_files
@@ -73,6 +76,40 @@ def document_matches(
                 check_name="whole_archive_was_searched",
                 passed=short is None,
                 description=short or f"{report.photos_in_archive} photos, as many as the ledger counts.",
+            )
+        ],
+    )
+
+
+@drop_asset(
+    "screening",
+    deps=["document_matches"],
+    kinds={"sqlalchemy"},
+    check=("every_flagged_document_has_a_case", "The review desk asks about each document that was flagged."),
+)
+def review_cases(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
+    """What the review desk has to judge: a case for every document with a photo that counts, in the order of urgency.
+
+    Verdicts hang on photos, not on results: screening again reopens nothing, a pair that is new does.
+    """
+    with step(context), runtime.archive() as archive:
+        report = file_cases(archive, context.partition_key, datetime.now(UTC), Weights(), runtime.second_review)
+    n_left = len(report.without_case)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": report.documents,
+            "opened": len(report.filed.opened),
+            "reopened": len(report.filed.reopened),
+            "ended": len(report.filed.ended),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_flagged_document_has_a_case",
+                passed=not n_left,
+                description=f"{n_left} flagged documents have no case: numbers "
+                f"{', '.join(map(str, report.without_case[:20]))}."
+                if n_left
+                else f"{report.documents} cases.",
             )
         ],
     )
