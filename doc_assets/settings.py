@@ -283,6 +283,15 @@ class Settings(BaseSettings):
     )
 
     # --- review desk
+    desk_secret: SecretStr | None = Field(
+        default=None, description="Signs the desk's cookies; on this machine a file of the home does it."
+    )
+    desk_proxy_secret: SecretStr | None = Field(
+        default=None, description="What a proxy in front sends as X-Desk-Proxy; the desk answers nobody else then."
+    )
+    desk_hosts: list[str] = Field(
+        default_factory=list, description="Names by which browsers reach the desk, as a JSON list."
+    )
     review_second_for_fraud: bool = Field(
         default=True, description="A case in which somebody says fraud goes to a second person, who does not see it."
     )
