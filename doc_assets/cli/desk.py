@@ -1,10 +1,14 @@
 """``serve``, the people of the review desk, and its audit."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.archive.ledger.audit import Entry
 
 people = typer.Typer(no_args_is_help=True, help="People of the review desk, their roles and passwords.")
 app.add_typer(people, name="people", rich_help_panel="Review")
@@ -64,7 +68,7 @@ def add_person(name: Name, role: Roles = ["reviewer"]) -> None:  # noqa: B006 - 
         open_accounts(settings)
         from doc_assets.web import accounts
 
-        accounts.add_person(name, role, _asked_password())  # type: ignore[arg-type] - it refuses other roles
+        accounts.add_person(name, role, _asked_password())
         typer.echo(f"{name} may sign in as {', '.join(role)}.")
 
 
@@ -90,7 +94,7 @@ def set_roles(name: Name, role: Roles) -> None:
         open_accounts(settings)
         from doc_assets.web import accounts
 
-        accounts.set_roles(name, role)  # type: ignore[arg-type] - it refuses other roles
+        accounts.set_roles(name, role)
         typer.echo(f"{name}: {', '.join(role)}.")
 
 
@@ -139,7 +143,7 @@ def audit(
         raise typer.Exit(FAILED)
 
 
-def _print_entries(rows: list) -> None:  # type: ignore[type-arg] - of the ledger's entries
+def _print_entries(rows: "Sequence[Entry]") -> None:
     for entry in rows:
         detail = ", ".join(f"{name}={value}" for name, value in entry.detail.items())
         typer.echo(

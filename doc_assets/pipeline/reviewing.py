@@ -76,7 +76,7 @@ def file_cases(archive: Archive, drop_key: str, now: datetime, weights: Weights,
         for result in results
         if result.document_id in own and any(finding.counts for finding in result.findings)
     ]
-    rows = [document.id for document in own.values()]
+    rows = [arrival.id for arrival in archive.ledger.documents.arrivals(own)]  # a version that was replaced has no case
     ledger = archive.ledger.cases
     filed = ledger.file(rows, cases, now, age_per_day=weights.age_per_day, rule=rule)
     flagged = [own[result.document_id].id for result in results if result.flagged and result.document_id in own]

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from typing_extensions import override
 
 from doc_assets.errors import InputError
-from doc_assets.web.access import ROLES, Role
+from doc_assets.web.access import ROLES
 
 LOCAL_PERSON = "local"
 """Who comes by the one-time link on this machine."""
@@ -46,7 +46,7 @@ class Person:
     has_second_factor: bool
 
 
-def add_person(name: str, roles: Iterable[Role], password: str | None) -> None:
+def add_person(name: str, roles: Iterable[str], password: str | None) -> None:
     """Adds somebody; without a password nobody can sign in with the name yet.
 
     Raises:
@@ -81,7 +81,7 @@ def set_password(name: str, password: str) -> None:
     user.save()
 
 
-def set_roles(name: str, roles: Iterable[Role]) -> None:
+def set_roles(name: str, roles: Iterable[str]) -> None:
     """Gives somebody these roles and no others.
 
     Raises:

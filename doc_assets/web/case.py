@@ -99,7 +99,7 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
     cases, person = desk.archive.ledger.cases, request.user.get_username()
     _, asked = filter_of(request)
     try:
-        answer = Answer(request.POST.get("photograph", ""), request.POST.get("use") or None)  # type: ignore[arg-type]
+        answer = Answer(request.POST.get("photograph", ""), request.POST.get("use") or None)
         _require_known(answer)
     except ValueError as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
@@ -281,7 +281,7 @@ def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> dict
 def _page_of(row_id: int | None, facts: Any, *, own: bool) -> str | None:  # noqa: ANN401 - a pair or none
     if row_id is None or facts is None:
         return None
-    return reverse("page", args=[row_id, facts.query_page if own else facts.page])
+    return str(reverse("page", args=[row_id, facts.query_page if own else facts.page]))
 
 
 def _strip(found: Case, document: Document, result: ResultRecord | None) -> list[dict[str, Any]]:

@@ -11,14 +11,20 @@ from django.views.decorators.http import require_GET, require_POST
 
 from doc_assets.archive.ledger.cases import Case, CaseFilter, CasePair
 from doc_assets.archive.ledger.results import COUNTED
-from doc_assets.archive.ledger.verdicts import UNDECIDED
+from doc_assets.archive.ledger.verdicts import UNDECIDED, CaseState
 from doc_assets.pipeline.reviewing import Weights
 from doc_assets.util.visible import visible
 from doc_assets.web.desk import the_desk
 from doc_assets.web.wording import finding_name, say
 
 _PAGE = 50
-_STATES = {"": UNDECIDED, **{state: (state,) for state in (*UNDECIDED, "decided")}}
+_STATES: dict[str, tuple[CaseState, ...]] = {
+    "": UNDECIDED,
+    "open": ("open",),
+    "second": ("second",),
+    "disputed": ("disputed",),
+    "decided": ("decided",),
+}
 _TEXTS = ("drop", "merchant", "text", "finding")
 _LONGEST = 200
 
@@ -110,7 +116,7 @@ def _after(request: HttpRequest) -> tuple[float, int] | None:
         return None
 
 
-def _count(counts: dict[str, int], state: str) -> int:
+def _count(counts: dict[CaseState, int], state: str) -> int:
     return sum(counts.get(each, 0) for each in _STATES[state])
 
 
@@ -143,5 +149,5 @@ def photo_address(row_id: int | None, photo: int, side: int = 320) -> str | None
     if row_id is None:
         return None
     if photo < 0:
-        return reverse("page", args=[row_id, 1])
-    return reverse("photo", args=[row_id, photo, side])
+        return str(reverse("page", args=[row_id, 1]))
+    return str(reverse("photo", args=[row_id, photo, side]))

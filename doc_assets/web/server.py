@@ -62,8 +62,7 @@ def door_of(settings: Settings, host: str) -> Door:
         )
     if not is_loopback(host) and not settings.desk_hosts:
         raise SettingsError(
-            "DOC_ASSETS_DESK_HOSTS names nobody: list the names by which browsers reach the review desk as a JSON "
-            "list."
+            "DOC_ASSETS_DESK_HOSTS names nobody: list the names by which browsers reach the review desk as a JSON list."
         )
     hosts = (*settings.desk_hosts, *(LOOPBACK_NAMES - {"::1"}), "[::1]") if is_loopback(host) else settings.desk_hosts
     return Door(secret or _kept_secret(settings.home / "desk.key"), tuple(hosts), bool(proxy), proxy)

@@ -153,7 +153,7 @@ def in_language(text: Text) -> str:
 
 def finding_name(kind: str) -> str:
     """What a finding is called."""
-    return in_language(FINDINGS[kind])  # type: ignore[index] - any text comes from the ledger
+    return in_language(next(text for known, text in FINDINGS.items() if known == kind))
 
 
 def date_source_name(source: str) -> str:
