@@ -238,6 +238,11 @@ class PhotoPayload:
         """Which photo this is."""
         return PhotoKey(self.document_id, self.page_index, self.photo_index)
 
+    @property
+    def place(self) -> str:
+        """Where it is in words that name no document, for logs."""
+        return f"photo {self.photo_index + 1} of a document of drop {self.drop}"
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedPhoto:

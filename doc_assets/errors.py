@@ -22,7 +22,8 @@ DocAssetsError
     ├── HomeBusyError
     └── NoRoomError
 
-A message names the thing, the value found, the value wanted and the next step.
+A message names the thing, the value found, the value wanted and the next step. Only an ``InputError`` or
+a ``BackupError`` may name a document: its message is shown on the terminal or kept in the ledger, and never logged.
 """
 
 
@@ -90,10 +91,10 @@ class LedgerSchemaError(SetupError):
 class InconsistentResultError(DocAssetsError):
     """A result contradicts itself: a fault of this program, which nobody must be shown."""
 
-    def __init__(self, query_document: str, *, is_flagged: bool) -> None:
+    def __init__(self, place: int, *, is_flagged: bool) -> None:
         said = "is flagged and no reason counts" if is_flagged else "is not flagged and a reason counts"
         super().__init__(
-            f"The result of {query_document} contradicts itself: it {said}. `doc-assets relabel` makes the labels of "
+            f"Result {place} of a search contradicts itself: it {said}. `doc-assets relabel` makes the labels of "
             "stored results anew; if that does not help, report this with the result."
         )
 

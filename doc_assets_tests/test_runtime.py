@@ -5,7 +5,7 @@ import pytest
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.defs.changes import EmbedderConfig, ExtractorConfig, ThresholdsConfig
-from doc_assets.defs.search.jobs import SearchConfig
+from doc_assets.defs.search import SearchConfig
 from doc_assets.errors import SettingsError
 from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.runtime import Runtime

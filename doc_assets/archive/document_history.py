@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from doc_assets.archive.archive import Archive, chunk_of
 from doc_assets.archive.ledger.groups import GroupMember
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.queries import DropRecord, Mention
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.payloads import read_payloads
@@ -87,6 +88,17 @@ def document_history(archive: Archive, name: str) -> DocumentHistory:
         ledger.queries.as_query(names, _MAX_MENTIONS),
         [mention for each in names for mention in ledger.queries.as_match(each, _MAX_MENTIONS)],
     )
+
+
+def document_with_number(ledger: Ledger, number: int) -> str:
+    """The id of the document of which an arrival has this number in the ledger.
+
+    Raises:
+        InputError: if none has.
+    """
+    for arrival in ledger.documents.with_row_ids([number]):
+        return arrival.document_id
+    raise InputError(f"No arrival has the number {number}. `doc-assets list-documents` shows them all.")
 
 
 def photos_of(archive: Archive, document: Document) -> list[TracedPhoto]:

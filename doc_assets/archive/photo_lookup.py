@@ -65,8 +65,8 @@ class _Lookup(Generic[Found]):
             return {rows[at]: found for at, found in self._rows(path, rows).items()}
         except (FileNotFoundError, KeyError) as error:
             raise SetupError(
-                f"What is stored of {keys[0]} is not in {path}. Materialize {self._asset} and indexed_photos of drop "
-                f"{chunk.drop_key}."
+                f"What is stored of {len(keys)} photos is not in {path}. Materialize {self._asset} and "
+                f"indexed_photos of drop {chunk.drop_key}."
             ) from error
 
     def _read_positions(self, chunk: Chunk) -> dict[PhotoKey, int]:

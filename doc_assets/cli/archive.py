@@ -14,6 +14,7 @@ from doc_assets.cli.shell import FAILED, ApiUrl, Folder, KeyTable, SearchRoots, 
 from doc_assets.util.progress import track
 
 if TYPE_CHECKING:
+    from doc_assets.archive.ledger.results import ResultRecord
     from doc_assets.archive.ledger.rows import Document
     from doc_assets.cli.launch import RunOutcome
     from doc_assets.pipeline.sealing import SourceIntake
@@ -180,13 +181,24 @@ def _print_screened(settings: "Settings", outcomes: "dict[str, RunOutcome]") -> 
 
     rows = []
     for key, outcome in outcomes.items():
+        with Ledger.open(settings.ledger_address) as ledger:
+            results = ledger.searches.results(search_id_of(key))
         if outcome.error:
             console().print(f"Run {outcome.run_id} failed: {outcome.error}")
+            _print_lacking(results)
             continue
         for name, said in zip(outcome.failed_checks, outcome.said, strict=True):
             console().print(f"Drop {key}: the check {name} failed. {said}")
-        with Ledger.open(settings.ledger_address) as ledger:
-            results = ledger.searches.results(search_id_of(key))
         flagged = sum(result.flagged for result in results)
         rows.append((key, len(results), flagged, settings.results_dir / "drops" / key / INDEX_NAME))
     show_table(("drop", "documents", "flagged", "report"), rows)
+
+
+def _print_lacking(results: "Sequence[ResultRecord]") -> None:
+    """The documents that the error of a run gives by their places, by name; nothing if there are none."""
+    from doc_assets.search.faults import all_in_words
+
+    lacking = [each for each in results if each.faults and each.state != "rejected"]
+    rows = [(each.position + 1, each.query_document, all_in_words(each.faults)) for each in lacking]
+    if rows:
+        show_table(("place", "document", "lacks"), rows[:_MAX_LISTED])

@@ -42,7 +42,7 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the home: ledger, collections, Dagster's records, documents, tables, models, reports."""
-    from doc_assets.defs.backup.scope import back_up, described
+    from doc_assets.defs.backup import back_up, described
     from doc_assets.defs.instance import open_instance
 
     with command() as settings:
@@ -71,12 +71,12 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what a backup says; what it holds now is removed once the restored home is proved whole."""
-    from doc_assets.defs.backup import restore as restoring
+    from doc_assets.defs.backup import restore as restore_home
 
     with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
         with progress_bars():
-            report = restoring.restore(settings, folder)
+            report = restore_home(settings, folder)
         _say_restored(report, as_json=as_json)
 
 
@@ -90,7 +90,7 @@ def export_stack(
     as_json: AsJson = False,
 ) -> None:
     """Write everything of this home into one file that another machine imports."""
-    from doc_assets.defs.backup.scope import back_up
+    from doc_assets.defs.backup import back_up
     from doc_assets.defs.instance import open_instance
     from doc_assets.ops.backup.packing import export
 
@@ -114,19 +114,19 @@ def import_stack(
     as_json: AsJson = False,
 ) -> None:
     """Make this home what an exported file says; what it holds now is removed once that is proved whole."""
-    from doc_assets.defs.backup import restore as restoring
+    from doc_assets.defs.backup import import_stack as import_home
 
     with command(of_half_made_home=True) as settings:
         _confirm(settings, yes_restore_into)
         with progress_bars():
-            report = restoring.import_stack(settings, file)
+            report = import_home(settings, file)
         _say_restored(report, as_json=as_json)
 
 
 @app.command(rich_help_panel="Backup")
 def rebuild_index(as_json: AsJson = False) -> None:
     """Make the collection anew from Parquet, for a vector store that was lost; nothing is embedded again."""
-    from doc_assets.defs.index.rebuilding import rebuild
+    from doc_assets.defs.index import rebuild
     from doc_assets.runtime import Runtime
 
     with command() as settings:

@@ -43,9 +43,10 @@ def list_documents(
 
 
 def _print_documents(documents: "Sequence[Document]", offset: int, total: int) -> None:
-    columns = ("drop", "document", "date", "by", "state", "code", "merchant", "pages", "photos", "in archive")
+    columns = ("number", "drop", "document", "date", "by", "state", "code", "merchant", "pages", "photos", "in archive")
     rows = (
         (
+            each.id,
             each.drop_key,
             each.file_name,
             each.document_date,
@@ -65,19 +66,23 @@ def _print_documents(documents: "Sequence[Document]", offset: int, total: int) -
 
 @app.command(rich_help_panel="Documents")
 def show(
-    document: Annotated[str, typer.Argument(help="Its id, or its file name.")],
+    document: Annotated[str, typer.Argument(help="Its id, or its file name.")] = "",
+    number: Annotated[int, typer.Option(help="Number of one of its arrivals, as logs and Dagster name it.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show everything known of a document: arrivals, photos, files, and the results that name it."""
     from upath import UPath
 
     from doc_assets.archive.archive import Archive
-    from doc_assets.archive.document_history import document_history
+    from doc_assets.archive.document_history import document_history, document_with_number
     from doc_assets.archive.ledger.ledger import Ledger
 
+    if bool(document) == bool(number):
+        raise typer.BadParameter("name a document or its --number")
     with command() as settings:
         with Ledger.open(settings.ledger_address) as ledger:
-            story = document_history(Archive(ledger, UPath(settings.bulk)), document)
+            name = document or document_with_number(ledger, number)
+            story = document_history(Archive(ledger, UPath(settings.bulk)), name)
         say(story, lambda: _print_story(story), as_json=as_json)
 
 

@@ -31,15 +31,19 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Make documents vanish from everything that is kept, and prove it; without a name, end what was interrupted."""
-    from doc_assets.defs.forgetting import requests as forgetting
+    from doc_assets.defs.erasure import opened_for_erasure
+    from doc_assets.defs.instance import open_instance
     from doc_assets.runtime import Runtime
 
-    with command() as settings:
-        runtime = Runtime(settings)
+    with (
+        command() as settings,
+        open_instance() as instance,
+        opened_for_erasure(Runtime(settings), instance) as erasing,
+    ):
         if allow:
-            forgetting.allow(runtime, document or [])
+            erasing.allow(document or [])
             return
-        requests = forgetting.plan(runtime, document or [])
+        requests = erasing.plan(document or [])
         if not as_json:
             _print_plan(requests)
         reports: list[ForgetReport] = []
@@ -52,7 +56,7 @@ def forget(
             if not yes:
                 _ask()
             with progress_bars():
-                reports = forgetting.carry_out(runtime, requests, delete_originals=delete_originals)
+                reports = erasing.carry_out(requests, delete_originals=delete_originals)
         say(_as_data(requests, reports), lambda: _print_reports(reports), as_json=as_json)
         if any(report.traces for report in reports):
             raise typer.Exit(FAILED)

@@ -7,12 +7,10 @@ from typing import Any
 import dagster as dg
 
 from doc_assets.definitions import defs
-from doc_assets.defs.index import reindexing
-from doc_assets.defs.instance import open_instance
-from doc_assets.defs.jobs import INGESTION, ingest_drop_job, screen_drop_job
-from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, fail_abandoned_runs, this_process
-from doc_assets.defs.partitions import drops
-from doc_assets.defs.search.jobs import search_documents_job
+from doc_assets.defs import index
+from doc_assets.defs.instance import PROCESS_TAG, fail_abandoned_runs, open_instance, this_process
+from doc_assets.defs.lineage import INGESTION, drops, ingest_drop_job, screen_drop_job
+from doc_assets.defs.search import search_documents_job
 from doc_assets.defs.step import INTERACTIVE_TAG
 from doc_assets.features.embedders.base import EmbedderSpec
 
@@ -63,15 +61,15 @@ def fill_drop(drop_key: str, spec: EmbedderSpec) -> RunOutcome:
     """Runs ``fill_collection_job`` for one drop with this embedder."""
     with open_instance() as instance:
         instance.add_dynamic_partitions(str(drops.name), [drop_key])
-        config = reindexing.fill_config(spec)
-        return _run(reindexing.fill_collection_job.name, instance, partition_key=drop_key, run_config=config)
+        config = index.fill_config(spec)
+        return _run(index.fill_collection_job.name, instance, partition_key=drop_key, run_config=config)
 
 
 def switch_collection(spec: EmbedderSpec, back_to: str = "") -> RunOutcome:
     """Runs ``switch_collection_job`` with this embedder; ``value`` says what it did."""
-    config, op = reindexing.switch_config(spec, back_to), reindexing.put_collection_in_use.name
+    config, op = index.switch_config(spec, back_to), index.put_collection_in_use.name
     with open_instance() as instance:
-        return _run(reindexing.switch_collection_job.name, instance, run_config=config, value_of=op)
+        return _run(index.switch_collection_job.name, instance, run_config=config, value_of=op)
 
 
 def search(config: dict[str, Any]) -> RunOutcome:

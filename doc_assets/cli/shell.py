@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from doc_assets.archive.home import require_whole
-from doc_assets.errors import DocAssetsError, NoRoomError, SetupError
+from doc_assets.errors import BackupError, DocAssetsError, InputError, NoRoomError, SetupError
 from doc_assets.ops.home import prepare_home
 from doc_assets.ops.logs import log_to_file
 from doc_assets.settings import Settings, load_settings
@@ -204,7 +204,9 @@ def _noted() -> Iterator[None]:
         _log.warning("%s ended with exit code %d after %.1f s", name, ending.exit_code, time.monotonic() - began)
         raise
     except DocAssetsError as error:
-        _log.error("%s failed after %.1f s: %s", name, time.monotonic() - began, error)
+        may_name_a_document = isinstance(error, InputError | BackupError)
+        says = type(error).__name__ if may_name_a_document else error
+        _log.error("%s failed after %.1f s: %s", name, time.monotonic() - began, says)
         raise
     except Exception:
         _log.exception("%s broke after %.1f s", name, time.monotonic() - began)

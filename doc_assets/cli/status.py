@@ -86,7 +86,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, staged documents, Parquet and collection; exit 1 and a list if they disagree."""
-    from doc_assets.ops.integrity import check_home
+    from doc_assets.ops.status import check_home
 
     with command() as settings:
         findings = check_home(settings, partial(_compared, settings, read_data=read_data), read_data=read_data)

@@ -1,1 +1,1 @@
-"""All that Dagster sees, one folder a stage; nothing else in the package imports Dagster."""
+"""All that Dagster sees, one module per stage; nothing else in the package imports Dagster."""

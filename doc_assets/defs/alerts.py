@@ -1,11 +1,12 @@
 """The sensor that posts an alert for every failed run."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from doc_assets.errors import ServiceError, SettingsError
-from doc_assets.ops.alerts import RunFailure, failure_alert, webhook_from
+from doc_assets.ops.alerts import alert, timestamp, webhook_from
 from doc_assets.settings import load_settings
 
 _WRAPPERS = ("Failure", "RetryRequested")
@@ -33,26 +34,39 @@ def failure_alert_sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason |
         webhook = webhook_from(settings)
         if webhook is None:
             return dg.SkipReason("Alerts are off: DOC_ASSETS_ALERT_WEBHOOK_URL is not set.")
-        webhook.post(failure_alert(_failure(context), settings.ui_url))
+        webhook.post(_alert(context, settings.ui_url))
     except (ServiceError, SettingsError) as error:
         raise UndeliveredError(f"The alert about run {context.dagster_run.run_id} waits: {error}") from error
     return None
 
 
-def _failure(context: dg.RunFailureSensorContext) -> RunFailure:
-    """The failed run, without what its messages say."""
+def _alert(context: dg.RunFailureSensorContext, ui_url: str) -> dict[str, Any]:
+    """The alert about a failed run. Messages of errors stay out: they may name documents and folders.
+
+    ``partition`` is the drop's key, ``step`` the first step that failed, ``error_class`` its kind of error (None if the
+    run's process died), ``is_retried`` whether Dagster starts the run again by itself.
+    """
     run = context.dagster_run
     failed = dg.DagsterEventType.RUN_FAILURE
     (ending,) = context.instance.get_records_for_run(run.run_id, of_type=failed, limit=1).records
-    failed_steps = context.get_step_failure_events()
-    return RunFailure(
+    first = next(iter(context.get_step_failure_events()), None)
+    step, error_class = (first.step_key, _error_class(first.step_failure_data)) if first else (None, None)
+    is_retried = run.tags.get("dagster/will_retry") == "true"
+    drop = f" of drop {context.partition_key}" if context.partition_key else ""
+    where = f" in step {step}" if step else ""
+    why = error_class or "its process ended"
+    again = " It is tried again." if is_retried else ""
+    return alert(
+        "run_failed",
+        f"{run.job_name}{drop} failed{where}: {why}.{again}",
         run_id=run.run_id,
         job=run.job_name,
-        failed_at=datetime.fromtimestamp(ending.timestamp, UTC),
+        failed_at=timestamp(datetime.fromtimestamp(ending.timestamp, UTC)),
         partition=context.partition_key,
-        step=failed_steps[0].step_key if failed_steps else None,
-        error_class=_error_class(failed_steps[0].step_failure_data) if failed_steps else None,
-        is_retried=run.tags.get("dagster/will_retry") == "true",
+        step=step,
+        error_class=error_class,
+        is_retried=is_retried,
+        link=f"{ui_url.rstrip('/')}/runs/{run.run_id}" if ui_url else None,
     )
 
 

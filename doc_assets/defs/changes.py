@@ -9,13 +9,22 @@ from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.runtime import Runtime
 
 _SETTINGS = (
-    "match_probability",
-    "flag_risk",
-    "device",
-    "embed_batch_size",
-    "photo_extractor",
-    "photo_extractor_options",
+    "match_probability", "flag_risk", "device", "embed_batch_size", "photo_extractor", "photo_extractor_options"
+)  # fmt: skip
+
+MATCH_PROBABILITY: float = Field(
+    default=0.0, ge=0, le=1, description="A verified photo pair at least this probable matches; 0: the setting."
 )
+FLAG_RISK: float = Field(
+    default=0.0, ge=0, le=1, description="A document is flagged from this risk score on; 0: the setting."
+)
+DEVICE: str = Field(default="", description="Where models run: auto, cpu or cuda; default: the setting.")
+EXTRACTOR: str = Field(default="", description="What finds photos: layout, template or detector; default: the setting.")
+EXTRACTOR_OPTIONS: dict[str, Any] = Field(default={}, description="Options of that extractor.")
+SEARCH_ROOTS: list[str] = Field(
+    default=[], description="Archive folders that keys are looked up in; default: those of the settings."
+)
+API_URL: str = Field(default="", description="Document API that is asked for keys instead.")
 
 
 class RunChanges(dg.Config):
@@ -34,8 +43,8 @@ class RunChanges(dg.Config):
 class ExtractorConfig(RunChanges):
     """How photos are found; every step of a run must be given the same."""
 
-    photo_extractor: str = Field(default="", description="layout, template or detector; default: the setting.")
-    photo_extractor_options: dict[str, Any] = Field(default={}, description="Options of that extractor.")
+    photo_extractor: str = EXTRACTOR
+    photo_extractor_options: dict[str, Any] = EXTRACTOR_OPTIONS
 
 
 class EmbedderConfig(ExtractorConfig):
@@ -43,7 +52,7 @@ class EmbedderConfig(ExtractorConfig):
 
     embedder: str = Field(default="", description="gist or transformers; default: the one that the archive uses.")
     embedder_options: dict[str, Any] = Field(default={}, description="Options of that embedder.")
-    device: str = Field(default="", description="auto, cpu or cuda; default: the setting.")
+    device: str = DEVICE
     embed_batch_size: int = Field(default=0, ge=0, description="Photos embedded together; 0: the setting.")
 
     def of(self, runtime: Runtime) -> Runtime:
@@ -55,10 +64,6 @@ class EmbedderConfig(ExtractorConfig):
 class ThresholdsConfig(RunChanges):
     """When a pair matches and a document is flagged."""
 
-    match_probability: float = Field(
-        default=0.0, ge=0, le=1, description="A verified photo pair at least this probable matches; 0: the setting."
-    )
-    flag_risk: float = Field(
-        default=0.0, ge=0, le=1, description="A document is flagged from this risk score on; 0: the setting."
-    )
-    device: str = Field(default="", description="Where models run: auto, cpu or cuda; default: the setting.")
+    match_probability: float = MATCH_PROBABILITY
+    flag_risk: float = FLAG_RISK
+    device: str = DEVICE

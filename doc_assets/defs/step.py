@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from doc_assets.archive.home import require_whole
-from doc_assets.defs.maintenance.abandoned import PROCESS_TAG, this_process
+from doc_assets.defs.instance import PROCESS_TAG, this_process
 from doc_assets.errors import DocAssetsError, NoRoomError, ServiceError
 from doc_assets.settings import load_settings
 from doc_assets.util.files import no_room

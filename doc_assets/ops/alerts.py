@@ -1,10 +1,10 @@
 """Alerts about failed runs, posted to one address: the run, its step, the kind of error; nothing of what was read."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from doc_assets.errors import ServiceError, SettingsError
 from doc_assets.settings import Settings
@@ -13,48 +13,19 @@ _SENDER = "doc_assets"
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class RunFailure:
-    """A failed run. Messages of errors stay out: they name documents and folders.
-
-    Attributes:
-        run_id: in Dagster.
-        job: its name.
-        failed_at: when.
-        partition: the drop's key; None for a job without drops.
-        step: the first step that failed; None if the run ended before or between steps.
-        error_class: kind of error of that step; None if the run's process died.
-        is_retried: whether Dagster starts the run again by itself.
-    """
-
-    run_id: str
-    job: str
-    failed_at: datetime
-    partition: str | None = None
-    step: str | None = None
-    error_class: str | None = None
-    is_retried: bool = False
-
-
-def failure_alert(failure: RunFailure, ui_url: str) -> dict[str, Any]:
-    """The JSON object for a failed run; ``text`` is a line for people, which chat systems show."""
-    drop = f" of drop {failure.partition}" if failure.partition else ""
-    where = f" in step {failure.step}" if failure.step else ""
-    why = f": {failure.error_class}" if failure.error_class else ": its process ended"
-    link = f"{ui_url.rstrip('/')}/runs/{failure.run_id}" if ui_url else None
-    text = f"{_SENDER}: {failure.job}{drop} failed{where}{why}." + (" It is tried again." if failure.is_retried else "")
-    fields = {**asdict(failure), "failed_at": failure.failed_at.astimezone(UTC).isoformat(timespec="seconds")}
-    return {"sender": _SENDER, "kind": "run_failed", "text": text, **fields, "link": link}
+def alert(kind: str, text: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON takes
+    """The JSON object of an alert; ``text`` is a line for people, which chat systems show."""
+    return {"sender": _SENDER, "kind": kind, "text": f"{_SENDER}: {text}", **fields}
 
 
 def make_test_alert(now: datetime) -> dict[str, Any]:
     """The JSON object that ``send-test-alert`` posts."""
-    return {
-        "sender": _SENDER,
-        "kind": "test",
-        "text": f"{_SENDER}: this is a test of alerts; nothing failed.",
-        "sent_at": now.astimezone(UTC).isoformat(timespec="seconds"),
-    }
+    return alert("test", "this is a test of alerts; nothing failed.", sent_at=timestamp(now))
+
+
+def timestamp(when: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return when.astimezone(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +118,7 @@ def _origin(url: str, setting: str) -> tuple[str, str, int]:
         SettingsError: if it is no address of the web, or carries a user.
     """
     try:
-        parts: SplitResult = urlsplit(url)
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise SettingsError(f"{setting} is no address: {error}.") from error

@@ -48,9 +48,7 @@ def source_of(field: str) -> str:
 def faults_of(settings: Settings, is_cron_line: Callable[[str], bool]) -> list[str]:
     """What the single values do not show: names, files and addresses that cannot be used together. Reads no data.
 
-    Args:
-        settings: that are looked at.
-        is_cron_line: whether the scheduler takes a line.
+    ``is_cron_line`` tells whether the scheduler takes a line.
     """
     from doc_assets.features.embedders.base import embedders  # noqa: PLC0415
     from doc_assets.features.model_folders import resolve_checkpoint  # noqa: PLC0415
@@ -61,7 +59,7 @@ def faults_of(settings: Settings, is_cron_line: Callable[[str], bool]) -> list[s
         "EMBEDDER": lambda: embedders.get(settings.embedder),
         "PHOTO_EXTRACTOR": lambda: make_extractor(settings.photo_extractor, extractor_options),
         "LEDGER_URL": lambda: _require_url(settings.ledger_address),
-        "BULK_ROOT": lambda: _require_storage(settings),
+        "BULK_ROOT": lambda: settings.bulk.exists(),  # noqa: PLW0108 - ``bulk`` raises if its protocol is unknown
         "TIMEZONE": lambda: ZoneInfo(settings.timezone),
         "REINDEX_CRON": lambda: _require_cron(settings.reindex_cron, is_cron_line),
         "MAINTENANCE_CRON": lambda: _require_cron(settings.maintenance_cron, is_cron_line),
@@ -90,10 +88,6 @@ def _require_url(address: str) -> None:
 
     if make_url(address).get_backend_name() not in {"sqlite", "postgresql"}:
         raise SettingsError("the ledger works on SQLite and PostgreSQL only.")
-
-
-def _require_storage(settings: Settings) -> None:
-    settings.bulk.exists()  # says so if the protocol is unknown or its package is not installed
 
 
 def _require_cron(line: str, is_cron_line: Callable[[str], bool]) -> None:
@@ -137,19 +131,11 @@ def initialize(home: Path | None) -> InitReport:
     settings = load_settings()
     if home is not None and home.expanduser().absolute() != settings.home:
         if source_of("home") != "default":
-            raise SettingsError(
-                f"{PREFIX}HOME is {settings.home} by {source_of('home')}; --home says {home.absolute()}. "
-                "Change it there."
-            )
+            set_by = f"{PREFIX}HOME is {settings.home} by {source_of('home')}"
+            raise SettingsError(f"{set_by}; --home says {home.absolute()}. Change it there.")
         settings = settings.model_copy(update={"home": home.expanduser().absolute()})
-    folders = [
-        settings.home,
-        settings.dagster_home,
-        settings.home / "inbox",
-        settings.results_dir,
-        settings.models_dir,
-        settings.log_dir,
-    ]
+    inbox, results, models = settings.home / "inbox", settings.results_dir, settings.models_dir
+    folders = [settings.home, settings.dagster_home, inbox, results, models, settings.log_dir]
     kept = [str(folder) for folder in folders if folder.is_dir()]
     prepare_home(settings)
     try:
@@ -158,9 +144,8 @@ def initialize(home: Path | None) -> InitReport:
         env_file = Path(ENV_FILE).absolute()
         generated = _write_env(env_file, settings)
     except OSError as error:
-        raise SetupError(
-            f"{error.filename} cannot be made: {error.strerror}. Run it where this user may write."
-        ) from error
+        says = f"{error.filename} cannot be made: {error.strerror}. Run it where this user may write."
+        raise SetupError(says) from error
     made = [str(folder) for folder in folders if str(folder) not in kept]
     (made if generated is not None else kept).append(str(env_file))
     return InitReport(str(settings.home), str(env_file), made, kept, generated or [])

@@ -15,6 +15,8 @@ from doc_assets.util.files import claim
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 WORKSPACE_FILE = PROJECT_DIR / "workspace.yaml"
 INSTANCE_FILE = "dagster.yaml"
+BULK_FOLDERS = ("documents", "photos", "embeddings", "local_features", "page_text")
+"""Folders of the bulk root that this program writes; the inbox may be beside them."""
 _EXCLUSIVE_CLAIM, _DAEMON_CLAIM = ".exclusive.lock", ".daemon.lock"
 
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from upath import UPath
 
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.faults import DocumentState
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import Settings
 from doc_assets.sources.origin import fetched_digest
 from doc_assets.sources.staging import STAGED_PATTERN
@@ -23,8 +25,6 @@ _LEFTOVERS = "leftovers of killed writers"
 _OUTPUT_OF_RUNS = tuple(
     f"{folder}/*.{end}" for folder in ("*/compute_logs", "__repository__/*") for end in ("out", "err", "complete")
 )
-_WRITTEN = ("documents", "photos", "embeddings", "local_features", "page_text")
-"""Folders of the bulk root; the inbox, which may be beside them, is never touched."""
 _LEFT_FOLDERS = ("qdrant/.*.dropped", "qdrant/.*.new", "models/.*.new", "models/.*.download")
 _BATCH = 500
 _UNREAD = (DocumentState.PENDING, DocumentState.REJECTED)
@@ -158,7 +158,7 @@ def _tidy_staged(ledger: Ledger, bulk: UPath, before: float, report: Maintenance
 
 def _tidy_leftovers(settings: Settings, before: float, report: MaintenanceReport) -> None:
     if is_local(settings.bulk):
-        for part in _WRITTEN:
+        for part in BULK_FOLDERS:
             for path in sorted((Path(str(settings.bulk)) / part).rglob(LEFTOVER_PATTERN)):
                 report.take_file(_LEFTOVERS, path, before)
     for pattern in _LEFT_FOLDERS:
@@ -185,10 +185,6 @@ def _remove_empty(*folders: Path) -> None:
 
 
 def _batches(paths: Iterable[UPath]) -> Iterator[list[UPath]]:
-    batch: list[UPath] = []
-    for path in paths:
-        batch.append(path)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    yield batch
+    left = iter(paths)
+    while batch := list(islice(left, _BATCH)):
+        yield batch

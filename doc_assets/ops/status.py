@@ -1,20 +1,27 @@
-"""What a home holds: what arrived, what is in the archive, in which collections, and what still lies in the inbox."""
+"""What a home holds, what still lies in its inbox, and whether what it keeps is whole."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from doc_assets.archive.archive import Archive, Versions
+from sqlalchemy import make_url
+
+from doc_assets.archive.consistency import Findings
+from doc_assets.archive.ledger.collections import Collection
+from doc_assets.archive.ledger.database import is_absent
+from doc_assets.archive.ledger.integrity import sqlite_faults
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.rows import ArchiveCounts
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import FolderUnreachableError
+from doc_assets.features.model_folders import differences, model_names
 from doc_assets.pipeline.intake import IntakeReport, IntakeRules, intake_rules, preview
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.runtime import Runtime
+from doc_assets.settings import Settings
 from doc_assets.sources.names import display_name, real_path
 
 _MAX_NAMED = 20
@@ -93,26 +100,22 @@ def archive_status(runtime: Runtime) -> ArchiveStatus:
     """What is in the archive, and what lies in the drop folder."""
     versions, settings = runtime.versions(), runtime.settings
     with runtime.archive() as archive:
-        inbox = inbox_status(archive.ledger, settings.inbox_dir, intake_rules(settings))
+        ledger = archive.ledger
+        inbox = inbox_status(ledger, settings.inbox_dir, intake_rules(settings))
         with runtime.store() as store:
-            return _status(archive, store, runtime.alias, versions, inbox)
-
-
-def _status(archive: Archive, store: VectorStore, alias: str, versions: Versions, inbox: InboxStatus) -> ArchiveStatus:
-    counts = archive.ledger.documents.counts()
-    photos = archive.ledger.collections.all_photos()
-    collection = store.resolve(alias)
-    points = _points(archive.ledger, store, collection)
-    return ArchiveStatus(
-        counts,
-        stale_drops(archive.ledger, versions),
-        versions.embedder_id,
-        collection,
-        points.get(collection or "", 0),
-        _collections(archive.ledger, points, counts.current),
-        photos.get(collection, 0) if collection else max(photos.values(), default=0),
-        inbox,
-    )
+            used = store.resolve(runtime.alias)
+            points = _points(ledger, store, used)
+        counts, photos = ledger.documents.counts(), ledger.collections.all_photos()
+        return ArchiveStatus(
+            counts,
+            stale_drops(ledger, versions),
+            versions.embedder_id,
+            used,
+            points.get(used or "", 0),
+            [_collection_status(ledger, each, points, counts.current) for each in ledger.collections.all()],
+            photos.get(used, 0) if used else max(photos.values(), default=0),
+            inbox,
+        )
 
 
 def _points(ledger: Ledger, store: VectorStore, in_use: str | None) -> dict[str, int]:
@@ -121,19 +124,11 @@ def _points(ledger: Ledger, store: VectorStore, in_use: str | None) -> dict[str,
     return {name: store.count(name) for name in names & set(store.collections())}
 
 
-def _collections(ledger: Ledger, points: Mapping[str, int], current: int) -> list[CollectionStatus]:
-    """Those on record; ``current`` documents are in the archive."""
-    return [
-        CollectionStatus(
-            each.name,
-            each.state,
-            each.embedder,
-            each.options,
-            points.get(each.name, 0),
-            current - ledger.collections.current_documents(each.name),
-        )
-        for each in ledger.collections.all()
-    ]
+def _collection_status(ledger: Ledger, found: Collection, points: Mapping[str, int], current: int) -> CollectionStatus:
+    """One of those on record; ``current`` documents are in the archive."""
+    missing = current - ledger.collections.current_documents(found.name)
+    n_points = points.get(found.name, 0)
+    return CollectionStatus(found.name, found.state, found.embedder, found.options, n_points, missing)
 
 
 def inbox_status(ledger: Ledger, folder: Path, rules: IntakeRules) -> InboxStatus:
@@ -148,6 +143,7 @@ def _seen(report: IntakeReport, folder: Path) -> InboxStatus:
     def below(path: str) -> str:
         return display_name(str(real_path(path)).removeprefix(f"{folder}{os.sep}"))
 
+    ignored = sorted(report.ignored.reasons.items())
     return InboxStatus(
         documents=report.files,
         n_waiting=len(report.waits),
@@ -156,10 +152,47 @@ def _seen(report: IntakeReport, folder: Path) -> InboxStatus:
             for w in report.waits[:_MAX_NAMED]
         ],
         n_ignored=report.ignored.n,
-        ignored=[
-            {"file": below(path), "reason": reason}
-            for path, reason in sorted(report.ignored.reasons.items())[:_MAX_NAMED]
-        ],
+        ignored=[{"file": below(path), "reason": reason} for path, reason in ignored[:_MAX_NAMED]],
         unreadable=[below(path) for path in report.unreadable],
         forgotten=report.forgotten,
     )
+
+
+def check_home(settings: Settings, compare: Callable[[], Findings], *, read_data: bool) -> Findings:
+    """Compares everything that is kept; a ledger that is damaged is not looked into further.
+
+    Args:
+        settings: of the home.
+        compare: opens the archive and compares what it holds.
+        read_data: whether databases and models are read as well.
+    """
+    if not read_data:
+        return compare()
+    of_ledger, others = list(_ledger_faults(settings)), list(_other_faults(settings))
+    findings = Findings() if of_ledger else compare()
+    for fault in (*of_ledger, *others, *_model_faults(settings.models_dir)):
+        findings.add(fault)
+    return findings
+
+
+def _ledger_faults(settings: Settings) -> Iterator[str]:
+    ledger = make_url(settings.ledger_address)
+    if ledger.get_backend_name() == "sqlite" and not is_absent(settings.ledger_address):
+        path = Path(str(ledger.database))
+        for fault in sqlite_faults(path):
+            yield f"The ledger {path} is damaged: {fault}. Restore a backup."
+
+
+def _other_faults(settings: Settings) -> Iterator[str]:
+    index = settings.home / "file_index.sqlite"
+    for path in (*sorted(settings.dagster_home.rglob("*.db")), *([index] if index.exists() else [])):
+        if path.stat().st_size:
+            remedy = "delete it, it is made again" if path == index else "restore a backup"
+            for fault in sqlite_faults(path):
+                yield f"The database {path} is damaged: {fault}; {remedy}."
+
+
+def _model_faults(folder: Path) -> Iterator[str]:
+    for name in model_names(folder):
+        for fault in differences(folder / name):
+            yield f"Model {name}: {fault}; remove its folder and add it again."

@@ -121,7 +121,7 @@ class _ChunkCutter:
 
     def _cut(self, document: Document) -> tuple[list[StoredPhoto], int]:
         """The photos of a document in reading order, and how many pages' text could not be read."""
-        cut = attempt(f"photos of {document.file_name}", partial(self._cut_pages, document))
+        cut = attempt(f"photos of document {document.id}", partial(self._cut_pages, document))
         if not isinstance(cut, Failure):
             return cut
         self.table.faults.add(document.document_id, Failure(f"Its photos could not be cut: {cut.reason}", cut.code))
@@ -132,7 +132,7 @@ class _ChunkCutter:
         photos: list[StoredPhoto] = []
 
         def on_page(page: Page) -> None:
-            unit = f"page {page.page_index + 1} of {document.file_name}"
+            unit = f"page {page.page_index + 1} of document {document.id}"
             crops = attempt(unit, partial(pages.photos, page))
             if isinstance(crops, Failure):
                 self.table.faults.add(document.document_id, crops, page.page_index)

@@ -53,7 +53,7 @@ def _write(archive: Archive, describer: Describer, threads: Workers, table: DueT
 
 
 def _attempt(describer: Describer, photo: StoredPhoto) -> tuple[PhotoPayload, Described | Failure]:
-    return photo.payload, attempt(f"keypoints of photo {photo.payload.key}", partial(_describe, describer, photo))
+    return photo.payload, attempt(f"keypoints of {photo.payload.place}", partial(_describe, describer, photo))
 
 
 def _describe(describer: Describer, photo: StoredPhoto) -> Described:

@@ -57,7 +57,7 @@ def _one_by_one(archive: Archive, embedder: Embedder, chunk: Chunk, faults: Chun
     """The photos that can be embedded; one that cannot would take its batch with it."""
     payloads, rows = [], [np.empty((0, embedder.dim), np.float32)]
     for photo in read_photos(archive.photo_shard(chunk)):
-        embedded = attempt(f"photo {photo.payload.key}", partial(_embed_one, embedder, photo))
+        embedded = attempt(photo.payload.place, partial(_embed_one, embedder, photo))
         if isinstance(embedded, Failure):
             reason = f"It could not be embedded: {embedded.reason}"
             faults.add_photo(photo.payload, Failure(reason, embedded.code))

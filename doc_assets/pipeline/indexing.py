@@ -124,7 +124,7 @@ def _index_documents(
         return [document.id for document in part]
 
     left_out: dict[int, int] = {}
-    units = [f"points of {document.file_name}" for document in documents]
+    units = [f"points of document {document.id}" for document in documents]
     for document, found in zip(documents, attempt_each(units, documents, put), strict=True):
         if isinstance(found, Failure):
             faults.add(document.document_id, Failure(f"It could not be indexed: {found.reason}", found.code))

@@ -128,9 +128,7 @@ def _is_due(document: Document, read_in_part: Sequence[StageFault]) -> bool:
 
 def _read(archive: Archive, reader: DocumentReader, document: Document, known_sha256: str | None) -> ReadOutcome:
     digest: list[str] = []
-    read = attempt(
-        f"document {document.file_name}", lambda: _read_content(archive, reader, document, known_sha256, digest)
-    )
+    read = attempt(f"document {document.id}", lambda: _read_content(archive, reader, document, known_sha256, digest))
     if not isinstance(read, Failure):
         return read
     code = read.code or FaultCode.FAILED

@@ -245,7 +245,8 @@ def _arrivals(
     def arrivals(file: SourceFile | KeyProblem) -> list[Arrival | KeyProblem]:
         if isinstance(file, KeyProblem):
             return [file]
-        found = attempt(f"arrival of {file.label}", partial(_arrived, archive, file, rules, now))
+        unit = f"arrival of line {file.row.line} of a key table" if file.row else "arrival of a file"
+        found = attempt(unit, partial(_arrived, archive, file, rules, now))
         if isinstance(found, Failure):
             return [KeyProblem(file.row or KeyRow(0, file.label), KeyState.FAILED, found.reason)]
         return found

@@ -52,7 +52,7 @@ class StoredQueries:
         def query(document: Document) -> tuple[Document, QueryDocument | Failure]:
             stored = photos.get(document.document_id, [])
             work = partial(self._query, document, stored, described)
-            return document, attempt(f"query of {document.file_name}", work)
+            return document, attempt(f"query of document {document.id}", work)
 
         return self.threads.map(query, self.archive.current(chunk))
 
@@ -77,7 +77,7 @@ class StoredQueries:
         """
         found: list[QueryPhoto] = []
         faults: list[SearchFault] = []
-        units = [f"photo {photo.payload.key}" for photo in photos]
+        units = [f"photo {photo.payload.photo_index + 1} of document {document.id}" for photo in photos]
         views = attempt_each(units, photos, self._views)
         for unit, photo, vectors in zip(units, photos, views, strict=True):
             made = (

@@ -50,12 +50,12 @@ def require_consistent(results: Iterable[ResultRecord]) -> None:
     Results of earlier versions, which have neither dates nor findings, are left out until they are labelled anew.
 
     Raises:
-        InconsistentResultError: names the first one.
+        InconsistentResultError: at the first one.
     """
     for result in results:
         is_said = any(reason.counts for reason in reasons(result))
         if result.document_date is not None and result.flagged != is_said:
-            raise InconsistentResultError(result.query_document, is_flagged=result.flagged)
+            raise InconsistentResultError(result.position + 1, is_flagged=result.flagged)
 
 
 def done_to_photo(result: ResultRecord, finding: Finding) -> Iterator[str]:

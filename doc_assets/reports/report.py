@@ -93,17 +93,17 @@ def write_reports(
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(results, key=lambda r: (-(-1.0 if r.risk_score is None else r.risk_score), r.position))
     rows = []
-    broken: list[str] = []
+    broken: list[int] = []
     for result in track(ordered, "evidence", len(ordered)):
         link = None
         if _matched(result):
             link = f"evidence/{result_stem(result.query_document)}.html"
             if only is None or result.query_document in only:
                 page = partial(_write_page, folder / link, search, result, sources)
-                made = attempt(f"page of {result.query_document}", page)
+                made = attempt(f"page of result {result.position + 1} of search {search.search_id}", page)
                 if isinstance(made, Failure):
                     link = None
-                    broken.append(f"{result.query_document}: {made.reason}")
+                    broken.append(result.position + 1)
         rows.append({"result": result, "reasons": reasons(result), "link": link})
     path = folder / INDEX_NAME
     content = (
@@ -121,8 +121,11 @@ def write_reports(
     )
     write_atomic(UPath(path), content.encode())
     if broken:
-        named = "; ".join(broken[:_MOST_NAMED])
-        raise InputError(f"{len(broken)} pages of the report could not be made: {named}. Everything else is in {path}.")
+        numbers = ", ".join(map(str, broken[:_MOST_NAMED]))
+        raise InputError(
+            f"{len(broken)} pages of the report could not be made (results {numbers}; the log says where it broke). "
+            f"Everything else is in {path}."
+        )
     return path
 
 
@@ -181,7 +184,7 @@ class _ShownPair:
 
 
 def _shown(result: ResultRecord, match: FoundDocument, pair: PhotoPair, sources: PictureSources) -> _ShownPair:
-    unit = f"picture of {result.query_document} against {match.document}"
+    unit = f"picture of a pair of result {result.position + 1}"
     drawn = attempt(unit, partial(_image, result, match, pair, sources))
     if isinstance(drawn, Failure):
         drawn = None, Text(f"그림을 만들 수 없음: {drawn.reason}", f"The picture could not be drawn: {drawn.reason}")

@@ -21,17 +21,21 @@ def beyond_reading(result: ResultRecord) -> list[str]:
     return [fault.in_words() for fault in result.faults if fault.stage not in _OF_READING]
 
 
-def what_is_lacking(results: Sequence[ResultRecord], broken: Sequence[str] = ()) -> str:
-    """Sentences that name documents not read, not compared in full or without their page; "" if there are none."""
-    unread = [result for result in results if result.state == DocumentState.REJECTED]
-    partly = [result for result in results if result.faults and result.state != DocumentState.REJECTED]
+def what_is_lacking(results: Sequence[ResultRecord]) -> str:
+    """How many documents were not read or not compared in full, by their places; "" if none."""
+    unread = [result.position + 1 for result in results if result.state == DocumentState.REJECTED]
+    partly = [result.position + 1 for result in results if result.faults and result.state != DocumentState.REJECTED]
     said = []
     if unread:
-        named = ", ".join(result.query_document for result in unread[:_MOST_NAMED])
-        said.append(f"{len(unread)} of {len(results)} query documents could not be read: {named}.")
+        said.append(f"{len(unread)} of {len(results)} query documents could not be read ({_places(unread)}).")
     if partly:
-        named = "; ".join(f"{each.query_document} ({each.faults[0].in_words()})" for each in partly[:_MOST_NAMED])
-        said.append(f"{len(partly)} of {len(results)} could not be searched for or compared in full: {named}.")
-    if broken:
-        said.append(f"{len(broken)} pages of the report could not be made: {'; '.join(broken[:_MOST_NAMED])}.")
-    return " ".join(said)
+        said.append(
+            f"{len(partly)} of {len(results)} could not be searched for or compared in full ({_places(partly)})."
+        )
+    return " ".join([*said, "The results name them and say why."]) if said else ""
+
+
+def _places(places: Sequence[int]) -> str:
+    """The first ten; a run's error is kept by Dagster, where names of documents do not belong."""
+    more = ", ..." if len(places) > _MOST_NAMED else ""
+    return f"places {', '.join(map(str, places[:_MOST_NAMED]))}{more}"

@@ -82,7 +82,7 @@ class Matcher:
 
         parts = []
         for where, retrieve in (("the archive", from_archive), ("the documents searched together", from_batch)):
-            found = attempt(f"candidates of {query.file_name} in {where}", retrieve)
+            found = attempt(f"candidates in {where}", retrieve)
             if isinstance(found, Failure):
                 faults.append(SearchFault("retrieval", f"No candidates could be had from {where}: {found.reason}"))
             else:

@@ -152,7 +152,7 @@ class QueryReader:
             SetupError, ServiceError: for what concerns every query alike.
         """
         reading = _Reading(file.label)
-        read = attempt(f"query {file.label}", lambda: self._read(file, kept_by, reading))
+        read = attempt("reading of a query document", lambda: self._read(file, kept_by, reading))
         if not isinstance(read, Failure):
             return read
         reading.faults.append(SearchFault("reading", read.reason))
@@ -165,7 +165,7 @@ class QueryReader:
         crops: list[PhotoCrop] = []
 
         def on_page(page: Page) -> None:
-            found = attempt(f"page {page.page_index + 1} of query {file.label}", lambda: pages.photos(page))
+            found = attempt(f"page {page.page_index + 1} of a query document", lambda: pages.photos(page))
             if isinstance(found, Failure):
                 reading.lacks_page(page.page_index, found.reason)
                 return
@@ -191,12 +191,12 @@ class QueryReader:
         """The crops with what they are searched by and without their pixels; those that break are noted."""
         described: list[tuple[PhotoCrop, bytes, RgbImage, tuple[LocalFeatures, SparseVector]]] = []
         for crop in crops:
-            found = attempt(reading.unit(crop), partial(self._described, crop))
+            found = attempt(_unit(crop), partial(self._described, crop))
             if isinstance(found, Failure):
                 reading.lacks_photo(crop, found)
             else:
                 described.append((crop, *found))
-        units = [reading.unit(crop) for crop, *_ in described]
+        units = [_unit(crop) for crop, *_ in described]
         views = attempt_each(units, [pixels for _, _, pixels, _ in described], self._views)
         photos = []
         for (crop, jpeg, _, features), vectors in zip(described, views, strict=True):
@@ -241,6 +241,11 @@ class QueryReader:
         )
 
 
+def _unit(crop: PhotoCrop) -> str:
+    """A photo in the log."""
+    return f"photo {crop.photo_index + 1} of a query document"
+
+
 @dataclass(slots=True)
 class _Reading:
     """What is known of a query file while it is read."""
@@ -250,10 +255,6 @@ class _Reading:
     more: tuple[SourceFile, ...] = ()
     faults: list[SearchFault] = field(default_factory=list)
     pages_lacking: set[int] = field(default_factory=set)
-
-    def unit(self, crop: PhotoCrop) -> str:
-        """A photo's name in the log."""
-        return f"photo {crop.photo_index + 1} of query {self.name}"
 
     def lacks_page(self, page_index: int | None, reason: str) -> None:
         """Notes a page, or None for the whole document, that could not be used."""
@@ -271,7 +272,7 @@ class _Reading:
 
     def keep(self, page_index: int, keep: Callable[[], None]) -> None:
         """Keeps a picture; the search goes on without it."""
-        kept = attempt(f"picture of page {page_index + 1} of query {self.name}", keep)
+        kept = attempt(f"picture of page {page_index + 1} of a query document", keep)
         if isinstance(kept, Failure):
             reason = f"Its picture could not be kept: {kept.reason}"
             self.faults.append(SearchFault("picture", reason, query_page=page_index + 1))

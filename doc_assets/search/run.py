@@ -175,7 +175,7 @@ def answer(
         found = list(found_documents(ranking, query, matcher.request, dates_of(ranking), own_drop))
         return result_record(label, position, query, found, seconds + time.monotonic() - started, faults=faults)
 
-    found = attempt(f"search for {label}", result)
+    found = attempt(f"search for the document in place {position + 1}", result)
     if isinstance(found, Failure):
         return not_searched(label, position, query, found, seconds + time.monotonic() - started)
     return found

@@ -104,7 +104,7 @@ class Verifier:
                 found = features
             else:
                 compare = partial(_compared, photo, match, features, self.model)
-                found = attempt(f"photo {photo.crop.photo_index} against {match.payload.key}", compare)
+                found = attempt(f"photo {photo.crop.photo_index} against {match.payload.place}", compare)
             if isinstance(found, Failure):
                 self.faults.append(_fault(photo, match, found))
                 found = self._by_similarity(match)
@@ -167,7 +167,7 @@ def _looked(
         return own
     if isinstance(other, Failure):
         return other
-    return attempt(f"look at {match.payload.key}", partial(_judged, match, own, other, model))
+    return attempt(f"look at {match.payload.place}", partial(_judged, match, own, other, model))
 
 
 def _judged(match: PhotoMatch, own: _OwnPhoto, other: RgbImage, model: PairModel) -> PhotoMatch:
@@ -217,7 +217,7 @@ def _loaded(
     if not isinstance(together, Failure):
         return found | dict(together)
     for payload in archived:
-        single = attempt(f"{what} of {payload.key}", partial(load, [payload]))
+        single = attempt(f"{what} of {payload.place}", partial(load, [payload]))
         found |= {payload.key: single} if isinstance(single, Failure) else single
     return found
 

@@ -245,6 +245,8 @@ class ApiSource:
 class FailedRequestLog:
     """One JSON line per failed request, for people and for log collectors; usable from several threads.
 
+    The line of the key table stands for the key, which may name a document; ``key_requests`` of the ledger has both.
+
     Args:
         path: the file; closed under a dated name at its size limit and at midnight UTC, as all logs are.
         max_bytes: that limit.
@@ -262,10 +264,10 @@ class FailedRequestLog:
         """Files a failure."""
         entry = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "requested_name": problem.row.key,
+            "key_table_line": problem.row.line,
             "api_endpoint": self._url,
             "status_code": status,
-            "reason": problem.reason,
+            "state": problem.state,
             "correlation_id": problem.correlation_id,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)

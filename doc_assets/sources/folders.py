@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,12 @@ class Ignored:
         self.n += 1
         if len(self.reasons) < _MAX_IGNORED_KEPT:
             self.reasons[path] = reason
+
+    @property
+    def in_numbers(self) -> str:
+        """How many there are of each reason, among the first thousand, without names."""
+        counted = Counter(self.reasons.values()).most_common()
+        return ", ".join(f"{n} {reason}" for reason, n in counted)
 
     def named(self, most: int, below: str) -> str:
         """How many there are, and the names and reasons of the first ones.

@@ -69,7 +69,7 @@ class Resolver:
         """One answer per row, in their order."""
         names = [root_name(root) for root in self.roots]
         for row in rows:
-            found = attempt(f"key {row.key}", partial(self._one, row, names))
+            found = attempt(f"line {row.line} of the key table", partial(self._one, row, names))
             if isinstance(found, Failure):
                 found = Resolution(row, KeyState.FAILED, reason=f"it could not be looked up: {found.reason}")
             yield found

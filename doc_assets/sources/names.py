@@ -6,9 +6,10 @@ markup.
 
 import fnmatch
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from doc_assets.util.visible import visible
 
@@ -26,6 +27,7 @@ IGNORED_FOLDERS = (".*", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume In
 """System folders of NAS boxes and Windows shares, trash, and hidden ones (Syncthing's versions)."""
 
 _UNDECODABLE = "bytes:"
+_NUMBERED = re.compile(r" \(\d+\)$")
 
 
 def is_document_name(name: str, ignore: Sequence[str] = ()) -> bool:
@@ -71,6 +73,11 @@ def document_id(name: str) -> str:
         if shown.lower().endswith(suffix):
             return shown[: -len(suffix)]
     return shown
+
+
+def document_of_label(label: str) -> str:
+    """The id of the document that a result names: its path or name, numbered if a drop has several of it."""
+    return document_id(PurePosixPath(_NUMBERED.sub("", label)).name)
 
 
 def called(name: str, is_known: Callable[[str], bool]) -> str:

@@ -23,7 +23,6 @@ from doc_assets.util.files import is_local
 from doc_assets.util.isolation import Failure, attempt
 
 _NO_BULK = UPath("/nonexistent")
-_MOST_NAMED = 10
 _HIDDEN = "this user cannot look into it, and what lies in it is not known"
 
 
@@ -193,7 +192,7 @@ class KeyedFolders:
             if found.state is not KeyState.FOUND:
                 yield KeyProblem(found.row, found.state, found.reason)
                 continue
-            given = attempt(f"key {found.row.key}", partial(self._files_of, found))
+            given = attempt(f"line {found.row.line} of the key table", partial(self._files_of, found))
             yield from [KeyProblem(found.row, KeyState.FAILED, given.reason)] if isinstance(given, Failure) else given
         yield from unusable_rows(self.table)
 
@@ -238,9 +237,8 @@ def nothing_in(source: DocumentSource) -> str:
     found = ignored_in(source)
     if not found.n:
         return f"There is no document in {source.name}: it is empty."
-    below = str(source.folder) if isinstance(source, FolderSource) else ""
     return (
-        f"There is no document in {source.name}: {found.named(_MOST_NAMED, below)}. Documents end in "
+        f"There is no document in {source.name}: {found.n} ignored ({found.in_numbers}). Documents end in "
         f"{', '.join(DOCUMENT_SUFFIXES)}."
     )
 

@@ -8,6 +8,7 @@ unit after unit lacks it: one huge photo is its own fault, a machine without mem
 import errno
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -45,8 +46,11 @@ class Failure:
 def attempt(unit: str, work: Callable[[], Result]) -> Result | Failure:
     """What ``work`` returns, or why it could not; an error that nobody foresaw goes to the log with its traceback.
 
+    The log names no document: what an error says may be a path, so only its type and frames are logged. The caller
+    keeps the reason with the document in the ledger.
+
     Args:
-        unit: names it in the log, e.g. ``photo a.tif/0/2``.
+        unit: names it in logs and errors, by numbers of the ledger, e.g. ``page 2 of document 17``.
         work: does it.
 
     Raises:
@@ -61,13 +65,14 @@ def attempt(unit: str, work: Callable[[], Result]) -> Result | Failure:
         return Failure(one_line(str(error), _LONGEST_OF_OURS), getattr(error, "code", None))
     except MemoryError as error:
         _memory.lacking(unit, error)
-        _log.exception("%s: not enough memory", unit)
+        _log.error("%s: not enough memory\n%s", unit, _frames(error))
         return Failure(f"Not enough memory: {one_line(str(error))}" if str(error) else "Not enough memory.")
     except Exception as error:  # a unit may break in any way; the reason is recorded, the rest goes on
         if (says := no_room(error)) is not None:
             raise NoRoomError(says) from error
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-            raise ServiceError(f"{unit}: {error}. Check the disk and the limits of this process.") from error
+            says = error.strerror or type(error).__name__
+            raise ServiceError(f"{unit}: {says}. Check the disk and the limits of this process.") from error
         return _unforeseen(unit, error)
     _memory.found()
     return result
@@ -101,8 +106,16 @@ def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
 
 
 def _unforeseen(unit: str, error: Exception) -> Failure:
-    _log.error("%s failed; the rest goes on", unit, exc_info=error)
+    _log.error("%s failed; the rest goes on\n%s", unit, _frames(error))
     return Failure(one_line(f"{type(error).__name__}: {error}"))
+
+
+def _frames(error: BaseException) -> str:
+    """Frames and types of an error and of those it came from, without what they say."""
+    earlier = error.__cause__ or error.__context__
+    before = f"{_frames(earlier)}\n" if earlier is not None else ""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}Traceback without messages:\n{frames}{type(error).__name__}"
 
 
 class _Memory:

@@ -87,7 +87,8 @@ def test_a_search_with_an_unreadable_query_says_so_and_exits_1(ingested, run, co
     done = run("search-doc", "--folder", queries, "--output-folder", tmp_path / "out")
 
     assert done.returncode == 1
-    assert "1 of 2 query documents could not be read: broken.tif" in done.stdout
+    assert "1 of 2 query documents could not be read (places 2)" in done.stdout
+    assert "broken.tif" in done.stdout
     summary = json.loads((tmp_path / "out" / "search_results_summary.json").read_text(encoding="utf-8"))
     assert [bool(query["top_docs"]) for query in summary["per_query"]] == [True, False]
 

@@ -10,12 +10,16 @@ import pytest
 from PIL import Image
 
 from doc_assets.lab.corpus import draw_corpus, draw_document, plan_corpus
+from doc_assets.ops.erasure.databases import find as find_in_database
+from doc_assets.ops.erasure.files import files_below, find
+from doc_assets.ops.erasure.identifiers import Identifiers
 from doc_assets_tests.cli.test_privacy import _traces
 from doc_assets_tests.program import Program
 
 pytestmark = pytest.mark.whole
 
 PLANS = plan_corpus(4, ["mirrored"], seed=12)
+BROKEN = "N20261128THA99999-unreadable"
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +28,40 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forget")
     draw_corpus(folder / "files", PLANS, workers=2)
     run = Program.at_home(folder)
+    (folder / "files" / "incoming" / f"{BROKEN}.tif").write_bytes(b"II*\0 of which nothing can be read")
     results = folder / "home" / "results" / "one"
-    for arguments in (
-        ["build-image-index", "--folder", folder / "files" / "archive"],
-        ["build-image-index", "--folder", folder / "files" / "incoming"],
-        ["screen", "--all"],
-        ["search-doc", "--file", folder / "files" / "incoming" / PLANS[-1].name, "--output-folder", results],
+    for arguments, code in (
+        (["build-image-index", "--folder", folder / "files" / "archive"], 0),
+        (["build-image-index", "--folder", folder / "files" / "incoming"], 1),
+        (["screen", "--all"], 0),
+        (["show", f"{BROKEN}-that-never-came.tif"], 1),
+        (["search-doc", "--folder", folder / "files" / "incoming", "--output-folder", folder / "elsewhere"], 1),
     ):
-        run.done(*arguments)
-    return folder, run
+        done = run(*arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+    named = _files_that_name(folder, [*(plan.name.removesuffix(".tif") for plan in PLANS), BROKEN])
+    run.done("search-doc", "--file", folder / "files" / "incoming" / PLANS[-1].name, "--output-folder", results)
+    return folder, run, named
+
+
+def _files_that_name(folder, documents):
+    """Files of Dagster's records and of logs in which the name of a document stands, packed values too."""
+    identifiers = Identifiers(tuple(documents))
+    places = files_below([folder / "home" / "dagster", folder / "log"])
+    databases = [path for path in (folder / "home" / "dagster").rglob("*.db")]
+    packed = [place for path in databases for place in find_in_database(f"sqlite:///{path}", identifiers)]
+    return [path for path in places if find(path, identifiers) is not None] + packed
+
+
+def test_names_of_documents_stay_in_the_ledger(world):
+    """Metadata, checks, errors and logs of ingestion, screening and a search by folder have numbers alone."""
+    folder, run, named = world
+
+    assert named == []
+    (broken,) = run.json("list-documents", "--state", "rejected")["documents"]
+    assert broken["file_name"] == f"{BROKEN}.tif"
+    assert run.json("show", "--number", broken["id"])["document_id"] == BROKEN
+    assert _files_that_name(folder, [PLANS[-1].name]) != []  # a path that an operator typed
 
 
 def _own_photos(folder, plan):
@@ -43,7 +72,7 @@ def _own_photos(folder, plan):
 
 
 def test_no_name_no_digest_and_no_picture_is_left(world):
-    folder, run = world
+    folder, run, _ = world
     query = PLANS[-1]
     source = next(plan for plan in PLANS if plan.name == query.reuse.source_document)
     secrets = _own_photos(folder, source)
@@ -72,14 +101,14 @@ def test_no_name_no_digest_and_no_picture_is_left(world):
 
 
 def test_the_partitions_of_its_drop_stay_materialized(world):
-    folder, _ = world
+    folder, *_ = world
     with dg.DagsterInstance.from_config(str(folder / "home" / "dagster")) as instance:
         for name in ("documents", "photos", "indexed_photos", "document_matches"):
             assert instance.get_materialized_partitions(dg.AssetKey(name)) == {"bulk-000001", "bulk-000002"}
 
 
 def test_a_run_in_progress_is_waited_for_by_the_operator(world):
-    folder, run = world
+    folder, run, _ = world
     with dg.DagsterInstance.from_config(str(folder / "home" / "dagster")) as instance:
         busy = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
 
@@ -97,7 +126,7 @@ def _job() -> None:
 
 
 def test_the_job_ends_what_the_command_prepared_and_keeps_no_name(world):
-    folder, run = world
+    folder, run, _ = world
     victim = next(plan for plan in PLANS if plan.name not in {PLANS[-1].name, PLANS[-1].reuse.source_document})
 
     prepared = run("forget", victim.name, "--prepare", "--json")

@@ -224,7 +224,7 @@ def test_maintenance_says_what_would_go_and_then_deletes_it(work):
 
 
 def test_the_maintenance_job_deletes_no_materialization(work, monkeypatch):
-    from doc_assets.defs.maintenance.tidying import maintenance_job
+    from doc_assets.defs.maintenance import maintenance_job
     from doc_assets.runtime import Runtime
     from doc_assets.settings import Settings
 

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from doc_assets.lab.corpus import IDENTICAL
+from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.sources.key_tables.table import KEY_COLUMN, MERCHANT_COLUMN
 
 
@@ -197,3 +198,27 @@ def test_a_request_that_cannot_be_met_exits_2(run, key_table, arguments, message
 
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_document_that_could_not_be_compared_is_named_on_the_terminal_and_a_place_in_the_run(
+    screened, run, plans, monkeypatch
+):
+    bad = next(plan.name for plan in plans if plan.folder == "incoming")
+    original = StoredQueries._query
+
+    def query(self, document, *arguments):
+        if document.file_name == bad:
+            raise RuntimeError("broken here")
+        return original(self, document, *arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(StoredQueries, "_query", query)
+        done = run("screen", "--drop", "bulk-000002")
+    run.done("screen", "--drop", "bulk-000002")
+
+    assert done.returncode == 1
+    (said,) = [line for line in done.stdout.splitlines() if "could not be searched for or compared in full" in line]
+    assert "(places " in said
+    assert bad not in said
+    (row,) = [line for line in done.stdout.splitlines() if bad in line]
+    assert "broken here" in row

@@ -118,10 +118,9 @@ def test_everything_people_see_is_described_and_owned(loaded):
 
 
 def test_the_launchpad_shows_every_option_with_a_default_and_a_meaning(loaded):
-    from doc_assets.defs.intake.key_tables import KeyTableConfig
-    from doc_assets.defs.maintenance.refit import RefitConfig
-    from doc_assets.defs.maintenance.tidying import MaintenanceConfig
-    from doc_assets.defs.search.jobs import SearchConfig
+    from doc_assets.defs.intake import KeyTableConfig
+    from doc_assets.defs.maintenance import MaintenanceConfig, RefitConfig
+    from doc_assets.defs.search import SearchConfig
 
     configs = (SearchConfig, RefitConfig, KeyTableConfig, MaintenanceConfig)
     for name, field in [item for config in configs for item in config.model_fields.items()]:

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from doc_assets.definitions import defs
-from doc_assets.defs.intake.failed_drops import failed_drops
+from doc_assets.defs.failed_drops import failed_drops
 from doc_assets.defs.step import INTERACTIVE_TAG
 from doc_assets.errors import FolderUnreachableError
 from doc_assets.runtime import Runtime
@@ -100,19 +100,20 @@ def test_the_schedule_asks_for_drops_that_are_missing_something(tick, tmp_path):
         assert instance.get_dynamic_partitions("drops") == [key]
 
 
-def test_the_tick_names_what_is_ignored_and_what_waits(tick):
+def test_the_tick_counts_what_is_ignored_and_what_waits_and_names_nothing(tick):
     for name in ("a.tif", "note.docx", ".hidden.tif", "b.tif.part", "x\x1b\u202e.txt"):
         (tick.inbox / name).write_bytes(b"II*")
     (tick.inbox / "link.tif").symlink_to("/etc/passwd")
 
     message = tick().skip_reason.skip_message
 
-    assert "a.tif still being written or just arrived, until" in message
-    assert (
-        "5 ignored: .hidden.tif (hidden), b.tif.part (unfinished), link.tif (a link, which is not followed)" in message
-    )
-    assert "note.docx (no document by its ending .docx)" in message
-    assert "x\\x1b\\u202e.txt" in message
+    assert "1 are not taken yet, the last until" in message
+    assert "5 are ignored: " in message
+    for reason in ("1 hidden", "1 unfinished", "1 a link, which is not followed", "1 no document by its ending .docx"):
+        assert reason in message
+    assert "`doc-assets status` names them" in message
+    for name in ("a.tif", "note", "b.tif", "link.tif", "\\u202e"):
+        assert name not in message
 
 
 # --- drops whose run failed
@@ -151,7 +152,7 @@ def test_a_drop_whose_run_failed_is_asked_for_again_when_its_pause_is_over(faili
 
 def test_the_sensor_asks_for_failed_drops(failing, tick, monkeypatch):
     run_id = failing.run()
-    monkeypatch.setattr("doc_assets.defs.intake.failed_drops._PAUSES", [timedelta()])
+    monkeypatch.setattr("doc_assets.defs.failed_drops._PAUSES", [timedelta()])
 
     result = tick()
 

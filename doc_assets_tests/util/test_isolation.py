@@ -21,11 +21,29 @@ def test_what_a_unit_makes_comes_back():
 
 def test_a_defect_is_a_value_with_its_traceback_in_the_log(caplog):
     with caplog.at_level(logging.ERROR):
-        found = attempt("photo a/0/1", failing(ZeroDivisionError("by zero")))
+        found = attempt("photo 1 of document 17", failing(ZeroDivisionError("by zero")))
 
     assert found == Failure("ZeroDivisionError: by zero")
-    assert "photo a/0/1" in caplog.text
+    assert "photo 1 of document 17" in caplog.text
     assert "Traceback" in caplog.text
+    assert "in work" in caplog.text
+
+
+def test_the_log_has_types_and_frames_of_a_defect_and_nothing_that_it_says(caplog):
+    name = "-".join(["a", "merchant.tif"])  # frames show the lines of a program, which hold no names
+
+    def work():
+        try:
+            failing(FileNotFoundError(errno.ENOENT, "gone", name))()
+        except FileNotFoundError as error:
+            raise ValueError(f"{name} is gone") from error
+
+    found = attempt("document 17", work)
+
+    assert found == Failure("ValueError: a-merchant.tif is gone")
+    assert "FileNotFoundError" in caplog.text
+    assert "ValueError" in caplog.text
+    assert name not in caplog.text
 
 
 def test_an_expected_error_keeps_its_code_and_fills_no_log(caplog):

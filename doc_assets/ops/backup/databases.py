@@ -173,12 +173,10 @@ def _sqlite_contents(path: Path) -> Contents:
             if verdict != "ok":
                 raise BackupError(f"{path} is damaged: {verdict}")
             listing = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-            names = [str(name) for (name,) in connection.execute(listing)]
-            rows = {name: _count(connection, name) for name in names}
+            rows = {str(name): _count(connection, str(name)) for (name,) in connection.execute(listing).fetchall()}
             revision = None
-            if _REVISION_TABLE in names:
-                found = connection.execute(f"SELECT version_num FROM {_REVISION_TABLE}").fetchone()
-                revision = str(found[0]) if found else None
+            if rows.get(_REVISION_TABLE):
+                (revision,) = connection.execute(f"SELECT version_num FROM {_REVISION_TABLE}").fetchone()
     except sqlite3.Error as error:
         raise BackupError(f"{path} is no database that can be read: {error}") from error
     return Contents(rows, revision)
@@ -215,9 +213,7 @@ def _postgres_contents(path: Path) -> Contents:
 
 def _libpq(url: str) -> str:
     """The address as libpq takes it, without the password."""
-    parsed = make_url(url)
-    without = parsed._replace(drivername="postgresql", password=None)
-    return without.render_as_string(hide_password=False)
+    return make_url(url)._replace(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 
 def _run(program: str, url: str, *arguments: str) -> None:

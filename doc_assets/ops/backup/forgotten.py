@@ -74,9 +74,7 @@ def read_lists(root: Path) -> list[ForgottenList]:
 def write_own_list(settings: Settings, notes: list[str]) -> None:
     """Writes what the ledger of a home that is about to be replaced knows as forgotten into the home's folder.
 
-    Args:
-        settings: of the home.
-        notes: gets a line if the ledger cannot be read.
+    ``notes`` gets a line if the ledger cannot be read.
     """
     if is_absent(settings.ledger_address):
         return

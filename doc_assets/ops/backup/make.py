@@ -27,10 +27,10 @@ from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import BackupError, DamagedError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.forgotten import write_list
-from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest
-from doc_assets.ops.backup.retention import Retention, drop_old, name_of, partial_name
-from doc_assets.ops.backup.scope import BULK_FOLDERS, HOME_FOLDERS, BackupScope, copy_file, entry_of, files_below
+from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest, Retention, drop_old, name_of, partial_name
+from doc_assets.ops.backup.scope import HOME_FOLDERS, BackupScope, copy_file, entry_of, files_below
 from doc_assets.ops.backup.vectors import save_collections
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import PREFIX, Settings
 from doc_assets.sources.staging import staged_path
 from doc_assets.util.files import exclusive, sync_folder
@@ -44,13 +44,7 @@ CONFIGURATION = "configuration.json"
 
 @dataclass(frozen=True, slots=True)
 class MadeBackup:
-    """A backup that is complete.
-
-    Attributes:
-        folder: it lies in.
-        manifest: of it.
-        removed: older backups that retention removed.
-    """
+    """A backup that is complete, and older ones that retention removed."""
 
     folder: Path
     manifest: Manifest
@@ -60,7 +54,7 @@ class MadeBackup:
 def make_backup(
     scope: BackupScope, root: Path, now: datetime, retention: Retention, *, by_reference: bool, is_busy: bool
 ) -> MadeBackup:
-    """Makes a backup in a folder of backups.
+    """Makes a backup.
 
     Args:
         scope: what to back up.
@@ -239,8 +233,7 @@ def _require_sources(scope: BackupScope, ledger: Ledger, store: VectorStore) -> 
     if not counts.current:
         raise BackupError("The ledger holds no document of the archive; there is nothing to back up.")
     _require_collection(settings.collection_alias, ledger, store)
-    needed = ["documents", *(["photos", "embeddings", "local_features"] if counts.photos else [])]
-    for stage in needed:
+    for stage in ["documents", *(["photos", "embeddings", "local_features"] if counts.photos else [])]:
         folder = settings.bulk / stage
         if not folder.exists() or not any(True for _ in folder.iterdir()):
             raise BackupError(
@@ -258,11 +251,12 @@ def _require_documents(ledger: Ledger, copied: Mapping[str, FileEntry]) -> None:
     for document in track(ledger.documents.current(), "documents", ledger.documents.counts().current):
         path = staged_path(UPath(), str(document.sha256)).as_posix()
         if path not in copied or copied[path].sha256 != document.sha256:
-            faulty.append(document.file_name)
+            faulty.append(document.id)
     if faulty:
         raise BackupError(
-            f"The copies of {len(faulty)} documents are missing or damaged: {', '.join(faulty[:_MOST_NAMED])}. Drop "
-            "these documents again (`doc-assets check --read-data` lists all); nothing was backed up."
+            f"The copies of {len(faulty)} documents are missing or damaged (numbers "
+            f"{', '.join(map(str, faulty[:_MOST_NAMED]))}; `doc-assets check --read-data` names all). Drop these "
+            "documents again; nothing was backed up."
         )
 
 

@@ -15,13 +15,7 @@ from upath import UPath
 
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup.make import MadeBackup
-from doc_assets.ops.backup.manifest import (
-    MANIFEST,
-    MAX_MANIFEST_BYTES,
-    Manifest,
-    parse_manifest,
-    read_manifest,
-)
+from doc_assets.ops.backup.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, parse_manifest, read_manifest
 from doc_assets.ops.backup.scope import entry_of
 from doc_assets.ops.backup.verify import verify
 from doc_assets.util.files import atomic_writer
@@ -67,7 +61,10 @@ def pack(folder: Path, target: Path) -> int:
     with atomic_writer(UPath(target)) as output, tarfile.open(fileobj=output, mode="w|") as tar:
         os.fchmod(output.fileno(), 0o600)
         for name in track([MANIFEST, *manifest.files], "files", len(manifest.files) + 1):
-            _add(tar, name, folder / name)
+            found, member = (folder / name).stat(), tarfile.TarInfo(name)
+            member.size, member.mtime, member.mode = found.st_size, int(found.st_mtime), 0o600
+            with (folder / name).open("rb") as content:
+                tar.addfile(member, content)
     return target.stat().st_size
 
 
@@ -81,7 +78,9 @@ def unpack(source: Path, folder: Path) -> Manifest:
     try:
         with tarfile.open(source, mode="r|") as tar:
             manifest = _read_first(tar, source)
-            _require_room(manifest, folder)
+            size, free = manifest.size_bytes, shutil.disk_usage(folder).free
+            if size > free:
+                raise BackupError(f"{size >> 20} MiB are to be unpacked, {free >> 20} MiB are free in {folder}.")
             manifest.write(folder)
             left = dict(manifest.files)
             for member in track(iter(tar.next, None), "files", len(left)):
@@ -101,14 +100,6 @@ def unpack(source: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def _add(tar: tarfile.TarFile, name: str, path: Path) -> None:
-    found = path.stat()
-    member = tarfile.TarInfo(name)
-    member.size, member.mtime, member.mode = found.st_size, int(found.st_mtime), 0o600
-    with path.open("rb") as content:
-        tar.addfile(member, content)
-
-
 def _read_first(tar: tarfile.TarFile, source: Path) -> Manifest:
     member = tar.next()
     if member is None or member.name != MANIFEST or not member.isreg() or member.size > MAX_MANIFEST_BYTES:
@@ -118,9 +109,3 @@ def _read_first(tar: tarfile.TarFile, source: Path) -> Manifest:
     if manifest.bulk != "copy":
         raise BackupError(f"{source} only refers to its documents and tables.")
     return manifest
-
-
-def _require_room(manifest: Manifest, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if manifest.size_bytes > free:
-        raise BackupError(f"{manifest.size_bytes >> 20} MiB are to be unpacked, {free >> 20} MiB are free in {folder}.")

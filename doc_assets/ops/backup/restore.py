@@ -20,9 +20,10 @@ from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.forgotten import ForgottenList, drop_lists, read_lists, returned, write_own_list
 from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest
-from doc_assets.ops.backup.scope import BULK_FOLDERS, HOME_FOLDERS, BackupScope, copy_file, entry_of
+from doc_assets.ops.backup.scope import HOME_FOLDERS, BackupScope, copy_file, entry_of
 from doc_assets.ops.backup.vectors import load_collections
 from doc_assets.ops.backup.verify import faults_of
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import Settings
 from doc_assets.util.files import is_local, sync_folder
 from doc_assets.util.progress import track
@@ -43,8 +44,7 @@ class RestoreReport:
     """The outcome of a restore.
 
     Attributes:
-        folder: of the backup.
-        made_at: when that was made.
+        folder, made_at: of the backup.
         counts: what the archive holds by its manifest, proved after loading.
         faults: disagreements that the backup held already, in words.
         forgotten_again: documents of the backup that were forgotten since.
@@ -99,12 +99,7 @@ class ReplacedFolder:
 
 
 def replace_home(
-    scope: BackupScope,
-    folder: Path,
-    manifest: Manifest,
-    again: str,
-    report: RestoreReport,
-    require_idle: Callable[[], None],
+    scope: BackupScope, manifest: Manifest, again: str, report: RestoreReport, require_idle: Callable[[], None]
 ) -> list[ForgottenList]:
     """Puts everything of a backup into a home, which is half made from then on until ``complete``.
 
@@ -112,10 +107,9 @@ def replace_home(
 
     Args:
         scope: the home; nothing else may write to it meanwhile.
-        folder: of the backup.
         manifest: of the backup.
         again: arguments of `doc-assets` that do this restore again.
-        report: gets notes.
+        report: names the backup's folder, and gets notes.
         require_idle: raises if a run is in progress.
 
     Returns:
@@ -125,7 +119,7 @@ def replace_home(
         BackupError: if the backup is damaged or does not fit; then nothing was changed. If it does not go in.
         ServiceError: if a run is in progress or a store does not answer.
     """
-    home = scope.settings.home
+    home, folder = scope.settings.home, report.folder
     was_interrupted = half_made(home) is not None
     if not was_interrupted:
         require_idle()

@@ -19,7 +19,6 @@ from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.util.files import is_local
 
-BULK_FOLDERS = ("documents", "photos", "embeddings", "local_features", "page_text")
 HOME_FOLDERS = ("results", "models", "key_tables", "forgetting")
 """Of the home; the inbox is its operator's, ``file_index.sqlite`` is made again by listing folders."""
 
@@ -28,12 +27,7 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BackupScope:
-    """A home with Dagster's records.
-
-    Attributes:
-        runtime: of the home.
-        dagster_url: address of Dagster's database; None if its records are SQLite files in the home.
-    """
+    """A home with Dagster's records: the URL of their database, None if they are SQLite files in the home."""
 
     runtime: Runtime
     dagster_url: str | None

@@ -1,6 +1,7 @@
 """Collections as Parquet, the same for every store: what was exported from one can be loaded into another."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from doc_assets.errors import BackupError
 from doc_assets.ops.backup.manifest import CollectionPart
 from doc_assets.util.progress import track
 
-FOLDER = "vectors"
+_FOLDER = "vectors"
 _OURS = "photos__"
 _ROWS_A_GROUP = 1024
 _POINTS_AT_ONCE = 512
@@ -45,13 +46,9 @@ def load_collections(
         store.drop(name)
     for name, part in track(collections.items(), "collections", len(collections)):
         store.create(name, part.dim)
-        batch: list[IndexedPhoto] = []
-        for point in _points(UPath(folder / part.file)):
-            batch.append(point)
-            if len(batch) == _POINTS_AT_ONCE:
-                store.upsert(name, batch)
-                batch = []
-        store.upsert(name, batch)
+        left = _points(UPath(folder / part.file))
+        while batch := list(islice(left, _POINTS_AT_ONCE)):
+            store.upsert(name, batch)
         store.finish(name)
         if (found := store.count(name)) != part.points:
             raise BackupError(f"Collection {name} holds {found} points after loading, {part.points} were saved.")
@@ -77,7 +74,7 @@ def count_points(path: Path) -> int:
 
 
 def _save(store: VectorStore, collection: str, folder: Path) -> CollectionPart:
-    dim, file = store.dim(collection), f"{FOLDER}/{collection}.parquet"
+    dim, file = store.dim(collection), f"{_FOLDER}/{collection}.parquet"
     n = 0
     with table_writer(UPath(folder / file), _schema(dim), Provenance.of(collection, ()), _ROWS_A_GROUP) as table:
         for point in store.points(collection):

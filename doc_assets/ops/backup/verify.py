@@ -9,8 +9,7 @@ from upath import UPath
 from doc_assets.archive.ledger.database import SCHEMA_REVISION
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
-from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest, read_manifest
-from doc_assets.ops.backup.retention import find_backup
+from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest, find_backup, read_manifest
 from doc_assets.ops.backup.scope import entry_of
 from doc_assets.ops.backup.vectors import count_points
 from doc_assets.util.progress import track
@@ -18,13 +17,7 @@ from doc_assets.util.progress import track
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a backup is whole.
-
-    Attributes:
-        folder: of the backup.
-        manifest: of it.
-        faults: what is wrong, in words.
-    """
+    """Whether a backup is whole: what is wrong with it, in words."""
 
     folder: Path
     manifest: Manifest
@@ -45,10 +38,7 @@ def verify(folder: Path) -> Verdict:
 def faults_of(folder: Path, manifest: Manifest, bulk: UPath | None = None) -> list[str]:
     """Everything that is wrong with a backup, in words.
 
-    Args:
-        folder: of the backup.
-        manifest: of it.
-        bulk: root of the documents and tables that it only refers to; default: where the manifest says they lay.
+    ``bulk`` is the root of documents and tables that it only refers to; default: where the manifest says they lay.
     """
     faults = [*_files(folder, manifest.files), *_strangers(folder, manifest)]
     if manifest.bulk == "reference":
@@ -100,7 +90,10 @@ def _contents(folder: Path, manifest: Manifest) -> Iterator[str]:
             yield str(error)
     for relative in manifest.files:
         if relative.startswith("dagster/"):
-            yield from _readable(folder / relative)
+            try:
+                databases.contents(folder / relative, "sqlite")
+            except BackupError as error:
+                yield str(error)
 
 
 def _dump(folder: Path, name: str, part: DatabasePart) -> Iterator[str]:
@@ -114,13 +107,6 @@ def _dump(folder: Path, name: str, part: DatabasePart) -> Iterator[str]:
         yield f"The dump of {name} has other rows than the manifest says in {', '.join(sorted(differing))}."
     if found.revision != part.revision:
         yield f"The dump of {name} has revision {found.revision}, the manifest says {part.revision}."
-
-
-def _readable(path: Path) -> Iterator[str]:
-    try:
-        databases.contents(path, "sqlite")
-    except BackupError as error:
-        yield str(error)
 
 
 def _names(manifest: Manifest) -> Iterator[str]:

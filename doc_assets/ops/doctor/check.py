@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from doc_assets.util.threads import in_background
 
-TIME_LIMIT_S = 60.0
+_TIME_LIMIT_S = 60.0
 _DEFECT = "This check itself failed; report it, or repair what the message names."
 
 
@@ -21,13 +21,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found.
-
-    Attributes:
-        level: green if nothing needs to be done, red if the product cannot work like this.
-        says: what was found, in one line.
-        fix: what to do; empty if green.
-    """
+    """What a check found, and what to do unless it is green; red if the product cannot work like this."""
 
     level: Level
     says: str
@@ -51,13 +45,7 @@ def red(says: str, fix: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named check.
-
-    Attributes:
-        group: what it is about, e.g. ``store``.
-        name: what it looks at, unique in its group.
-        look: looks; may raise.
-    """
+    """A check: what it is about, e.g. ``store``, its name in that group, and what looks, which may raise."""
 
     group: str
     name: str
@@ -75,11 +63,15 @@ class CheckedLine:
     fix: str
 
 
-def run_check(check: Check, time_limit_s: float = TIME_LIMIT_S) -> CheckedLine:
-    """The check's line; red if it raises or takes longer than the limit, whatever it raises.
+def run_checks(checks: Iterable[Check], time_limit_s: float = _TIME_LIMIT_S) -> list[CheckedLine]:
+    """Every check's line, in order; red if it raises, whatever that is, or takes longer than the limit.
 
     A check that hangs on a dead share is left behind; the program may end without it.
     """
+    return [_run(check, time_limit_s) for check in checks]
+
+
+def _run(check: Check, time_limit_s: float) -> CheckedLine:
     looking = in_background(check.look, f"check {check.name}")
     wait([looking], time_limit_s)
     if not looking.done():
@@ -92,11 +84,6 @@ def run_check(check: Check, time_limit_s: float = TIME_LIMIT_S) -> CheckedLine:
     else:
         found = looking.result()
     return CheckedLine(check.group, check.name, found.level, _one_line(found.says), _one_line(found.fix))
-
-
-def run_checks(checks: Iterable[Check], time_limit_s: float = TIME_LIMIT_S) -> list[CheckedLine]:
-    """Every check's line, in order."""
-    return [run_check(check, time_limit_s) for check in checks]
 
 
 def _one_line(text: str) -> str:

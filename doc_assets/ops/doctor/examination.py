@@ -16,8 +16,7 @@ from doc_assets.util.files import is_local
 def examine(further: Callable[[Settings], Iterable[Check]]) -> list[CheckedLine]:
     """A line for everything this program needs; with settings that cannot be read, for what needs none.
 
-    Args:
-        further: checks of what this room does not know; their lines come last.
+    Lines of ``further`` checks, of what this room does not know, come last.
     """
     try:
         settings = load_settings()

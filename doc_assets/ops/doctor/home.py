@@ -18,11 +18,12 @@ from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.errors import DamagedError, InterruptedRestoreError, ServiceError, SettingsError, StoreBusyError
 from doc_assets.ops.alerts import webhook_from
 from doc_assets.ops.doctor.check import Finding, green, red, yellow
+from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.sources.file_index import FileIndex
 from doc_assets.sources.key_lookup import KeyState, Resolver
-from doc_assets.sources.key_names import NameRule, require_token
-from doc_assets.sources.key_tables.table import KeyTable, TableLayout
+from doc_assets.sources.key_names import require_token
+from doc_assets.sources.key_tables.table import KeyTable
 
 _ANSWER_WITHIN_S = 10
 _MAX_SHOWN = 300
@@ -39,7 +40,8 @@ def check_naming(settings: Settings) -> Finding:
         require_token(settings.key_insert_token)
     except SettingsError as error:
         return red(f"DOC_ASSETS_KEY_INSERT_TOKEN: {error}", "Correct it in .env or the environment.")
-    names = ", ".join(attempt.shown for attempt in _rule(settings).tries("KEY00001"))
+    naming = Runtime(settings).source_rules.naming
+    names = ", ".join(attempt.shown for attempt in naming.tries("KEY00001"))
     return green(f"key KEY00001 is looked for as {names}")
 
 
@@ -47,11 +49,9 @@ def check_table(settings: Settings) -> Finding:
     """Whether the key table of the settings can be read, and its first keys have files in the archive folders."""
     if settings.key_table is None:
         return green(_NO_TABLE)
-    layout = TableLayout(
-        settings.key_column, settings.key_merchant_column, tuple(settings.key_fields), settings.key_sheet
-    )
+    rules = Runtime(settings).source_rules
     try:
-        with KeyTable.read(settings.key_table, layout, _rule(settings)) as table:
+        with KeyTable.read(settings.key_table, rules.layout, rules.naming) as table:
             return _judged_table(settings, table)
     except SettingsError as error:
         return red(str(error), "Correct the table, or DOC_ASSETS_KEY_TABLE and DOC_ASSETS_KEY_COLUMN.")
@@ -64,29 +64,23 @@ def _judged_table(settings: Settings, table: KeyTable) -> Finding:
         return red(f"{says}; no merchant is known", look)
     tried, found = _found_keys(settings, table)
     if tried and not found:
-        token = settings.key_insert_token
         return red(
             f"{says}; none of its first {tried} keys has a file in the archive folders",
-            f"Compare DOC_ASSETS_KEY_INSERT_TOKEN={token}, DOC_ASSETS_KEY_TAIL_LEN and DOC_ASSETS_KEY_GLOB_SUFFIX "
-            "with the names of the files.",
+            f"Compare DOC_ASSETS_KEY_INSERT_TOKEN={settings.key_insert_token}, DOC_ASSETS_KEY_TAIL_LEN and "
+            "DOC_ASSETS_KEY_GLOB_SUFFIX with the names of the files.",
         )
     return yellow(says, look) if table.n_faults else green(says)
 
 
 def _found_keys(settings: Settings, table: KeyTable) -> tuple[int, int]:
     """How many keys were looked up in the index of archive folders as it is, and how many have a file."""
-    index = settings.home / "file_index.sqlite"
-    if not settings.search_roots or not index.is_file():
+    rules = Runtime(settings).source_rules
+    if not rules.roots or not rules.index.is_file():
         return 0, 0
-    roots = tuple(UPath(root) for root in settings.search_roots)
-    with FileIndex(index) as opened:
-        resolver = Resolver(opened, roots, _rule(settings), settings.search_any_depth)
+    with FileIndex(rules.index) as opened:
+        resolver = Resolver(opened, tuple(map(UPath, rules.roots)), rules.naming, rules.any_depth)
         answers = list(resolver.resolve(islice(table.rows(), _TRIED_KEYS)))
     return len(answers), sum(answer.state is not KeyState.MISSING for answer in answers)
-
-
-def _rule(settings: Settings) -> NameRule:
-    return NameRule(settings.key_tail_len, settings.key_insert_token, settings.key_glob_suffix)
 
 
 def check_restore(settings: Settings) -> Finding:
@@ -131,29 +125,24 @@ def _judged_revision(shown: str, revision: str | None) -> Finding:
 
 def check_store(settings: Settings) -> Finding:
     """Whether the vector store opens and has a collection behind its alias."""
-    if settings.qdrant_url:
-        return _check_server(settings)
-    if not settings.qdrant_dir.is_dir():
-        return _absent(settings)
-    return _check_embedded(settings)
-
-
-def _absent(settings: Settings) -> Finding:
-    if (counted := max(_expected(settings).values(), default=0)) > 0:
-        return red(f"{settings.qdrant_dir} is gone, the ledger counts {counted} photos in it", _AGAIN)
-    return yellow(f"{settings.qdrant_dir} does not exist", _FIRST)
+    return _check_server(settings) if settings.qdrant_url else _check_embedded(settings)
 
 
 def _check_embedded(settings: Settings) -> Finding:
+    folder = settings.qdrant_dir
+    if not folder.is_dir():
+        if counted := max(_expected(settings).values(), default=0):
+            return red(f"{folder} is gone, the ledger counts {counted} photos in it", _AGAIN)
+        return yellow(f"{folder} does not exist", _FIRST)
     try:
-        with EmbeddedStore(settings.qdrant_dir, 1.0, home_identity(settings.home, make=False)) as store:
-            return _published(settings, store, f"embedded in {settings.qdrant_dir}")
+        with EmbeddedStore(folder, 1.0, home_identity(settings.home, make=False)) as store:
+            return _published(settings, store, f"embedded in {folder}")
     except StoreBusyError as error:
         return yellow(f"in use: {error}", "Nothing to do while a run is in progress; look again after it.")
     except ServiceError as error:
         return red(str(error), "Rename the folder and run `doc-assets rebuild-index`; vectors come back from Parquet.")
     except OSError as error:
-        return red(f"{settings.qdrant_dir}: {error}", "Give this user the right to write there.")
+        return red(f"{folder}: {error}", "Give this user the right to write there.")
 
 
 def connect_briefly(settings: Settings) -> ServerStore:
@@ -227,10 +216,8 @@ def check_webhook(settings: Settings) -> Finding:
     try:
         socket.create_connection(webhook.address, _ANSWER_WITHIN_S).close()
     except OSError as error:
-        return red(
-            f"{webhook.origin} cannot be reached: {error}",
-            "Start it or open the way to it; alerts about failed runs wait until then.",
-        )
+        fix = "Start it or open the way to it; alerts about failed runs wait until then."
+        return red(f"{webhook.origin} cannot be reached: {error}", fix)
     return green(f"{webhook.origin} takes connections (`doc-assets send-test-alert` sends a test)")
 
 
@@ -248,9 +235,8 @@ def check_image_api(settings: Settings) -> Finding:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return red(f"{url} does not answer: {type(error).__name__}: {error}", fix)
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        return red(
-            f"{url} is failing: {answer.text[:_MAX_SHOWN]}", "Bring back the archive folder or key table it names."
-        )
+        says = f"{url} is failing: {answer.text[:_MAX_SHOWN]}"
+        return red(says, "Bring back the archive folder or key table it names.")
     if not answer.is_success:
         return red(f"{url}/healthz answered {answer.status_code}", fix)
     return green(f"{url} answers")

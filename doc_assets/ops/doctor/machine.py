@@ -81,9 +81,8 @@ def check_memory() -> Finding:
         total, available = limit, min(available, max(0, limit - (_number(_CGROUP / "memory.current") or 0)))
     says = f"{_gib(available)} of {_gib(total)} free"
     if available < MIN_AVAILABLE_BYTES:
-        return red(
-            says, f"End other programs or give the machine or container more; {_gib(MIN_AVAILABLE_BYTES)} needed."
-        )
+        fix = f"End other programs or give the machine or container more; {_gib(MIN_AVAILABLE_BYTES)} needed."
+        return red(says, fix)
     if available < WANTED_AVAILABLE_BYTES:
         return yellow(says, "Lower DOC_ASSETS_DECODE_WORKERS and DOC_ASSETS_EMBED_BATCH_SIZE, or give it more memory.")
     return green(says)
@@ -104,10 +103,8 @@ def check_gpu(settings: Settings) -> Finding:
 
     if not torch.cuda.is_available():
         if settings.device == "cuda":
-            return red(
-                "DOC_ASSETS_DEVICE=cuda, and torch sees no GPU",
-                "Install driver, container toolkit and a CUDA build of torch, or set DOC_ASSETS_DEVICE to auto.",
-            )
+            fix = "Install driver, container toolkit and a CUDA build of torch, or set DOC_ASSETS_DEVICE to auto."
+            return red("DOC_ASSETS_DEVICE=cuda, and torch sees no GPU", fix)
         return green("none; models run on the processor")
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     return green(names + ("; not used, DOC_ASSETS_DEVICE=cpu" if settings.device == "cpu" else ""))
@@ -129,10 +126,8 @@ def check_clock(settings: Settings, now: datetime) -> Finding:
     try:
         zone = ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError):
-        return red(
-            f"there is no time zone {settings.timezone!r}",
-            "Set DOC_ASSETS_TIMEZONE to a name such as Asia/Seoul; on a bare machine install tzdata.",
-        )
+        fix = "Set DOC_ASSETS_TIMEZONE to a name such as Asia/Seoul; on a bare machine install tzdata."
+        return red(f"there is no time zone {settings.timezone!r}", fix)
     says = f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {now.astimezone(zone):%H:%M:%S} {settings.timezone}"
     if not _RELEASED <= now < _LATEST:
         return red(says, "The clock is wrong: keys of drops and what is deleted by age follow from it. Set it (NTP).")
@@ -148,10 +143,8 @@ def check_writable(folder: Path) -> Finding:
             probe.write(b"probe")
             probe.flush()
     except OSError as error:
-        return red(
-            f"{folder} cannot be written: {error.strerror or error}",
-            f"Give user {os.geteuid()} the right to write there, mount it writable, or make room.",
-        )
+        fix = f"Give user {os.geteuid()} the right to write there, mount it writable, or make room."
+        return red(f"{folder} cannot be written: {error.strerror or error}", fix)
     return green(str(folder))
 
 
@@ -164,10 +157,8 @@ def check_bulk_root(root: UPath) -> Finding:
         probe.write_bytes(b"probe")
         probe.unlink()
     except Exception as error:  # noqa: BLE001 - every object store has errors of its own
-        return red(
-            f"the bulk root cannot be written: {type(error).__name__}: {error}",
-            "Check DOC_ASSETS_BULK_ROOT, its credentials and the network.",
-        )
+        fix = "Check DOC_ASSETS_BULK_ROOT, its credentials and the network."
+        return red(f"the bulk root cannot be written: {type(error).__name__}: {error}", fix)
     return green(f"{root.protocol} storage")
 
 
@@ -183,9 +174,8 @@ def check_inbox(settings: Settings) -> Finding:
     except FolderUnreachableError as error:
         return red(f"the inbox is unreadable: {error}", right)
     if listing.unreadable:
-        return yellow(
-            f"{inbox}: {len(listing.unreadable)} entries cannot be looked into, first {listing.unreadable[0]}", right
-        )
+        n, first = len(listing.unreadable), listing.unreadable[0]
+        return yellow(f"{inbox}: {n} entries cannot be looked into, first {first}", right)
     return green(f"{inbox}, {len(listing.files)} documents in it")
 
 
@@ -196,9 +186,8 @@ def check_disk(folder: Path) -> Finding:
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     says = f"{_mib(free)} of {_mib(total)} free below {existing}"
     if free < MIN_FREE_BYTES:
-        return red(
-            says, f"The disk is full: make room, {_mib(MIN_FREE_BYTES)} at least (`doc-assets maintain --dry-run`)."
-        )
+        fix = f"The disk is full: make room, {_mib(MIN_FREE_BYTES)} at least (`doc-assets maintain --dry-run`)."
+        return red(says, fix)
     if found.f_files and found.f_favail < MIN_FREE_FILES:
         return red(f"{found.f_favail} more files fit below {existing}", "The disk has no room for more files (inodes).")
     if free < WANTED_FREE_BYTES:

@@ -1,116 +1,54 @@
-"""Names in any SQL database: found, replaced, and the room they took given back."""
+"""Identifiers in any SQL database: found, replaced, and the room they took given back."""
 
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    cast,
-    create_engine,
-    delete,
-    distinct,
-    make_url,
-    or_,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.exc import OperationalError
+import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from doc_assets.errors import ServiceError
-from doc_assets.ops.erasure.needles import Needles, Trace
+from doc_assets.ops.backup.databases import connected
+from doc_assets.ops.erasure.identifiers import A_NAME, Identifiers, Residual, What
 
 _BUSY_TIMEOUT_MS = 60_000
 _TRIES, _PAUSE_S = 20, 0.5
 _TEXTUAL = (str, dict, list)
 
 
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    """A database of any program; what is deleted in SQLite is overwritten.
-
-    Raises:
-        ServiceError: if it does not answer, or is in use all the time.
-    """
-    engine = create_engine(url)
-    try:
-        yield engine
-    except OperationalError as error:
-        address = make_url(url).render_as_string(hide_password=True)
-        raise ServiceError(f"The database {address} failed: {error.orig}. Try again when it answers.") from error
-    finally:
-        engine.dispose()
-
-
-def scrub(url: str, needles: Needles) -> int:
-    """Replaces every word in every text column; returns how many values changed. Rows stay."""
+def scrub(url: str, identifiers: Identifiers) -> int:
+    """Replaces every name in every text column; returns how many values changed. Rows stay."""
     changed = 0
-    with opened(url) as engine, engine.begin() as connection:
+    with connected(url) as engine, engine.begin() as connection:
         _prepare(connection)
         for table, column in _columns(connection):
-            if _is_text(column.type):
-                changed += _scrub_column(connection, table, column, needles)
+            for value in _values_with_names(connection, column, identifiers):
+                cleaned = identifiers.without(value)
+                new = sa.cast(cleaned, column.type) if connection.dialect.name == "postgresql" else cleaned
+                statement = sa.update(table).where(sa.cast(column, sa.Text) == value).values({column.name: new})
+                changed += connection.execute(statement).rowcount
     return changed
 
 
-def _scrub_column(connection: Connection, table: Table, column: Column[Any], needles: Needles) -> int:
-    as_text = cast(column, Text)
-    holds = _holds_any(as_text, needles)
-    changed = 0
-    for value in connection.execute(select(distinct(as_text)).where(holds)).scalars().all():
-        cleaned = needles.without(value)
-        if cleaned != value:
-            new = cast(cleaned, column.type) if connection.dialect.name == "postgresql" else cleaned
-            statement = update(table).where(as_text == value).values({column.name: new})
-            changed += connection.execute(statement).rowcount
-    return changed
-
-
-def _holds_any(text: ColumnElement[str], needles: Needles) -> ColumnElement[bool]:
-    return or_(*(text.contains(word, autoescape=True) for word in needles.spellings))
-
-
-def remove_rows(url: str, needles: Needles) -> int:
-    """Removes every row in which a word stands in any text column; returns how many."""
+def remove_rows(url: str, identifiers: Identifiers) -> int:
+    """Removes every row in which a name stands in any text column; returns how many."""
     removed = 0
-    with opened(url) as engine, engine.begin() as connection:
+    with connected(url) as engine, engine.begin() as connection:
         _prepare(connection)
         for table, column in _columns(connection):
-            if _is_text(column.type):
-                holds = _holds_any(cast(column, Text), needles)
-                values = connection.execute(select(distinct(column)).where(holds)).scalars().all()
-                for value in (found for found in values if needles.is_in_text(str(found))):
-                    removed += connection.execute(delete(table).where(column == value)).rowcount
+            for value in _values_with_names(connection, column, identifiers):
+                removed += connection.execute(sa.delete(table).where(sa.cast(column, sa.Text) == value)).rowcount
     return removed
 
 
-def find(url: str, needles: Needles) -> Iterator[Trace]:
-    """Every column that still holds a word, also in packed values."""
-    with opened(url) as engine, engine.connect() as connection:
+def find(url: str, identifiers: Identifiers) -> Iterator[Residual]:
+    """Every column that still holds an identifier, also in packed values."""
+    with connected(url) as engine, engine.connect() as connection:
         for table, column in _columns(connection):
-            place = f"table {table.name}, column {column.name}"
-            if _is_text(column.type):
-                as_text = cast(column, Text)
-                holds = _holds_any(as_text, needles)
-                values = connection.execute(select(distinct(as_text)).where(holds)).scalars()
-                if any(needles.is_in_text(value) for value in values):
-                    yield Trace(place, "a name or digest")
-            elif isinstance(column.type, LargeBinary):
-                for value in connection.execute(select(column).where(column.is_not(None))).scalars():
-                    if found := needles.is_in(_unpacked(bytes(value))):
-                        yield Trace(place, found)
-                        break
+            is_named = any(_values_with_names(connection, column, identifiers))
+            if what := A_NAME if is_named else _in_packed(connection, column, identifiers):
+                yield Residual(f"table {table.name}, column {column.name}", what)
 
 
 def compact(url: str) -> None:
@@ -119,11 +57,11 @@ def compact(url: str) -> None:
     Raises:
         ServiceError: if another process uses it all the time.
     """
-    with opened(url) as engine, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with connected(url) as engine, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.dialect.name == "postgresql":
-            for table in _tables(connection).sorted_tables:
+            for table in _tables(connection):
                 name = connection.dialect.identifier_preparer.format_table(table)
-                connection.execute(text(f"VACUUM (FULL, ANALYZE) {name}"))
+                connection.execute(sa.text(f"VACUUM (FULL, ANALYZE) {name}"))
             return
         _prepare(connection)
         for _ in range(_TRIES):
@@ -132,25 +70,40 @@ def compact(url: str) -> None:
             if not busy:
                 return
             time.sleep(_PAUSE_S)
-    raise ServiceError(f"{make_url(url).database} is read all the time; stop what reads it and try again.")
+    raise ServiceError(f"{sa.make_url(url).database} is read all the time; stop what reads it and try again.")
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare(connection: sa.Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
-def _tables(connection: Connection) -> MetaData:
-    metadata = MetaData()
+def _values_with_names(connection: sa.Connection, column: sa.Column[Any], identifiers: Identifiers) -> list[str]:
+    """Different values of a column in which a name stands, as text; none of a column that is no text."""
+    if not _is_text(column.type):
+        return []
+    as_text = sa.cast(column, sa.Text)
+    holds = sa.or_(*(as_text.contains(name, autoescape=True) for name in identifiers.spellings))
+    values = connection.execute(sa.select(sa.distinct(as_text)).where(holds)).scalars()
+    return [value for value in values if identifiers.is_in_text(value)]
+
+
+def _in_packed(connection: sa.Connection, column: sa.Column[Any], identifiers: Identifiers) -> What | None:
+    if not isinstance(column.type, sa.LargeBinary):
+        return None
+    values = connection.execute(sa.select(column).where(column.is_not(None))).scalars()
+    return next(filter(None, (identifiers.is_in(_unpacked(bytes(value))) for value in values)), None)
+
+
+def _columns(connection: sa.Connection) -> Iterator[tuple[sa.Table, sa.Column[Any]]]:
+    return ((table, column) for table in _tables(connection) for column in table.columns)
+
+
+def _tables(connection: sa.Connection) -> list[sa.Table]:
+    metadata = sa.MetaData()
     metadata.reflect(connection)
-    return metadata
-
-
-def _columns(connection: Connection) -> Iterator[tuple[Table, Column[Any]]]:
-    for table in _tables(connection).sorted_tables:
-        for column in table.columns:
-            yield table, column
+    return metadata.sorted_tables
 
 
 def _is_text(kind: TypeEngine[Any]) -> bool:

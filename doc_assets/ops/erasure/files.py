@@ -1,22 +1,22 @@
-"""Names and contents in any file: found, overwritten in place in logs."""
+"""Identifiers in any file, local or in object storage: found, overwritten in place in logs."""
 
-import contextlib
 import gzip
 import mmap
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
-from doc_assets.ops.erasure.needles import Needles, Trace
+from doc_assets.ops.erasure.identifiers import Content, Identifiers, Residual
+from doc_assets.util.files import is_local
 
 _BATCH_ROWS = 64
-_FILLER = b"x"
+_NOT_ITS_KIND = (pa.ArrowInvalid, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error)
 
 
 def files_below(roots: Iterable[Path], without: Iterable[Path] = ()) -> Iterator[Path]:
@@ -33,83 +33,71 @@ def files_below(roots: Iterable[Path], without: Iterable[Path] = ()) -> Iterator
                 yield path
 
 
-def find(path: Path, needles: Needles) -> Trace | None:
-    """The first trace in a file: in its name, or in what it holds, unpacked if we know how."""
+def find(path: Path | UPath, identifiers: Identifiers) -> Residual | None:
+    """The first identifier in a file: in its name, or in what it holds, unpacked if we know how; None for nothing."""
+    if identifiers.is_in_text(path.name):
+        return Residual(str(path), "its name")
     try:
-        if needles.is_in_text(path.name):
-            return Trace(str(path), "its name")
-        for content in _contents(path):
-            if found := needles.is_in(content):
-                return Trace(str(path), found)
+        what = next((what for part in _contents(path) if (what := identifiers.is_in(part))), None)
     except FileNotFoundError:  # gone since the listing: a log that was rotated, a temporary file
         return None
-    return None
+    return Residual(str(path), what) if what else None
 
 
-def overwrite(path: Path, needles: Needles) -> int:
-    """Overwrites what is found in a file with as many x; whoever has it open goes on. Returns how often."""
+def remove_holding(folder: Path, identifiers: Identifiers) -> list[Path]:
+    """Removes files of a folder that hold an identifier: kept query pictures, results that the ledger lost."""
+    removed = [path for path in files_below([folder]) if find(path, identifiers) is not None]
+    for path in removed:
+        path.unlink()
+    return removed
+
+
+def overwrite(path: Path, identifiers: Identifiers) -> int:
+    """Overwrites identifiers in a file with as many x; whoever has it open goes on. Returns how many."""
     if path.suffix == ".gz":
-        return _overwrite_packed(path, needles)
+        unpacked = bytearray(gzip.decompress(path.read_bytes()))
+        if n := _fill(unpacked, identifiers):
+            path.write_bytes(gzip.compress(unpacked))
+        return n
     if not path.stat().st_size:
         return 0
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        spans = list(needles.spans(content))
-        for start, end in spans:
-            content[start:end] = _FILLER * (end - start)
-        content.flush()
+        return _fill(content, identifiers)
+
+
+def _fill(content: bytearray | mmap.mmap, identifiers: Identifiers) -> int:
+    spans = list(identifiers.spans(content))
+    for start, end, _ in spans:
+        content[start:end] = b"x" * (end - start)
     return len(spans)
 
 
-def _overwrite_packed(path: Path, needles: Needles) -> int:
-    content = bytearray(gzip.decompress(path.read_bytes()))
-    spans = list(needles.spans(bytes(content)))
-    for start, end in spans:
-        content[start:end] = _FILLER * (end - start)
-    if spans:
-        path.write_bytes(gzip.compress(bytes(content)))
-    return len(spans)
+def _contents(path: Path | UPath) -> Iterator[Content]:
+    """What a file holds, in parts that no name is divided between."""
+    with path.open("rb") as file:
+        if not is_local(UPath(path)):
+            yield file.read()
+        elif path.stat().st_size:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                yield content
+        file.seek(0)
+        try:
+            yield from _unpacked(file, path.suffix)
+        except _NOT_ITS_KIND:
+            return  # not what its name says; its bytes were looked at
 
 
-def find_in_store(root: UPath, needles: Needles) -> Iterator[tuple[UPath, Trace]]:
-    """Traces below a folder of object storage, and the objects they are in; every object is read."""
-    for path in sorted(root.rglob("*"), key=str):
-        if path.is_file() and (trace := find_in_object(path, needles)) is not None:
-            yield path, trace
+def _unpacked(file: IO[Any], suffix: str) -> Iterator[bytes]:
+    if suffix == ".parquet":
+        yield from _columns(file)
+    elif suffix == ".gz":
+        yield gzip.GzipFile(fileobj=file).read()
+    elif suffix in {".xlsx", ".zip"}:
+        with zipfile.ZipFile(file) as packed:
+            yield from map(packed.read, packed.namelist())
 
 
-def find_in_object(path: UPath, needles: Needles) -> Trace | None:
-    """The first trace in an object: in its name, or in what it holds."""
-    if needles.is_in_text(path.name):
-        return Trace(str(path), "its name")
-    content = path.read_bytes()
-    parts = [content]
-    if path.suffix == ".parquet":
-        with contextlib.suppress(pa.ArrowInvalid):  # not what its name says; its bytes are looked at
-            parts += _columns(pa.BufferReader(content))
-    found = next(filter(None, map(needles.is_in, parts)), None)
-    return Trace(str(path), found) if found else None
-
-
-def _contents(path: Path) -> Iterator[Any]:
-    """What a file holds, in pieces that no word is divided between."""
-    if path.stat().st_size == 0:
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        yield content
-    try:
-        if path.suffix == ".parquet":
-            yield from _columns(path)
-        elif path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                yield packed.read()
-        elif path.suffix in {".xlsx", ".zip"}:
-            with zipfile.ZipFile(path) as packed:
-                yield from (packed.read(name) for name in packed.namelist())
-    except (pa.ArrowInvalid, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error):
-        return  # not what its name says; its bytes were looked at
-
-
-def _columns(source: Path | pa.BufferReader) -> Iterator[bytes]:
+def _columns(source: IO[Any]) -> Iterator[bytes]:
     with pq.ParquetFile(source, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
             for array in pa.Table.from_batches([batch]).flatten().itercolumns():

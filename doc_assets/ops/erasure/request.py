@@ -5,7 +5,7 @@ The file names the document; it lies in the home, readable by its owner only, un
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -15,9 +15,9 @@ from upath import UPath
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
 from doc_assets.archive.ledger.removal import DocumentRemoval
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.shards import read_photos
+from doc_assets.archive.shards import StoredPhoto, read_photos
 from doc_assets.errors import UnknownDocumentError
-from doc_assets.ops.erasure.needles import Needles, pieces_of
+from doc_assets.ops.erasure.identifiers import Identifiers, fingerprints_of
 from doc_assets.reports.safe_names import result_stem, safe_stem
 from doc_assets.sources.key_names import NameRule, normalised
 from doc_assets.sources.names import called, display_name, document_id, real_path
@@ -38,8 +38,8 @@ class ForgetRequest:
         document_ids: the documents.
         arrivals, photos: how many files and photos of them there are.
         words: names, paths and digests of theirs.
-        pieces: of their files and photos, as hex digits.
-        others: names of other documents in which a word stands.
+        pieces: fingerprints of their files and photos, as hex digits.
+        others: names of other documents in which one of ``words`` stands.
         digests: of contents that no other document has, by document.
         chunks: of the archive that hold them: drop, first and last position.
         paths: where their files came from.
@@ -63,9 +63,9 @@ class ForgetRequest:
     keys: list[str]
 
     @property
-    def needles(self) -> Needles:
+    def identifiers(self) -> Identifiers:
         """What must be found nowhere in the end."""
-        return Needles(tuple(self.words), tuple(bytes.fromhex(piece) for piece in self.pieces), tuple(self.others))
+        return Identifiers(tuple(self.words), tuple(map(bytes.fromhex, self.pieces)), tuple(self.others))
 
     @property
     def all_digests(self) -> list[str]:
@@ -107,7 +107,7 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
             not come back.
     """
     removal = DocumentRemoval(archive.ledger.database)
-    waiting = {document_id(real_path(path).name) for path in removal.inbox_paths()}
+    waiting = set(map(_id_of_file, removal.inbox_paths()))
 
     def is_known(name: str) -> bool:
         return name in waiting or bool(archive.ledger.documents.arrivals([name])) or archive.ledger.searches.knows(name)
@@ -125,12 +125,9 @@ def meant(archive: Archive, names: Iterable[str]) -> list[str]:
 
 
 def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None = None) -> ForgetRequest:
-    """A request to forget documents; changes nothing.
+    """A request to forget documents by their ids (see ``meant``); changes nothing.
 
-    Args:
-        archive: where they are.
-        names: ids of the documents; see ``meant``.
-        naming: how keys of key tables name files; default: the archive's rule.
+    ``naming`` says how keys of key tables name files.
 
     Raises:
         UnknownDocumentError: if nothing is known of one of them.
@@ -138,45 +135,56 @@ def plan_request(archive: Archive, names: Iterable[str], naming: NameRule | None
     ids = sorted(set(names))
     removal = DocumentRemoval(archive.ledger.database)
     arrivals = archive.ledger.documents.arrivals(ids)
-    inbox = [path for path in removal.inbox_paths() if document_id(real_path(path).name) in ids]
-    searches = archive.ledger.searches.naming(ids)
-    known = {document.document_id for document in arrivals} | {document_id(real_path(path).name) for path in inbox}
+    inbox = [path for path in removal.inbox_paths() if _id_of_file(path) in ids]
+    _require_known(archive, ids, {*(each.document_id for each in arrivals), *map(_id_of_file, inbox)})
+    digests = _own_digests(removal, ids, arrivals)
+    own = set().union(*digests.values())
+    identifiers = _names(ids, arrivals, inbox, own)
+    chunks = sorted(
+        {chunk_of(document, archive.chunks(document.drop_key)) for document in arrivals},
+        key=lambda chunk: (chunk.drop_key, chunk.positions.start),
+    )
+    photos = [photo for chunk in chunks for photo in _photos_of(archive, chunk, ids)]
+    pieces = [bytes.fromhex(digest) for digest in own]
+    pieces += [piece for content in _contents(archive, own, photos) for piece in fingerprints_of(content)]
+    return ForgetRequest(
+        key=secrets.token_hex(8),
+        document_ids=ids,
+        arrivals=len(arrivals),
+        photos=len(photos),
+        words=identifiers,
+        pieces=sorted({piece.hex() for piece in pieces}),
+        others=sorted(removal.others_containing(identifiers, ids) - set(identifiers)),
+        digests=digests,
+        chunks=[(chunk.drop_key, chunk.positions.start, chunk.positions.stop) for chunk in chunks],
+        paths=sorted({*(document.source_path for document in arrivals), *inbox}),
+        inbox_paths=inbox,
+        searches=archive.ledger.searches.naming(ids),
+        keys=sorted({key for name in ids for key in (naming or NameRule()).keys_of(name)}),
+    )
+
+
+def _require_known(archive: Archive, ids: Sequence[str], known: Set[str]) -> None:
     unknown = [name for name in ids if name not in known and not archive.ledger.searches.naming([name])]
     if unknown:
         raise UnknownDocumentError(
             f"Nothing is known of {', '.join(unknown)}: no file of that name arrived and no search names it. "
             "A document's id is its file name without its ending; nothing was forgotten."
         )
+
+
+def _own_digests(removal: DocumentRemoval, ids: Sequence[str], arrivals: Sequence[Document]) -> dict[str, list[str]]:
+    """Digests of contents that no other document has, by document."""
     digests: dict[str, set[str]] = {name: set() for name in ids}
     for document in arrivals:
         if document.sha256 is not None:
             digests[document.document_id].add(document.sha256)
-    private = set().union(*digests.values()) if digests else set()
-    private -= removal.shared_contents(private, ids)
-    words = _words(ids, arrivals, inbox, private)
-    chunks = sorted(
-        {chunk_of(document, archive.chunks(document.drop_key)) for document in arrivals},
-        key=lambda chunk: (chunk.drop_key, chunk.positions.start),
-    )
-    photos, pieces = _pieces(archive, ids, private, chunks)
-    return ForgetRequest(
-        key=secrets.token_hex(8),
-        document_ids=ids,
-        arrivals=len(arrivals),
-        photos=photos,
-        words=words,
-        pieces=sorted({piece.hex() for piece in pieces}),
-        others=sorted(removal.others_containing(words, ids) - set(words)),
-        digests={name: sorted(found & private) for name, found in digests.items()},
-        chunks=[(chunk.drop_key, chunk.positions.start, chunk.positions.stop) for chunk in chunks],
-        paths=sorted({document.source_path for document in arrivals} | set(inbox)),
-        inbox_paths=inbox,
-        searches=searches,
-        keys=sorted({key for name in ids for key in (naming or NameRule()).keys_of(name)}),
-    )
+    shared = removal.shared_contents(set().union(*digests.values()), ids)
+    return {name: sorted(found - shared) for name, found in digests.items()}
 
 
-def _words(ids: Sequence[str], arrivals: Sequence[Document], inbox: Sequence[str], digests: Iterable[str]) -> list[str]:
+def _names(ids: Sequence[str], arrivals: Sequence[Document], inbox: Sequence[str], digests: Iterable[str]) -> list[str]:
+    """Names, paths and digests of the documents, and what files of theirs are called."""
     names = {document.file_name for document in arrivals}
     names |= {display_name(real_path(path).name) for path in inbox}
     paths = {document.source_path for document in arrivals} | set(inbox)
@@ -184,22 +192,23 @@ def _words(ids: Sequence[str], arrivals: Sequence[Document], inbox: Sequence[str
     return sorted({*ids, *names, *paths, *digests, *files, *map(normalised, ids)})
 
 
-def _pieces(archive: Archive, ids: Sequence[str], digests: set[str], chunks: Sequence[Chunk]) -> tuple[int, set[bytes]]:
-    """How many photos the documents have, and pieces of these and of the staged files."""
-    pieces = {bytes.fromhex(digest) for digest in digests}
-    for digest in digests:
-        staged = staged_path(archive.bulk, digest)
+def _photos_of(archive: Archive, chunk: Chunk, ids: Sequence[str]) -> Iterator[StoredPhoto]:
+    shard = archive.photo_shard(chunk)
+    for photo in read_photos(shard) if shard.exists() else ():
+        if photo.payload.document_id in ids:
+            yield photo
+
+
+def _contents(archive: Archive, digests: Set[str], photos: Iterable[StoredPhoto]) -> Iterator[bytes]:
+    """Staged files and photos of contents that no other document has."""
+    for staged in (staged_path(archive.bulk, digest) for digest in sorted(digests)):
         if staged.exists():
-            pieces.update(pieces_of(staged.read_bytes()))
-    n = 0
-    for chunk in chunks:
-        shard = archive.photo_shard(chunk)
-        for photo in read_photos(shard) if shard.exists() else ():
-            if photo.payload.document_id in ids:
-                n += 1
-                if photo.payload.sha256 in digests:
-                    pieces.update(pieces_of(photo.jpeg))
-    return n, pieces
+            yield staged.read_bytes()
+    yield from (photo.jpeg for photo in photos if photo.payload.sha256 in digests)
+
+
+def _id_of_file(stored: str) -> str:
+    return document_id(real_path(stored).name)
 
 
 def _file(home: Path, key: str) -> Path:

@@ -4,66 +4,62 @@ The ledger comes first: from then on no search shows the document and no run mak
 names only, reports and logs, comes after.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.ledger.removal import DocumentRemoval
+from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
 from doc_assets.archive.ledger.search_settings import Thresholds
 from doc_assets.archive.pruning import prune_chunk
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
-from doc_assets.ops.erasure.needles import A_PIECE, Needles, Trace
-from doc_assets.ops.erasure.redaction import is_about, notes_without, redacted
-from doc_assets.ops.erasure.reports import remove_traces
+from doc_assets.ops.erasure.files import remove_holding
+from doc_assets.ops.erasure.identifiers import A_PIECE, Identifiers, Residual
 from doc_assets.ops.erasure.request import FOLDER_NAME, ForgetRequest
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.pipeline.relabel import forget_forms, label_documents, label_search
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.stored_results import ResultFolders, write_anew
 from doc_assets.search.labels import Labeller
 from doc_assets.search.verify.probability import PairModel
+from doc_assets.settings import Settings
+from doc_assets.sources.names import document_id, document_of_label
 from doc_assets.sources.staging import staged_path
 from doc_assets.util.files import is_local
 from doc_assets.util.progress import track
 
-BULK_FOLDERS = ("documents", "photos", "embeddings", "local_features", "page_text")
-
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Everything in which a document leaves traces.
+    """Everything in which a document leaves something behind.
 
     Attributes:
+        settings: folders of the home, its results and logs; columns that result files do not show.
         archive: the ledger and the bulk files.
         open_store: opens the vector store.
         open_reader: opens a reader of documents, for evidence pictures.
-        model: judges photo pairs.
-        thresholds: that make labels of results.
-        folder, log_dir: searched for traces; logs are overwritten.
-        results: reports below it are written anew.
-        orchestration: folder whose text files are overwritten like logs.
-        orchestration_databases: URLs of databases in which names are replaced and rows stay.
-        left_out: columns that result files do not show.
-        indexes: URLs of SQLite databases that only list what lies outside; rows with a name are removed.
+        model, thresholds: judge photo pairs and make labels of results.
+        records: gives URLs of Dagster's databases, in which names are replaced and rows stay.
     """
 
+    settings: Settings
     archive: Archive
     open_store: Callable[[], AbstractContextManager[VectorStore]]
     open_reader: Callable[[], AbstractContextManager[DocumentReader]]
     model: PairModel
     thresholds: Thresholds
-    folder: Path
-    log_dir: Path
-    results: Path
-    orchestration: Path
-    orchestration_databases: Callable[[], Sequence[str]]
-    left_out: Sequence[str] = ()
-    indexes: Sequence[str] = ()
+    records: Callable[[], Sequence[str]]
+
+    @property
+    def ledger_url(self) -> str:
+        """Of the ledger's database, with its password."""
+        return self.archive.ledger.database.url.render_as_string(hide_password=False)
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ class ForgetReport:
         removed_files: further files that named the document.
         replaced: names replaced in databases and logs.
         originals: files that the document came from and that are still there.
-        traces: found by the proof.
+        traces: what the proof found.
     """
 
     points: int = 0
@@ -88,17 +84,17 @@ class ForgetReport:
     removed_files: list[str] = field(default_factory=list)
     replaced: int = 0
     originals: list[str] = field(default_factory=list)
-    traces: list[Trace] = field(default_factory=list)
+    traces: list[Residual] = field(default_factory=list)
 
 
 def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_originals: bool = False) -> ForgetReport:
-    """Removes everything about the request's documents, searches for traces, and discards the request if none is left.
+    """Removes everything about the request's documents, looks for what is left, and discards the request if nothing is.
 
     Raises:
         ServiceError: if a store does not answer; the next call goes on.
     """
-    report = ForgetReport()
-    ledger, needles = home.archive.ledger, request.needles
+    report = ForgetReport(searches=request.searches)
+    ledger, identifiers = home.archive.ledger, request.identifiers
     ledger.tombstones.add(request.digests, now)
     removal = DocumentRemoval(ledger.database)
     rows = [document.id for document in ledger.documents.arrivals(request.document_ids)]
@@ -110,19 +106,19 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
         prune_chunk(home.archive, Chunk(drop, range(start, stop)))
     for digest in request.all_digests:
         staged_path(home.archive.bulk, digest).unlink(missing_ok=True)
-    report.searches = _redact(home, request)
+    _redact(home, request)
     label_documents(Labeller(ledger, home.thresholds, home.model), touched)
     _rewrite_reports(home, request, report)
-    report.removed_files = [str(path) for path in remove_traces(home.results, needles)]
-    report.replaced = _replace_names(home, needles)
+    report.removed_files = [str(path) for path in remove_holding(home.settings.results_dir, identifiers)]
+    report.replaced = _replace_names(home, identifiers)
     if delete_originals:
         for path in request.originals():
-            if path.resolve().is_relative_to(home.folder.resolve()):
+            if path.resolve().is_relative_to(home.settings.home.resolve()):
                 path.unlink()
     report.originals = [str(path) for path in request.originals()]
-    report.traces = list(find_traces(home, needles))
+    report.traces = list(find_residuals(home, identifiers))
     if not report.traces:
-        request.discard(home.folder)
+        request.discard(home.settings.home)
     return report
 
 
@@ -138,7 +134,7 @@ def _remove_points(home: Home, request: ForgetRequest) -> int:
     return removed
 
 
-def _redact(home: Home, request: ForgetRequest) -> list[str]:
+def _redact(home: Home, request: ForgetRequest) -> None:
     """Takes the documents out of every result that names them, and labels what is left of these searches again."""
     ledger = home.archive.ledger
     searches = ledger.searches
@@ -152,76 +148,76 @@ def _redact(home: Home, request: ForgetRequest) -> list[str]:
         searches.note_changes(search_id, notes_without(searches.changes(search_id), request.document_ids))
         if search.finished_at is not None:
             searches.finish(search_id, search.finished_at)  # the documents that stand out are others now
-    return request.searches
 
 
 def _rewrite_reports(home: Home, request: ForgetRequest, report: ForgetReport) -> None:
-    folders = ResultFolders(home.results)
+    folders, left_out = ResultFolders(home.settings.results_dir), home.settings.remove_columns_from_results
     with home.open_reader() as reader:
         for search_id in track(request.searches, "reports", len(request.searches)):
             search = home.archive.ledger.searches.get(search_id)
             folder = folders.of(search)
-            if not folder.is_dir():
-                continue
-            if folders.is_ours(folder):
-                write_anew(home.archive, reader, search, folder, home.left_out)
+            if folder.is_dir() and folders.is_ours(folder):
+                write_anew(home.archive, reader, search, folder, left_out)
                 report.reports.append(str(folder))
-            else:
+            elif folder.is_dir():
                 report.foreign.append(str(folder))
 
 
-def _replace_names(home: Home, needles: Needles) -> int:
-    """Replaces names in the ledger's free texts, in the orchestrator's records and in logs."""
-    ledger = home.archive.ledger.database.url.render_as_string(hide_password=False)
-    urls = [ledger, *home.orchestration_databases()]
-    replaced = 0
+def _replace_names(home: Home, identifiers: Identifiers) -> int:
+    """Replaces names where they do not belong; today's runs and logs have numbers of documents.
+
+    They are in free texts of the ledger, in Dagster's records and logs of earlier versions, in paths that operators
+    typed into a run's config, and in errors that nobody foresaw.
+    """
+    urls, replaced = [home.ledger_url, *home.records()], 0
     for url in track(urls, "databases", len(urls)):
-        changed = databases.scrub(url, needles)
-        if changed or url == ledger:
+        changed = databases.scrub(url, identifiers)
+        if changed or url == home.ledger_url:
             databases.compact(url)
         replaced += changed
-    for url in home.indexes:
-        if changed := databases.remove_rows(url, needles):
-            databases.compact(url)
-        replaced += changed
-    for path in files.files_below([home.log_dir, home.orchestration]):
-        if not _is_database(path) and files.find(path, needles) is not None:
-            replaced += files.overwrite(path, needles)
+    index = home.settings.home / "file_index.sqlite"  # only lists what lies outside
+    if index.exists() and (removed := databases.remove_rows(f"sqlite:///{index}", identifiers)):
+        databases.compact(f"sqlite:///{index}")
+        replaced += removed
+    for path in files.files_below([home.settings.log_dir, home.settings.dagster_home]):
+        if not _is_database(path) and files.find(path, identifiers) is not None:
+            replaced += files.overwrite(path, identifiers)
     return replaced
 
 
-def find_traces(home: Home, needles: Needles) -> Iterator[Trace]:
+def find_residuals(home: Home, identifiers: Identifiers) -> Iterator[Residual]:
     """Whatever is still found, in every file of the home and its logs, in every database, in every collection."""
-    ledger = home.archive.ledger.database.url.render_as_string(hide_password=False)
-    for url in (ledger, *home.orchestration_databases()):
-        yield from databases.find(url, needles)
+    for url in (home.ledger_url, *home.records()):
+        yield from databases.find(url, identifiers)
     with home.open_store() as store:
         for collection in store.collections():
             for _, payload in store.scan(collection):
-                if needles.is_in_text(f"{payload.document_id}\n{payload.file_name}\n{payload.sha256}"):
-                    yield Trace(f"collection {collection}", "a point")
-    bulk = home.archive.bulk
-    roots = [home.folder, home.log_dir, *([Path(str(bulk))] if is_local(bulk) else [])]
-    paths = list(files.files_below(roots, without=[home.folder / FOLDER_NAME]))
+                if identifiers.is_in_text(f"{payload.document_id}\n{payload.file_name}\n{payload.sha256}"):
+                    yield Residual(f"collection {collection}", "a point")
+    paths = _files(home)
     for path in track(paths, "proof", len(paths)):
-        trace = files.find(path, needles)
-        if trace is not None and trace.what == A_PIECE and _belongs_to_another(home, UPath(path)):
-            trace = files.find(path, needles.names_alone)
-        if trace is not None:
-            yield trace
-    if not is_local(bulk):
-        for stage in BULK_FOLDERS:
-            for remote, found in files.find_in_store(bulk / stage, needles):
-                is_other = found.what == A_PIECE and _belongs_to_another(home, remote)
-                trace = files.find_in_object(remote, needles.names_alone) if is_other else found
-                if trace is not None:
-                    yield trace
+        found = files.find(path, identifiers)
+        if found is not None and found.what == A_PIECE and _belongs_to_another(home, UPath(path)):
+            found = files.find(path, identifiers.without_fingerprints)
+        if found is not None:
+            yield found
+
+
+def _files(home: Home) -> list[Path | UPath]:
+    """Every file of the home and its logs, and the bulk files wherever they are; requests to forget aside."""
+    settings, bulk = home.settings, home.archive.bulk
+    roots = [settings.home, settings.log_dir]
+    if is_local(bulk):
+        return [*files.files_below([*roots, Path(str(bulk))], without=[settings.home / FOLDER_NAME])]
+    remote = (path for stage in BULK_FOLDERS for path in sorted((bulk / stage).rglob("*"), key=str))
+    local = files.files_below(roots, without=[settings.home / FOLDER_NAME])
+    return [*local, *(path for path in remote if path.is_file())]
 
 
 def _belongs_to_another(home: Home, path: UPath) -> bool:
     """Whether the content of a file is that of documents which were not forgotten.
 
-    A photo that was re-used may stand in two files with the same bytes. They are a trace of the one only where a name
+    A photo that was re-used may stand in two files with the same bytes. They are left of the one only where a name
     of it stands too: rows of ``photos`` carry the name, staged copies and originals are known by the ledger.
     """
     bulk, documents = home.archive.bulk, home.archive.ledger.documents
@@ -234,3 +230,27 @@ def _belongs_to_another(home: Home, path: UPath) -> bool:
 
 def _is_database(path: Path) -> bool:
     return path.suffix in {".db", ".sqlite"} or path.name.endswith(("-wal", "-shm", "-journal"))
+
+
+def is_about(result: ResultRecord, forgotten: Collection[str]) -> bool:
+    """Whether the query document is one of the forgotten ones."""
+    name = PurePosixPath(result.query_document).name
+    return document_id(name) in forgotten or document_of_label(name) in forgotten
+
+
+def redacted(result: ResultRecord, forgotten: Collection[str]) -> ResultRecord:
+    """The result without forgotten documents among what was found; the same one if there are none.
+
+    Its labels are to be made again: nothing may stand accused by evidence that is gone. Pairs beyond those reported no
+    longer count; screening again counts them.
+    """
+    left = tuple(found for found in result.top_docs if found.document_id not in forgotten)
+    faults = tuple(fault for fault in result.faults if document_id(fault.document or "") not in forgotten)
+    if (len(left), len(faults)) == (len(result.top_docs), len(result.faults)):
+        return result
+    return replace(result, top_docs=left, faults=faults)
+
+
+def notes_without(changed: Sequence[ChangedFinding], forgotten: Collection[str]) -> list[ChangedFinding]:
+    """Notes of changed findings without those about forgotten documents."""
+    return [each for each in changed if document_of_label(each.document) not in forgotten]

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 
 from upath import UPath
@@ -30,20 +30,11 @@ _NO_BULK = UPath("/nonexistent")
 _DIGEST_CHARACTERS = 16
 
 
-class Problem(StrEnum):
-    """Why there is no document."""
-
-    UNKNOWN = "unknown"
-    AMBIGUOUS = "ambiguous"
-    UNUSABLE = "unusable"
-    AWAY = "away"
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No document, and why, in words that name no folder of this machine."""
+    """No document: the HTTP status, and why, in words that name no folder of this machine."""
 
-    problem: Problem
+    status: HTTPStatus
     reason: str
 
 
@@ -78,7 +69,7 @@ class FoundDocument:
         try:
             write_atomic(UPath(target), self.content)
         except OSError as error:
-            _log.warning("A copy could not be kept in %s: %s", folder, error)
+            _log.warning("A copy could not be kept in %s: %s", folder, error.strerror or type(error).__name__)
             return False
         return True
 
@@ -108,13 +99,13 @@ class DocumentLookup:
         """The first document of a key, or the document of a file name."""
         stem = document_id(name)
         if not normalised(stem):
-            return Refusal(Problem.UNKNOWN, "the name is empty")
+            return Refusal(HTTPStatus.NOT_FOUND, "the name is empty")
         (found,) = self._resolver.resolve([KeyRow(0, stem)])
         if found.state is not KeyState.FOUND:
             return _refusal(found)
         origin = found.files[0]
         if not self._is_inside(origin):
-            return Refusal(Problem.UNKNOWN, "the file lies outside the archive folders")
+            return Refusal(HTTPStatus.NOT_FOUND, "the file lies outside the archive folders")
         try:
             content = read_origin(origin, _NO_BULK, self._max_bytes)
         except UnreadableDocumentError as error:
@@ -170,17 +161,17 @@ class DocumentLookup:
 
     def _unread(self, error: UnreadableDocumentError) -> Refusal:
         if error.code == FaultCode.GONE and all(_is_there(root) for root in self._resolver.roots):
-            return Refusal(Problem.UNKNOWN, "the file is gone")
+            return Refusal(HTTPStatus.NOT_FOUND, "the file is gone")
         if error.code in {FaultCode.GONE, FaultCode.CHANGING, FaultCode.NOT_READABLE}:
-            return Refusal(Problem.AWAY, "the file cannot be read at present")
-        return Refusal(Problem.UNUSABLE, "the file is larger than this server gives")
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the file cannot be read at present")
+        return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "the file is larger than this server gives")
 
 
 def _refusal(found: Resolution) -> Refusal:
     tried = ", ".join(found.tried)
     if found.state is KeyState.AMBIGUOUS:
-        return Refusal(Problem.AMBIGUOUS, f"{len(found.files)} different files have this name; looked for {tried}")
-    return Refusal(Problem.UNKNOWN, f"no file has this name; looked for {tried}")
+        return Refusal(HTTPStatus.CONFLICT, f"{len(found.files)} different files have this name; looked for {tried}")
+    return Refusal(HTTPStatus.NOT_FOUND, f"no file has this name; looked for {tried}")
 
 
 def _is_there(root: UPath) -> bool:

@@ -66,11 +66,6 @@ class AccessMiddleware:
 
     The log has one JSON line per request without names, keys, addresses and query strings; a route is the pattern that
     took the request, not its address.
-
-    Args:
-        app: answers what is let in.
-        policy: who is let in.
-        log: takes the lines.
     """
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy, log: logging.Handler) -> None:

@@ -22,12 +22,7 @@ _SHOWN_LIFETIMES = 2
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something that can be asked for metrics.
-
-    Attributes:
-        name: label of its health.
-        read: reads them; may take long, raise anything, and never come back.
-    """
+    """Something that can be asked for metrics; ``read`` may take long, raise anything, and never come back."""
 
     name: str
     read: Callable[[], Iterable[Metric]]
@@ -88,20 +83,11 @@ class SourceCollector(Collector):
 
     A scrape takes ``timeout_s`` at most: a source that is slower is shown as it was when it last answered, and its
     new answer at a later scrape. Readings live for ``refresh_s``, those of slow ones for twenty times their duration.
-
-    Args:
-        sources: with names of their own.
-        refresh_s: seconds between two readings of a source.
-        timeout_s: of a scrape.
-        clock: seconds that only grow.
+    ``clock`` gives seconds that only grow.
     """
 
     def __init__(
-        self,
-        sources: Iterable[Source],
-        refresh_s: float,
-        timeout_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, sources: Iterable[Source], refresh_s: float, timeout_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._sources = [_CachedSource(source, refresh_s, clock) for source in sources]
         self._timeout_s, self._clock = timeout_s, clock

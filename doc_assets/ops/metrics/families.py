@@ -17,8 +17,7 @@ from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.statistics import LedgerStatistics, read_statistics
 from doc_assets.errors import ServiceError
-from doc_assets.ops.backup.manifest import MANIFEST
-from doc_assets.ops.backup.retention import backups_in
+from doc_assets.ops.backup.manifest import MANIFEST, backups_in
 from doc_assets.ops.doctor.home import connect_briefly
 from doc_assets.settings import Settings
 from doc_assets.sources.key_lookup import KeyState
@@ -65,11 +64,8 @@ def ledger_families(url: str) -> Iterator[Metric]:
     yield gauge("drops", "Sealed drops.", found.drops)
     yield gauge("last_drop_timestamp_seconds", "When the last drop was sealed.", _timestamp(found.last_sealed_at))
     yield gauge("inbox_files_waiting", "Files of the inbox that are in no drop yet.", found.waiting)
-    yield gauge(
-        "inbox_oldest_waiting_timestamp_seconds",
-        "Since when the oldest of these stands still.",
-        _timestamp(found.waiting_since),
-    )
+    meaning = "Since when the oldest of these stands still."
+    yield gauge("inbox_oldest_waiting_timestamp_seconds", meaning, _timestamp(found.waiting_since))
     yield from _stages(found)
     results = {str(flagged).lower(): found.results.get(flagged, 0) for flagged in (False, True)}
     yield gauges("results", "Query documents of searches and screened drops.", ("flagged",), results)
@@ -97,9 +93,8 @@ def _documents(found: LedgerStatistics) -> Iterator[Metric]:
     yield gauge("archive_documents", "Documents in the archive.", found.documents)
     yield gauge("archive_pages", "Pages of the documents in the archive.", found.pages)
     yield gauge("archive_photos", "Photos of the documents in the archive.", found.photos)
-    yield gauge(
-        "documents_not_indexed", "Documents whose photos the collection in use does not hold.", found.not_indexed
-    )
+    meaning = "Documents whose photos the collection in use does not hold."
+    yield gauge("documents_not_indexed", meaning, found.not_indexed)
 
 
 def _stages(found: LedgerStatistics) -> Iterator[Metric]:
@@ -115,13 +110,7 @@ def _stages(found: LedgerStatistics) -> Iterator[Metric]:
 
 @dataclass(frozen=True, slots=True)
 class CollectionCounts:
-    """A collection beside what the ledger says it should hold, counted at the same moment.
-
-    Attributes:
-        collection: its name, which says embedder and features.
-        points: photos in it.
-        expected: photos that the ledger says are in it.
-    """
+    """Photos in a collection (points) beside those that the ledger expects in it, counted at the same moment."""
 
     collection: str
     points: int
@@ -143,18 +132,12 @@ def server_counts(settings: Settings) -> CollectionCounts | None:
 
 def collection_families(counts: CollectionCounts | None) -> Iterator[Metric]:
     """The two counts; without a series if nothing is published yet."""
-    yield gauges(
-        "collection_photos",
-        "Photos in the collection: as a Qdrant server counts them, or as the last run counted the embedded ones.",
-        ("collection",),
-        {} if counts is None else {counts.collection: counts.points},
-    )
-    yield gauges(
-        "collection_photos_expected",
-        "Photos that the ledger said are in it at the same moment.",
-        ("collection",),
-        {} if counts is None else {counts.collection: counts.expected},
-    )
+    points = {counts.collection: counts.points} if counts else {}
+    meaning = "Photos in the collection: as a Qdrant server counts them, or as the last run counted the embedded ones."
+    yield gauges("collection_photos", meaning, ("collection",), points)
+    expected = {counts.collection: counts.expected} if counts else {}
+    meaning = "Photos that the ledger said are in it at the same moment."
+    yield gauges("collection_photos_expected", meaning, ("collection",), expected)
 
 
 def disk_families(folders: Mapping[str, Path]) -> Iterator[Metric]:

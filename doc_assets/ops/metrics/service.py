@@ -1,7 +1,6 @@
 """The page that Prometheus reads: the metrics of a home, served as its settings say."""
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -15,18 +14,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
+from doc_assets.ops.metrics import families
 from doc_assets.ops.metrics.collector import Source, SourceCollector
-from doc_assets.ops.metrics.families import (
-    CollectionCounts,
-    backup_families,
-    build_families,
-    collection_families,
-    count_gpus,
-    disk_families,
-    gpu_families,
-    ledger_families,
-    server_counts,
-)
+from doc_assets.ops.metrics.families import CollectionCounts
 from doc_assets.settings import Settings
 from doc_assets.util.files import is_local
 
@@ -60,8 +50,7 @@ def serve_metrics(
     Raises:
         SettingsError: if it cannot listen.
     """
-    with ExitStack() as stack:
-        listening = stack.enter_context(listen(host, port, has_key=True))
+    with listen(host, port, has_key=True) as listening:
         app = _app(make_registry(settings, run_families, embedded_counts))
         server = make_server(app, _MAX_CONNECTIONS)
         serve(server, listening, lambda: ready(address_of(listening) + _PATH))
@@ -82,18 +71,18 @@ def _sources(settings: Settings, run_families: RunFamilies, embedded_counts: Emb
     folders = {"home": settings.home, "logs": settings.log_dir}
     if is_local(settings.bulk):
         folders["bulk"] = Path(str(settings.bulk))
-    counts = partial(server_counts, settings) if settings.qdrant_url else embedded_counts
+    counts = partial(families.server_counts, settings) if settings.qdrant_url else embedded_counts
     sources = [
-        Source("build", build_families),
-        Source("ledger", lambda: ledger_families(settings.ledger_address)),
+        Source("build", families.build_families),
+        Source("ledger", lambda: families.ledger_families(settings.ledger_address)),
         Source("dagster", run_families),
-        Source("store", lambda: collection_families(counts())),
-        Source("disks", lambda: disk_families(folders)),
+        Source("store", lambda: families.collection_families(counts())),
+        Source("disks", lambda: families.disk_families(folders)),
     ]
     if settings.backup_dir is not None:
-        sources.append(Source("backups", partial(backup_families, settings.backup_dir)))
-    if count_gpus():
-        sources.append(Source("gpus", gpu_families))
+        sources.append(Source("backups", partial(families.backup_families, settings.backup_dir)))
+    if families.count_gpus():
+        sources.append(Source("gpus", families.gpu_families))
     return sources
 
 

@@ -63,6 +63,9 @@ class KeyRow:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+RESOLVE_KEYS_NAMES_THEM = "`doc-assets resolve-keys` with this table names them."
+"""Ends messages that are stored where no key may stand."""
+
 KeyOf = Callable[[str], KeyRow | None]
 """Document id -> the row that names it, None if no row does."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doc_assets.ops.backup.scope import BULK_FOLDERS
+from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets_tests.sources.test_s3 import bucket
 
 pytestmark = pytest.mark.slow

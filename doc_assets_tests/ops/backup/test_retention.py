@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from doc_assets.errors import BackupError
-from doc_assets.ops.backup.retention import Retention, backups_in, drop_old, find_backup, name_of
+from doc_assets.ops.backup.manifest import Retention, backups_in, drop_old, find_backup, name_of
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 

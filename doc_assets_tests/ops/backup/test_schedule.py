@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from doc_assets.ops.backup.retention import backups_in
+from doc_assets.ops.backup.manifest import backups_in
 
 
 def _schedule():
-    from doc_assets.defs.backup.jobs import backups
+    from doc_assets.defs.backup import backups
 
     (found,) = backups().schedules
     return found
@@ -22,7 +22,7 @@ def test_the_schedule_is_on_where_a_folder_is_named(monkeypatch, tmp_path):
 
 
 def test_the_job_makes_a_backup_and_keeps_as_many_as_the_settings_say(place, monkeypatch):
-    from doc_assets.defs.backup.jobs import backup_job
+    from doc_assets.defs.backup import backup_job
 
     for name, value in place.environment.items():
         if name.startswith("DOC_ASSETS_"):
@@ -40,7 +40,7 @@ def test_the_job_makes_a_backup_and_keeps_as_many_as_the_settings_say(place, mon
 
 
 def test_without_a_folder_the_job_says_what_is_missing(place, monkeypatch):
-    from doc_assets.defs.backup.jobs import backup_job
+    from doc_assets.defs.backup import backup_job
 
     monkeypatch.setenv("DOC_ASSETS_HOME", str(place.home))
     done = backup_job.execute_in_process(raise_on_error=False)

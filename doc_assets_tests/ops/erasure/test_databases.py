@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from doc_assets.ops.erasure.databases import compact, find, remove_rows, scrub
-from doc_assets.ops.erasure.needles import Needles
+from doc_assets.ops.erasure.identifiers import Identifiers
 
-NEEDLES = Needles(("가맹점-unmistakable",), others=("가맹점-unmistakable-2",))
+IDENTIFIERS = Identifiers(("가맹점-unmistakable",), others=("가맹점-unmistakable-2",))
 
 
 @pytest.fixture
@@ -34,15 +34,15 @@ def database(ledger_url):
 
 
 def test_names_are_replaced_in_text_and_json_and_found_in_packed_values(database):
-    assert {trace.place for trace in find(database, NEEDLES)} == {
+    assert {residual.place for residual in find(database, IDENTIFIERS)} == {
         "table events, column body",
         "table events, column facts",
         "table events, column packed",
     }
 
-    assert scrub(database, NEEDLES) == 6
+    assert scrub(database, IDENTIFIERS) == 6
 
-    assert {trace.place for trace in find(database, NEEDLES)} == {"table events, column packed"}
+    assert {residual.place for residual in find(database, IDENTIFIERS)} == {"table events, column packed"}
     engine = create_engine(database)
     with engine.begin() as connection:
         rows = connection.execute(text("SELECT body FROM events")).scalars().all()
@@ -50,7 +50,7 @@ def test_names_are_replaced_in_text_and_json_and_found_in_packed_values(database
         connection.execute(text("DELETE FROM events WHERE n = 1"))
     engine.dispose()
     compact(database)
-    assert list(find(database, NEEDLES)) == []
+    assert list(find(database, IDENTIFIERS)) == []
 
 
 def test_a_compacted_sqlite_file_holds_no_byte_of_what_was_replaced(tmp_path):
@@ -62,7 +62,7 @@ def test_a_compacted_sqlite_file_holds_no_byte_of_what_was_replaced(tmp_path):
         for n in range(500):
             connection.execute(text("INSERT INTO events VALUES (:body)"), {"body": f"{n} 가맹점-unmistakable" * 20})
     with engine.connect() as held:  # another program has it open
-        scrub(f"sqlite:///{path}", NEEDLES)
+        scrub(f"sqlite:///{path}", IDENTIFIERS)
         compact(f"sqlite:///{path}")
         files = [found for found in tmp_path.iterdir() if b"unmistakable" in found.read_bytes()]
         del held
@@ -79,7 +79,7 @@ def test_rows_of_an_index_go_as_a_whole_and_those_of_others_stay(tmp_path):
         for name in ("가맹점-unmistakable.tif", "가맹점-unmistakable-2.tif", "other.tif"):
             connection.execute(text("INSERT INTO files VALUES (1, :name)"), {"name": name})
 
-    assert remove_rows(url, NEEDLES) == 1
+    assert remove_rows(url, IDENTIFIERS) == 1
 
     with engine.connect() as connection:
         assert connection.execute(text("SELECT name FROM files")).scalars().all() == [

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from doc_assets.archive.ledger.results import ChangedFinding
-from doc_assets.ops.erasure.redaction import is_about, notes_without, redacted
+from doc_assets.ops.erasure.run import is_about, notes_without, redacted
 from doc_assets_tests.results import a_found, a_pair, a_result
 
 

@@ -17,12 +17,13 @@ from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
 from doc_assets.ops.erasure import run as forgetting
 from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
-from doc_assets.ops.erasure.run import Home, find_traces, forget
+from doc_assets.ops.erasure.run import Home, find_residuals, forget
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.search.verify.probability import PairModel
+from doc_assets.settings import Settings
 from doc_assets.sources.sources import FolderSource
 from doc_assets.util.threads import Workers
 from doc_assets_tests.archive.ledger import postgres
@@ -34,9 +35,9 @@ STEPS = [
     "prune_chunk",
     "_redact",
     "_rewrite_reports",
-    "remove_traces",
+    "remove_holding",
     "_replace_names",
-    "find_traces",
+    "find_residuals",
 ]
 
 
@@ -87,10 +88,9 @@ class World:
         from contextlib import nullcontext
 
         return Home(
-            archive=self.archive, open_store=self.pipeline.store, open_reader=lambda: nullcontext(self.reader),
-            model=PairModel(), thresholds=Thresholds(), folder=self.root, log_dir=self.root / "log",
-            results=self.root / "results",
-            orchestration=self.root / "dagster", orchestration_databases=lambda: [self.events],
+            settings=Settings(home=self.root, log_dir=self.root / "log"), archive=self.archive,
+            open_store=self.pipeline.store, open_reader=lambda: nullcontext(self.reader),
+            model=PairModel(), thresholds=Thresholds(), records=lambda: [self.events],
         )  # fmt: skip
 
     def forget(self, name):
@@ -264,7 +264,7 @@ def test_a_planted_trace_is_found_and_keeps_the_request(world):
     assert [Path(trace.place).name for trace in report.traces] == ["notes.txt"]
     (request,) = ForgetRequest.open_requests(world.root)
     planted.unlink()
-    assert list(find_traces(world.home(), request.needles)) == []
+    assert list(find_residuals(world.home(), request.identifiers)) == []
 
 
 def test_an_unknown_document_changes_nothing(world):
@@ -273,7 +273,7 @@ def test_an_unknown_document_changes_nothing(world):
 
 
 def test_bytes_that_another_document_has_too_are_no_trace(world, tmp_path):
-    from doc_assets.ops.erasure.needles import A_PIECE
+    from doc_assets.ops.erasure.identifiers import A_PIECE
     from doc_assets.sources.staging import staged_path
 
     inbox = world.root / "inbox"
@@ -290,4 +290,5 @@ def test_bytes_that_another_document_has_too_are_no_trace(world, tmp_path):
     assert copy.exists()
     left = world.root / "a copy that nobody knows.tif"
     left.write_bytes(copy.read_bytes())
-    assert [(trace.place, trace.what) for trace in find_traces(world.home(), request.needles)] == [(str(left), A_PIECE)]
+    residuals = find_residuals(world.home(), request.identifiers)
+    assert [(residual.place, residual.what) for residual in residuals] == [(str(left), A_PIECE)]

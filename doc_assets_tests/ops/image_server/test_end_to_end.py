@@ -88,7 +88,7 @@ def test_ingesting_and_searching_by_key_over_the_api_ranks_like_folders(serving,
     assert counts == {"found": 4, "missing": 1}
     assert (problems[0].key, len(problems[0].correlation_id)) == ("N20990101THA00009", 32)
     failed = [json.loads(line) for line in (tmp_path / "api-log" / "failed_requests.log").read_text().splitlines()]
-    assert [(line["requested_name"], line["status_code"]) for line in failed] == [("N20990101THA00009", 404)]
+    assert [(line["key_table_line"], line["status_code"]) for line in failed] == [(problems[0].line, 404)]
     assert failed[0]["correlation_id"] == problems[0].correlation_id
     assert (n_first, n_second) == (9, 1)  # four keys with two documents each, and the missing one; then that alone
     assert second.returncode == 0, second.stdout

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
+from doc_assets.ops.image_server.app import EXCERPT_COLUMNS
 from doc_assets.ops.image_server.middleware import KEY_HEADER
-from doc_assets.ops.image_server.responses import EXCERPT_COLUMNS
 from doc_assets.sources.api_responses import OTHERS_FIELD
 from doc_assets.sources.key_tables.table import MAX_KEY_LENGTH
 from doc_assets_tests.ops.image_server.conftest import KEY

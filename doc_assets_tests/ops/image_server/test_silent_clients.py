@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from doc_assets.ops.image_server.connections import Patience
+from doc_assets.ops.image_server.serving import Patience
 from doc_assets_tests.ops.image_server.conftest import KEY
 from doc_assets_tests.program import PROGRAM
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from doc_assets.defs.jobs import ingest_drop_job
+from doc_assets.defs.lineage import ingest_drop_job
 from doc_assets.defs.step import INTERACTIVE_TAG
 
 _PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480)]

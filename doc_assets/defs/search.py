@@ -11,8 +11,17 @@ from doc_assets.archive.identity import date_faults
 from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
-from doc_assets.defs.changes import RunChanges
-from doc_assets.defs.partitions import gpu_job
+from doc_assets.defs.changes import (
+    API_URL,
+    DEVICE,
+    EXTRACTOR,
+    EXTRACTOR_OPTIONS,
+    FLAG_RISK,
+    MATCH_PROBABILITY,
+    SEARCH_ROOTS,
+    RunChanges,
+)
+from doc_assets.defs.lineage import gpu_job
 from doc_assets.defs.step import step
 from doc_assets.reports.query_pictures import QueryPictures
 from doc_assets.reports.stored_results import ResultFolders, write_result_files
@@ -21,9 +30,8 @@ from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
 from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
+from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
 from doc_assets.sources.open_sources import SourceRequest
-
-_MAX_NAMED = 20
 
 
 class SearchConfig(RunChanges):
@@ -36,10 +44,8 @@ class SearchConfig(RunChanges):
         default="",
         description="With a folder or files: says whose they are; default: the settings' one. Alone: names queries.",
     )
-    search_roots: list[str] = Field(
-        default=[], description="Archive folders that its keys are looked up in; default: those of the settings."
-    )
-    api_url: str = Field(default="", description="Document API that is asked for its keys instead.")
+    search_roots: list[str] = SEARCH_ROOTS
+    api_url: str = API_URL
     output_folder: str = Field(
         default="", description="Where the results are written; default: results/<run id> in the home."
     )
@@ -63,17 +69,11 @@ class SearchConfig(RunChanges):
         default=True, description="Compare the keypoints of candidates: tells copies from look-alikes."
     )
     privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
-    match_probability: float = Field(
-        default=0.0, ge=0, le=1, description="A verified photo pair at least this probable matches; 0: the setting."
-    )
-    flag_risk: float = Field(
-        default=0.0, ge=0, le=1, description="A document is flagged from this risk score on; 0: the setting."
-    )
-    device: str = Field(default="", description="Where models run: auto, cpu or cuda; default: the setting.")
-    photo_extractor: str = Field(
-        default="", description="What finds photos: layout, template or detector; default: the setting."
-    )
-    photo_extractor_options: dict[str, Any] = Field(default={}, description="Options of that extractor.")
+    match_probability: float = MATCH_PROBABILITY
+    flag_risk: float = FLAG_RISK
+    device: str = DEVICE
+    photo_extractor: str = EXTRACTOR
+    photo_extractor_options: dict[str, Any] = EXTRACTOR_OPTIONS
 
     def asked(self) -> SourceRequest:
         """Which documents are meant."""
@@ -116,18 +116,9 @@ def match_query_documents(
             require_collection(ledger, store, runtime.alias)
         files = query_files(opened.sources, [Path(file) for file in config.files], opened.key_of)
         if faults := date_faults((file.row for file in files), runtime.dates, datetime.now(UTC)):
-            context.log.warning(
-                f"{len(faults)} dates of the key table cannot be used: {'; '.join(faults[:_MAX_NAMED])}."
-            )
-        queries = QueryReader(
-            reader,
-            asked.cutter(),
-            asked.embedder(),
-            asked.describer(),
-            ledger.page_texts,
-            runtime.dates,
-            ledger.documents.date_of,
-        )
+            context.log.warning(f"{len(faults)} dates of the key table cannot be used. {RESOLVE_KEYS_NAMES_THEM}")
+        tools = asked.cutter(), asked.embedder(), asked.describer()
+        queries = QueryReader(reader, *tools, ledger.page_texts, runtime.dates, ledger.documents.date_of)
         results = search_documents(
             ledger,
             runtime.store,
@@ -144,13 +135,9 @@ def match_query_documents(
         with runtime.store() as store:
             short = shortfall(ledger, store, ledger.searches.get(context.run_id).collection)
         ledger.searches.note_incomplete(context.run_id, short)
-    context.add_output_metadata(
-        {
-            "ranking": tables.ranking(results),
-            "query_documents": len(results),
-            "query_photos": sum(result.n_photos for result in results),
-        }
-    )
+        ranking = tables.ranking(ledger, results)
+    n_photos = sum(result.n_photos for result in results)
+    context.add_output_metadata({"ranking": ranking, "query_documents": len(results), "query_photos": n_photos})
     return context.run_id
 
 
@@ -166,21 +153,11 @@ def write_search_results(context: dg.OpExecutionContext, search_id: str, runtime
         search, results = searches.get(search_id), searches.results(search_id)
         folder = ResultFolders(settings.results_dir).of(search)
         files, page = write_result_files(archive, reader, search, folder, settings.remove_columns_from_results)
-    context.add_output_metadata(
-        {
-            "report": dg.MetadataValue.path(str(page)),
-            "summary": dg.MetadataValue.path(str(files.summary)),
-            "csv": dg.MetadataValue.path(str(files.table_csv)),
-            "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
-        }
-    )
-    short = search.settings.incomplete
-    lacking = " ".join(filter(None, [short, what_is_lacking(results)]))
-    if lacking:
-        raise dg.Failure(
-            description=f"{lacking} Everything else was done; the results are in {files.summary.parent}.",
-            allow_retries=False,
-        )
+    written = {"report": page, "summary": files.summary, "csv": files.table_csv, "xlsx": files.table_xlsx}
+    context.add_output_metadata({name: dg.MetadataValue.path(str(path)) for name, path in written.items()})
+    if lacking := " ".join(filter(None, [search.settings.incomplete, what_is_lacking(results)])):
+        done = f"Everything else was done; the results are in {files.summary.parent}."
+        raise dg.Failure(description=f"{lacking} {done}", allow_retries=False)
 
 
 @dg.graph(description="Searches the archive for the photos of query documents, on demand.")

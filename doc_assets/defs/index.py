@@ -1,4 +1,4 @@
-"""Another embedder: its collection is filled beside the one in use, examined, and put in use."""
+"""The collection that searches use: checked, completed every night, made anew, replaced by that of another embedder."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,16 +9,20 @@ import dagster as dg
 from pydantic import Field
 
 from doc_assets.defs.changes import EmbedderConfig
-from doc_assets.defs.jobs import INGESTION, DropJob
-from doc_assets.defs.partitions import INDEX_POOL, MAX_RUNTIME_TAG, drops
+from doc_assets.defs.instance import open_instance, require_nothing_runs
+from doc_assets.defs.lineage import INDEX_POOL, INGESTION, MAX_RUNTIME_TAG, DropJob, drops, ingest_drop_job
 from doc_assets.defs.step import step
 from doc_assets.features.embedders.base import EmbedderSpec
-from doc_assets.pipeline.self_test import Recall, planted_recall
+from doc_assets.pipeline.indexing import inspect_collection
+from doc_assets.pipeline.rebuild import RebuildReport, rebuild_collection
+from doc_assets.pipeline.self_test import Recall, graph_recall, planted_recall
 from doc_assets.pipeline.staleness import stale_drops
 from doc_assets.pipeline.switching import Bounds, Candidate, Switch, go_back, switch
 from doc_assets.runtime import Runtime
+from doc_assets.settings import load_settings
 
 _MAX_REQUESTS = 100
+_SAMPLE = 32
 
 fill_collection_job = DropJob(
     "fill_collection_job",
@@ -77,9 +81,9 @@ def switch_collection_job() -> None:
 
 
 @dg.definitions
-def reindexing() -> dg.Definitions:
-    """The jobs, one with the tags that the settings ask for, and the sensor that starts them."""
-    filling = fill_collection_job.definition()
+def collection() -> dg.Definitions:
+    """Jobs, checks, sensor and schedule of the collection, as the settings ask for them."""
+    settings, filling = load_settings(), fill_collection_job.definition()
 
     @dg.sensor(
         jobs=[filling, switch_collection_job],
@@ -101,7 +105,34 @@ def reindexing() -> dg.Definitions:
             context.instance.add_dynamic_partitions(str(drops.name), missing)
         return _run_requests(spec, f"{asked.name}:{asked.since:%Y%m%dT%H%M%S}", missing)
 
-    return dg.Definitions(jobs=[filling, switch_collection_job], sensors=[reindex_sensor])
+    @dg.schedule(
+        job_name=ingest_drop_job.name,
+        cron_schedule=settings.reindex_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Ingests drops again of which a step is missing, or was made by another version or setting.",
+    )
+    def nightly_reindex_schedule(
+        context: dg.ScheduleEvaluationContext, runtime: dg.ResourceParam[Runtime]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        with runtime.archive() as archive:
+            stale = stale_drops(archive.ledger, runtime.versions())
+        if not stale:
+            return dg.SkipReason("Every drop is complete and made by the versions in use.")
+        context.instance.add_dynamic_partitions(str(drops.name), stale)
+        night = f"{context.scheduled_execution_time:%Y%m%d}"
+        assets = [dg.AssetKey(name) for name in INGESTION]  # what was screened stays screened
+        return [
+            dg.RunRequest(run_key=f"{key}:{night}", partition_key=key, asset_selection=assets)
+            for key in stale[:_MAX_REQUESTS]
+        ]
+
+    return dg.Definitions(
+        jobs=[filling, switch_collection_job],
+        asset_checks=[collection_matches_ledger, ann_agrees_with_exact],
+        sensors=[reindex_sensor],
+        schedules=[nightly_reindex_schedule],
+    )
 
 
 def _run_requests(spec: EmbedderSpec, request: str, missing: Sequence[str]) -> list[dg.RunRequest]:
@@ -130,8 +161,61 @@ def _with_embedder(spec: EmbedderSpec, **further: str) -> dict[str, Any]:
 
 def _report(done: Switch) -> dict[str, Any]:
     """What is shown of a switch: plain values."""
-    report = {name: value for name, value in asdict(done).items() if not name.startswith("planted")}
+    report = asdict(done)
     for name, recall in (("planted", done.planted), ("planted_before", done.planted_before)):
-        words = None if recall is None else f"{sum(recall.found.values())} of {sum(recall.planted.values())}"
-        report[name] = words
+        report[name] = recall and f"{sum(recall.found.values())} of {sum(recall.planted.values())}"
     return report
+
+
+def rebuild(runtime: Runtime) -> RebuildReport:
+    """Makes the collection of the versions in use anew.
+
+    Raises:
+        ServiceError: if a run is in progress, or the store does not answer.
+    """
+    with open_instance() as instance:
+        require_nothing_runs(instance)
+    with runtime.archive() as archive, runtime.store() as store:
+        versions, spec, now = runtime.versions(), runtime.embedder_spec(), datetime.now(UTC)
+        return rebuild_collection(archive, store, versions, runtime.embedder(), spec, runtime.alias, now)
+
+
+@dg.asset_check(asset="photo_collection")
+def collection_matches_ledger(
+    context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
+) -> dg.AssetCheckResult:
+    """The published collection holds exactly the photos of all current documents.
+
+    Another number of photos is an error; documents that are not indexed yet, as while another drop is
+    under way, are a warning.
+    """
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        report = inspect_collection(archive, store, runtime.versions().collection, runtime.alias)
+    return dg.AssetCheckResult(
+        passed=report.is_complete and report.published,
+        severity=dg.AssetCheckSeverity.WARN if report.is_sound else dg.AssetCheckSeverity.ERROR,
+        description=f"{report.points} points, {report.expected} photos in the ledger, {report.documents_missing} "
+        f"documents not indexed yet, published: {report.published}."
+        + (" `doc-assets rebuild-index` makes the collection anew from Parquet." if not report.is_sound else ""),
+        metadata={
+            "points": report.points,
+            "photos_in_ledger": report.expected,
+            "documents_missing": report.documents_missing,
+        },
+    )
+
+
+@dg.asset_check(asset="photo_collection")
+def ann_agrees_with_exact(
+    context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
+) -> dg.AssetCheckResult:
+    """The search graph finds the ten nearest photos that comparing with every photo finds, for a sample of photos."""
+    seed = context.run.tags.get("dagster/partition", context.run.run_id)
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        versions = runtime.versions()
+        recall = graph_recall(archive, versions, store, versions.collection, _SAMPLE, seed)
+    return dg.AssetCheckResult(
+        passed=recall >= runtime.settings.min_graph_recall,
+        description=f"{recall:.3f} of the ten nearest photos of {_SAMPLE} archive photos were found.",
+        metadata={"recall@10": round(recall, 4)},
+    )

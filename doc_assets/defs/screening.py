@@ -1,4 +1,4 @@
-"""Assets ``document_matches``, ``review_cases`` and ``drop_report``."""
+"""Every drop against the archive, its cases, the report that a reviewer opens, and the self test after every drop."""
 
 from datetime import UTC, datetime
 
@@ -8,16 +8,18 @@ from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.defs import tables
 from doc_assets.defs.changes import ThresholdsConfig
-from doc_assets.defs.partitions import drop_asset
+from doc_assets.defs.lineage import drop_asset, drops
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.relabel import by_drop
 from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.pipeline.screening import screen_drop
+from doc_assets.pipeline.self_test import planted_recall
 from doc_assets.pipeline.stored_queries import StoredQueries
 from doc_assets.reports.stored_results import write_result_files
 from doc_assets.runtime import Runtime
 from doc_assets.search.completeness import require_collection, shortfall
 from doc_assets.search.faults import what_is_lacking
+from doc_assets.search.run import published_collection
 from doc_assets.util.threads import Workers
 
 
@@ -56,7 +58,8 @@ def document_matches(
             asked.request(include_batch=False, privacy_mode=False),
             context.partition_key,
         )
-        results, changed = searches.results(report.search_id), searches.changes(report.search_id)
+        ranking = tables.ranking(archive.ledger, searches.results(report.search_id))
+        changed = tables.changed_findings(archive.ledger, searches.changes(report.search_id))
         with runtime.store() as store:
             short = shortfall(archive.ledger, store, searches.get(report.search_id).collection)
         searches.note_incomplete(report.search_id, short)
@@ -68,8 +71,8 @@ def document_matches(
             "photos_in_archive": report.photos_in_archive,
             "screened_now": report.screened_now,
             "documents_per_second": round(report.screened_now / report.seconds, 2) if report.screened_now else 0.0,
-            "ranking": tables.ranking(results),
-            "changed_findings": tables.changed_findings(changed),
+            "ranking": ranking,
+            "changed_findings": changed,
         },
         check_results=[
             dg.AssetCheckResult(
@@ -144,4 +147,30 @@ def drop_report(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Run
             "summary": dg.MetadataValue.path(str(files.summary)),
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),
         }
+    )
+
+
+@dg.asset_check(asset=document_matches, partitions_def=drops)
+def planted_copy_is_found(
+    context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
+) -> dg.AssetCheckResult:
+    """Photos of the archive, attacked in memory, are found again; which ones depends on the drop's key.
+
+    Nothing of them is kept. The share found is metadata, in all and by attack, so that Dagster plots it over time.
+    """
+    seed = context.run.tags.get("dagster/partition", context.run.run_id)
+    settings = runtime.settings
+    with step(context), runtime.archive() as archive, runtime.store() as store:
+        collection = published_collection(store, runtime.alias, runtime.versions().collection)
+        recall = planted_recall(runtime, archive, store, collection, seed)
+    return dg.AssetCheckResult(
+        passed=recall.total >= settings.self_test_warn,
+        severity=dg.AssetCheckSeverity.ERROR if recall.total < settings.self_test_fail else dg.AssetCheckSeverity.WARN,
+        description=f"{sum(recall.found.values())} of {sum(recall.planted.values())} planted copies were found"
+        + (f"; missed: {', '.join(recall.missed)}." if recall.missed else "."),
+        metadata={
+            "recall": round(recall.total, 4),
+            "planted": sum(recall.planted.values()),
+            **{f"recall: {name}": round(recall.found.get(name, 0) / n, 4) for name, n in recall.planted.items()},
+        },
     )

@@ -6,7 +6,7 @@ import dagster as dg
 
 from doc_assets.defs import tables
 from doc_assets.defs.changes import EmbedderConfig, ExtractorConfig
-from doc_assets.defs.partitions import GPU_POOL, INDEX_POOL, OWNERS, drop_asset
+from doc_assets.defs.lineage import GPU_POOL, INDEX_POOL, OWNERS, drop_asset
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.cutting import PhotosReport, cut_drop
 from doc_assets.pipeline.describing import describe_drop

@@ -1,1 +1,0 @@
-"""Backups on a schedule."""

@@ -1,1 +1,0 @@
-"""Vectors -> the collection that searches use."""

@@ -1,1 +1,0 @@
-"""Assets from the files of a drop to the searchable collection."""

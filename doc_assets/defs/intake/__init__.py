@@ -1,1 +1,0 @@
-"""Files in the drop folder -> sealed drops -> documents."""

@@ -1,1 +1,0 @@
-"""Every drop against the archive, and the report a reviewer opens."""

@@ -1,1 +1,0 @@
-"""Query documents -> ranked results, on demand."""
