@@ -16,6 +16,7 @@ from doc_assets.archive.ledger.verdicts import SecondReview, pair_key
 from doc_assets.archive.payloads import read_keys
 from doc_assets.archive.shards import read_jpegs_at
 from doc_assets.pipeline.relabel import by_drop
+from doc_assets.sources.names import document_id
 
 FILE = -1
 """The place of the file as a whole."""
@@ -65,31 +66,38 @@ def file_cases(archive: Archive, drop_key: str, now: datetime, weights: Weights,
         weights: what makes a case urgent.
         rule: which cases need a second person.
     """
-    results = list(_results(archive, drop_key))
+    looked_at = list(_results(archive, drop_key))
+    names = {result.document_id for _, result in looked_at}
     documents = archive.ledger.documents.current_with_ids(
-        {result.document_id for result in results} | {found for each in results for found in _others(each)}
+        names | {other for _, result in looked_at for other in _others(result)}
     )
-    own = {result.document_id: documents[result.document_id] for result in results if result.document_id in documents}
-    digests = _photo_digests(archive, documents, _places(results))
-    cases = [
-        _case(result, own[result.document_id], documents, digests, weights)
-        for result in results
-        if result.document_id in own and any(finding.counts for finding in result.findings)
+    # A drop may hold a repeated file or an older version of a document whose case is another drop's.
+    results = [
+        (documents[result.document_id], result)
+        for drop, result in looked_at
+        if result.document_id in documents and documents[result.document_id].drop_key == drop
     ]
-    rows = [arrival.id for arrival in archive.ledger.documents.arrivals(own)]  # a version that was replaced has no case
+    digests = _photo_digests(archive, documents, _places([result for _, result in results]))
+    cases = [
+        _case(result, document, documents, digests, weights)
+        for document, result in results
+        if any(finding.counts for finding in result.findings)
+    ]
+    rows = {document.id for document, _ in results}
+    rows |= {arrival.id for arrival in archive.ledger.documents.arrivals(names) if not arrival.is_current}
     ledger = archive.ledger.cases
     filed = ledger.file(rows, cases, now, age_per_day=weights.age_per_day, rule=rule)
-    flagged = [own[result.document_id].id for result in results if result.flagged and result.document_id in own]
+    flagged = {document.id for document, result in results if result.flagged}
     return ReviewReport(len(cases), filed, tuple(sorted(ledger.without_case(flagged))))
 
 
-def _results(archive: Archive, drop_key: str) -> Iterator[ResultRecord]:
-    """The drop's results, and those of other drops that changed with it."""
+def _results(archive: Archive, drop_key: str) -> Iterator[tuple[str, ResultRecord]]:
+    """The drop's results, and those of other drops that changed with it, each with the drop it is of."""
     searches = archive.ledger.searches
-    yield from searches.results(search_id_of(drop_key))
+    yield from ((drop_key, result) for result in searches.results(search_id_of(drop_key)))
     for drop, names in by_drop(searches.changes(search_id_of(drop_key))).items():
         wanted = set(names)
-        yield from (each for each in searches.results(search_id_of(drop)) if each.query_document in wanted)
+        yield from ((drop, each) for each in searches.results(search_id_of(drop)) if each.query_document in wanted)
 
 
 def _counted(result: ResultRecord) -> list[tuple[Finding, FoundDocument | None, PhotoPair | None]]:
@@ -103,12 +111,20 @@ def _counted(result: ResultRecord) -> list[tuple[Finding, FoundDocument | None, 
 
 
 def _best_pair(found: FoundDocument | None, photo: int | None) -> PhotoPair | None:
-    pairs = [pair for pair in found.matches if pair.matched and pair.query_photo == photo] if found else []
+    """The matched one; between identical files any, whatever the thresholds say of it."""
+    if found is None:
+        return None
+    pairs = [each for each in found.matches if each.query_photo == photo and (each.matched or found.exact_duplicate)]
     return max(pairs, key=lambda pair: (pair.probability or 0.0, pair.similarity), default=None)
 
 
 def _others(result: ResultRecord) -> Iterable[str]:
-    return (found.document_id for _, found, _ in _counted(result) if found is not None)
+    return (_other_id(finding, found) for finding, found, _ in _counted(result))
+
+
+def _other_id(finding: Finding, found: FoundDocument | None) -> str:
+    """Of the document that shows it best; of the first one to use it if that is not among the documents found."""
+    return found.document_id if found is not None else document_id(finding.first_use.document)
 
 
 def _places(results: Sequence[ResultRecord]) -> dict[str, set[int]]:
@@ -116,8 +132,9 @@ def _places(results: Sequence[ResultRecord]) -> dict[str, set[int]]:
     places: dict[str, set[int]] = defaultdict(set)
     for result in results:
         for finding, found, pair in _counted(result):
-            if pair is not None and found is not None and finding.photo is not None:
+            if finding.photo is not None:
                 places[result.document_id].add(finding.photo)
+            if pair is not None and found is not None:
                 places[found.document_id].add(pair.photo)
     return places
 
@@ -154,7 +171,7 @@ def _case(
     for finding, found, pair in _counted(result):
         photo = FILE if finding.photo is None else finding.photo
         other_photo = FILE if pair is None else pair.photo
-        other_id = found.document_id if found is not None else finding.first_use.document
+        other_id = _other_id(finding, found)
         other = documents.get(other_id)
         one = document.document_id, digests.get((document.document_id, photo), f"photo {photo}")
         key = pair_key(one, (other_id, digests.get((other_id, other_photo), f"photo {other_photo}")))

@@ -222,6 +222,11 @@ class CaseLedger(LedgerPart):
         has = select(ReviewCase.row_id).where(ReviewCase.n_pairs > 0)
         return set(row_ids) - {row for (row,) in self._database.rows_in(has, ReviewCase.row_id, row_ids)}
 
+    def drops_with_cases(self, drop_keys: Collection[str]) -> set[str]:
+        """Those of these drops of which a document has, or had, something to be judged."""
+        query = select(ReviewCase.drop_key).distinct()
+        return {drop for (drop,) in self._database.rows_in(query, ReviewCase.drop_key, drop_keys)}
+
     # --- who works on what
 
     def take(self, person: str, case_id: int, now: datetime, lease: timedelta) -> bool:

@@ -358,6 +358,10 @@ class Tombstone(Base):
     forgotten_at: Mapped[datetime]
 
 
+ONLY_ADDED = ("verdicts", "audit")
+"""Tables whose rows the database refuses to change; they hold no name of a document."""
+
+
 class ReviewCase(Base):
     """A document that a person must judge; see ``cases.Case``. ``rank`` orders the queue, the highest first."""
 
@@ -367,6 +371,7 @@ class ReviewCase(Base):
         Index("ix_review_cases_holder", "holder"),
         Index("ix_review_cases_merchant_id", "merchant_id"),
         Index("ix_review_cases_drop_key", "drop_key"),
+        {"sqlite_autoincrement": True},  # verdicts and audit go on naming cases that are gone
     )
 
     case_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)

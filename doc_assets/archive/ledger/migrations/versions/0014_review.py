@@ -66,6 +66,7 @@ def _add_cases() -> None:
         sa.ForeignKeyConstraint(["row_id"], ["documents.id"], name="fk_review_cases_row_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("case_id", name="pk_review_cases"),
         sa.UniqueConstraint("row_id", name="uq_review_cases_row_id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_review_cases_state_rank", "review_cases", ["state", "rank", "case_id"])
     for column in ("holder", "merchant_id", "drop_key"):
