@@ -414,6 +414,16 @@ class Settings(BaseSettings):
         return self.home / "forgotten.key"
 
     @property
+    def accounts_file(self) -> Path:
+        """People of the review desk and their sessions, unless the ledger and they are in PostgreSQL."""
+        return self.home / "accounts.sqlite"
+
+    @property
+    def desk_key(self) -> Path:
+        """Signs the desk's cookies where no secret is set."""
+        return self.home / "desk.key"
+
+    @property
     def ledger_address(self) -> str:
         """SQLAlchemy URL of the ledger, with its password if it has one."""
         if self.ledger_url is not None:

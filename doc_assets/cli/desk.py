@@ -1,6 +1,8 @@
 """``serve``, the people of the review desk, and its audit."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +10,7 @@ import typer
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 if TYPE_CHECKING:
-    from doc_assets.archive.ledger.audit import Entry
+    from doc_assets.archive.ledger.audit import AuditLedger, Entry, Verified
 
 people = typer.Typer(no_args_is_help=True, help="People of the review desk, their roles and passwords.")
 app.add_typer(people, name="people", rich_help_panel="Review")
@@ -115,9 +117,16 @@ def disable(name: Name, enable: Annotated[bool, typer.Option("--enable", help="L
 def audit(
     verify: Annotated[bool, typer.Option("--verify", help="Look whether every row fits the one before it.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows to print.")] = 20,
+    backup: Annotated[
+        Path | None,
+        typer.Option(help="With --verify: a backup, or a folder of backups. Default: DOC_ASSETS_BACKUP_DIR."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print who did what in the review desk, the newest first, or verify that nothing of it was changed."""
+    """Print who did what in the review desk, the newest first, or verify that nothing of it was changed.
+
+    Rows that were cut off at the end are known by the newest backup alone.
+    """
     with command() as settings:
         from doc_assets.runtime import Runtime
 
@@ -127,20 +136,37 @@ def audit(
                 say(rows, lambda: _print_entries(rows), as_json=as_json)
                 return
             whole = archive.ledger.audit.verify()
-        if whole.broken is None:
-            say(
-                whole,
-                lambda: typer.echo(f"{whole.entries} entries fit; the last digest is {whole.last_digest}."),
-                as_json=as_json,
-            )
-            return
-        say(whole, lambda: None, as_json=as_json)
-        typer.echo(
-            f"Entry {whole.broken} does not fit the one before it: it was changed, or rows are missing. "
-            "Compare with a backup.",
-            err=True,
-        )
-        raise typer.Exit(FAILED)
+            lost = _lost(archive.ledger.audit, backup or settings.backup_dir, required=backup is not None)
+        found = {**asdict(whole), "lost": lost}
+        say(found, lambda: _print_verified(whole, lost), as_json=as_json)
+        if whole.broken is not None or lost is not None:
+            raise typer.Exit(FAILED)
+
+
+def _lost(audit: "AuditLedger", backups: Path | None, *, required: bool) -> str | None:
+    """What the audit lacks of that of the newest backup there; None if nothing, or if there is none to compare with."""
+    from doc_assets.errors import BackupError
+    from doc_assets.ops.backup.manifest import find_backup, read_manifest
+    from doc_assets.ops.backup.verify import lost_audit
+
+    if backups is None:
+        return None
+    try:
+        return lost_audit(audit, read_manifest(find_backup(backups.absolute())))
+    except BackupError:
+        if required:
+            raise
+        return None
+
+
+def _print_verified(whole: "Verified", lost: str | None) -> None:
+    if whole.broken is not None:
+        says = f"Entry {whole.broken} does not fit the one before it: it was changed, or rows are missing."
+        typer.echo(f"{says} Compare with a backup.", err=True)
+    elif lost is None:
+        typer.echo(f"{whole.entries} entries fit; the last digest is {whole.last_digest}.")
+    if lost is not None:
+        typer.echo(lost, err=True)
 
 
 def _print_entries(rows: "Sequence[Entry]") -> None:

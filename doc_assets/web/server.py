@@ -65,7 +65,7 @@ def door_of(settings: Settings, host: str) -> Door:
             "DOC_ASSETS_DESK_HOSTS names nobody: list the names by which browsers reach the review desk as a JSON list."
         )
     hosts = (*settings.desk_hosts, *(LOOPBACK_NAMES - {"::1"}), "[::1]") if is_loopback(host) else settings.desk_hosts
-    return Door(secret or _kept_secret(settings.home / "desk.key"), tuple(hosts), bool(proxy), proxy)
+    return Door(secret or _kept_secret(settings.desk_key), tuple(hosts), bool(proxy), proxy)
 
 
 def is_loopback(host: str) -> bool:
@@ -87,5 +87,5 @@ def _kept_secret(path: Path) -> str:
 
 def open_accounts(settings: Settings) -> None:
     """Lets this process work on the accounts of a home, their tables up to date."""
-    configure(settings, Door(_kept_secret(settings.home / "desk.key"), (), is_secure=False))
+    configure(settings, Door(_kept_secret(settings.desk_key), (), is_secure=False))
     migrate()

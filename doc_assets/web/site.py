@@ -46,7 +46,7 @@ def accounts_database(settings: Settings) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": settings.home / "accounts.sqlite",
+            "NAME": settings.accounts_file,
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 60},
         }
     return {

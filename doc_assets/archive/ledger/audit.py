@@ -85,22 +85,28 @@ class AuditLedger(LedgerPart):
         query = select(AuditRow.__table__).where(AuditRow.subject == subject)
         return [_entry(row) for row in self._database.rows(query.order_by(AuditRow.number.desc()).limit(limit))]
 
-    def verify(self) -> Verified:
-        """Looks through all rows from the first to the last."""
+    def verify(self, newest: int | None = None) -> Verified:
+        """Looks through all rows, or so many of the newest ones, from the oldest to the last."""
         number, digest = 0, _FIRST
-        for entry in self._all():
+        if newest is not None and (skipped := self.last()[0] - newest) > 0:
+            number, digest = skipped, self.digest_of(skipped) or ""
+        for entry in self._after(number):
             if entry.number != number + 1 or entry.digest != _digest(entry, digest):
                 return Verified(number, digest, number + 1)
             number, digest = entry.number, entry.digest
         return Verified(number, digest, None)
 
-    def last_digest(self) -> str:
-        """Digest of the newest row; zeros if there is none."""
+    def last(self) -> tuple[int, str]:
+        """Number and digest of the newest row; 0 and zeros if there is none."""
         with self._database.reading() as connection:
-            return _last(connection)[1]
+            return _last(connection)
 
-    def _all(self) -> Iterator[Entry]:
-        after = 0
+    def digest_of(self, number: int) -> str | None:
+        """Digest of a row, zeros for row 0; None if it is not there."""
+        found = self._database.values(select(AuditRow.digest).where(AuditRow.number == number))
+        return next(iter(found), None) if number else _FIRST
+
+    def _after(self, after: int) -> Iterator[Entry]:
         while True:
             query = select(AuditRow.__table__).where(AuditRow.number > after).order_by(AuditRow.number).limit(_AT_ONCE)
             rows = [_entry(row) for row in self._database.rows(query)]
