@@ -15,6 +15,7 @@ from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
+from doc_assets.archive.ledger.verdicts import SecondReview
 from doc_assets.archive.vectors.base import VectorStore, embedder_of
 from doc_assets.archive.vectors.server import ServerStore
 from doc_assets.features.embedders.base import Embedder, EmbedderSpec, make_embedder
@@ -223,6 +224,11 @@ class Runtime:
         thresholds = {each.name: getattr(self.settings, each.name) for each in fields(Thresholds)}  # of the same names
         thresholds["non_authentic_image_classes"] = tuple(self.settings.non_authentic_image_classes)
         return SearchRequest(**thresholds, **asked)
+
+    @property
+    def second_review(self) -> SecondReview:
+        """Which cases a second person judges."""
+        return SecondReview(self.settings.review_second_for_fraud, self.settings.review_second_share)
 
     def labeller(self, ledger: Ledger) -> Labeller:
         """What makes labels of stored results, by the thresholds of the settings."""

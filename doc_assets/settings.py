@@ -263,6 +263,26 @@ class Settings(BaseSettings):
         [], description="Columns left out of result files and exports, as a JSON list."
     )
 
+    # --- review desk
+    desk_secret: SecretStr | None = Field(
+        default=None, description="Signs the desk's cookies; on this machine a file of the home does it."
+    )
+    desk_proxy_secret: SecretStr | None = Field(
+        default=None, description="What a proxy in front sends as X-Desk-Proxy; the desk answers nobody else then."
+    )
+    desk_hosts: list[str] = Field(
+        default_factory=list, description="Names by which browsers reach the desk, as a JSON list."
+    )
+    review_second_for_fraud: bool = Field(
+        default=True, description="A case in which somebody says fraud goes to a second person, who does not see it."
+    )
+    review_second_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of the other decided cases that a second person judges as well."
+    )
+    review_lease_minutes: float = Field(
+        default=10.0, gt=0, le=240, description="How long a case that somebody opened is kept from others."
+    )
+
     # --- backups
     backup_dir: Path | None = Field(
         None, description="Folder of backups; with it the schedule of backups is on. Default: none."
@@ -369,6 +389,16 @@ class Settings(BaseSettings):
     def forgotten_key(self) -> Path:
         """Key by which forgotten documents are known again."""
         return self.home / "forgotten.key"
+
+    @property
+    def accounts_file(self) -> Path:
+        """People of the review desk and their sessions, unless the ledger and they are in PostgreSQL."""
+        return self.home / "accounts.sqlite"
+
+    @property
+    def desk_key(self) -> Path:
+        """Signs the desk's cookies where no secret is set."""
+        return self.home / "desk.key"
 
     @property
     def ledger_address(self) -> str:

@@ -79,6 +79,8 @@ def check_archive(
     pending = archive.ledger.documents.counts().arrivals_by_state.get("pending", 0)
     if pending:
         findings.add(f"{pending} documents are sealed but not read; run ingest_drop_job for their drops.")
+    if (broken := archive.ledger.audit.verify().broken) is not None:
+        findings.add(f"Entry {broken} of the review desk's audit does not fit the one before it: it was changed.")
     rows = _Rows(archive, versions, expected, findings)
     rows.check_staged(read_data=read_data)
     rows.check_tables()

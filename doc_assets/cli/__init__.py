@@ -10,6 +10,7 @@ from doc_assets.cli import (
     reindex,
     backup,
     browsing,
+    desk,
     examine,
     forget,
     ledger,

@@ -89,6 +89,7 @@ def opened_for_erasure(runtime: Runtime, instance: dg.DagsterInstance) -> Iterat
             model=labeller.model,
             thresholds=labeller.thresholds,
             records=partial(_records, instance, runtime.settings),
+            second_review=runtime.second_review,
         )
         yield Erasing(home, instance, runtime.source_rules.naming)
 

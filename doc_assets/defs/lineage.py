@@ -75,7 +75,7 @@ def drop_asset(
 
 INGESTION = ["documents", "photos", "photo_embeddings", "local_features", "indexed_photos", "photo_collection"]
 """From files to the searchable collection."""
-SCREENING = ["document_matches", "drop_report"]
+SCREENING = ["document_matches", "review_cases", "drop_report"]
 """From the collection to what a reviewer opens."""
 
 

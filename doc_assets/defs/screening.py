@@ -1,4 +1,6 @@
-"""Every drop against the archive, the report that a reviewer opens, and the self test after every drop."""
+"""Every drop against the archive, its cases, the report that a reviewer opens, and the self test after every drop."""
+
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -8,6 +10,7 @@ from doc_assets.defs.changes import ThresholdsConfig
 from doc_assets.defs.lineage import drop_asset, drops
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.relabel import by_drop
+from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.self_test import planted_recall
 from doc_assets.pipeline.stored_queries import StoredQueries
@@ -72,6 +75,40 @@ def document_matches(
                 check_name="whole_archive_was_searched",
                 passed=short is None,
                 description=short or f"{report.photos_in_archive} photos, as many as the ledger counts.",
+            )
+        ],
+    )
+
+
+@drop_asset(
+    "screening",
+    deps=["document_matches"],
+    kinds={"sqlalchemy"},
+    check=("every_flagged_document_has_a_case", "The review desk asks about each document that was flagged."),
+)
+def review_cases(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialized:
+    """What the review desk has to judge: a case for every document with a photo that counts, in the order of urgency.
+
+    Verdicts hang on photos, not on results: screening again reopens nothing, a pair that is new does.
+    """
+    with step(context), runtime.archive() as archive:
+        report = file_cases(archive, context.partition_key, datetime.now(UTC), Weights(), runtime.second_review)
+    n_left = len(report.without_case)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": report.documents,
+            "opened": len(report.filed.opened),
+            "reopened": len(report.filed.reopened),
+            "ended": len(report.filed.ended),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_flagged_document_has_a_case",
+                passed=not n_left,
+                description=f"{n_left} flagged documents have no case: numbers "
+                f"{', '.join(map(str, report.without_case[:20]))}."
+                if n_left
+                else f"{report.documents} cases.",
             )
         ],
     )

@@ -19,7 +19,12 @@ def _commands(group, *names):
 
 
 COMMANDS = dict(_commands(typer.main.get_command(app)))
-ALSO = {("search-doc",): ["--folder", "."], ("search",): ["--folder", "."], ("extract-photos",): ["--folder", "."]}
+ALSO = {
+    ("search-doc",): ["--folder", "."],
+    ("search",): ["--folder", "."],
+    ("extract-photos",): ["--folder", "."],
+    ("show",): ["x"],
+}
 
 
 def _needed(command, tmp_path):

@@ -48,6 +48,7 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "indexed_photos": ["local_features", "photo_embeddings"],
         "photo_collection": ["indexed_photos"],
         "document_matches": ["indexed_photos", "photo_collection"],
+        "review_cases": ["document_matches"],
         "drop_report": ["document_matches"],
     }
     assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
@@ -58,6 +59,7 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "indexed_photos": "ingestion",
         "photo_collection": "ingestion",
         "document_matches": "screening",
+        "review_cases": "screening",
         "drop_report": "screening",
     }
 
@@ -68,6 +70,7 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
     assert sorted(key.name for key in graph.asset_check_keys) == [
         "ann_agrees_with_exact",
         "collection_matches_ledger",
+        "every_flagged_document_has_a_case",
         "every_photo_has_one_embedding",
         "every_photo_is_described",
         "photos_per_document_in_range",
@@ -173,7 +176,12 @@ def test_jobs_that_may_use_a_gpu_carry_the_tags_that_the_settings_ask_for(monkey
 @pytest.mark.whole
 def test_settings_are_read_when_definitions_are_built_and_not_when_modules_are_imported():
     program = (
-        "import importlib, pkgutil, doc_assets\n"
+        "import django, importlib, pkgutil, doc_assets\n"
+        "from django.conf import settings\n"  # pages of the desk have models and forms as soon as they are imported
+        "settings.configure(INSTALLED_APPS=['django.contrib.auth', 'django.contrib.contenttypes', 'allauth',"
+        " 'django.contrib.sessions', 'allauth.account', 'allauth.mfa', 'allauth.usersessions'],"
+        " MIDDLEWARE=['allauth.account.middleware.AccountMiddleware'])\n"
+        "django.setup()\n"
         "for module in pkgutil.walk_packages(doc_assets.__path__, 'doc_assets.'):\n"
         "    if not module.name.endswith('.migrations.env'):  # a script that Alembic runs\n"
         "        importlib.import_module(module.name)\n"

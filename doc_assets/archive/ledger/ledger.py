@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Self
 
+from doc_assets.archive.ledger.audit import AuditLedger
+from doc_assets.archive.ledger.cases import CaseLedger
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
 from doc_assets.archive.ledger.document_faults import FaultLedger
@@ -28,6 +30,8 @@ class Ledger:
         self.searches = SearchLedger(database)
         self.groups = GroupLedger(database)
         self.form_pictures = FormPictureLedger(database)
+        self.cases = CaseLedger(database)
+        self.audit = AuditLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)

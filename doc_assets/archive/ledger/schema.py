@@ -354,3 +354,92 @@ class Tombstone(Base):
     mark: Mapped[str] = mapped_column(primary_key=True)
     document_mark: Mapped[str] = mapped_column(primary_key=True)
     forgotten_at: Mapped[datetime]
+
+
+ONLY_ADDED = ("verdicts", "audit")
+"""Tables whose rows the database refuses to change; they hold no name of a document."""
+
+
+class ReviewCase(Base):
+    """A document that a person must judge; see ``cases.Case``. ``rank`` orders the queue, the highest first."""
+
+    __tablename__ = "review_cases"
+    __table_args__ = (
+        Index("ix_review_cases_state_rank", "state", "rank", "case_id"),
+        Index("ix_review_cases_holder", "holder"),
+        Index("ix_review_cases_merchant_id", "merchant_id"),
+        Index("ix_review_cases_drop_key", "drop_key"),
+        {"sqlite_autoincrement": True},  # verdicts and audit go on naming cases that are gone
+    )
+
+    case_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    row_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), unique=True)
+    drop_key: Mapped[str]
+    merchant_id: Mapped[str | None]
+    state: Mapped[str]
+    rank: Mapped[float]
+    parts: Mapped[dict[str, float]] = mapped_column(Json)
+    n_pairs: Mapped[int]
+    opened_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    holder: Mapped[str | None]
+    held_until: Mapped[datetime | None]
+
+
+class ReviewPair(Base):
+    """Two photos that a case is about; see ``cases.CasePair``. A place of -1 is the file as a whole."""
+
+    __tablename__ = "review_pairs"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("review_cases.case_id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    pair_key: Mapped[str] = mapped_column(index=True)
+    photo: Mapped[int]
+    other_row: Mapped[int | None] = mapped_column(ForeignKey("documents.id", ondelete="SET NULL"), index=True)
+    other_photo: Mapped[int]
+    finding: Mapped[str]
+    probability: Mapped[float]
+    pair: Mapped[PhotoPair | None] = mapped_column(JsonOf(PhotoPair))
+
+
+class VerdictRow(Base):
+    """What a person said of two photos; rows are only added, the database refuses to change them."""
+
+    __tablename__ = "verdicts"
+
+    verdict_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    pair_key: Mapped[str] = mapped_column(index=True)
+    case_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    stage: Mapped[str]
+    person: Mapped[str]
+    at: Mapped[datetime]
+    photograph: Mapped[str | None]
+    use: Mapped[str | None]
+    withdraws: Mapped[int | None] = mapped_column(BigInteger)
+    snapshot: Mapped[dict[str, Any]]
+
+
+class ReviewComment(Base):
+    """What a person wrote about a case; goes with its document."""
+
+    __tablename__ = "review_comments"
+
+    comment_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("review_cases.case_id", ondelete="CASCADE"), index=True)
+    person: Mapped[str]
+    at: Mapped[datetime]
+    text: Mapped[str]
+
+
+class AuditRow(Base):
+    """Who did what in the review desk; rows are only added, each bound to the one before by its digest."""
+
+    __tablename__ = "audit"
+
+    number: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at: Mapped[datetime]
+    person: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    digest: Mapped[str]

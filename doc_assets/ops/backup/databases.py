@@ -5,20 +5,22 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from doc_assets.errors import BackupError, ServiceError
 
 Kind = Literal["sqlite", "postgresql"]
-_SCHEMA, _OLD_SCHEMA = "public", "before_restore"
-_COPY = re.compile(rb'^COPY (?:"?public"?)\.("(?:[^"]|"")+"|\w+) \(')
+_SCHEMA, _DESK = "public", "desk"
+_OLD = {_SCHEMA: "before_restore", _DESK: "desk_before_restore"}
+"""Schemas that are ours, with what a restore calls those that it replaces. ``desk`` holds people of the review desk."""
+_COPY = re.compile(rb'^COPY "?(public|desk)"?\.("(?:[^"]|"")+"|\w+) \(')
 _REVISION_TABLE = "alembic_version"
 _PAGES_AT_ONCE = 2048
 _WAIT_SHORTLY = text("SET LOCAL lock_timeout = '60s'")
@@ -27,7 +29,7 @@ _SUFFIX: dict[str, str] = {"sqlite": ".sqlite", "postgresql": ".dump"}
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in a dump: rows by table, and the revision of its tables if they have one."""
+    """What is in a dump: rows by table (``desk.auth_user`` in that schema), and the revision of the ledger's tables."""
 
     rows: dict[str, int]
     revision: str | None
@@ -55,8 +57,8 @@ def dump(url: str, folder: Path, name: str) -> Path:
     if kind == "sqlite":
         copy_sqlite(file_of(url), target)
     else:
-        _run("pg_dump", url, f"--dbname={_libpq(url)}", f"--schema={_SCHEMA}", "--format=custom", "--no-owner",
-             "--no-privileges", f"--file={target}")  # fmt: skip
+        _run("pg_dump", url, f"--dbname={_libpq(url)}", *(f"--schema={each}" for each in _OLD), "--format=custom",
+             "--no-owner", "--no-privileges", f"--file={target}")  # fmt: skip
     return target
 
 
@@ -90,12 +92,21 @@ def live_rows(url: str, tables: Iterable[str]) -> dict[str, int]:
     """Rows of tables as the database has them now; a table that is not there has -1."""
     found = {}
     with connected(url) as engine, engine.connect() as connection:
+        look = inspect(connection)
         quote = connection.dialect.identifier_preparer.quote_identifier
-        known = set(connection.dialect.get_table_names(connection))
+        known = set(look.get_table_names())
+        if _DESK in look.get_schema_names():
+            known |= {f"{_DESK}.{name}" for name in look.get_table_names(_DESK)}
         for table in tables:
-            count = text(f"SELECT count(*) FROM {quote(table)}")  # quoted
+            place = ".".join(map(quote, table.split(".", 1) if table.startswith(f"{_DESK}.") else [table]))
+            count = text(f"SELECT count(*) FROM {place}")  # quoted
             found[table] = int(connection.execute(count).scalar_one()) if table in known else -1
     return found
+
+
+def schemas_of(rows: Iterable[str]) -> list[str]:
+    """Schemas of PostgreSQL that a dump with these tables fills."""
+    return [_SCHEMA, *([_DESK] if any(table.startswith(f"{_DESK}.") for table in rows) else [])]
 
 
 @contextmanager
@@ -115,8 +126,8 @@ def connected(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def replace_postgres(url: str, path: Path) -> None:
-    """Renames the schema ``public`` of a database to ``before_restore`` and loads a dump into a new one.
+def replace_postgres(url: str, path: Path, schemas: Sequence[str] = (_SCHEMA,)) -> None:
+    """Renames schemas of a database, ``public`` to ``before_restore``, and loads a dump into new ones.
 
     After a failure it can be called again: what was there first stays ``before_restore``. It needs the owner of the
     schema, no right to make databases. Rights on the schema are taken over; those on tables come from the default
@@ -128,38 +139,45 @@ def replace_postgres(url: str, path: Path) -> None:
     """
     with connected(url) as engine, engine.begin() as connection:
         connection.execute(_WAIT_SHORTLY)
-        grants = list(_grants(connection))
-        if _has_old_schema(connection):
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE"))
-        else:
-            connection.execute(text(f"ALTER SCHEMA {_SCHEMA} RENAME TO {_OLD_SCHEMA}"))
-        connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
-        for grant in grants:
-            connection.execute(text(grant))
-    _run("pg_restore", url, f"--dbname={_libpq(url)}", f"--schema={_SCHEMA}", "--no-owner", "--no-privileges",
-         "--exit-on-error", "--single-transaction", str(path))  # fmt: skip
+        for schema in schemas:
+            _set_aside(connection, schema)
+    _run("pg_restore", url, f"--dbname={_libpq(url)}", *(f"--schema={each}" for each in schemas), "--no-owner",
+         "--no-privileges", "--exit-on-error", "--single-transaction", str(path))  # fmt: skip
 
 
-def drop_old_schema(url: str) -> None:
+def _set_aside(connection: Connection, schema: str) -> None:
+    """Makes an empty schema with the rights of the one that is there, which is renamed unless that was done before."""
+    grants = list(_grants(connection, schema))
+    if _has_schema(connection, _OLD[schema]):
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+    elif _has_schema(connection, schema):
+        connection.execute(text(f"ALTER SCHEMA {schema} RENAME TO {_OLD[schema]}"))
+    connection.execute(text(f"CREATE SCHEMA {schema}"))
+    for grant in grants:
+        connection.execute(text(grant))
+
+
+def drop_old_schemas(url: str) -> None:
     """Drops what ``replace_postgres`` renamed, if it is there."""
     with connected(url) as engine, engine.begin() as connection:
-        if _has_old_schema(connection):
-            connection.execute(_WAIT_SHORTLY)
-            connection.execute(text(f"DROP SCHEMA {_OLD_SCHEMA} CASCADE"))
+        for old in _OLD.values():
+            if _has_schema(connection, old):
+                connection.execute(_WAIT_SHORTLY)
+                connection.execute(text(f"DROP SCHEMA {old} CASCADE"))
 
 
-def _grants(connection: Connection) -> Iterator[str]:
+def _grants(connection: Connection, schema: str) -> Iterator[str]:
     query = (
         "SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, privilege_type "
         "FROM pg_namespace, aclexplode(nspacl) WHERE nspname = :schema AND grantee <> nspowner"
     )
-    for role, privilege in connection.execute(text(query), {"schema": _SCHEMA}):
-        yield f"GRANT {privilege} ON SCHEMA {_SCHEMA} TO {role}"  # both are the server's own words
+    for role, privilege in connection.execute(text(query), {"schema": schema}):
+        yield f"GRANT {privilege} ON SCHEMA {schema} TO {role}"  # role and privilege are the server's own words
 
 
-def _has_old_schema(connection: Connection) -> bool:
+def _has_schema(connection: Connection, schema: str) -> bool:
     query = text("SELECT count(*) FROM pg_namespace WHERE nspname = :schema")
-    return bool(connection.execute(query, {"schema": _OLD_SCHEMA}).scalar_one())
+    return bool(connection.execute(query, {"schema": schema}).scalar_one())
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -197,7 +215,8 @@ def _postgres_contents(path: Path) -> Contents:
         for line in process.stdout:
             if table is None:
                 if found := _COPY.match(line):
-                    table = found[1].decode("utf-8", "replace").strip('"').replace('""', '"')
+                    name = found[2].decode("utf-8", "replace").strip('"').replace('""', '"')
+                    table = f"{_DESK}.{name}" if found[1] == _DESK.encode() else name
                     rows[table] = 0
             elif line == b"\\.\n":
                 table = None

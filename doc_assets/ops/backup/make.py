@@ -27,8 +27,25 @@ from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.errors import BackupError, DamagedError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.forgotten import write_list
-from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest, Retention, drop_old, name_of, partial_name
-from doc_assets.ops.backup.scope import HOME_FOLDERS, BackupScope, copy_file, entry_of, files_below
+from doc_assets.ops.backup.manifest import (
+    AuditPart,
+    DatabasePart,
+    FileEntry,
+    Manifest,
+    Retention,
+    drop_old,
+    name_of,
+    partial_name,
+)
+from doc_assets.ops.backup.scope import (
+    ACCOUNTS,
+    DESK_KEY,
+    HOME_FOLDERS,
+    BackupScope,
+    copy_file,
+    entry_of,
+    files_below,
+)
 from doc_assets.ops.backup.vectors import save_collections
 from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import PREFIX, Settings
@@ -113,6 +130,7 @@ def _fill(scope: BackupScope, folder: Path, now: datetime, *, by_reference: bool
         with scope.runtime.store() as store:
             before = _watermark(ledger)
             counts = _require_sources(scope, ledger, store)
+            entries, last_digest = ledger.audit.last()  # the dump holds these, and perhaps more
             ledger_part = _dumped(settings.ledger_address, folder, "ledger")
             collections = save_collections(store, folder)
             aliases = {alias: name for alias, name in store.aliases().items() if name in collections}
@@ -149,6 +167,7 @@ def _fill(scope: BackupScope, folder: Path, now: datetime, *, by_reference: bool
         },
         files=dict(sorted(files.items())),
         referenced=dict(sorted(listed.items())) if by_reference else {},
+        audit=AuditPart(entries=entries, last_digest=last_digest),
     )
 
 
@@ -191,6 +210,10 @@ def _rest_of_home(settings: Settings, folder: Path) -> None:
                 copy_file(path, folder / "home" / name / relative)
     if settings.forgotten_key.is_file():
         copy_file(settings.forgotten_key, folder / "home" / settings.forgotten_key.name)
+    if settings.desk_key.is_file():
+        copy_file(settings.desk_key, folder / "home" / DESK_KEY)
+    if settings.accounts_file.is_file() and settings.accounts_file.stat().st_size:
+        databases.copy_sqlite(settings.accounts_file, folder / "home" / ACCOUNTS)
     values = {f"{PREFIX}{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
     configuration = {
         "settings": {name: shown(value) for name, value in values.items() if not is_secret(value)},

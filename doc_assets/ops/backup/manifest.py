@@ -65,6 +65,13 @@ class CollectionPart(_Strict):
     points: int = Field(ge=0)
 
 
+class AuditPart(_Strict):
+    """How far the audit of the review desk had come: so many entries, the last one with this digest."""
+
+    entries: int = Field(ge=0)
+    last_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Manifest(_Strict):
     """Everything about a backup.
 
@@ -83,6 +90,7 @@ class Manifest(_Strict):
         counts: what the archive held.
         files: of the backup itself, but for the manifest.
         referenced: files below ``bulk_root`` that were not copied.
+        audit: of the review desk, at least so far; None in backups of earlier versions.
     """
 
     format: Literal[1]
@@ -101,6 +109,7 @@ class Manifest(_Strict):
     counts: dict[str, int]
     files: dict[RelativePath, FileEntry]
     referenced: dict[RelativePath, FileEntry]
+    audit: AuditPart | None = None
 
     @property
     def size_bytes(self) -> int:

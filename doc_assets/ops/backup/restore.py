@@ -20,9 +20,9 @@ from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.forgotten import ForgottenList, drop_lists, read_lists, returned, write_own_list
 from doc_assets.ops.backup.manifest import DatabasePart, FileEntry, Manifest
-from doc_assets.ops.backup.scope import HOME_FOLDERS, BackupScope, copy_file, entry_of
+from doc_assets.ops.backup.scope import ACCOUNTS, DESK_KEY, HOME_FOLDERS, BackupScope, copy_file, entry_of
 from doc_assets.ops.backup.vectors import load_collections
-from doc_assets.ops.backup.verify import faults_of
+from doc_assets.ops.backup.verify import faults_of, lost_audit
 from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.settings import Settings
 from doc_assets.util.files import is_local, sync_folder
@@ -33,7 +33,7 @@ _ALL_MOVED = ".all-aside"
 """In ``.before-restore`` once every old entry is there: what comes later is not old, least of all a database's log."""
 _LOCKS = (".lock", ".lock-holder", ".opening.lock")
 """Held by whoever restores."""
-_OWNERS = ("home/forgotten.key", "home/forgetting/")
+_OWNERS = ("home/forgotten.key", "home/forgetting/", f"home/{DESK_KEY}", f"home/{ACCOUNTS}")
 """Readable by the home's owner only."""
 _SQLITE_SUFFIXES = ("", "-wal", "-shm")
 _MOST_NAMED = 5
@@ -140,7 +140,7 @@ def replace_home(
         place.exchange()
     for url, part in _databases(scope, manifest):
         if part.kind == "postgresql":
-            databases.replace_postgres(url, folder / part.file)
+            databases.replace_postgres(url, folder / part.file, databases.schemas_of(part.rows))
     with scope.runtime.store() as store:
         load_collections(store, folder, manifest.collections, manifest.aliases)
     _require_same_rows(scope, manifest)
@@ -172,7 +172,7 @@ def complete(scope: BackupScope, manifest: Manifest, report: RestoreReport) -> N
     """
     settings = scope.settings
     with Ledger.open(settings.ledger_address, settings.forgotten_key) as ledger, scope.runtime.store() as store:
-        findings = scope.check(ledger, store)
+        findings, lost = scope.check(ledger, store), lost_audit(ledger.audit, manifest)
     if manifest.quiet and findings.n_faults > manifest.faults:
         raise BackupError(
             f"The restored home disagrees with itself in {findings.n_faults} places, the saved one did in "
@@ -180,6 +180,8 @@ def complete(scope: BackupScope, manifest: Manifest, report: RestoreReport) -> N
             f"({report.folder / 'configuration.json'})?"
         )
     report.faults = findings.faults
+    if lost is not None:
+        report.notes.append(lost)
     if not manifest.quiet:
         report.notes.append("The backup was made while runs went on; the next re-index ends what they had begun.")
     _remove_staged(scope, manifest)
@@ -235,7 +237,7 @@ def _staged_at(settings: Settings, manifest: Manifest, name: str) -> UPath | Non
         return None
     if first == "dagster":
         return UPath(settings.dagster_home / NEW / rest)
-    if first == "home" and rest == settings.forgotten_key.name:
+    if first == "home" and rest in {settings.forgotten_key.name, DESK_KEY, ACCOUNTS}:
         return UPath(settings.home / NEW / rest)
     if first == "home" and below in HOME_FOLDERS and inside:
         return UPath(settings.home / below / NEW / inside)
@@ -256,6 +258,10 @@ def _folders(scope: BackupScope, manifest: Manifest) -> list[ReplacedFolder]:
     """Every folder whose entries a restore replaces."""
     settings = scope.settings
     named: dict[Path, list[str]] = {settings.home: [settings.forgotten_key.name]}
+    if f"home/{DESK_KEY}" in manifest.files:  # a backup without people of the desk leaves those that there are
+        named[settings.home].append(DESK_KEY)
+    if f"home/{ACCOUNTS}" in manifest.files:
+        named[settings.home] += [f"{ACCOUNTS}{suffix}" for suffix in _SQLITE_SUFFIXES]
     if manifest.ledger.kind == "sqlite":
         ledger = databases.file_of(settings.ledger_address)
         named.setdefault(ledger.parent, []).extend(f"{ledger.name}{suffix}" for suffix in _SQLITE_SUFFIXES)
@@ -298,7 +304,7 @@ def _remove_old(scope: BackupScope, manifest: Manifest) -> None:
     shutil.rmtree(scope.settings.home / f"{OLD}-vectors", ignore_errors=True)  # of the version before
     for url, part in _databases(scope, manifest):
         if part.kind == "postgresql":
-            databases.drop_old_schema(url)
+            databases.drop_old_schemas(url)
 
 
 def _remove(path: Path) -> None:

@@ -22,6 +22,9 @@ from doc_assets.util.files import is_local
 HOME_FOLDERS = ("results", "models", "key_tables", "forgetting")
 """Of the home; the inbox is its operator's, ``file_index.sqlite`` is made again by listing folders."""
 
+ACCOUNTS, DESK_KEY = "accounts.sqlite", "desk.key"
+"""Of the home, where the review desk was used: its people, unless PostgreSQL has them, and what signs its cookies."""
+
 _PIECE_BYTES = 1 << 20
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from upath import UPath
 
+from doc_assets.archive.ledger.audit import AuditLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION
 from doc_assets.errors import BackupError
 from doc_assets.ops.backup import databases
 from doc_assets.ops.backup.manifest import MANIFEST, DatabasePart, FileEntry, Manifest, find_backup, read_manifest
-from doc_assets.ops.backup.scope import entry_of
+from doc_assets.ops.backup.scope import ACCOUNTS, entry_of
 from doc_assets.ops.backup.vectors import count_points
 from doc_assets.util.progress import track
 
@@ -33,6 +34,17 @@ def verify(folder: Path) -> Verdict:
     found = find_backup(folder.absolute())
     manifest = read_manifest(found)
     return Verdict(found, manifest, faults_of(found, manifest))
+
+
+def lost_audit(audit: AuditLedger, manifest: Manifest) -> str | None:
+    """What an audit lacks of that of a backup, in words; None if it holds all of it, or the backup knows of none."""
+    saved = manifest.audit
+    if saved is None or audit.digest_of(saved.entries) == saved.last_digest:
+        return None
+    return (
+        f"Entry {saved.entries} of the audit is missing or another one than in the backup of "
+        f"{manifest.made_at:%Y-%m-%d %H:%M} UTC: entries were removed or changed since, or an older home was restored."
+    )
 
 
 def faults_of(folder: Path, manifest: Manifest, bulk: UPath | None = None) -> list[str]:
@@ -89,7 +101,7 @@ def _contents(folder: Path, manifest: Manifest) -> Iterator[str]:
         except BackupError as error:
             yield str(error)
     for relative in manifest.files:
-        if relative.startswith("dagster/"):
+        if relative.startswith("dagster/") or relative == f"home/{ACCOUNTS}":
             try:
                 databases.contents(folder / relative, "sqlite")
             except BackupError as error:

@@ -60,6 +60,7 @@ def _checks(settings: Settings) -> Iterable[Check]:
     yield Check("models", "page text", partial(models.check_page_text, settings))
     yield Check("models", "added models", partial(models.check_added, settings.models_dir))
     yield Check("ledger", "database", partial(home.check_ledger, settings))
+    yield Check("ledger", "audit", partial(home.check_audit, settings))
     yield Check("store", "vectors", partial(home.check_store, settings))
     yield Check("alerts", "webhook", partial(home.check_webhook, settings))
     yield Check("document API", "own", partial(home.check_image_api, settings))

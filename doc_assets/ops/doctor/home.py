@@ -10,6 +10,7 @@ from upath import UPath
 
 from doc_assets.archive.adoption import adopt_collections
 from doc_assets.archive.home import home_identity, require_whole
+from doc_assets.archive.ledger.audit import AuditLedger
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.vectors.base import VectorStore
@@ -26,6 +27,7 @@ from doc_assets.sources.key_names import require_token
 from doc_assets.sources.key_tables.table import KeyTable
 
 _ANSWER_WITHIN_S = 10
+_AUDITED = 10_000
 _MAX_SHOWN = 300
 _TRIED_KEYS = 50
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
@@ -123,6 +125,18 @@ def _judged_revision(shown: str, revision: str | None) -> Finding:
     return green(f"{shown}, revision {revision}")
 
 
+def check_audit(settings: Settings) -> Finding:
+    """Whether the newest entries of the review desk's audit fit each other; `doc-assets audit --verify` reads all."""
+    if not _is_up_to_date(settings):
+        return green("not looked at, there is no ledger of this version")
+    with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
+        whole = AuditLedger(database).verify(_AUDITED)
+    if whole.broken is not None:
+        says = f"entry {whole.broken} does not fit the one before it: it was changed, or rows are missing"
+        return red(says, "Find out who could write to the ledger; compare with a backup (`doc-assets audit --verify`).")
+    return green(f"{whole.entries} entries")
+
+
 def check_store(settings: Settings) -> Finding:
     """Whether the vector store opens and has a collection behind its alias."""
     return _check_server(settings) if settings.qdrant_url else _check_embedded(settings)
@@ -194,15 +208,21 @@ def _published(settings: Settings, store: VectorStore, where: str) -> Finding:
 
 def _expected(settings: Settings) -> dict[str, int]:
     """Photos by collection as the ledger counts them; empty if it cannot be read, which another check tells."""
-    if is_absent(settings.ledger_address):
+    if not _is_up_to_date(settings):
         return {}
+    with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
+        return CollectionLedger(database).all_photos()
+
+
+def _is_up_to_date(settings: Settings) -> bool:
+    """Whether the ledger can be read and has the tables of this program; why not, ``check_ledger`` tells."""
+    if is_absent(settings.ledger_address):
+        return False
     try:
         with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
-            if database.revision() != SCHEMA_REVISION:
-                return {}
-            return CollectionLedger(database).all_photos()
+            return database.revision() == SCHEMA_REVISION
     except (DamagedError, ServiceError, DatabaseError, ArgumentError, NoSuchModuleError):
-        return {}
+        return False
 
 
 def check_webhook(settings: Settings) -> Finding:

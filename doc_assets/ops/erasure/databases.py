@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,12 +17,17 @@ _TRIES, _PAUSE_S = 20, 0.5
 _TEXTUAL = (str, dict, list)
 
 
-def scrub(url: str, identifiers: Identifiers) -> int:
-    """Replaces every name in every text column; returns how many values changed. Rows stay."""
+def scrub(url: str, identifiers: Identifiers, untouched: Collection[str] = ()) -> int:
+    """Replaces every name in every text column but those of ``untouched`` tables; rows stay.
+
+    Returns:
+        How many values changed.
+    """
     changed = 0
     with connected(url) as engine, engine.begin() as connection:
         _prepare(connection)
-        for table, column in _columns(connection):
+        columns = [(table, column) for table, column in _columns(connection) if table.name not in untouched]
+        for table, column in columns:
             for value in _values_with_names(connection, column, identifiers):
                 cleaned = identifiers.without(value)
                 new = sa.cast(cleaned, column.type) if connection.dialect.name == "postgresql" else cleaned

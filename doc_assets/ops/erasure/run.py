@@ -16,7 +16,10 @@ from doc_assets.archive.archive import Archive, Chunk
 from doc_assets.archive.chunks import prune_chunk
 from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.results import ChangedFinding, ResultRecord
+from doc_assets.archive.ledger.schema import ONLY_ADDED
 from doc_assets.archive.ledger.search_settings import Thresholds
+from doc_assets.archive.ledger.searches import drop_of
+from doc_assets.archive.ledger.verdicts import SecondReview
 from doc_assets.archive.vectors.base import VectorStore
 from doc_assets.ops.erasure import databases, files
 from doc_assets.ops.erasure.files import remove_holding
@@ -24,6 +27,7 @@ from doc_assets.ops.erasure.identifiers import A_PIECE, Identifiers, Residual
 from doc_assets.ops.erasure.request import FOLDER_NAME, ForgetRequest
 from doc_assets.ops.home import BULK_FOLDERS
 from doc_assets.pipeline.relabel import forget_forms, label_documents, label_search
+from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.reports.stored_results import ResultFolders, write_anew
 from doc_assets.search.labels import Labeller
@@ -46,6 +50,7 @@ class Home:
         open_reader: opens a reader of documents, for evidence pictures.
         model, thresholds: judge photo pairs and make labels of results.
         records: gives URLs of Dagster's databases, in which names are replaced and rows stay.
+        second_review: says which cases of the review desk need a second person.
     """
 
     settings: Settings
@@ -55,6 +60,7 @@ class Home:
     model: PairModel
     thresholds: Thresholds
     records: Callable[[], Sequence[str]]
+    second_review: SecondReview
 
     @property
     def ledger_url(self) -> str:
@@ -108,6 +114,7 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
         staged_path(home.archive.bulk, digest).unlink(missing_ok=True)
     _redact(home, request)
     label_documents(Labeller(ledger, home.thresholds, home.model), touched)
+    _file_cases(home, request, touched, now)
     _rewrite_reports(home, request, report)
     report.removed_files = [str(path) for path in remove_holding(home.settings.results_dir, identifiers)]
     report.replaced = _replace_names(home, identifiers)
@@ -150,6 +157,15 @@ def _redact(home: Home, request: ForgetRequest) -> None:
             searches.finish(search_id, search.finished_at)  # the documents that stand out are others now
 
 
+def _file_cases(home: Home, request: ForgetRequest, touched: Collection[int], now: datetime) -> None:
+    """Files the cases of drops whose results named the documents: less may count there now, or another pair."""
+    ledger = home.archive.ledger
+    drops = {drop for drop in map(drop_of, request.searches) if drop is not None}
+    drops |= {document.drop_key for document in ledger.documents.with_row_ids(touched)}
+    for drop in sorted(ledger.cases.drops_with_cases(drops)):
+        file_cases(home.archive, drop, now, Weights(), home.second_review)
+
+
 def _rewrite_reports(home: Home, request: ForgetRequest, report: ForgetReport) -> None:
     folders, left_out = ResultFolders(home.settings.results_dir), home.settings.remove_columns_from_results
     with home.open_reader() as reader:
@@ -171,7 +187,7 @@ def _replace_names(home: Home, identifiers: Identifiers) -> int:
     """
     urls, replaced = [home.ledger_url, *home.records()], 0
     for url in track(urls, "databases", len(urls)):
-        changed = databases.scrub(url, identifiers)
+        changed = databases.scrub(url, identifiers, ONLY_ADDED)
         if changed or url == home.ledger_url:
             databases.compact(url)
         replaced += changed

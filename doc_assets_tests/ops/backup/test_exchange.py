@@ -145,7 +145,7 @@ def test_a_dump_made_by_a_reader_is_put_in_by_the_owner_with_the_same_rights(own
     _sql(owner, "INSERT INTO kept VALUES (3, 'later')", "CREATE TABLE newer (n INTEGER)")
 
     databases.replace_postgres(owner, path)
-    databases.drop_old_schema(owner)
+    databases.drop_old_schemas(owner)
 
     assert _sql(user, "SELECT n FROM kept ORDER BY n") == [(1,), (2,)]
     assert databases.live_rows(owner, ["kept", "newer"]) == {"kept": 2, "newer": -1}
@@ -160,7 +160,7 @@ def test_the_first_tables_are_kept_until_they_are_dropped_however_often_a_dump_f
     path = databases.dump(user, tmp_path, "ledger")
     whole = path.read_bytes()
     _sql(owner, "INSERT INTO kept VALUES (3, 'later')")
-    databases.drop_old_schema(owner)  # nothing is there
+    databases.drop_old_schemas(owner)  # nothing is there
 
     path.write_bytes(whole[: len(whole) // 2])
     for _ in range(2):
@@ -173,8 +173,35 @@ def test_the_first_tables_are_kept_until_they_are_dropped_however_often_a_dump_f
     databases.replace_postgres(owner, path)
     assert _sql(user, "SELECT count(*) FROM kept") == [(2,)]
     assert _sql(owner, "SELECT count(*) FROM before_restore.kept") == [(3,)]
-    databases.drop_old_schema(owner)
+    databases.drop_old_schemas(owner)
     assert _sql(owner, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restore%'") == []
+
+
+def test_people_of_the_desk_are_part_of_the_dump(owned, tmp_path):
+    owner, _ = owned
+    _sql(
+        owner,
+        "CREATE SCHEMA desk",
+        "CREATE TABLE desk.auth_user (name TEXT)",
+        "INSERT INTO desk.auth_user VALUES ('kim')",
+    )
+    path = databases.dump(owner, tmp_path, "ledger")
+    rows = databases.contents(path, "postgresql").rows
+    assert rows == {"alembic_version": 1, "kept": 2, "desk.auth_user": 1}
+    _sql(owner, "INSERT INTO desk.auth_user VALUES ('lee')")
+
+    for _ in range(2):  # the first was killed, say
+        databases.replace_postgres(owner, path, databases.schemas_of(rows))
+        assert databases.live_rows(owner, rows) == rows
+        assert _sql(owner, "SELECT count(*) FROM desk_before_restore.auth_user") == [(2,)]
+    databases.drop_old_schemas(owner)
+
+    assert _sql(owner, "SELECT name FROM desk.auth_user") == [("kim",)]
+    assert _sql(owner, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restore%'") == []
+    _sql(owner, "DROP SCHEMA desk CASCADE")
+    assert databases.live_rows(owner, rows)["desk.auth_user"] == -1
+    databases.replace_postgres(owner, path, databases.schemas_of(rows))
+    assert databases.live_rows(owner, rows) == rows
 
 
 def test_a_damaged_dump_is_noticed_when_it_is_read(owned, tmp_path):

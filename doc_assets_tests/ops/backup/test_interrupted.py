@@ -43,6 +43,13 @@ REFUSED = [
     ["ui"],
     ["serve-metrics"],
     ["serve-images", "--search-root", "."],
+    ["serve"],
+    ["people", "list"],
+    ["people", "add", "kim"],
+    ["people", "set-password", "kim"],
+    ["people", "set-roles", "kim", "--role", "lead"],
+    ["people", "disable", "kim"],
+    ["audit"],
 ]
 FREE = {
     "resolve-keys",

@@ -10,14 +10,21 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
+from doc_assets.archive.ledger.cases import CaseFilter, NewCase
+from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.schema import ONLY_ADDED
 from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
+from doc_assets.archive.ledger.verdicts import Answer, SecondReview
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
+from doc_assets.ops.erasure import databases
 from doc_assets.ops.erasure import run as forgetting
+from doc_assets.ops.erasure.identifiers import Identifiers
 from doc_assets.ops.erasure.request import ForgetRequest, meant, plan_request
 from doc_assets.ops.erasure.run import Home, find_residuals, forget
 from doc_assets.pipeline.rebuild import stale_drops
+from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.sealing import SealingRules, seal_source
 from doc_assets.pipeline.stored_queries import StoredQueries
@@ -30,10 +37,12 @@ from doc_assets_tests.archive.ledger import postgres
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.pipeline.pipeline import Pipeline
 
+ALONE = SecondReview(fraud=False)
 STEPS = [
     "_remove_points",
     "prune_chunk",
     "_redact",
+    "_file_cases",
     "_rewrite_reports",
     "remove_holding",
     "_replace_names",
@@ -76,6 +85,7 @@ class World:
             SearchRequest(include_batch=False, privacy_mode=False), drop,
         )  # fmt: skip
         threads.close()
+        file_cases(self.archive, drop, NOW, Weights(), ALONE)
         self._report(drop)
 
     def _report(self, drop):
@@ -91,8 +101,24 @@ class World:
         return Home(
             settings=Settings(home=self.root, log_dir=self.root / "log"), archive=self.archive,
             open_store=self.pipeline.store, open_reader=lambda: nullcontext(self.reader),
-            model=PairModel(), thresholds=Thresholds(), records=lambda: [self.events],
+            model=PairModel(), thresholds=Thresholds(), records=lambda: [self.events], second_review=ALONE,
         )  # fmt: skip
+
+    def case(self, name):
+        """The case of a document, with its pairs."""
+        (document,) = self.ledger.documents.current_with_ids([name.removesuffix(".tif")]).values()
+        case = self.ledger.cases.of_document(document.id)
+        return case, self.ledger.cases.pairs([case.case_id]).get(case.case_id, [])
+
+    def judge(self, name):
+        """Somebody decides the case of a document, writes its name into a comment, and all of it is noted."""
+        case, pairs = self.case(name)
+        said = dict.fromkeys((pair.pair_key for pair in pairs), Answer("same", "fraud"))
+        cases, audit = self.ledger.cases, self.ledger.audit
+        cases.decide(case.case_id, "kim", said, NOW, rule=ALONE, snapshots={})
+        cases.comment(case.case_id, "kim", f"{self.source} was first, {self.reuse} took it", NOW)
+        audit.add("kim", "case.decide", f"case {case.case_id}", NOW, {"pairs": len(said)})
+        return case.case_id, list(said)
 
     def forget(self, name):
         request = plan_request(self.archive, meant(self.archive, [name]))
@@ -151,6 +177,89 @@ def test_the_same_holds_with_the_ledger_in_postgresql(tmp_path, postgres_server,
         assert report.traces == []
         assert world.faults() == []
         world.ledger.close()
+
+
+@pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
+def test_so_it_is_with_cases_in_postgresql(tmp_path, postgres_server, tools, files):
+    with postgres.empty_database(postgres_server) as url:
+        world = World(tmp_path, url, tools, *files)
+        world.fill()
+
+        _assert_case_is_forgotten(world)
+
+        world.ledger.close()
+
+
+def _rows(world, table):
+    with world.ledger.database.reading() as connection:
+        return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # a name of this test
+
+
+def _assert_case_is_forgotten(world):
+    """The document of a case is forgotten: what names it goes, what was decided stays and says nothing of it."""
+    case_id, keys = world.judge(world.reuse)
+    n_cases = _rows(world, "review_cases")
+
+    _, report = world.forget(world.reuse)
+
+    assert report.traces == []
+    assert world.ledger.cases.get(case_id) is None
+    assert world.ledger.cases.comments(case_id) == []
+    assert _rows(world, "review_cases") == n_cases - 1
+    assert [verdict.pair_key for verdict in world.ledger.cases.verdicts(keys)] == keys
+    assert world.ledger.audit.verify().broken is None
+    assert [entry.subject for entry in world.ledger.audit.page(9)] == [f"case {case_id}"]
+
+
+def test_the_document_of_a_case_is_forgotten_and_verdicts_stay(world):
+    _assert_case_is_forgotten(world)
+
+
+def test_a_case_whose_other_document_is_forgotten_has_nothing_left_to_judge(world):
+    case_id, keys = world.judge(world.reuse)
+    (twin_case, _) = world.case(world.twin)
+
+    _, report = world.forget(world.source)
+
+    assert report.traces == []
+    assert world.ledger.cases.get(case_id).state == "gone"
+    assert world.ledger.cases.pairs([case_id]) == {}
+    assert [comment.text for comment in world.ledger.cases.comments(case_id)] == [
+        f"forgotten was first, {world.reuse} took it"
+    ]
+    assert len(world.ledger.cases.verdicts(keys)) == len(keys)
+    assert world.case(world.twin)[0] == twin_case
+
+
+def test_a_case_says_that_its_other_document_is_gone_until_it_is_filed_again(world):
+    _, pairs = world.case(world.reuse)
+    (source,) = world.ledger.documents.current_with_ids([world.source.removesuffix(".tif")]).values()
+    assert {pair.other_row for pair in pairs} == {source.id}
+
+    DocumentRemoval(world.ledger.database).remove([source.document_id], [], [], [])
+
+    assert {pair.other_row for pair in world.case(world.reuse)[1]} == {None}
+
+
+def test_a_number_of_a_case_that_is_gone_is_not_given_again(world):
+    newest = max(case.case_id for case in world.ledger.cases.page(CaseFilter(), 10))
+    (name,) = [case.document for case in world.ledger.cases.page(CaseFilter(), 10) if case.case_id == newest]
+    (document,) = world.ledger.documents.current_with_ids([name.removesuffix(".tif")]).values()
+    pair = world.case(name)[1][0]
+    DocumentRemoval(world.ledger.database).remove([document.document_id], [], [], [])
+    (other, *_) = world.ledger.documents.current()
+
+    new = NewCase(other.id, other.drop_key, None, {"probability": 1.0}, (pair,))
+    filed = world.ledger.cases.file([other.id], [new], NOW, age_per_day=0.0, rule=ALONE)
+
+    assert filed.opened > (newest,)
+
+
+def test_a_document_that_is_called_like_a_word_of_the_audit_does_not_stop_erasure(world):
+    world.judge(world.reuse)
+    identifiers = Identifiers(("case.decide",))
+
+    assert databases.scrub(world.home().ledger_url, identifiers, ONLY_ADDED) == 0
 
 
 def _shards(root):

@@ -1,0 +1,182 @@
+"""``serve``, the people of the review desk, and its audit."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+
+if TYPE_CHECKING:
+    from doc_assets.archive.ledger.audit import AuditLedger, Entry, Verified
+
+people = typer.Typer(no_args_is_help=True, help="People of the review desk, their roles and passwords.")
+app.add_typer(people, name="people", rich_help_panel="Review")
+
+Name = Annotated[str, typer.Argument(help="With which they sign in.")]
+Roles = Annotated[list[str], typer.Option("--role", help="viewer, reviewer, lead, admin or auditor; may be repeated.")]
+
+
+@app.command(rich_help_panel="Review")
+def serve(
+    host: Annotated[str, typer.Option(help="Address; others than this machine's own need a proxy.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 8000,
+) -> None:
+    """Serve the review desk: the queue, two photos beside each other, verdicts by keys."""
+    with command() as settings:
+        from doc_assets.runtime import Runtime
+        from doc_assets.web.server import serve_desk
+
+        def ready(address: str, link: str | None) -> None:
+            if link is None:
+                typer.echo(f"The review desk is at {address} (Ctrl+C ends).")
+            else:
+                typer.echo(f"The review desk: {address}{link} (opens once, for you; Ctrl+C ends).")
+
+        serve_desk(Runtime(settings), host, port, ready)
+
+
+@people.command("list")
+def list_people(as_json: AsJson = False) -> None:
+    """List everybody with roles, last sign-in and second factor."""
+    with command() as settings:
+        from doc_assets.web.server import open_accounts
+
+        open_accounts(settings)
+        from doc_assets.web.accounts import people as everybody
+
+        found = everybody()
+
+        def in_words() -> None:
+            for person in found:
+                factor = "second factor" if person.has_second_factor else "password only"
+                seen = f"last seen {person.last_login:%Y-%m-%d}" if person.last_login else "never signed in"
+                state = "" if person.is_active else ", disabled"
+                typer.echo(f"{person.name}: {', '.join(person.roles) or 'no role'}; {factor}, {seen}{state}")
+            if not found:
+                typer.echo("Nobody yet. `doc-assets people add NAME --role reviewer` adds somebody.")
+
+        say(found, in_words, as_json=as_json)
+
+
+@people.command("add")
+def add_person(name: Name, role: Roles = ["reviewer"]) -> None:  # noqa: B006 - Typer wants the default here
+    """Add somebody; asks for a first password."""
+    with command() as settings:
+        from doc_assets.web.server import open_accounts
+
+        open_accounts(settings)
+        from doc_assets.web import accounts
+
+        accounts.add_person(name, role, _asked_password())
+        typer.echo(f"{name} may sign in as {', '.join(role)}.")
+
+
+@people.command("set-password")
+def set_password(name: Name) -> None:
+    """Give somebody another password; their sessions end."""
+    with command() as settings:
+        from doc_assets.web.server import open_accounts
+
+        open_accounts(settings)
+        from doc_assets.web import accounts
+
+        accounts.set_password(name, _asked_password())
+        typer.echo(f"{name} has a new password; sessions opened with the old one have ended.")
+
+
+@people.command("set-roles")
+def set_roles(name: Name, role: Roles) -> None:
+    """Give somebody these roles and no others."""
+    with command() as settings:
+        from doc_assets.web.server import open_accounts
+
+        open_accounts(settings)
+        from doc_assets.web import accounts
+
+        accounts.set_roles(name, role)
+        typer.echo(f"{name}: {', '.join(role)}.")
+
+
+@people.command("disable")
+def disable(name: Name, enable: Annotated[bool, typer.Option("--enable", help="Let them in again.")] = False) -> None:
+    """Let somebody sign in no more; open sessions end at once."""
+    with command() as settings:
+        from doc_assets.web.server import open_accounts
+
+        open_accounts(settings)
+        from doc_assets.web import accounts
+
+        accounts.set_active(name, is_active=enable)
+        typer.echo(f"{name} may sign in again." if enable else f"{name} may sign in no more.")
+
+
+@app.command(rich_help_panel="Review")
+def audit(
+    verify: Annotated[bool, typer.Option("--verify", help="Look whether every row fits the one before it.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows to print.")] = 20,
+    backup: Annotated[
+        Path | None,
+        typer.Option(help="With --verify: a backup, or a folder of backups. Default: DOC_ASSETS_BACKUP_DIR."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print who did what in the review desk, the newest first, or verify that nothing of it was changed.
+
+    Rows that were cut off at the end are known by the newest backup alone.
+    """
+    with command() as settings:
+        from doc_assets.runtime import Runtime
+
+        with Runtime(settings).archive() as archive:
+            if not verify:
+                rows = archive.ledger.audit.page(limit)
+                say(rows, lambda: _print_entries(rows), as_json=as_json)
+                return
+            whole = archive.ledger.audit.verify()
+            lost = _lost(archive.ledger.audit, backup or settings.backup_dir, required=backup is not None)
+        found = {**asdict(whole), "lost": lost}
+        say(found, lambda: _print_verified(whole, lost), as_json=as_json)
+        if whole.broken is not None or lost is not None:
+            raise typer.Exit(FAILED)
+
+
+def _lost(audit: "AuditLedger", backups: Path | None, *, required: bool) -> str | None:
+    """What the audit lacks of that of the newest backup there; None if nothing, or if there is none to compare with."""
+    from doc_assets.errors import BackupError
+    from doc_assets.ops.backup.manifest import find_backup, read_manifest
+    from doc_assets.ops.backup.verify import lost_audit
+
+    if backups is None:
+        return None
+    try:
+        return lost_audit(audit, read_manifest(find_backup(backups.absolute())))
+    except BackupError:
+        if required:
+            raise
+        return None
+
+
+def _print_verified(whole: "Verified", lost: str | None) -> None:
+    if whole.broken is not None:
+        says = f"Entry {whole.broken} does not fit the one before it: it was changed, or rows are missing."
+        typer.echo(f"{says} Compare with a backup.", err=True)
+    elif lost is None:
+        typer.echo(f"{whole.entries} entries fit; the last digest is {whole.last_digest}.")
+    if lost is not None:
+        typer.echo(lost, err=True)
+
+
+def _print_entries(rows: "Sequence[Entry]") -> None:
+    for entry in rows:
+        detail = ", ".join(f"{name}={value}" for name, value in entry.detail.items())
+        typer.echo(
+            f"{entry.number} {entry.at:%Y-%m-%d %H:%M:%S} {entry.person} {entry.action} {entry.subject} {detail}"
+        )
+
+
+def _asked_password() -> str:
+    """A password typed twice, or the first line of standard input where nobody types."""
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

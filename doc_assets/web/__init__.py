@@ -1,0 +1,1 @@
+"""The review desk: where people judge what screening found."""

@@ -1,0 +1,61 @@
+"""Photos and pages as pictures."""
+
+import numpy as np
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from doc_assets.archive.ledger.rows import Document
+from doc_assets.datatypes import RgbImage
+from doc_assets.photos.cutting import encode_jpeg
+from doc_assets.web.desk import the_desk
+
+SIDES = (320, 1024)
+_QUALITY = 85
+
+
+@require_GET
+def photo(_request: HttpRequest, row_id: int, photo: int, side: int) -> HttpResponse:
+    """A photo of a document, at most ``side`` pixels long."""
+    if side not in SIDES:
+        raise Http404
+    found = the_desk().pictures.photo(_document(row_id).file_name, photo)
+    if found is None:
+        raise Http404
+    return _picture(_within(found, side))
+
+
+@require_GET
+def page(_request: HttpRequest, row_id: int, number: int) -> HttpResponse:
+    """A page of a document, from 1."""
+    document = _document(row_id)
+    desk = the_desk()
+    with desk.drawing:
+        found = desk.pictures.page(document.file_name, number - 1)
+    if found is None:
+        raise Http404
+    return _picture(found.pixels)
+
+
+def _document(row_id: int) -> Document:
+    found = the_desk().archive.ledger.documents.with_row_ids([row_id])
+    if not found or not found[0].is_current:
+        raise Http404
+    return found[0]
+
+
+def _picture(pixels: RgbImage) -> HttpResponse:
+    """Kept by the browser of whoever may see it; a document's number never gets other pixels."""
+    response = HttpResponse(encode_jpeg(pixels, _QUALITY), content_type="image/jpeg")
+    response["Cache-Control"] = "private, max-age=3600, immutable"
+    return response
+
+
+def _within(pixels: RgbImage, side: int) -> RgbImage:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale == 1.0:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

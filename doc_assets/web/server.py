@@ -1,0 +1,91 @@
+"""The desk as a service: who may reach it, and answering until the process is told to end."""
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from doc_assets.errors import SettingsError
+from doc_assets.ops.image_server.middleware import LOOPBACK_NAMES
+from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
+from doc_assets.runtime import Runtime
+from doc_assets.settings import Settings
+from doc_assets.web.desk import Desk, use
+from doc_assets.web.site import Door, configure, migrate
+
+_CONNECTIONS = 64
+_SECRET_BYTES = 50
+
+
+def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
+    """Serves the desk until the process is told to end.
+
+    Args:
+        runtime: of the home.
+        host: address to listen on; another than this machine's own needs a secret and a proxy in front.
+        port: 0 for any that is free.
+        ready: gets the address when requests are answered, and on this machine the path of a one-time link.
+
+    Raises:
+        SettingsError: if it may not or cannot listen.
+    """
+    settings = runtime.settings
+    is_local = is_loopback(host)
+    door = door_of(settings, host)
+    configure(settings, door)
+    migrate()
+    from django.core.asgi import get_asgi_application
+
+    from doc_assets.web.entry import one_time_token
+
+    # has_key: who may listen where was decided by the door.
+    with Desk(runtime) as desk, listen(host, port, has_key=True) as listening:
+        use(desk)
+        link = f"/enter/{one_time_token()}" if is_local and not door.proxy_secret else None
+        server = make_server(get_asgi_application(), _CONNECTIONS)
+        serve(server, listening, lambda: ready(address_of(listening), link))
+
+
+def door_of(settings: Settings, host: str) -> Door:
+    """How the desk is reached at this address.
+
+    Raises:
+        SettingsError: if other machines could reach it without a secret, or not by TLS.
+    """
+    proxy = settings.desk_proxy_secret.get_secret_value() if settings.desk_proxy_secret else ""
+    secret = settings.desk_secret.get_secret_value() if settings.desk_secret else ""
+    if not is_loopback(host) and not (secret and proxy):
+        raise SettingsError(
+            f"The review desk on {host} can be reached by other machines: it needs DOC_ASSETS_DESK_SECRET, and a "
+            "proxy with TLS in front that sends DOC_ASSETS_DESK_PROXY_SECRET as X-Desk-Proxy. Set both, or serve on "
+            "127.0.0.1."
+        )
+    if not is_loopback(host) and not settings.desk_hosts:
+        raise SettingsError(
+            "DOC_ASSETS_DESK_HOSTS names nobody: list the names by which browsers reach the review desk as a JSON list."
+        )
+    hosts = (*settings.desk_hosts, *(LOOPBACK_NAMES - {"::1"}), "[::1]") if is_loopback(host) else settings.desk_hosts
+    return Door(secret or _kept_secret(settings.desk_key), tuple(hosts), bool(proxy), proxy)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret of this home, made at the first start: sessions outlive a restart."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(_SECRET_BYTES), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def open_accounts(settings: Settings) -> None:
+    """Lets this process work on the accounts of a home, their tables up to date."""
+    configure(settings, Door(_kept_secret(settings.desk_key), (), is_secure=False))
+    migrate()

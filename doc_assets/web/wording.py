@@ -1,0 +1,179 @@
+"""Every word of the desk's pages, in Korean and English; what findings are called is ``reports.wording``'s."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from doc_assets.reports.wording import DATE_SOURCES, FINDINGS, Text
+
+WORDS: dict[str, Text] = {
+    # the frame
+    "desk": Text("사진 재사용 심사", "Photo re-use review"),
+    "queue": Text("심사 목록", "Queue"),
+    "next": Text("다음 건", "Next case"),
+    "audit": Text("감사 기록", "Audit"),
+    "help": Text("도움말", "Help"),
+    "sign_out": Text("로그아웃", "Sign out"),
+    "sign_in": Text("로그인", "Sign in"),
+    "password": Text("비밀번호", "Password"),
+    "second_factor": Text("2단계 인증", "Second factor"),
+    "sessions": Text("접속 기기", "Sessions"),
+    "language": Text("English", "한국어"),
+    "skip_link": Text("본문으로", "Skip to content"),
+    # the queue
+    "state": Text("상태", "State"),
+    "open": Text("심사 대기", "To judge"),
+    "second": Text("2차 심사", "Second review"),
+    "disputed": Text("의견 불일치", "Disputed"),
+    "decided": Text("완료", "Decided"),
+    "gone": Text("해당 없음", "No longer counts"),
+    "undecided": Text("미완료 전체", "All undecided"),
+    "mine": Text("내가 보는 건", "Held by me"),
+    "filter": Text("조회", "Show"),
+    "document": Text("문서", "Document"),
+    "merchant": Text("가맹점", "Merchant"),
+    "drop": Text("입고 묶음", "Drop"),
+    "date": Text("일자", "Date"),
+    "reason": Text("사유", "Reason"),
+    "priority": Text("우선순위", "Priority"),
+    "holder": Text("담당", "Held by"),
+    "any": Text("전체", "Any"),
+    "more": Text("다음 쪽", "Next page"),
+    "first_page": Text("처음으로", "First page"),
+    "nothing": Text("해당하는 건이 없습니다.", "There is nothing to show."),
+    "all_done": Text("지금 심사할 건이 없습니다.", "There is no case for you to judge now."),
+    "pairs": Text("사진 쌍", "Pairs"),
+    # parts of a priority
+    "part_probability": Text("일치 확률", "Probability"),
+    "part_photos": Text("재사용 사진 수", "Photos re-used"),
+    "part_merchants": Text("연결된 가맹점", "Other merchants"),
+    "part_identical_file": Text("동일 파일", "Identical file"),
+    "part_age": Text("경과 일수", "Age"),
+    # a case
+    "case": Text("심사 건", "Case"),
+    "this_document": Text("심사 문서", "This document"),
+    "earlier_document": Text("상대 문서", "Other document"),
+    "probability": Text("일치 확률", "Probability"),
+    "same_file": Text("파일 전체가 같음", "The files are identical"),
+    "gone_photo": Text("사진을 더는 찾을 수 없음", "The photo is no longer there"),
+    "photos": Text("이 문서의 사진", "Photos of this document"),
+    "facts": Text("문서 정보", "Facts"),
+    "group": Text("같은 사진이 있는 문서", "Documents with this photograph"),
+    "in_all": Text("문서 {documents}건, 가맹점 {merchants}곳", "{documents} documents, {merchants} merchants"),
+    "verdicts": Text("판정 기록", "Verdicts"),
+    "hidden_verdicts": Text("2차 심사에서는 1차 판정을 표시하지 않습니다.", "A second review does not show the first."),
+    "undone": Text("취소됨", "undone"),
+    "comments": Text("메모", "Notes"),
+    "comment": Text("메모 남기기", "Add a note"),
+    "run": Text("실행 기록", "Run in Dagster"),
+    "held_by": Text("{person} 님이 보고 있습니다 ({until}까지).", "Held by {person} until {until}."),
+    "position": Text("쌍 {at} / {of}", "Pair {at} of {of}"),
+    "changed_reload": Text(
+        "그 사이에 다시 검사되었습니다. 새로 보여 드립니다.", "It was screened again meanwhile; this is how it is now."
+    ),
+    # verdicts
+    "verdict": Text("판정", "Verdict"),
+    "for_all": Text("이 문서의 모든 쌍에 적용", "For all pairs of this document"),
+    "fraud": Text("같은 사진 · 부정 사용", "Same photograph, fraud"),
+    "allowed": Text("같은 사진 · 허용", "Same photograph, allowed"),
+    "other_shot": Text("같은 장면의 다른 사진", "Another shot of the scene"),
+    "shared_thing": Text("같은 인쇄물", "The same printed thing"),
+    "different": Text("다른 사진", "Different"),
+    "cannot_tell": Text("판단 불가", "Cannot tell"),
+    "undo": Text("취소", "Undo"),
+    "why_allowed": Text("허용하는 이유", "Why it is allowed"),
+    "renewal": Text("같은 가맹점의 재계약", "Same merchant, renewal"),
+    "same_building": Text("합의된 같은 건물", "Same building, agreed"),
+    "test_document": Text("시험용 문서", "Test document"),
+    "own_copy": Text("같은 문서의 사본", "Copy of the same document"),
+    "other": Text("기타 (메모에 적기)", "Other (say in a note)"),
+    "cancel": Text("닫기", "Close"),
+    "undone_n": Text("판정 {n}건을 취소했습니다.", "{n} verdicts were undone."),
+    "nothing_to_undo": Text("취소할 판정이 없습니다.", "There is nothing to undo."),
+    "stage_first": Text("1차", "first"),
+    "stage_second": Text("2차", "second"),
+    "stage_lead": Text("책임자", "lead"),
+    # the viewer
+    "viewer": Text("사진 비교", "Photos compared"),
+    "side_by_side": Text("나란히", "Side by side"),
+    "overlay": Text("겹치기", "Overlay"),
+    "blink": Text("번갈아", "Blink"),
+    "curtain": Text("커튼", "Curtain"),
+    "difference": Text("차이", "Difference"),
+    "chequers": Text("바둑판", "Chequers"),
+    "keypoints": Text("일치점", "Keypoints"),
+    "page": Text("쪽 전체", "Page"),
+    "reset": Text("처음 크기", "Reset"),
+    "grey": Text("흑백", "Grey"),
+    "invert": Text("반전", "Invert"),
+    "align": Text("직접 맞추기", "Align by hand"),
+    "align_hint": Text(
+        "왼쪽과 오른쪽에서 같은 두 곳을 차례로 누르세요.", "Click the same two places left and right, in turn."
+    ),
+    "opacity": Text("투명도", "Opacity"),
+    "previous_pair": Text("이전 쌍", "Previous pair"),
+    "next_pair": Text("다음 쌍", "Next pair"),
+    "not_aligned": Text(
+        "맞춰진 위치가 없습니다 (일치점 부족). 직접 맞출 수 있습니다.",
+        "No alignment is known (too few keypoints agree); it can be made by hand.",
+    ),
+    # others
+    "refused": Text("이 화면을 볼 권한이 없습니다.", "Your role does not include this page."),
+    "when": Text("일시", "When"),
+    "who": Text("사용자", "Who"),
+    "action": Text("내용", "Action"),
+    "subject": Text("대상", "Subject"),
+    "detail": Text("상세", "Detail"),
+    "audit_whole": Text("기록 {n}건, 모두 이어져 있음", "{n} entries, each fits the one before"),
+    "audit_broken": Text("기록 {n}번이 앞 기록과 맞지 않음", "Entry {n} does not fit the one before"),
+    "keys": Text("단축키", "Keys"),
+    "keys_hint": Text("모든 단축키는 단추에도 적혀 있습니다.", "Every key stands on its button too."),
+    "link_used": Text(
+        "이 주소는 한 번만 쓸 수 있습니다. `doc-assets serve`를 다시 실행하세요.",
+        "This link can be used once. Run `doc-assets serve` again.",
+    ),
+}
+
+
+def say(name: str, **values: object) -> str:
+    """A text in the language of the request, with these values in it.
+
+    Raises:
+        KeyError: if there is no such text, or it wants another value.
+    """
+    return in_language(WORDS[name]).format(**values) if values else in_language(WORDS[name])
+
+
+def in_language(text: Text) -> str:
+    """A text of both languages in that of the request."""
+    return text.en if (get_language() or "ko").startswith("en") else text.ko
+
+
+def finding_name(kind: str) -> str:
+    """What a finding is called."""
+    return in_language(next(text for known, text in FINDINGS.items() if known == kind))
+
+
+def date_source_name(source: str) -> str:
+    """How a document's date is known."""
+    return in_language(DATE_SOURCES[source])
+
+
+class _Words(Mapping[str, str]):
+    """All texts in the language of the request, for templates."""
+
+    def __getitem__(self, name: str) -> str:
+        return say(name)
+
+    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of names
+        return iter(WORDS)
+
+    def __len__(self) -> int:
+        return len(WORDS)
+
+
+def words(_request: HttpRequest) -> dict[str, Any]:
+    """Context of every template: ``t`` has the texts."""
+    return {"t": _Words()}
