@@ -234,7 +234,7 @@ def _place(asked: str | None, keys: list[str], answers: dict[str, Answer]) -> in
 
 
 def _note(request: HttpRequest) -> str:
-    return request.POST.get("comment", "").replace("\0", "").strip()[:_LONGEST_COMMENT]
+    return str(request.POST.get("comment", "")).replace("\0", "").strip()[:_LONGEST_COMMENT]
 
 
 def _ahead(found: Case, wanted: CaseFilter, person: str) -> list[str]:

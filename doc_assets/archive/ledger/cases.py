@@ -273,11 +273,11 @@ class CaseLedger(LedgerPart):
             InputError: if the case is gone.
         """
         with self._database.reading() as connection:
-            state = connection.execute(select(ReviewCase.state).where(ReviewCase.case_id == case_id)).scalar()
-            if state is None:
+            row = connection.execute(select(ReviewCase.state).where(ReviewCase.case_id == case_id)).one_or_none()
+            if row is None:
                 raise InputError(f"There is no case {case_id} (any more).")
             try:
-                _stage(state, person, _said(connection, _keys_of(connection, case_id)), is_lead=is_lead)
+                _stage(row.state, person, _said(connection, _keys_of(connection, case_id)), is_lead=is_lead)
             except HeldError as error:
                 return error.why
             return None
