@@ -1,7 +1,7 @@
 // Two photos beside each other or laid over each other, all in the browser.
 //
-// The earlier photo gives the coordinates: its own pixels. The transform of a pair maps shares of the searched photo
-// (mirrored first, where that was found) to shares of the earlier one; as a CSS matrix it lays the one over the other
+// The other document's photo gives the coordinates: its pixels. The transform of a pair maps shares of the searched photo
+// (mirrored first, where that was found) to shares of the other one; as a CSS matrix it lays the one over the other
 // at every zoom without asking the server.
 
 const MODES = ["side", "overlay", "blink", "curtain", "difference", "chequers"];
@@ -14,7 +14,7 @@ export function product(a, b) {
 export const scaling = (x, y) => [[x, 0, 0], [0, y, 0], [0, 0, 1]];
 const MIRROR = [[-1, 0, 1], [0, 1, 0], [0, 0, 1]];
 
-/** From pixels of the searched photo to pixels of the earlier one. */
+/** From pixels of the searched photo to pixels of the other one. */
 export function pixelMatrix(transform, mirrored, own, other) {
   const shares = scaling(1 / own.width, 1 / own.height);
   const seen = mirrored ? product(MIRROR, shares) : shares;
@@ -62,12 +62,12 @@ class Viewer {
   }
 
   build() {
-    this.left = this.pane(this.root.dataset.other);
-    this.right = this.pane(this.root.dataset.own);
-    this.over = make(this.left.world, "div", "over");
+    this.own = this.pane(this.root.dataset.own);
+    this.other = this.pane(this.root.dataset.other);
+    this.over = make(this.other.world, "div", "over");
     this.laid = make(this.over, "img");
     this.laid.alt = this.root.dataset.own;
-    for (const pane of [this.left, this.right]) pane.marks = make(pane.world, "div", "marks");
+    for (const pane of [this.other, this.own]) pane.marks = make(pane.world, "div", "marks");
   }
 
   pane(label) {
@@ -77,8 +77,9 @@ class Viewer {
     const image = make(world, "img");
     image.alt = label;
     image.draggable = false;
-    make(element, "figcaption").textContent = label;
-    return { element, view, world, image };
+    const caption = make(element, "figcaption");
+    caption.textContent = label;
+    return { element, view, world, image, caption };
   }
 
   get pair() { return this.pairs[this.at]; }
@@ -86,8 +87,8 @@ class Viewer {
   get matrix() {
     if (this.manual) return this.manual;
     const { transform, mirrored } = this.pair;
-    if (!transform || !this.left.size || !this.right.size) return null;
-    return pixelMatrix(transform, mirrored, this.right.size, this.left.size);
+    if (!transform || !this.other.size || !this.own.size) return null;
+    return pixelMatrix(transform, mirrored, this.own.size, this.other.size);
   }
 
   async show(at) {
@@ -95,7 +96,8 @@ class Viewer {
     this.manual = null;
     this.anchors = null;
     this.root.dataset.at = at;
-    const { own, other, ownPage, otherPage } = this.pair;
+    const { own, other, ownPage, otherPage, otherName } = this.pair;
+    this.other.caption.textContent = [this.root.dataset.other, otherName].filter(Boolean).join(" · ");
     const paged = this.state.page && ownPage && otherPage;
     const load = (image, address) => new Promise((done) => {
       if (!address) { image.removeAttribute("src"); return done(null); }
@@ -103,14 +105,15 @@ class Viewer {
       image.onerror = () => done(null);
       image.src = address;
     });
-    [this.left.size, this.right.size] = await Promise.all([
-      load(this.left.image, paged ? otherPage : other),
-      load(this.right.image, paged ? ownPage : own),
+    [this.other.size, this.own.size] = await Promise.all([
+      load(this.other.image, paged ? otherPage : other),
+      load(this.own.image, paged ? ownPage : own),
       load(this.laid, own),
     ]);
     this.paged = paged;
     this.draw();
     this.root.dataset.ready = at;
+    for (const address of JSON.parse(document.getElementById("ahead")?.textContent ?? "[]")) new Image().src = address;
   }
 
   aligned() { return !this.paged && this.matrix !== null; }
@@ -120,10 +123,10 @@ class Viewer {
     const laid = this.aligned() && state.mode !== "side";
     sessionStorage.setItem(KEPT, JSON.stringify(state));
     this.stage.className = `stage ${laid ? state.mode : "side"}${state.grey ? " grey" : ""}${state.invert ? " invert" : ""}`;
-    this.right.element.hidden = laid;
+    this.own.element.hidden = laid;
     this.over.hidden = !laid;
     this.hint.textContent = this.says();
-    for (const pane of [this.left, this.right]) this.place(pane);
+    for (const pane of [this.other, this.own]) this.place(pane);
     if (laid) this.lay();
     this.mark();
     for (const button of this.root.querySelectorAll("[data-mode]")) {
@@ -136,7 +139,7 @@ class Viewer {
 
   says() {
     if (this.anchors) return `${this.root.dataset.hint} (${this.anchors.length} / 4)`;
-    if (!this.left.size) return this.root.dataset.gone;
+    if (!this.other.size || !this.own.size) return this.root.dataset.gone;
     return this.aligned() || this.paged ? "" : this.root.dataset.noTransform;
   }
 
@@ -163,13 +166,13 @@ class Viewer {
   }
 
   mark() {
-    for (const pane of [this.left, this.right]) pane.marks.replaceChildren();
+    for (const pane of [this.other, this.own]) pane.marks.replaceChildren();
     if (this.anchors)
       this.anchors.forEach(({ pane, place }, number) => this.dot(pane, place, Math.floor(number / 2) + 1));
     if (!this.state.keypoints || this.paged || !this.pair.lines) return;
     for (const [x, y, u, v] of this.pair.lines) {
-      if (this.right.size) this.dot(this.right, [x * this.right.size.width, y * this.right.size.height]);
-      if (this.left.size) this.dot(this.left, [u * this.left.size.width, v * this.left.size.height]);
+      if (this.own.size) this.dot(this.own, [x * this.own.size.width, y * this.own.size.height]);
+      if (this.other.size) this.dot(this.other, [u * this.other.size.width, v * this.other.size.height]);
     }
   }
 
@@ -185,7 +188,9 @@ class Viewer {
   listen() {
     this.root.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.pressed(button.dataset);
+      if (!button) return;
+      this.pressed(button.dataset);
+      if (event.detail) button.blur(); // pressed with a mouse: the space bar is for blinking then
     });
     const links = [...document.querySelectorAll("[data-pair]")];
     const turn = (step) => links[this.at + step]?.click();
@@ -195,11 +200,11 @@ class Viewer {
       else if (event.key === "ArrowRight") turn(1);
       else if (event.key === "[") this.set({ opacity: Math.max(0, this.state.opacity - 0.1) });
       else if (event.key === "]") this.set({ opacity: Math.min(1, this.state.opacity + 0.1) });
-      else if (event.key === " " && this.state.mode === "blink") { event.preventDefault(); this.blinked = !this.blinked; this.draw(); }
+      else if (event.key === " " && this.state.mode === "blink" && !event.target.matches("button, a, summary")) { event.preventDefault(); this.blinked = !this.blinked; this.draw(); }
     });
     this.root.querySelector("#opacity").addEventListener("input", (event) => this.set({ opacity: event.target.value / 100, mode: "overlay" }));
     new ResizeObserver(() => this.draw()).observe(this.stage);
-    for (const pane of [this.left, this.right]) this.listenTo(pane);
+    for (const pane of [this.other, this.own]) this.listenTo(pane);
   }
 
   pressed({ mode, toggle, do: action }) {
@@ -245,13 +250,13 @@ class Viewer {
   }
 
   anchor(pane, event) {
-    const wanted = this.anchors.length % 2 ? this.right : this.left;
+    const wanted = this.anchors.length % 2 ? this.other : this.own;
     if (pane !== wanted) return;
     const box = pane.world.getBoundingClientRect();
     this.anchors.push({ pane, place: [(event.clientX - box.left) / pane.scale, (event.clientY - box.top) / pane.scale] });
     if (this.anchors.length === 4) {
       const [a, b, c, d] = this.anchors.map((each) => each.place);
-      this.manual = similarity([b, d], [a, c]);
+      this.manual = similarity([a, c], [b, d]);
       this.anchors = null;
       this.state.mode = "overlay";
     }
