@@ -215,6 +215,7 @@ def form_pictures(
 def _decide(settings: "Settings", picture_id: int, state: "Decision", *, as_json: bool) -> None:
     """Files an operator's word, judges stored results anew and writes the files that the home has."""
     from doc_assets.pipeline.relabel import judge_form
+    from doc_assets.pipeline.reviewing import file_cases_again
     from doc_assets.reports.stored_results import ResultFolders, write_home_files
     from doc_assets.runtime import Runtime
     from doc_assets.search.run import requesting_user
@@ -222,6 +223,7 @@ def _decide(settings: "Settings", picture_id: int, state: "Decision", *, as_json
     runtime = Runtime(settings)
     with runtime.archive() as archive, runtime.reader() as reader, progress_bars():
         decided = judge_form(runtime.labeller(archive.ledger), picture_id, state, requesting_user(), datetime.now(UTC))
+        file_cases_again(archive, decided.labelled(), datetime.now(UTC), runtime.second_review)
         folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
         write_home_files(archive, reader, folders, decided.labelled(), left_out)
     say(decided, lambda: _print_decided(decided), as_json=as_json)

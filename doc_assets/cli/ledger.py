@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from doc_assets.cli.console import console, progress_bars
-from doc_assets.cli.shell import FAILED, AsJson, app, command, home_ledger, say
+from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 from doc_assets.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -151,17 +151,21 @@ def export_results(
     """Write results as one table with the earlier system's columns."""
     with command() as settings:
         from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.pipeline.reviewing import file_cases_again
         from doc_assets.reports.export_rows import EXPORTED, export_rows
         from doc_assets.reports.tables import write_table
         from doc_assets.runtime import Runtime
 
         left_out = settings.remove_columns_from_results
         columns = [name for name in EXPORTED if name not in left_out]
-        with home_ledger(settings) as ledger:
+        runtime = Runtime(settings)
+        with runtime.archive() as archive:
+            ledger = archive.ledger
             wanted = _known_searches(ledger, search or [], drop or [])
             begun = ledger.searches.ids(since.replace(tzinfo=UTC) if since else None)
             chosen = [search_id for search_id in begun if search_id in set(wanted)] if wanted else begun
-            label_again(Runtime(settings).labeller(ledger), chosen, only_outdated=True)
+            changed = label_again(runtime.labeller(ledger), chosen, only_outdated=True)
+            file_cases_again(archive, changed, datetime.now(UTC), runtime.second_review)
             n = write_table(export_rows(ledger.searches, chosen, left_out), columns, output_format, output)
         say({"rows": n, "file": output}, lambda: typer.echo(f"{n} rows in {output}"), as_json=as_json)
 
@@ -175,6 +179,7 @@ def relabel(
     """Judge stored results by today's thresholds, dates and merchants; nothing is searched again."""
     with command() as settings:
         from doc_assets.pipeline.relabel import relabel as label_again
+        from doc_assets.pipeline.reviewing import file_cases_again
         from doc_assets.reports.stored_results import ResultFolders, write_home_files
         from doc_assets.runtime import Runtime
 
@@ -183,6 +188,7 @@ def relabel(
             searches = archive.ledger.searches
             wanted = _known_searches(archive.ledger, search or [], drop or [])
             changed = label_again(runtime.labeller(archive.ledger), wanted or searches.ids())
+            file_cases_again(archive, changed, datetime.now(UTC), runtime.second_review)
             folders, left_out = ResultFolders(settings.results_dir), settings.remove_columns_from_results
             write_home_files(archive, reader, folders, changed, left_out)
         say(changed, lambda: _print_relabelled(settings, changed), as_json=as_json)

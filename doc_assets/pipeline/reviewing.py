@@ -11,7 +11,7 @@ from doc_assets.archive.archive import Archive, chunk_of
 from doc_assets.archive.ledger.cases import CasePair, Filed, NewCase
 from doc_assets.archive.ledger.results import Finding, FoundDocument, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
-from doc_assets.archive.ledger.searches import search_id_of
+from doc_assets.archive.ledger.searches import drop_of, search_id_of
 from doc_assets.archive.ledger.verdicts import SecondReview, pair_key
 from doc_assets.archive.payloads import read_keys
 from doc_assets.archive.shards import read_jpegs_at
@@ -89,6 +89,21 @@ def file_cases(archive: Archive, drop_key: str, now: datetime, weights: Weights,
     filed = ledger.file(rows, cases, now, age_per_day=weights.age_per_day, rule=rule)
     flagged = {document.id for document, result in results if result.flagged}
     return ReviewReport(len(cases), filed, tuple(sorted(ledger.without_case(flagged))))
+
+
+def file_cases_again(archive: Archive, changed: Mapping[str, Sequence[str]], now: datetime, rule: SecondReview) -> None:
+    """Files the cases of drops whose labels were made anew.
+
+    Args:
+        archive: with the results.
+        changed: by search, the query documents whose labels are others now; searches of no drop are left out.
+        now: of this look.
+        rule: which cases need a second person.
+    """
+    for search_id, names in changed.items():
+        drop_key = drop_of(search_id)
+        if drop_key is not None and names:
+            file_cases(archive, drop_key, now, Weights(), rule)
 
 
 def _results(archive: Archive, drop_key: str) -> Iterator[tuple[str, ResultRecord]]:

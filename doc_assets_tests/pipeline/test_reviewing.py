@@ -5,14 +5,16 @@ import shutil
 import pytest
 
 from doc_assets.archive.ledger.cases import CaseFilter
-from doc_assets.archive.ledger.search_settings import SearchRequest
+from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.ledger.verdicts import Answer, SecondReview
-from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.lab.corpus import IDENTICAL
-from doc_assets.pipeline.reviewing import Weights, file_cases
+from doc_assets.pipeline.relabel import relabel
+from doc_assets.pipeline.reviewing import Weights, file_cases, file_cases_again
 from doc_assets.pipeline.screening import screen_drop
 from doc_assets.pipeline.stored_queries import StoredQueries
+from doc_assets.search.labels import Labeller
+from doc_assets.search.matching import Verifier
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.conftest import NOW
@@ -34,10 +36,8 @@ class Screened:
         tools, archive = self.pipeline, self.archive
         request = SearchRequest(include_batch=False, privacy_mode=False, **thresholds)
         queries = StoredQueries(archive, tools.versions, tools.embedder, tools.describer, self.threads)
-        screen_drop(
-            archive, tools.store, "photos", queries, FeatureLookup(archive, tools.versions.features_id),
-            PixelLookup(archive), PairModel(), request, drop or self.drop,
-        )  # fmt: skip
+        verifier = Verifier.of(archive, tools.versions.features_id, PairModel())
+        screen_drop(archive, tools.store, "photos", queries, verifier, request, drop or self.drop)
         return self.file(drop)
 
     def file(self, drop=None):
@@ -202,3 +202,12 @@ def test_raised_thresholds_end_cases_and_verdicts_stay(screened, named):
     assert len(screened.cases.verdicts(keys)) == len(keys)
     screened.screen()
     assert set(screened.states().values()) == {"decided"}
+
+
+def test_labels_made_anew_file_their_cases_again(screened, named):
+    ledger, search_id = screened.archive.ledger, search_id_of(screened.drop)
+
+    changed = relabel(Labeller(ledger, Thresholds(match_probability=1.0), PairModel()), [search_id])
+    file_cases_again(screened.archive, changed, NOW, ALONE)
+
+    assert {name for name, state in screened.states().items() if state == "open"} == {named[IDENTICAL]}
