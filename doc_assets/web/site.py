@@ -86,6 +86,11 @@ def migrate() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+    else:
+        file = Path(connection.settings_dict["NAME"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        file.chmod(0o600)  # digests of passwords, and sessions
     call_command("migrate", verbosity=0, interactive=False)
 
 
