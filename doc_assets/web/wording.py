@@ -126,7 +126,10 @@ WORDS: dict[str, Text] = {
     "action": Text("내용", "Action"),
     "subject": Text("대상", "Subject"),
     "detail": Text("상세", "Detail"),
-    "audit_whole": Text("기록 {n}건, 모두 이어져 있음", "{n} entries, each fits the one before"),
+    "audit_whole": Text(
+        "기록 {n}건, 최근 {checked}건은 앞 기록과 이어져 있음",
+        "{n} entries; of the newest {checked}, each fits the one before",
+    ),
     "audit_broken": Text("기록 {n}번이 앞 기록과 맞지 않음", "Entry {n} does not fit the one before"),
     "keys": Text("단축키", "Keys"),
     "keys_hint": Text("모든 단축키는 단추에도 적혀 있습니다.", "Every key stands on its button too."),
