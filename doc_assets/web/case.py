@@ -21,7 +21,7 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
-from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts
+from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
 USES = ("renewal", "same_building", "test_document", "own_copy", "other")
@@ -152,7 +152,7 @@ def _on_from(request: HttpRequest, found: Case) -> HttpResponse:
     if taken is None or taken == found.case_id:
         cases.release(person, found.case_id)
         messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
+        return redirect(with_query(reverse("queue"), asked))
     return redirect(_address(taken, asked))
 
 
@@ -264,8 +264,7 @@ def _require_known(answer: Answer) -> None:
 
 
 def _address(case_id: int, asked: dict[str, str], **more: int) -> str:
-    query = urlencode({**asked, **more})
-    return f"{reverse('case', args=[case_id])}{'?' if query else ''}{query}"
+    return with_query(reverse("case", args=[case_id]), {**asked, **more})
 
 
 def _number(text: str | None) -> int:

@@ -114,6 +114,8 @@ WORDS: dict[str, Text] = {
     "curtain": Text("커튼", "Curtain"),
     "difference": Text("차이", "Difference"),
     "chequers": Text("바둑판", "Chequers"),
+    "upright": Text("바로 세우기", "Upright"),
+    "shown_upright": Text("상대 사진에 맞춰 돌리거나 뒤집어 표시", "turned or mirrored as the other photo stands"),
     "keypoints": Text("일치점", "Keypoints"),
     "page": Text("쪽 전체", "Page"),
     "reset": Text("처음 크기", "Reset"),

@@ -88,6 +88,7 @@ def _result(i):
             photo=photo,
             probability=0.99 - i / 200 - photo / 100,
             mirrored=i % 3 == 1,
+            quarter_turns=i % 4,
             transform=None if i == 5 else TRANSFORMS[(i + photo) % len(TRANSFORMS)],
             lines=((0.2, 0.3, 0.25, 0.35), (0.7, 0.6, 0.72, 0.66)),
         )

@@ -231,6 +231,35 @@ def test_a_photo_lies_over_the_other_where_the_ledger_says(browse, home):
     assert looked_at == 10
 
 
+def test_a_photo_is_shown_as_the_other_one_stands(browse, home):
+    with _ledger(home) as ledger:
+        cases = ledger.cases.page(CaseFilter(states=EVERY), 100)
+        pairs = ledger.cases.pairs([case.case_id for case in cases])
+    with browse() as seen:
+        session = seen.page.context.new_cdp_session(seen.page)
+        for case_id, (pair, *_) in pairs.items():
+            if pair.pair is None:
+                continue
+            seen.go(f"/cases/{case_id}?pair=0")
+            frame = _quad(session, ".pane .world")
+            clockwise = [frame[0], frame[1], frame[2], frame[3]]
+            if pair.pair.mirrored:
+                clockwise = [clockwise[at] for at in (1, 0, 3, 2)]
+            for _ in range(pair.pair.quarter_turns):  # counter-clockwise: the upper left corner goes to the lower left
+                at = {0: 3, 1: 0, 2: 1, 3: 2}
+                clockwise = [frame[at[_index(frame, corner)]] for corner in clockwise]
+            assert np.abs(_quad(session, ".pane .world > img") - clockwise).max() < 1
+
+            seen.page.keyboard.press("v")
+            frame = _quad(session, ".pane .world")
+            assert np.abs(_quad(session, ".pane .world > img") - frame).max() < 1
+            seen.page.keyboard.press("v")
+
+
+def _index(frame, corner):
+    return int(np.linalg.norm(frame - corner, axis=1).argmin())
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1000, 700)])
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_a_case_fits_its_window_whatever_is_said_of_it(browse, home, size, language):
