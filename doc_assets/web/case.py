@@ -71,6 +71,7 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "document": visible(found.document),
             "state": say(found.state),
             "may_judge": is_mine,
+            "hold_every_s": max(1, int(desk.lease.total_seconds() / 3)),
             "why_not": _why_not(found, refusal),
             "pairs": [_pair_line(pair, answers.get(pair.pair_key), documents) for pair in pairs],
             "at": at,
@@ -133,7 +134,8 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
     detail = {"pairs": len(keys), "photograph": answer.photograph, "use": answer.use, "state": state}
     desk.archive.ledger.audit.add(person, "case.decide", f"case {case_id}", desk.now(), detail)
     request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
-    messages.success(request, f"{visible(found.document)}: {_said(answer)}")
+    waits = f" → {say(state)}" if state in {"second", "disputed"} else ""
+    messages.success(request, f"{visible(found.document)}: {_said(answer)}{waits}")
     stage = STAGE_OF.get(found.state)
     done = {each.pair_key for each in in_force(cases.verdicts(list(pairs))) if each.stage == stage}
     left = [at for at, key in enumerate(pairs) if key not in done]
@@ -200,6 +202,16 @@ def release(request: HttpRequest, case_id: int) -> HttpResponse:
     response = _on_from(request, found)
     the_desk().archive.ledger.cases.release(request.user.get_username(), case_id)
     return response
+
+
+@require_POST
+def hold(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Renews the lease of somebody who is at work on a case; 409 if it is another one's by now."""
+    desk, person = the_desk(), request.user.get_username()
+    _found(case_id)
+    is_free = _refusal(request, case_id) is None
+    is_kept = is_free and desk.archive.ledger.cases.take(person, case_id, desk.now(), desk.lease)
+    return HttpResponse(status=204 if is_kept else 409)
 
 
 def _found(case_id: int) -> Case:

@@ -38,6 +38,7 @@ def address(home, tmp_path):
         "DOC_ASSETS_LOG_DIR": str(tmp_path / "log"),
         "DOC_ASSETS_REVIEW_SECOND_FOR_FRAUD": "false",
         "DOC_ASSETS_REVIEW_SECOND_SHARE": "0",
+        "DOC_ASSETS_REVIEW_LEASE_MINUTES": "0.2",
     }
     server = subprocess.Popen(
         [PROGRAM, "serve", "--port", "0"],
@@ -304,6 +305,25 @@ def test_nothing_moves_by_itself_and_the_next_pictures_are_there_before_they_are
             assert seen.page.evaluate("document.getAnimations().length") == 0
             seen.page.keyboard.press("Space")
         assert shown == ["1", "0", "1"]
+
+
+def test_a_case_is_kept_for_whoever_is_at_work_and_left_to_others_by_a_page_that_lies_open(browse, home):
+    with browse() as seen:
+        seen.press("j")
+        with seen.page.expect_response("**/hold") as answer:
+            pass
+        assert answer.value.status == 204
+        with _ledger(home) as ledger:
+            until = ledger.cases.get(seen.case_id).held_until
+        seen.asked.clear()
+        seen.page.wait_for_timeout(6000)
+        assert seen.asked == []
+
+        seen.page.mouse.move(300, 300)
+        with seen.page.expect_response("**/hold"):
+            seen.page.mouse.move(310, 300)
+        with _ledger(home) as ledger:
+            assert ledger.cases.get(seen.case_id).held_until > until
 
 
 def test_zoom_and_mode_stay_for_the_next_case_and_a_note_for_its_own(browse, home):

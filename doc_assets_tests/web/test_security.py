@@ -344,6 +344,36 @@ def test_a_form_that_is_too_large_is_refused(desk):
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-length": "10"}, 200),
+        ({"content-length": str(1 << 20)}, 413),
+        ({"transfer-encoding": "chunked"}, 411),
+        ({}, 200),
+    ],
+)
+def test_a_large_body_is_refused_before_it_is_read(headers, status):
+    import asyncio
+
+    from starlette.responses import Response
+
+    from doc_assets.web.server import _SmallBodies
+
+    told = []
+
+    async def receive():
+        raise AssertionError("the body was read")
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(_SmallBodies(Response("fine"))(scope, receive, send))
+
+    assert told[0]["status"] == status
+
+
 def test_what_failed_is_told_to_nobody_and_stands_in_the_log(desk, monkeypatch, caplog):
     def fails(*_args):
         raise RuntimeError("a secret of the machine")
