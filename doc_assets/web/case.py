@@ -73,7 +73,7 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "may_judge": is_mine,
             "hold_every_s": max(1, int(desk.lease.total_seconds() / 3)),
             "why_not": _why_not(found, refusal),
-            "pairs": [_pair_line(pair, answers.get(pair.pair_key), documents) for pair in pairs],
+            "pairs": [_pair_line(pair, answers.get(pair.pair_key)) for pair in pairs],
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
@@ -308,12 +308,9 @@ def _snapshot(pair: CasePair) -> dict[str, Any]:
     }
 
 
-def _pair_line(pair: CasePair, answer: Answer | None, documents: dict[int, Document]) -> dict[str, Any]:
-    other = documents.get(pair.other_row or -1)
+def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
     return {
-        "key": pair.pair_key,
-        "thumb": photo_address(pair.other_row, pair.other_photo),
-        "document": visible(other.file_name) if other else say("gone_photo"),
+        "what": say("whole_file") if pair.photo < 0 else say("photo_n", n=pair.photo + 1),
         "finding": finding_name(pair.finding),
         "percent": percent(pair.probability),
         "said": _said(answer) if answer is not None else None,

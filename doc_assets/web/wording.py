@@ -58,6 +58,8 @@ WORDS: dict[str, Text] = {
     "probability": Text("일치 확률", "Probability"),
     "same_file": Text("파일 전체가 같음", "The files are identical"),
     "gone_photo": Text("사진을 더는 찾을 수 없음", "The photo is no longer there"),
+    "whole_file": Text("파일 전체", "Whole file"),
+    "photo_n": Text("사진 {n}", "Photo {n}"),
     "photos": Text("이 문서의 사진", "Photos of this document"),
     "facts": Text("문서 정보", "Facts"),
     "group": Text("같은 사진이 있는 문서", "Documents with this photograph"),
@@ -108,7 +110,7 @@ WORDS: dict[str, Text] = {
     "stage_lead": Text("책임자", "lead"),
     # the viewer
     "viewer": Text("사진 비교", "Photos compared"),
-    "side_by_side": Text("나란히", "Side by side"),
+    "side_by_side": Text("나란히", "Side"),
     "overlay": Text("겹치기", "Overlay"),
     "blink": Text("번갈아", "Blink"),
     "curtain": Text("커튼", "Curtain"),
@@ -121,7 +123,7 @@ WORDS: dict[str, Text] = {
     "reset": Text("처음 크기", "Reset"),
     "grey": Text("흑백", "Grey"),
     "invert": Text("반전", "Invert"),
-    "align": Text("직접 맞추기", "Align by hand"),
+    "align": Text("직접 맞추기", "Align"),
     "align_hint": Text(
         "왼쪽과 오른쪽에서 같은 두 곳을 차례로 누르세요.", "Click the same two places left and right, in turn."
     ),

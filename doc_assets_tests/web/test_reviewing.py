@@ -1,5 +1,6 @@
 """Verdicts, undo, notes, leases and second reviews through the pages; the ledger holds exactly that."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -169,6 +170,11 @@ def test_all_alike_is_ticked_for_an_identical_file_alone(desk):
     client = desk.client("reviewer")
     whole, two, one = desk.cases()[:3]
 
+    assert re.findall(r"(Whole file|Photo \d): ", text_of(client.get(f"/cases/{whole.case_id}"))) == [
+        "Whole file",
+        "Photo 1",
+        "Photo 2",
+    ]
     ticked = 'data-key="e" checked'
     assert ticked in client.get(f"/cases/{whole.case_id}").content.decode()
     assert ticked not in client.get(f"/cases/{whole.case_id}?pair=1").content.decode()
