@@ -15,6 +15,7 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets_tests.browser import PROGRAM as CHROMIUM
 from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.web.conftest import EVERY, PASSWORD
+from doc_assets_tests.web.home import copy_of
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ REPORT = """document.addEventListener("securitypolicyviolation", (e) => console.
 @pytest.fixture
 def home(desk_home, django, tmp_path):
     """A copy of the home with its people."""
-    home = shutil.copytree(desk_home, tmp_path / "home")
+    home = copy_of(desk_home, tmp_path / "home")
     shutil.copy(django, home / "accounts.sqlite")
     return home
 
