@@ -34,6 +34,7 @@ DOCUMENTS = {"corpus", "twenty"}
 
 SLOWEST = (
     "cli/test_kill.py",
+    "web/test_browser.py",
     "ops/backup/test_drill.py",
     "cli/test_daemon.py",
     "cli/test_reindex.py",

@@ -90,9 +90,14 @@ class RunLogHandler(SharedFileHandler):
         return level >= self._least and bool(super().filter(record))
 
 
-def log_to_file(settings: Settings) -> None:
-    """Sends the log lines of this package to the log folder; what a command tells its operator it prints itself."""
-    logger = logging.getLogger(LOGGER)
+def log_to_file(settings: Settings, name: str = LOGGER) -> None:
+    """Sends log lines to the log folder; what a command tells its operator it prints itself.
+
+    Args:
+        settings: of the home.
+        name: of the logger; default: this package's.
+    """
+    logger = logging.getLogger(name)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()

@@ -320,11 +320,11 @@ def _signs(pair: PhotoPair) -> Iterator[Text]:
     traits = pair.likeness.traits
     if pair.kind in {"other_shot", "cannot_tell"} and traits.residual >= _OFF_PLANE:
         yield Text(
-            f"부분마다 최대 {traits.residual:.1f} % 어긋남", f"parts lie up to {traits.residual:.1f} % of the width off"
+            f"부분마다 최대 {traits.residual:.1f}% 어긋남", f"parts lie up to {traits.residual:.1f} % of the width off"
         )
     if pair.kind == "shared_thing" and traits.border < _BORDER:
         share = f"{100 * (1 - traits.border):.0f}"
-        yield Text(f"가장자리의 {share} %가 다름", f"{share} % of what surrounds it differs")
+        yield Text(f"가장자리의 {share}%가 다름", f"{share} % of what surrounds it differs")
     if traits.light < _LIGHT:
         yield Text("빛이 다름", "the light differs")
 
@@ -353,10 +353,10 @@ def _cut(change: Changes) -> Iterator[Text]:
         yield Text(f"{abs(change.tilt_deg):.0f}° 기울어짐", f"tilted by {abs(change.tilt_deg):.0f}°")
     if change.kept_share < _KEPT_NEARLY_ALL:
         share = f"{100 * change.kept_share:.0f}"
-        yield Text(f"원본의 {share} %만 남기고 자름", f"cropped to {share} % of the photo")
+        yield Text(f"원본의 {share}%만 남기고 자름", f"cropped to {share} % of the photo")
     if change.own_share < _KEPT_NEARLY_ALL:
         share = f"{100 * (1 - change.own_share):.0f}"
-        yield Text(f"둘레에 다른 내용 {share} %", f"{share} % of it is something else around the photo")
+        yield Text(f"둘레에 다른 내용 {share}%", f"{share} % of it is something else around the photo")
     if not 1 / _SCALE <= change.scale <= _SCALE:
         yield Text(f"{change.scale:.1f}배 크기", f"{change.scale:.1f} times the size")
 

@@ -8,16 +8,17 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 _EVERYBODY: frozenset[Role] = frozenset(ROLES)
 _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor"})
-_JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
+JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
 
 MAY: dict[str, frozenset[Role]] = {
     "queue": _SEES_CASES,
-    "next_case": _JUDGES,
+    "next_case": JUDGES,
     "case": _SEES_CASES,
-    "verdict": _JUDGES,
-    "undo": _JUDGES,
-    "comment": _JUDGES,
-    "release": _JUDGES,
+    "verdict": JUDGES,
+    "undo": JUDGES,
+    "comment": JUDGES,
+    "release": JUDGES,
+    "hold": JUDGES,
     "photo": _SEES_CASES,
     "page": _SEES_CASES,
     "audit": frozenset({"lead", "admin", "auditor"}),
@@ -27,6 +28,31 @@ MAY: dict[str, frozenset[Role]] = {
 
 OPEN = frozenset({"enter", "health", "set_language", "static"})
 """Routes of the desk that need no signing in."""
+
+ACCOUNTS = frozenset(
+    {
+        "account_login",
+        "account_logout",
+        "account_reauthenticate",
+        "account_change_password",
+        "mfa_index",
+        "mfa_authenticate",
+        "mfa_reauthenticate",
+        "mfa_activate_totp",
+        "mfa_deactivate_totp",
+        "mfa_view_recovery_codes",
+        "mfa_generate_recovery_codes",
+        "mfa_download_recovery_codes",
+        "mfa_list_webauthn",
+        "mfa_add_webauthn",
+        "mfa_edit_webauthn",
+        "mfa_remove_webauthn",
+        "mfa_reauthenticate_webauthn",
+        "usersessions_list",
+    }
+)
+"""Pages of allauth that the desk has; they look themselves who may see them. Those that send mail or let people add
+themselves are not among them."""
 
 
 def may(roles: Collection[str], route: str) -> bool:

@@ -1,31 +1,36 @@
 """A case: two photos beside each other, what is known of both documents, and the verdict."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from doc_assets.archive.ledger.cases import Case, CasePair, HeldError
+from doc_assets.archive.ledger.cases import Case, CaseFilter, CasePair, HeldError, Refusal
 from doc_assets.archive.ledger.results import ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.ledger.verdicts import Answer, Verdict, final_answer
+from doc_assets.archive.ledger.verdicts import STAGE_OF, Answer, Verdict, final_answer, in_force
 from doc_assets.errors import InputError
 from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
+from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
-from doc_assets.web.queue import filter_of, photo_address, priority_parts
+from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
 USES = ("renewal", "same_building", "test_document", "own_copy", "other")
 _LONGEST_COMMENT = 2000
 _GROUP_SHOWN = 60
 _NEARLY = 0.99
+_HISTORY = "judged"
+"""In a session: the cases that its person judged, the last one at the end, for undoing."""
+_UNDONE_AT_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +48,21 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
     """A case, kept for whoever may judge it as long as the lease."""
     desk = the_desk()
     ledger = desk.archive.ledger
-    person, judges = request.user.get_username(), {"reviewer", "lead"} & request.roles
-    found = ledger.cases.get(case_id)
-    if found is None:
-        raise Http404
-    is_mine = (
-        bool(judges) and found.state not in {"gone"} and ledger.cases.take(person, case_id, desk.now(), desk.lease)
-    )
+    person = request.user.get_username()
+    found, refusal = _found(case_id), _refusal(request, case_id)
+    is_mine = refusal is None and ledger.cases.take(person, case_id, desk.now(), desk.lease)
     found = ledger.cases.get(case_id) or found
+    if refusal is None and not is_mine:
+        refusal = "held"
     pairs = ledger.cases.pairs([case_id]).get(case_id, [])
-    at = min(_number(request.GET.get("pair")), max(0, len(pairs) - 1))
     documents = {each.id: each for each in ledger.documents.with_row_ids({found.row_id, *_rows_of(pairs)})}
     said = ledger.cases.verdicts({pair.pair_key for pair in pairs})
-    is_blind = found.state == "second" and "lead" not in request.roles
+    is_blind = found.state == "second" and is_mine
     result = _result(found)
     ledger.audit.add(person, "case.see", f"case {case_id}", desk.now())
     answers = {} if is_blind else final_answer(said)
-    _, asked = filter_of(request)
+    at = _place(request.GET.get("pair"), [pair.pair_key for pair in pairs], answers)
+    wanted, asked = filter_of(request)
     return render(
         request,
         "desk/case.html",
@@ -67,16 +70,15 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "case": found,
             "document": visible(found.document),
             "state": say(found.state),
-            "is_mine": is_mine,
-            "may_judge": is_mine and found.state != "decided",
-            "is_held": bool(judges) and not is_mine and found.holder is not None,
-            "held": say("held_by", person=found.holder, until=f"{found.held_until:%H:%M}") if found.held_until else "",
-            "pairs": [_pair_line(pair, answers.get(pair.pair_key), documents) for pair in pairs],
+            "may_judge": is_mine,
+            "hold_every_s": max(1, int(desk.lease.total_seconds() / 3)),
+            "why_not": _why_not(found, refusal),
+            "pairs": [_pair_line(pair, answers.get(pair.pair_key)) for pair in pairs],
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
             "viewer": [_viewed(found, pair, documents) for pair in pairs],
-            "strip": _strip(found, documents[found.row_id], result),
+            "strip": _strip(found, documents[found.row_id], result, pairs),
             "facts": _facts(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
             "changes": _changes(pairs[at]) if pairs else [],
@@ -84,10 +86,11 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "group": _group(found, pairs[at]) if pairs else None,
             "verdicts": [] if is_blind else _history(said),
             "is_blind": is_blind and bool(said),
-            "comments": [] if is_blind else ledger.cases.comments(case_id),
+            "comments": [] if is_blind else [(each, visible(each.text)) for each in ledger.cases.comments(case_id)],
             "uses": [(use, say(use)) for use in USES],
             "query": urlencode(asked),
-            "can_undo": any(each.person == person and each.case_id == case_id for each in said),
+            "for_all": bool(pairs) and pairs[at].photo < 0 and not answers,
+            "ahead": _ahead(found, wanted, person) if is_mine else [],
         },
     )
 
@@ -103,9 +106,13 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
         _require_known(answer)
     except ValueError as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+    note = _note(request)
+    if answer.use == "other" and not note:
+        messages.warning(request, say("note_wanted"))
+        return redirect(_address(case_id, asked))
+    found = _found(case_id)
     pairs = {pair.pair_key: pair for pair in cases.pairs([case_id]).get(case_id, [])}
-    asked_key = request.POST.get("pair", "")
-    keys = list(pairs) if request.POST.get("all") else [asked_key]
+    keys = list(pairs) if request.POST.get("all") else [request.POST.get("pair", "")]
     try:
         state = cases.decide(
             case_id,
@@ -117,45 +124,54 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
             is_lead="lead" in request.roles,
         )
     except HeldError as error:
-        messages.error(request, str(error))
+        messages.error(request, _why_not(cases.get(case_id) or found, error.why))
         return redirect(_address(case_id, asked))
     except InputError:
         messages.warning(request, say("changed_reload"))
         return redirect(_address(case_id, asked))
-    note = request.POST.get("comment", "").strip()[:_LONGEST_COMMENT]
     if note:
         cases.comment(case_id, person, note, desk.now())
     detail = {"pairs": len(keys), "photograph": answer.photograph, "use": answer.use, "state": state}
     desk.archive.ledger.audit.add(person, "case.decide", f"case {case_id}", desk.now(), detail)
-    request.session["last_case"] = case_id
-    left = [at for at, key in enumerate(pairs) if key not in final_answer(cases.verdicts(list(pairs)))]
-    if state == "open" and left:
+    request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
+    waits = f" → {say(state)}" if state in {"second", "disputed"} else ""
+    messages.success(request, f"{visible(found.document)}: {_said(answer)}{waits}")
+    stage = STAGE_OF.get(found.state)
+    done = {each.pair_key for each in in_force(cases.verdicts(list(pairs))) if each.stage == stage}
+    left = [at for at, key in enumerate(pairs) if key not in done]
+    if state == found.state and left:
         return redirect(_address(case_id, asked, pair=left[0]))
-    return _on_to_next(request, asked)
+    return _on_from(request, found)
 
 
-def _on_to_next(request: HttpRequest, asked: dict[str, str]) -> HttpResponse:
-    """The most urgent case that is free; the queue if there is none."""
-    desk, (wanted, _) = the_desk(), filter_of(request)
-    taken = desk.archive.ledger.cases.take_next(request.user.get_username(), wanted, desk.now(), desk.lease)
+def _on_from(request: HttpRequest, found: Case) -> HttpResponse:
+    """The free case after this one, else the first of those that were passed over; the queue if there is none."""
+    desk, (wanted, asked) = the_desk(), filter_of(request)
+    person, now, cases = request.user.get_username(), desk.now(), desk.archive.ledger.cases
+    taken = cases.take_next(person, wanted, now, desk.lease, (found.rank, found.case_id))
     if taken is None:
+        taken = cases.take_next(person, wanted, now, desk.lease)
+    if taken is None or taken == found.case_id:
+        cases.release(person, found.case_id)
         messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
+        return redirect(with_query(reverse("queue"), asked))
     return redirect(_address(taken, asked))
 
 
 @require_POST
 def undo(request: HttpRequest, case_id: int) -> HttpResponse:
-    """Takes back the last word of this person: on this case, else on the one before it."""
+    """Takes back the last word of this person: on this case, else on those before it, one at a time."""
     desk = the_desk()
     cases, person, rule = desk.archive.ledger.cases, request.user.get_username(), desk.runtime.second_review
     _, asked = filter_of(request)
-    for number in dict.fromkeys((case_id, request.session.get("last_case", case_id))):
+    history: list[int] = request.session.get(_HISTORY, [])
+    for number in dict.fromkeys((case_id, *reversed(history))):
         try:
             n = cases.withdraw(number, person, desk.now(), rule=rule)
         except InputError:
             continue
         if n:
+            request.session[_HISTORY] = [each for each in history if each != number]
             desk.archive.ledger.audit.add(person, "case.undo", f"case {number}", desk.now(), {"pairs": n})
             messages.info(request, say("undone_n", n=n))
             if number != case_id:
@@ -168,7 +184,7 @@ def undo(request: HttpRequest, case_id: int) -> HttpResponse:
 @require_POST
 def comment(request: HttpRequest, case_id: int) -> HttpResponse:
     """Adds a note."""
-    desk, note = the_desk(), request.POST.get("comment", "").strip()[:_LONGEST_COMMENT]
+    desk, note = the_desk(), _note(request)
     _, asked = filter_of(request)
     if note:
         try:
@@ -182,18 +198,73 @@ def comment(request: HttpRequest, case_id: int) -> HttpResponse:
 @require_POST
 def release(request: HttpRequest, case_id: int) -> HttpResponse:
     """Gives a case back and takes the one after it."""
-    desk = the_desk()
-    cases, person = desk.archive.ledger.cases, request.user.get_username()
-    wanted, asked = filter_of(request)
-    found = cases.get(case_id)
+    found = _found(case_id)
+    response = _on_from(request, found)
+    the_desk().archive.ledger.cases.release(request.user.get_username(), case_id)
+    return response
+
+
+@require_POST
+def hold(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Renews the lease of somebody who is at work on a case; 409 if it is another one's by now."""
+    desk, person = the_desk(), request.user.get_username()
+    _found(case_id)
+    is_free = _refusal(request, case_id) is None
+    is_kept = is_free and desk.archive.ledger.cases.take(person, case_id, desk.now(), desk.lease)
+    return HttpResponse(status=204 if is_kept else 409)
+
+
+def _found(case_id: int) -> Case:
+    found = the_desk().archive.ledger.cases.get(case_id)
     if found is None:
         raise Http404
-    taken = cases.take_next(person, wanted, desk.now(), desk.lease, (found.rank, found.case_id))
-    cases.release(person, case_id)
-    if taken is None:
-        messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
-    return redirect(_address(taken, asked))
+    return found
+
+
+def _refusal(request: HttpRequest, case_id: int) -> Refusal | Literal["role"] | None:
+    if not JUDGES & request.roles:
+        return "role"
+    cases = the_desk().archive.ledger.cases
+    return cases.refusal(case_id, request.user.get_username(), is_lead="lead" in request.roles)
+
+
+def _why_not(found: Case, refusal: Refusal | Literal["role"] | None) -> str:
+    """Why this person cannot judge the case now, in words; nothing to those who never judge."""
+    if refusal in {None, "role"}:
+        return ""
+    if refusal != "held":
+        return say(f"not_now_{refusal}")
+    until = timezone.localtime(found.held_until) if found.held_until else the_desk().now()
+    return say("held_by", person=found.holder or "-", until=f"{until:%H:%M}")
+
+
+def _place(asked: str | None, keys: list[str], answers: dict[str, Answer]) -> int:
+    """Which pair is shown: the one asked for, else the first without an answer."""
+    if asked is not None:
+        return min(_number(asked), max(0, len(keys) - 1))
+    return next((at for at, key in enumerate(keys) if key not in answers), 0)
+
+
+def _note(request: HttpRequest) -> str:
+    return str(request.POST.get("comment", "")).replace("\0", "").strip()[:_LONGEST_COMMENT]
+
+
+def _ahead(found: Case, wanted: CaseFilter, person: str) -> list[str]:
+    """Pictures of the case that comes next, as far as that can be known."""
+    cases = the_desk().archive.ledger.cases
+    following = [*cases.page(wanted, 2, (found.rank, found.case_id)), *cases.page(wanted, 2)]
+    free = [each for each in following if each.case_id != found.case_id and holder_of(each) in {None, person}]
+    pairs = cases.pairs([each.case_id for each in free[:1]])
+    first = [(each, pair) for each in free[:1] for pair in pairs.get(each.case_id, [])[:1]]
+    addresses = [
+        address
+        for each, pair in first
+        for address in (
+            photo_address(each.row_id, pair.photo, 1024),
+            photo_address(pair.other_row, pair.other_photo, 1024),
+        )
+    ]
+    return [address for address in addresses if address is not None]
 
 
 def _require_known(answer: Answer) -> None:
@@ -205,8 +276,7 @@ def _require_known(answer: Answer) -> None:
 
 
 def _address(case_id: int, asked: dict[str, str], **more: int) -> str:
-    query = urlencode({**asked, **more})
-    return f"{reverse('case', args=[case_id])}{'?' if query else ''}{query}"
+    return with_query(reverse("case", args=[case_id]), {**asked, **more})
 
 
 def _number(text: str | None) -> int:
@@ -238,16 +308,12 @@ def _snapshot(pair: CasePair) -> dict[str, Any]:
     }
 
 
-def _pair_line(pair: CasePair, answer: Answer | None, documents: dict[int, Document]) -> dict[str, Any]:
-    other = documents.get(pair.other_row or -1)
-    said = None if answer is None else say("allowed" if answer.use not in {None, "fraud"} else _word_of(answer))
+def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
     return {
-        "key": pair.pair_key,
-        "thumb": photo_address(pair.other_row, pair.other_photo),
-        "document": visible(other.file_name) if other else say("gone_photo"),
+        "what": say("whole_file") if pair.photo < 0 else say("photo_n", n=pair.photo + 1),
         "finding": finding_name(pair.finding),
         "percent": percent(pair.probability),
-        "said": said,
+        "said": _said(answer) if answer is not None else None,
     }
 
 
@@ -258,8 +324,11 @@ def percent(probability: float) -> str:
     return ">99%" if probability > _NEARLY else f"{probability:.0%}"
 
 
-def _word_of(answer: Answer) -> str:
-    return "fraud" if answer.is_fraud else answer.photograph
+def _said(answer: Answer) -> str:
+    """An answer in words."""
+    if answer.use not in {None, "fraud"}:
+        return f"{say('allowed')} ({say(str(answer.use))})"
+    return say("fraud" if answer.is_fraud else answer.photograph)
 
 
 def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> dict[str, Any]:
@@ -267,6 +336,7 @@ def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> dict
     facts = pair.pair
     own_pages, other_pages = _page_of(found.row_id, facts, own=True), _page_of(pair.other_row, facts, own=False)
     return {
+        "otherName": visible(documents[pair.other_row].file_name) if pair.other_row in documents else "",
         "own": photo_address(found.row_id, pair.photo, 1024),
         "other": photo_address(pair.other_row, pair.other_photo, 1024) if pair.other_row in documents else None,
         "ownPage": own_pages,
@@ -284,8 +354,9 @@ def _page_of(row_id: int | None, facts: Any, *, own: bool) -> str | None:  # noq
     return str(reverse("page", args=[row_id, facts.query_page if own else facts.page]))
 
 
-def _strip(found: Case, document: Document, result: ResultRecord | None) -> list[dict[str, Any]]:
-    """The photos of the case's document, each with what holds of it."""
+def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: list[CasePair]) -> list[dict[str, Any]]:
+    """The photos of the case's document, each with what holds of it and the place of its pair."""
+    places = {pair.photo: at for at, pair in reversed(list(enumerate(pairs)))}
     kinds = {each.photo: each for each in result.findings} if result else {}
     strip = []
     for photo in range(document.n_photos or 0):
@@ -294,6 +365,8 @@ def _strip(found: Case, document: Document, result: ResultRecord | None) -> list
             {
                 "number": photo + 1,
                 "thumb": photo_address(found.row_id, photo),
+                "large": photo_address(found.row_id, photo, 1024),
+                "pair": places.get(photo),
                 "finding": finding_name(finding.kind) if finding else "",
                 "counts": bool(finding and finding.counts),
             }
@@ -353,7 +426,7 @@ def _history(said: list[Verdict]) -> list[dict[str, Any]]:
             "person": each.person,
             "at": each.at,
             "stage": say(f"stage_{each.stage}"),
-            "answer": say(_word_of(each.answer)) if each.answer.use in {None, "fraud"} else say(str(each.answer.use)),
+            "answer": _said(each.answer),
             "is_undone": each.verdict_id in undone,
         }
         for each in reversed(said)

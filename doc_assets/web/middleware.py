@@ -1,19 +1,24 @@
-"""What stands before every page: the proxy's secret, signing in, and the right role."""
+"""Middleware of every page: the proxy's secret, the lifetime of a session, sign-in and roles."""
 
 import hmac
+import time
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
 
-from doc_assets.web.access import MAY, OPEN, may
+from doc_assets.web.access import ACCOUNTS, MAY, OPEN, may
+from doc_assets.web.problems import refused
 
 Answer = Callable[[HttpRequest], HttpResponse]
 PROXY_HEADER = "X-Desk-Proxy"
+SINCE = "signed_in_at"
+"""In a session: when it was first used by somebody who had signed in, in seconds of the epoch."""
+LONGEST_S = 12 * 3600
 
 
 def behind_proxy(get_response: Answer) -> Answer:
@@ -29,31 +34,46 @@ def behind_proxy(get_response: Answer) -> Answer:
     return answer
 
 
+def at_most_a_day(get_response: Answer) -> Answer:
+    """Ends a session twelve hours after signing in, however busy it is."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now = time.time()
+            if not 0 <= now - request.session.setdefault(SINCE, now) <= LONGEST_S:
+                logout(request)
+        return get_response(request)
+
+    return answer
+
+
 def roles_of(user: Any) -> frozenset[str]:  # noqa: ANN401 - Django's user, or nobody
     """The roles of somebody who signed in."""
     return frozenset(user.groups.values_list("name", flat=True)) if user.is_authenticated else frozenset()
 
 
 def by_role(get_response: Answer) -> Answer:
-    """Lets nobody use a page of the desk without its role; pages of accounts look after themselves."""
+    """Lets nobody use a page of the desk without its role, and only those pages of accounts that the desk has."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        route = resolve(request.path_info).url_name or ""
         request.roles = roles_of(request.user)
+        request.resolver_match = resolve(request.path_info)
+        route = request.resolver_match.url_name or ""
         if route in MAY:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(_back(request))
             if not may(request.roles, route):
-                return render(request, "desk/refused.html", {"route": route}, status=403)
-        elif route not in OPEN and not _of_accounts(route) and not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+                return refused(request)
+        elif route not in OPEN | ACCOUNTS:
+            raise Http404
         response = get_response(request)
-        if route in MAY and "Cache-Control" not in response:
+        if route not in OPEN and "Cache-Control" not in response:
             response["Cache-Control"] = "no-store"
         return response
 
     return answer
 
 
-def _of_accounts(route: str) -> bool:
-    return route.startswith(("account_", "mfa_", "usersessions_"))
+def _back(request: HttpRequest) -> str:
+    """Where somebody goes on after signing in: to the page, or to the queue where that only takes forms."""
+    return str(request.get_full_path()) if request.method in {"GET", "HEAD"} else "/"

@@ -1,5 +1,7 @@
 """The queue: cases in the order of their urgency."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -27,6 +29,7 @@ _STATES: dict[str, tuple[CaseState, ...]] = {
 }
 _TEXTS = ("drop", "merchant", "text", "finding")
 _LONGEST = 200
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Row:
 
     Attributes:
         case: itself.
+        state: in words.
+        holder: who holds it now.
         document, merchant: as they may be shown.
         photo, other_photo: addresses of the pair's small pictures; None if there is none.
         reason: in one line.
@@ -44,6 +49,8 @@ class Row:
     """
 
     case: Case
+    state: str
+    holder: str | None
     document: str
     merchant: str
     photo: str | None
@@ -88,8 +95,13 @@ def next_case(request: HttpRequest) -> HttpResponse:
     case_id = desk.archive.ledger.cases.take_next(person, wanted, desk.now(), desk.lease, _after(request))
     if case_id is None:
         messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
-    return redirect(f"{reverse('case', args=[case_id])}?{urlencode(asked)}")
+        return redirect(with_query(reverse("queue"), asked))
+    return redirect(with_query(reverse("case", args=[case_id]), asked))
+
+
+def with_query(address: str, asked: Mapping[str, str | int]) -> str:
+    """An address that goes on with what was asked for."""
+    return f"{address}?{urlencode(asked)}" if asked else address
 
 
 def filter_of(request: HttpRequest) -> tuple[CaseFilter, dict[str, str]]:
@@ -111,9 +123,10 @@ def _after(request: HttpRequest) -> tuple[float, int] | None:
     """Rank and number of the last case seen; None for the first page, or if that is none."""
     rank, _, number = request.GET.get("after", "").partition(",")
     try:
-        return float(rank), int(number)
+        after = float(rank), int(number[:_MOST_DIGITS])
     except ValueError:
         return None
+    return after if math.isfinite(after[0]) else None
 
 
 def _count(counts: dict[CaseState, int], state: str) -> int:
@@ -126,6 +139,8 @@ def _row(case: Case, pairs: list[CasePair]) -> Row:
     kinds = dict.fromkeys(finding_name(pair.finding) for pair in pairs)
     return Row(
         case,
+        say(case.state),
+        holder_of(case),
         visible(case.document),
         visible(case.merchant_id or "-"),
         photo_address(case.row_id, best.photo) if best else None,
@@ -135,6 +150,11 @@ def _row(case: Case, pairs: list[CasePair]) -> Row:
         round(sum(value for _, value in parts), 1),
         len(pairs),
     )
+
+
+def holder_of(case: Case) -> str | None:
+    """Who holds a case now; None if nobody does, or no longer."""
+    return case.holder if case.held_until is not None and case.held_until > the_desk().now() else None
 
 
 def priority_parts(case: Case) -> list[tuple[str, float]]:

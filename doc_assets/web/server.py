@@ -5,6 +5,10 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from doc_assets.errors import SettingsError
 from doc_assets.ops.image_server.middleware import LOOPBACK_NAMES
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
@@ -15,6 +19,7 @@ from doc_assets.web.site import Door, configure, migrate
 
 _CONNECTIONS = 64
 _SECRET_BYTES = 50
+_MAX_BODY_BYTES = 64 << 10
 
 
 def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
@@ -36,13 +41,15 @@ def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str
     migrate()
     from django.core.asgi import get_asgi_application
 
+    from doc_assets.web.access_log import log_requests
     from doc_assets.web.entry import one_time_token
 
     # has_key: who may listen where was decided by the door.
     with Desk(runtime) as desk, listen(host, port, has_key=True) as listening:
         use(desk)
+        log_requests(settings)
         link = f"/enter/{one_time_token()}" if is_local and not door.proxy_secret else None
-        server = make_server(get_asgi_application(), _CONNECTIONS)
+        server = make_server(_SmallBodies(get_asgi_application()), _CONNECTIONS)
         serve(server, listening, lambda: ready(address_of(listening), link))
 
 
@@ -83,6 +90,30 @@ def _kept_secret(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(_SECRET_BYTES), encoding="ascii")
     return path.read_text(encoding="ascii").strip()
+
+
+class _SmallBodies:
+    """Refuses forms that are larger than any of the desk's before anything of them is kept.
+
+    Args:
+        app: answers the others.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            length = headers.get("content-length", "0")
+            if "transfer-encoding" in headers:
+                await Response(status_code=411)(scope, receive, send)
+                return
+            if int(length) > _MAX_BODY_BYTES:
+                await Response(status_code=413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def open_accounts(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from doc_assets.settings import Settings
 _HERE = Path(__file__).parent
 _IDLE_S = 30 * 60
 _SCHEMA = "desk"
+_PLACE = ("ENGINE", "NAME", "HOST", "PORT")
 CSP = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -69,11 +70,17 @@ def configure(settings: Settings, door: Door) -> None:
     Args:
         settings: of the home.
         door: how the desk is reached.
+
+    Raises:
+        RuntimeError: if this process works on the accounts of another home.
     """
     import django
     from django.conf import settings as configured
 
     if configured.configured:
+        wanted, used = accounts_database(settings), configured.DATABASES["default"]
+        if any((wanted.get(name) or "") != (used.get(name) or "") for name in _PLACE):  # Django writes "" for none
+            raise RuntimeError("this process works on the accounts of another home already")
         return
     configured.configure(**_values(settings, door))
     django.setup()
@@ -116,6 +123,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "allauth.usersessions",
         ],
         "MIDDLEWARE": [
+            "doc_assets.web.access_log.access_line",
             "doc_assets.web.middleware.behind_proxy",
             "django.middleware.security.SecurityMiddleware",
             "csp.middleware.CSPMiddleware",
@@ -124,6 +132,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "django.middleware.common.CommonMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "doc_assets.web.middleware.at_most_a_day",
             "django.contrib.messages.middleware.MessageMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "allauth.account.middleware.AccountMiddleware",
@@ -145,25 +154,28 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
                 },
             }
         ],
+        "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",  # not in a cookie: names
         "LANGUAGE_CODE": "ko",
         "LANGUAGES": [("ko", "한국어"), ("en", "English")],
         "LANGUAGE_COOKIE_SECURE": door.is_secure,
+        "LANGUAGE_COOKIE_HTTPONLY": True,
+        "LANGUAGE_COOKIE_SAMESITE": "Strict",
         "USE_TZ": True,
         "TIME_ZONE": settings.timezone,
         "STATIC_URL": "/static/",
         "STATICFILES_DIRS": [_HERE / "static"],
         "CONTENT_SECURITY_POLICY": {"DIRECTIVES": CSP},
-        **_accounts(),
+        **_accounts(door),
         **_cookies(door),
-        "LOGGING_CONFIG": None,
+        "LOGGING_CONFIG": None,  # ``access_log`` does it
+        "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",  # the desk sends no mail
     }
 
 
-def _accounts() -> dict[str, Any]:
+def _accounts(door: Door) -> dict[str, Any]:
     return {
         "AUTHENTICATION_BACKENDS": [
             "django.contrib.auth.backends.ModelBackend",
-            "allauth.account.auth_backends.AuthenticationBackend",
         ],
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.Argon2PasswordHasher"],
         "AUTH_PASSWORD_VALIDATORS": [
@@ -180,6 +192,9 @@ def _accounts() -> dict[str, Any]:
         "ACCOUNT_EMAIL_VERIFICATION": "none",
         "ACCOUNT_RATE_LIMITS": {"login_failed": "5/5m/key,20/5m/ip", "login": "30/m/ip"},
         "ACCOUNT_LOGOUT_ON_GET": False,
+        "ACCOUNT_SESSION_REMEMBER": False,
+        "ACCOUNT_CHANGE_EMAIL": False,
+        "ALLAUTH_TRUSTED_PROXY_COUNT": 1 if door.proxy_secret else 0,
         "ACCOUNT_PREVENT_ENUMERATION": "strict",
         "ACCOUNT_REAUTHENTICATION_TIMEOUT": 300,
         "MFA_SUPPORTED_TYPES": ["totp", "recovery_codes", "webauthn"],
@@ -200,6 +215,7 @@ def _cookies(door: Door) -> dict[str, Any]:
         "SESSION_COOKIE_AGE": _IDLE_S,
         "SESSION_SAVE_EVERY_REQUEST": True,
         "SESSION_EXPIRE_AT_BROWSER_CLOSE": True,
+        "CSRF_FAILURE_VIEW": "doc_assets.web.problems.stale_form",
         "CSRF_COOKIE_NAME": f"{prefix}csrf",
         "CSRF_COOKIE_SECURE": door.is_secure,
         "CSRF_COOKIE_HTTPONLY": True,
@@ -213,4 +229,5 @@ def _cookies(door: Door) -> dict[str, Any]:
         "DESK_PROXY_SECRET": door.proxy_secret,
         "DATA_UPLOAD_MAX_MEMORY_SIZE": 64 << 10,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 100,
+        "FILE_UPLOAD_HANDLERS": [],  # no page takes files
     }

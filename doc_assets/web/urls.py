@@ -1,25 +1,47 @@
 """The addresses of the desk."""
 
-from django.urls import include, path
+from allauth.account import views as accounts
+from django.urls import include, path, register_converter
+from django.urls.converters import IntConverter
 from django.views.i18n import set_language
 
 from doc_assets.web import audit, case, entry, pictures, queue, static_files
 
+
+class NumberConverter(IntConverter):
+    """A number of a row; longer ones are none, and no database takes them."""
+
+    regex = "[0-9]{1,15}"
+
+
+register_converter(NumberConverter, "number")
+
+handler400 = "doc_assets.web.problems.bad_request"
+handler403 = "doc_assets.web.problems.refused"
+handler404 = "doc_assets.web.problems.not_found"
+handler500 = "doc_assets.web.problems.failed"
+
 urlpatterns = [
     path("", queue.queue, name="queue"),
     path("next", queue.next_case, name="next_case"),
-    path("cases/<int:case_id>", case.case, name="case"),
-    path("cases/<int:case_id>/verdict", case.verdict, name="verdict"),
-    path("cases/<int:case_id>/undo", case.undo, name="undo"),
-    path("cases/<int:case_id>/comment", case.comment, name="comment"),
-    path("cases/<int:case_id>/release", case.release, name="release"),
-    path("photos/<int:row_id>/<int:photo>/<int:side>.jpg", pictures.photo, name="photo"),
-    path("pages/<int:row_id>/<int:number>.jpg", pictures.page, name="page"),
+    path("cases/<number:case_id>", case.case, name="case"),
+    path("cases/<number:case_id>/verdict", case.verdict, name="verdict"),
+    path("cases/<number:case_id>/undo", case.undo, name="undo"),
+    path("cases/<number:case_id>/comment", case.comment, name="comment"),
+    path("cases/<number:case_id>/release", case.release, name="release"),
+    path("cases/<number:case_id>/hold", case.hold, name="hold"),
+    path("photos/<number:row_id>/<number:photo>/<number:side>.jpg", pictures.photo, name="photo"),
+    path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
     path("audit", audit.audit, name="audit"),
     path("help", entry.help_page, name="help"),
     path("enter/<str:token>", entry.enter, name="enter"),
     path("healthz", entry.health, name="health"),
     path("language", set_language, name="set_language"),
     path("static/<path:path>", static_files.static_file, name="static"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/login/", accounts.login, name="account_login"),
+    path("accounts/logout/", accounts.logout, name="account_logout"),
+    path("accounts/reauthenticate/", accounts.reauthenticate, name="account_reauthenticate"),
+    path("accounts/password/change/", accounts.password_change, name="account_change_password"),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
 ]

@@ -58,6 +58,8 @@ WORDS: dict[str, Text] = {
     "probability": Text("일치 확률", "Probability"),
     "same_file": Text("파일 전체가 같음", "The files are identical"),
     "gone_photo": Text("사진을 더는 찾을 수 없음", "The photo is no longer there"),
+    "whole_file": Text("파일 전체", "Whole file"),
+    "photo_n": Text("사진 {n}", "Photo {n}"),
     "photos": Text("이 문서의 사진", "Photos of this document"),
     "facts": Text("문서 정보", "Facts"),
     "group": Text("같은 사진이 있는 문서", "Documents with this photograph"),
@@ -66,8 +68,19 @@ WORDS: dict[str, Text] = {
     "hidden_verdicts": Text("2차 심사에서는 1차 판정을 표시하지 않습니다.", "A second review does not show the first."),
     "undone": Text("취소됨", "undone"),
     "comments": Text("메모", "Notes"),
-    "comment": Text("메모 남기기", "Add a note"),
-    "run": Text("실행 기록", "Run in Dagster"),
+    "comment": Text("메모", "Note"),
+    "note_wanted": Text(
+        "기타를 고르려면 이유를 메모에 적으세요.", "Say in the note why it is allowed, then choose again."
+    ),
+    "not_now_gone": Text(
+        "더는 해당하는 내용이 없는 건입니다.", "Nothing of this case counts any more; there is nothing to judge."
+    ),
+    "not_now_decided": Text("판정이 끝난 건입니다.", "This case is decided."),
+    "not_now_own": Text(
+        "1차 판정을 하셨습니다. 2차 심사는 다른 사람이 합니다.",
+        "You judged it first; the second review is for somebody else.",
+    ),
+    "not_now_disputed": Text("두 판정이 달라 책임자가 결정합니다.", "The two verdicts differ; a lead decides."),
     "held_by": Text("{person} 님이 보고 있습니다 ({until}까지).", "Held by {person} until {until}."),
     "position": Text("쌍 {at} / {of}", "Pair {at} of {of}"),
     "changed_reload": Text(
@@ -75,11 +88,11 @@ WORDS: dict[str, Text] = {
     ),
     # verdicts
     "verdict": Text("판정", "Verdict"),
-    "for_all": Text("이 문서의 모든 쌍에 적용", "For all pairs of this document"),
-    "fraud": Text("같은 사진 · 부정 사용", "Same photograph, fraud"),
-    "allowed": Text("같은 사진 · 허용", "Same photograph, allowed"),
-    "other_shot": Text("같은 장면의 다른 사진", "Another shot of the scene"),
-    "shared_thing": Text("같은 인쇄물", "The same printed thing"),
+    "for_all": Text("모든 쌍에 적용", "All pairs alike"),
+    "fraud": Text("같은 사진 · 부정 사용", "Same · fraud"),
+    "allowed": Text("같은 사진 · 허용", "Same · allowed"),
+    "other_shot": Text("같은 장면의 다른 사진", "Another shot"),
+    "shared_thing": Text("같은 인쇄물", "Same printed thing"),
     "different": Text("다른 사진", "Different"),
     "cannot_tell": Text("판단 불가", "Cannot tell"),
     "undo": Text("취소", "Undo"),
@@ -97,18 +110,20 @@ WORDS: dict[str, Text] = {
     "stage_lead": Text("책임자", "lead"),
     # the viewer
     "viewer": Text("사진 비교", "Photos compared"),
-    "side_by_side": Text("나란히", "Side by side"),
+    "side_by_side": Text("나란히", "Side"),
     "overlay": Text("겹치기", "Overlay"),
     "blink": Text("번갈아", "Blink"),
     "curtain": Text("커튼", "Curtain"),
     "difference": Text("차이", "Difference"),
     "chequers": Text("바둑판", "Chequers"),
+    "upright": Text("바로 세우기", "Upright"),
+    "shown_upright": Text("상대 사진에 맞춰 돌리거나 뒤집어 표시", "turned or mirrored as the other photo stands"),
     "keypoints": Text("일치점", "Keypoints"),
     "page": Text("쪽 전체", "Page"),
     "reset": Text("처음 크기", "Reset"),
     "grey": Text("흑백", "Grey"),
     "invert": Text("반전", "Invert"),
-    "align": Text("직접 맞추기", "Align by hand"),
+    "align": Text("직접 맞추기", "Align"),
     "align_hint": Text(
         "왼쪽과 오른쪽에서 같은 두 곳을 차례로 누르세요.", "Click the same two places left and right, in turn."
     ),
@@ -120,6 +135,39 @@ WORDS: dict[str, Text] = {
         "No alignment is known (too few keypoints agree); it can be made by hand.",
     ),
     # others
+    "means_fraud": Text(
+        "두 사진은 한 장의 사진이고, 이 문서에 쓰면 안 되는 사진입니다. 다른 사람이 한 번 더 심사합니다.",
+        "Both are one photograph, and this document had no right to it. Another person judges it as well.",
+    ),
+    "means_allowed": Text(
+        "두 사진은 한 장의 사진이지만 써도 되는 이유가 있습니다. 이유를 고릅니다.",
+        "Both are one photograph, and there is a reason why it may be used again. You choose the reason.",
+    ),
+    "means_different": Text("서로 관계없는 사진입니다.", "The photos have nothing to do with each other."),
+    "means_other_shot": Text(
+        "같은 곳을 따로 찍었습니다. 겹쳐 보면 앞뒤에 있는 것이 서로 어긋납니다.",
+        "The same place was photographed twice: laid over each other, near and far things do not fit at once.",
+    ),
+    "means_shared_thing": Text(
+        "간판, 포스터, 메뉴판처럼 같은 인쇄물이 찍혔을 뿐 그 둘레가 다릅니다.",
+        "One sign, poster or menu board stands in two photographs; what surrounds it differs.",
+    ),
+    "means_cannot_tell": Text(
+        "사진이 작거나 흐려서 판단할 수 없습니다.", "The photos are too small or too poor to tell."
+    ),
+    "to_queue": Text("심사 목록으로", "To the queue"),
+    "not_found": Text("없는 화면이거나 더는 없는 자료입니다.", "There is no such page, or it is no longer there."),
+    "bad_request": Text("처리할 수 없는 요청입니다.", "This request cannot be answered."),
+    "stale_form": Text(
+        "화면이 오래되어 처리하지 않았습니다. 화면을 다시 열고 한 번 더 하세요.",
+        "This page was too old, so nothing was done. Open it again and repeat what you did.",
+    ),
+    "failed": Text(
+        "처리하지 못했습니다. 원인은 서버 로그에 있습니다.", "This did not work. The server's log says why."
+    ),
+    "forgotten_password": Text(
+        "비밀번호를 잊었으면 관리자에게 문의하세요.", "If you forgot your password, ask an administrator."
+    ),
     "refused": Text("이 화면을 볼 권한이 없습니다.", "Your role does not include this page."),
     "when": Text("일시", "When"),
     "who": Text("사용자", "Who"),

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
@@ -27,6 +27,7 @@ from doc_assets.archive.ledger.results import FindingKind, PhotoPair
 from doc_assets.archive.ledger.rows import columns_of, row_of, rows_in
 from doc_assets.archive.ledger.schema import DocumentRow, ReviewCase, ReviewComment, ReviewPair, VerdictRow
 from doc_assets.archive.ledger.verdicts import (
+    STAGE_OF,
     UNDECIDED,
     Answer,
     CaseState,
@@ -38,7 +39,9 @@ from doc_assets.archive.ledger.verdicts import (
 )
 from doc_assets.errors import InputError
 
-_STAGE_OF: dict[str, Stage] = {"open": "first", "second": "second", "disputed": "lead"}
+Refusal = Literal["held", "gone", "decided", "own", "disputed"]
+"""Why somebody may not judge a case now: another person holds it; nothing of it counts; it is decided; this person
+judged it first and a second one is wanted; a lead decides."""
 _EPOCH = date(2020, 1, 1)
 
 
@@ -144,7 +147,15 @@ class Filed:
 
 
 class HeldError(InputError):
-    """Somebody else has the case, or may not judge it."""
+    """Somebody else has the case, or may not judge it.
+
+    Attributes:
+        why: in one word.
+    """
+
+    def __init__(self, message: str, why: Refusal) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class CaseLedger(LedgerPart):
@@ -260,6 +271,22 @@ class CaseLedger(LedgerPart):
 
     # --- what people say
 
+    def refusal(self, case_id: int, person: str, *, is_lead: bool) -> Refusal | None:
+        """Why this person may not judge a case in the state that it is in; None if nothing of that hinders.
+
+        Raises:
+            InputError: if the case is gone.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select(ReviewCase.state).where(ReviewCase.case_id == case_id)).one_or_none()
+            if row is None:
+                raise InputError(f"There is no case {case_id} (any more).")
+            try:
+                _stage(row.state, person, _said(connection, _keys_of(connection, case_id)), is_lead=is_lead)
+            except HeldError as error:
+                return error.why
+            return None
+
     def decide(
         self,
         case_id: int,
@@ -283,7 +310,9 @@ class CaseLedger(LedgerPart):
         with self._database.writing() as connection:
             case = _locked(connection, case_id)
             if case.holder not in {None, person} and case.held_until > now:
-                raise HeldError(f"Case {case_id} is held by {case.holder} until {case.held_until:%H:%M:%S} UTC.")
+                raise HeldError(
+                    f"Case {case_id} is held by {case.holder} until {case.held_until:%H:%M:%S} UTC.", "held"
+                )
             keys = _keys_of(connection, case_id)
             unknown = answers.keys() - set(keys)
             if unknown:
@@ -495,22 +524,22 @@ def _verdict(row: Row[Any]) -> Verdict:
     )
 
 
-def _stage(state: str, person: str, said: Sequence[Verdict], *, is_lead: bool) -> Stage:
+def _stage(state: CaseState, person: str, said: Sequence[Verdict], *, is_lead: bool) -> Stage:
     """As whom a person speaks in a case of this state.
 
     Raises:
         HeldError: if this person may not speak now.
     """
     if state == "gone":
-        raise HeldError("Nothing of this case counts any more.")
+        raise HeldError("Nothing of this case counts any more.", "gone")
     if state == "decided":
         if is_lead:
             return "lead"
-        raise HeldError("The case is decided. Undo first, or ask a lead.")
-    stage = _STAGE_OF[state]
+        raise HeldError("The case is decided. Undo first, or ask a lead.", "decided")
+    stage = STAGE_OF[state]
     first = {each.person for each in in_force(said) if each.stage == "first"}
     if stage == "second" and person in first:
-        raise HeldError("A case that you judged first needs the eyes of another person.")
+        raise HeldError("A case that you judged first needs the eyes of another person.", "own")
     if stage == "lead" and not is_lead:
-        raise HeldError("The two reviewers differ; a lead decides.")
+        raise HeldError("The two reviewers differ; a lead decides.", "disputed")
     return stage

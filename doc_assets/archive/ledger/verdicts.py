@@ -21,6 +21,8 @@ CaseState = Literal["open", "second", "disputed", "decided", "gone"]
 """``open``: a pair has no verdict; ``second``: another person must judge it, without seeing the first verdict;
 ``disputed``: the two differ, a lead decides; ``gone``: nothing of it counts any more."""
 UNDECIDED: tuple[CaseState, ...] = ("open", "second", "disputed")
+STAGE_OF: dict[CaseState, Stage] = {"open": "first", "second": "second", "disputed": "lead"}
+"""As whom somebody speaks who judges a case of this state."""
 _SAMPLE_OF = 10_000
 
 

@@ -1,18 +1,25 @@
 // Keys press the buttons that name them, so that a key and its button can never differ.
 
-const keyOf = (event) => (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+/** The key as it is written on a button: with Hangul switched on, too, Y is Y. */
+export function keyOf({ key, code }) {
+  if (key.length !== 1 && key !== "Process") return key;
+  if (/^[!-~]$/.test(key)) return key.toLowerCase();
+  const place = /^(?:Key|Digit)([A-Z0-9])$/.exec(code ?? "");
+  return place ? place[1].toLowerCase() : key;
+}
+
 const types = (element) => element.matches("input:not([type=checkbox]):not([type=range]), textarea, select");
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const open = document.querySelector("dialog[open]");
   if (open) {
-    const choice = open.querySelector(`[data-choice="${CSS.escape(event.key)}"]`);
+    const choice = open.querySelector(`[data-choice="${CSS.escape(keyOf(event))}"]`);
     if (choice) { event.preventDefault(); choice.click(); }
     return;
   }
   if (types(event.target)) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape" && !event.isComposing) event.target.blur();
     return;
   }
   if (event.repeat) return;
@@ -23,24 +30,55 @@ document.addEventListener("keydown", (event) => {
   else target.click();
 });
 
+// What was typed stays with its case until it is filed: going on, or a page loaded again, loses nothing.
+const note = document.getElementById("note");
+const written = note?.elements.comment;
+if (note) {
+  const kept = `doc_assets.note.${note.dataset.case}`;
+  written.value = sessionStorage.getItem(kept) ?? "";
+  written.addEventListener("input", () => sessionStorage.setItem(kept, written.value));
+  note.addEventListener("submit", (event) => {
+    if (!written.value.trim()) return event.preventDefault();
+    sessionStorage.removeItem(kept);
+  });
+  document.getElementById("verdict")?.addEventListener("formdata", () => sessionStorage.removeItem(kept));
+}
+
 const verdict = document.getElementById("verdict");
 if (verdict) {
-  const pairs = [...document.querySelectorAll("[data-pair]")];
   const keys = JSON.parse(document.getElementById("pair-keys")?.textContent ?? "[]");
   const current = () => Number(document.getElementById("viewer")?.dataset.at ?? 0);
-  const all = verdict.querySelector("[name=all]");
-  if (all && pairs.some((each) => each.dataset.decided)) all.checked = false;
-  verdict.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    if (button.dataset.opens) return document.getElementById(button.dataset.opens).showModal();
-    if (button.dataset.closes) return document.getElementById(button.dataset.closes).close();
-    if (!button.dataset.answer || verdict.dataset.sent) return;
-    verdict.dataset.sent = "1"; // a second press must not judge the next case
-    verdict.elements.photograph.value = button.dataset.answer;
-    verdict.elements.use.value = button.dataset.use ?? "";
+  const judge = ({ answer, use = "" }) => {
+    if (verdict.dataset.sent) return; // a second press must not judge the next case
+    written.required = use === "other";
+    if (!written.reportValidity()) return written.focus();
+    verdict.dataset.sent = "1";
+    verdict.elements.photograph.value = answer;
+    verdict.elements.use.value = use;
+    verdict.elements.comment.value = written.value;
     verdict.elements.pair.value = keys[current()] ?? "";
-    verdict.submit();
+    verdict.requestSubmit();
+  };
+  verdict.addEventListener("click", (event) => {
+    const { opens, closes, answer, use } = event.target.closest("button")?.dataset ?? {};
+    if (opens) document.getElementById(opens).showModal();
+    else if (closes) document.getElementById(closes).close();
+    else if (answer) {
+      verdict.querySelector("dialog").close();
+      judge({ answer, use });
+    }
   });
   window.addEventListener("pageshow", () => { delete verdict.dataset.sent; });
+
+  // Whoever is at work on a case keeps it; a page that is only left open does not.
+  let atWork = true;
+  for (const sign of ["keydown", "pointermove", "wheel"])
+    window.addEventListener(sign, () => { atWork = true; }, { passive: true });
+  setInterval(async () => {
+    if (!atWork || document.hidden || verdict.dataset.sent) return;
+    atWork = false;
+    const body = new URLSearchParams({ csrfmiddlewaretoken: verdict.elements.csrfmiddlewaretoken.value });
+    const answer = await fetch(verdict.dataset.hold, { method: "POST", body }).catch(() => null);
+    if (answer?.status === 409) window.location.reload(); // says who has it, or why it cannot be judged
+  }, 1000 * Number(verdict.dataset.every));
 }

@@ -1,7 +1,7 @@
 // Two photos beside each other or laid over each other, all in the browser.
 //
-// The earlier photo gives the coordinates: its own pixels. The transform of a pair maps shares of the searched photo
-// (mirrored first, where that was found) to shares of the earlier one; as a CSS matrix it lays the one over the other
+// The other document's photo gives the coordinates: its pixels. The transform of a pair maps shares of the searched photo
+// (mirrored first, where that was found) to shares of the other one; as a CSS matrix it lays the one over the other
 // at every zoom without asking the server.
 
 const MODES = ["side", "overlay", "blink", "curtain", "difference", "chequers"];
@@ -13,8 +13,17 @@ export function product(a, b) {
 
 export const scaling = (x, y) => [[x, 0, 0], [0, y, 0], [0, 0, 1]];
 const MIRROR = [[-1, 0, 1], [0, 1, 0], [0, 0, 1]];
+const QUARTER_TURN = [[0, 1, 0], [-1, 0, 1], [0, 0, 1]]; // counter-clockwise, in shares
 
-/** From pixels of the searched photo to pixels of the earlier one. */
+/** From pixels of the searched photo to pixels of the same, mirrored and turned as the other one stands. */
+export function uprightMatrix(quarterTurns, mirrored, own) {
+  let matrix = mirrored ? MIRROR : scaling(1, 1);
+  for (let turn = 0; turn < quarterTurns; turn += 1) matrix = product(QUARTER_TURN, matrix);
+  const [width, height] = quarterTurns % 2 ? [own.height, own.width] : [own.width, own.height];
+  return { matrix: product(scaling(width, height), product(matrix, scaling(1 / own.width, 1 / own.height))), width, height };
+}
+
+/** From pixels of the searched photo to pixels of the other one. */
 export function pixelMatrix(transform, mirrored, own, other) {
   const shares = scaling(1 / own.width, 1 / own.height);
   const seen = mirrored ? product(MIRROR, shares) : shares;
@@ -53,7 +62,7 @@ class Viewer {
     this.pairs = pairs;
     this.stage = root.querySelector(".stage");
     this.hint = root.querySelector(".hint");
-    this.state = { mode: "side", zoom: 1, x: 0, y: 0, opacity: 0.5, curtain: 0.5, keypoints: false, page: false, grey: false, invert: false };
+    this.state = { mode: "side", zoom: 1, x: 0, y: 0, opacity: 0.5, curtain: 0.5, upright: true, keypoints: false, page: false, grey: false, invert: false };
     Object.assign(this.state, JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"));
     this.anchors = null;
     this.build();
@@ -62,12 +71,12 @@ class Viewer {
   }
 
   build() {
-    this.left = this.pane(this.root.dataset.other);
-    this.right = this.pane(this.root.dataset.own);
-    this.over = make(this.left.world, "div", "over");
+    this.own = this.pane(this.root.dataset.own);
+    this.other = this.pane(this.root.dataset.other);
+    this.over = make(this.other.world, "div", "over");
     this.laid = make(this.over, "img");
     this.laid.alt = this.root.dataset.own;
-    for (const pane of [this.left, this.right]) pane.marks = make(pane.world, "div", "marks");
+    for (const pane of [this.other, this.own]) pane.marks = make(pane.world, "div", "marks");
   }
 
   pane(label) {
@@ -77,8 +86,9 @@ class Viewer {
     const image = make(world, "img");
     image.alt = label;
     image.draggable = false;
-    make(element, "figcaption").textContent = label;
-    return { element, view, world, image };
+    const caption = make(element, "figcaption");
+    caption.textContent = label;
+    return { element, view, world, image, caption };
   }
 
   get pair() { return this.pairs[this.at]; }
@@ -86,8 +96,8 @@ class Viewer {
   get matrix() {
     if (this.manual) return this.manual;
     const { transform, mirrored } = this.pair;
-    if (!transform || !this.left.size || !this.right.size) return null;
-    return pixelMatrix(transform, mirrored, this.right.size, this.left.size);
+    if (!transform || !this.other.size || !this.own.size) return null;
+    return pixelMatrix(transform, mirrored, this.own.size, this.other.size);
   }
 
   async show(at) {
@@ -95,7 +105,8 @@ class Viewer {
     this.manual = null;
     this.anchors = null;
     this.root.dataset.at = at;
-    const { own, other, ownPage, otherPage } = this.pair;
+    const { own, other, ownPage, otherPage, otherName } = this.pair;
+    this.other.caption.textContent = [this.root.dataset.other, otherName].filter(Boolean).join(" · ");
     const paged = this.state.page && ownPage && otherPage;
     const load = (image, address) => new Promise((done) => {
       if (!address) { image.removeAttribute("src"); return done(null); }
@@ -103,14 +114,25 @@ class Viewer {
       image.onerror = () => done(null);
       image.src = address;
     });
-    [this.left.size, this.right.size] = await Promise.all([
-      load(this.left.image, paged ? otherPage : other),
-      load(this.right.image, paged ? ownPage : own),
+    [this.other.size, this.own.size] = await Promise.all([
+      load(this.other.image, paged ? otherPage : other),
+      load(this.own.image, paged ? ownPage : own),
       load(this.laid, own),
     ]);
     this.paged = paged;
     this.draw();
     this.root.dataset.ready = at;
+    for (const address of JSON.parse(document.getElementById("ahead")?.textContent ?? "[]")) new Image().src = address;
+  }
+
+  /** How the searched photo is shown beside the other one. */
+  turn() {
+    const { quarterTurns, mirrored } = this.state.upright && !this.paged ? this.pair : {};
+    this.own.shown = this.own.size && uprightMatrix(quarterTurns ?? 0, mirrored ?? false, this.own.size);
+    this.other.shown = this.other.size;
+    if (this.own.shown) this.own.image.style.transform = cssMatrix(this.own.shown.matrix);
+    const says = quarterTurns || mirrored ? this.root.dataset.upright : "";
+    this.own.caption.textContent = [this.root.dataset.own, says].filter(Boolean).join(" · ");
   }
 
   aligned() { return !this.paged && this.matrix !== null; }
@@ -120,10 +142,11 @@ class Viewer {
     const laid = this.aligned() && state.mode !== "side";
     sessionStorage.setItem(KEPT, JSON.stringify(state));
     this.stage.className = `stage ${laid ? state.mode : "side"}${state.grey ? " grey" : ""}${state.invert ? " invert" : ""}`;
-    this.right.element.hidden = laid;
+    this.own.element.hidden = laid;
     this.over.hidden = !laid;
     this.hint.textContent = this.says();
-    for (const pane of [this.left, this.right]) this.place(pane);
+    this.turn();
+    for (const pane of [this.other, this.own]) this.place(pane);
     if (laid) this.lay();
     this.mark();
     for (const button of this.root.querySelectorAll("[data-mode]")) {
@@ -136,21 +159,21 @@ class Viewer {
 
   says() {
     if (this.anchors) return `${this.root.dataset.hint} (${this.anchors.length} / 4)`;
-    if (!this.left.size) return this.root.dataset.gone;
+    if (!this.other.size || !this.own.size) return this.root.dataset.gone;
     return this.aligned() || this.paged ? "" : this.root.dataset.noTransform;
   }
 
   /** One zoom and place for both sides: the place is a share of the pane. */
   place(pane) {
-    if (!pane.size || pane.element.hidden) return;
+    if (!pane.shown || pane.element.hidden) return;
     const { clientWidth: width, clientHeight: height } = pane.view;
-    const fit = Math.min(width / pane.size.width, height / pane.size.height);
+    const fit = Math.min(width / pane.shown.width, height / pane.shown.height);
     const scale = fit * this.state.zoom;
-    const x = (width - pane.size.width * scale) / 2 + this.state.x * width;
-    const y = (height - pane.size.height * scale) / 2 + this.state.y * height;
+    const x = (width - pane.shown.width * scale) / 2 + this.state.x * width;
+    const y = (height - pane.shown.height * scale) / 2 + this.state.y * height;
     pane.scale = scale;
-    pane.world.style.width = `${pane.size.width}px`;
-    pane.world.style.height = `${pane.size.height}px`;
+    pane.world.style.width = `${pane.shown.width}px`;
+    pane.world.style.height = `${pane.shown.height}px`;
     pane.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     pane.world.style.setProperty("--scale", scale);
   }
@@ -163,13 +186,13 @@ class Viewer {
   }
 
   mark() {
-    for (const pane of [this.left, this.right]) pane.marks.replaceChildren();
+    for (const pane of [this.other, this.own]) pane.marks.replaceChildren();
     if (this.anchors)
       this.anchors.forEach(({ pane, place }, number) => this.dot(pane, place, Math.floor(number / 2) + 1));
     if (!this.state.keypoints || this.paged || !this.pair.lines) return;
     for (const [x, y, u, v] of this.pair.lines) {
-      if (this.right.size) this.dot(this.right, [x * this.right.size.width, y * this.right.size.height]);
-      if (this.left.size) this.dot(this.left, [u * this.left.size.width, v * this.left.size.height]);
+      if (this.own.size) this.dot(this.own, applied(this.own.shown.matrix, [x * this.own.size.width, y * this.own.size.height]));
+      if (this.other.size) this.dot(this.other, [u * this.other.size.width, v * this.other.size.height]);
     }
   }
 
@@ -185,7 +208,9 @@ class Viewer {
   listen() {
     this.root.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.pressed(button.dataset);
+      if (!button) return;
+      this.pressed(button.dataset);
+      if (event.detail) button.blur(); // pressed with a mouse: the space bar is for blinking then
     });
     const links = [...document.querySelectorAll("[data-pair]")];
     const turn = (step) => links[this.at + step]?.click();
@@ -195,11 +220,11 @@ class Viewer {
       else if (event.key === "ArrowRight") turn(1);
       else if (event.key === "[") this.set({ opacity: Math.max(0, this.state.opacity - 0.1) });
       else if (event.key === "]") this.set({ opacity: Math.min(1, this.state.opacity + 0.1) });
-      else if (event.key === " " && this.state.mode === "blink") { event.preventDefault(); this.blinked = !this.blinked; this.draw(); }
+      else if (event.key === " " && this.state.mode === "blink" && !event.target.matches("button, a, summary")) { event.preventDefault(); this.blinked = !this.blinked; this.draw(); }
     });
     this.root.querySelector("#opacity").addEventListener("input", (event) => this.set({ opacity: event.target.value / 100, mode: "overlay" }));
     new ResizeObserver(() => this.draw()).observe(this.stage);
-    for (const pane of [this.left, this.right]) this.listenTo(pane);
+    for (const pane of [this.other, this.own]) this.listenTo(pane);
   }
 
   pressed({ mode, toggle, do: action }) {
@@ -245,13 +270,14 @@ class Viewer {
   }
 
   anchor(pane, event) {
-    const wanted = this.anchors.length % 2 ? this.right : this.left;
+    const wanted = this.anchors.length % 2 ? this.other : this.own;
     if (pane !== wanted) return;
     const box = pane.world.getBoundingClientRect();
     this.anchors.push({ pane, place: [(event.clientX - box.left) / pane.scale, (event.clientY - box.top) / pane.scale] });
     if (this.anchors.length === 4) {
       const [a, b, c, d] = this.anchors.map((each) => each.place);
-      this.manual = similarity([b, d], [a, c]);
+      const laid = similarity([a, c], [b, d]);
+      this.manual = laid && product(laid, this.own.shown.matrix);
       this.anchors = null;
       this.state.mode = "overlay";
     }

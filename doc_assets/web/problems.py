@@ -1,0 +1,41 @@
+"""Error pages. The reason in detail is for the log, not for visitors."""
+
+import logging
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from doc_assets.web.wording import say
+
+_log = logging.getLogger(__name__)
+
+
+def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ANN401 - any exception
+    """A request that no page of ours makes."""
+    return _page(request, "bad_request", 400)
+
+
+def refused(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ANN401 - any exception
+    """Nothing for the roles of this person."""
+    return _page(request, "refused", 403)
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its token: an old page, or one of another site."""
+    return _page(request, "stale_form", 403)
+
+
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ANN401 - any exception
+    """No such page, case or picture."""
+    return _page(request, "not_found", 404)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """A fault of ours, with its traceback in the log."""
+    _log.exception("a page of the desk failed")
+    return _page(request, "failed", 500)
+
+
+def _page(request: HttpRequest, what: str, status: int) -> HttpResponse:
+    return render(request, "desk/problem.html", {"says": say(what)}, status=status)

@@ -1,0 +1,114 @@
+"""A small home with cases to judge: documents that were really read and cut, and results made by hand."""
+
+import os
+import shutil
+from datetime import timedelta
+
+import numpy as np
+from PIL import Image
+
+from doc_assets.archive.ledger.intake import ArrivedFile
+from doc_assets.archive.ledger.search_settings import SearchSettings
+from doc_assets.archive.ledger.searches import SearchRecord, search_id_of
+from doc_assets.archive.ledger.verdicts import SecondReview
+from doc_assets.pipeline.cutting import cut_drop
+from doc_assets.pipeline.reading import read_drop
+from doc_assets.pipeline.reviewing import Weights, file_cases
+from doc_assets.runtime import Runtime
+from doc_assets_tests.conftest import NOW
+from doc_assets_tests.results import a_finding, a_found, a_pair, a_result
+
+N_CASES = 8
+ALONE = SecondReview(fraud=False)
+NEVER = "nobody-said-this"
+TURN = np.radians(6)
+TRANSFORMS = (
+    ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    ((0.8, 0.0, 0.1), (0.0, 0.8, 0.15), (0.0, 0.0, 1.0)),
+    ((np.cos(TURN), -np.sin(TURN), 0.02), (np.sin(TURN), np.cos(TURN), -0.03), (0.0, 0.0, 1.0)),
+    ((0.0, -1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    ((0.9, 0.05, 0.02), (-0.04, 0.95, 0.03), (0.12, -0.08, 1.0)),
+    ((1.2, 0.1, -0.2), (0.05, 1.1, -0.1), (-0.1, 0.15, 1.0)),
+)
+"""From shares of one photo to shares of another: the same, cropped, tilted, turned, seen at an angle, enlarged."""
+
+
+def fill(settings):
+    """Four documents of the archive, eight that came later and show their photos; the last two in two pairs."""
+    rng = np.random.default_rng(20)
+    folder = settings.home / "documents_in"
+    folder.mkdir(parents=True)
+    old = [_drawn(folder, f"old{i}.tif", rng) for i in range(4)]
+    new = [_drawn(folder, f"new{i}.tif", rng) for i in range(N_CASES)]
+    runtime = Runtime(settings)
+    with runtime.archive() as archive, runtime.reader() as reader:
+        for at, (names, merchant) in enumerate([(old, "m-old"), (new, "m-new")]):
+            files = [_arrived(path, f"{merchant}-{i}") for i, path in enumerate(names)]
+            drop = archive.ledger.intake.seal(
+                files, source="test", now=NOW + timedelta(days=at), chunk_documents=4, bulk=True
+            )
+            read_drop(archive, reader, drop, NOW)
+            cut_drop(archive, reader, runtime.cutter(), drop, NOW)
+        search = search_id_of(drop)
+        archive.ledger.searches.start(SearchRecord(search, NOW, None, "photos__x__v1", 8, SearchSettings()))
+        archive.ledger.searches.record(search, [_result(i) for i in range(N_CASES)])
+        archive.ledger.searches.finish(search, NOW)
+        report = file_cases(archive, drop, NOW, Weights(), ALONE)
+        assert (len(report.filed.opened), report.without_case) == (N_CASES, ())
+        rows = archive.ledger.documents.with_row_ids(range(1, 13))
+        assert [each.n_photos for each in rows] == [2] * 12
+
+
+def copy_of(home, target):
+    """A home of its own for a test: databases are copied, documents and tables, which nobody changes, are linked."""
+
+    def linked(source, copy):
+        return shutil.copy2(source, copy) if ".sqlite" in source else os.link(source, copy)
+
+    return shutil.copytree(home, target, copy_function=linked)
+
+
+def _drawn(folder, name, rng):
+    """A page with two photos of different sizes."""
+    page = np.full((1170, 830, 3), 255, np.uint8)
+    for top, width in ((90, 620), (600, 540)):
+        rough = Image.fromarray(rng.integers(0, 255, (9, 13, 3), np.uint8)).resize(
+            (width, 400), Image.Resampling.BICUBIC
+        )
+        fine = rng.integers(-20, 20, (400, width, 1))
+        page[top : top + 400, 100 : 100 + width] = np.clip(np.asarray(rough, np.int16) + fine, 0, 245)
+    Image.fromarray(page).save(folder / name, dpi=(100, 100), compression="tiff_deflate")
+    return folder / name
+
+
+def _arrived(path, merchant):
+    stat = path.stat()
+    fields = {"주소": f"Seoul {merchant}"}
+    return ArrivedFile(str(path), path.name, path.stem, stat.st_size, stat.st_mtime_ns, merchant, fields)
+
+
+def _result(i):
+    """One pair; of the last two documents two pairs, and the last one is a file that came before."""
+    name, other = f"new{i}.tif", f"old{i % 4}.tif"
+    photos = (0, 1) if i >= N_CASES - 2 else (i % 2,)
+    pairs = [
+        a_pair(
+            query_photo=photo,
+            query_page=1,
+            page=1,
+            photo=photo,
+            probability=0.99 - i / 200 - photo / 100,
+            mirrored=i % 3 == 1,
+            quarter_turns=i % 4,
+            transform=None if i == 5 else TRANSFORMS[(i + photo) % len(TRANSFORMS)],
+            lines=((0.2, 0.3, 0.25, 0.35), (0.7, 0.6, 0.72, 0.66)),
+        )
+        for photo in photos
+    ]
+    found = a_found(*pairs, document=other, merchant_id=f"m-old-{i % 4}", exact_duplicate=i == N_CASES - 1)
+    findings = [a_finding(found, photo=pair.query_photo, probability=pair.probability) for pair in pairs]
+    if found.exact_duplicate:
+        findings.insert(0, a_finding(found, photo=None, page=None, probability=1.0))
+    return a_result(
+        found, name=name, merchant_id=f"m-new-{i}", findings=tuple(findings), risk_score=0.9, flagged=True, n_photos=2
+    )
