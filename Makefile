@@ -13,9 +13,9 @@ other_torch = $(if $(filter cuda,$(TORCH)),$(wildcard $(1)/torch-*+cpu*),$(if $(
 OTHER_INSTALLED := $(call other_torch,.venv/lib/python3*/site-packages)
 OTHER_WHEEL := $(call other_torch,wheelhouse)
 
-.PHONY: demo test suite test-all test-install style lint types check dev format lock clean test-stack test-stack-more other-torch
+.PHONY: demo desk test suite test-all test-install style lint types check dev format lock clean test-stack test-stack-more other-torch
 
-demo: .venv/.installed ## draw documents, ingest them, search them, compare with the truth
+demo: .venv/.installed ## draw documents, ingest, search and screen them, compare with the truth
 	@$(BIN)/doc-assets demo
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -75,6 +75,9 @@ wheelhouse/.debs: Dockerfile_user_code
 
 dev: .venv/.installed ## Dagster's UI, sensor and schedules on the same home as the demo
 	@$(BIN)/doc-assets ui
+
+desk: .venv/.installed ## the review desk with the demo's cases, by a link that opens once
+	@$(BIN)/doc-assets serve
 
 format: .venv/.installed
 	$(BIN)/ruff check --fix .

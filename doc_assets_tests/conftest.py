@@ -56,6 +56,7 @@ SLOWEST = (
     "cli/test_screen.py",
     "ops/erasure/test_run.py",
     "pipeline/test_one_bad_thing_screened.py",
+    "pipeline/test_reviewing.py",
     "pipeline/test_screening.py",
     "test_alike.py",
     "search/test_run.py",

@@ -11,6 +11,7 @@ from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.audit import AuditLedger, Entry, Verified
+    from doc_assets.settings import Settings
 
 people = typer.Typer(no_args_is_help=True, help="People of the review desk, their roles and passwords.")
 app.add_typer(people, name="people", rich_help_panel="Review")
@@ -71,6 +72,7 @@ def add_person(name: Name, role: Roles = ["reviewer"]) -> None:  # noqa: B006 - 
         from doc_assets.web import accounts
 
         accounts.add_person(name, role, _asked_password())
+        _note(settings, "people.add", name, roles=role)
         typer.echo(f"{name} may sign in as {', '.join(role)}.")
 
 
@@ -84,6 +86,7 @@ def set_password(name: Name) -> None:
         from doc_assets.web import accounts
 
         accounts.set_password(name, _asked_password())
+        _note(settings, "people.set_password", name)
         typer.echo(f"{name} has a new password; sessions opened with the old one have ended.")
 
 
@@ -96,7 +99,9 @@ def set_roles(name: Name, role: Roles) -> None:
         open_accounts(settings)
         from doc_assets.web import accounts
 
+        before = next((list(each.roles) for each in accounts.people() if each.name == name), [])
         accounts.set_roles(name, role)
+        _note(settings, "people.set_roles", name, before=before, after=role)
         typer.echo(f"{name}: {', '.join(role)}.")
 
 
@@ -110,6 +115,7 @@ def disable(name: Name, enable: Annotated[bool, typer.Option("--enable", help="L
         from doc_assets.web import accounts
 
         accounts.set_active(name, is_active=enable)
+        _note(settings, "people.enable" if enable else "people.disable", name)
         typer.echo(f"{name} may sign in again." if enable else f"{name} may sign in no more.")
 
 
@@ -177,6 +183,18 @@ def _print_entries(rows: "Sequence[Entry]") -> None:
         )
 
 
+def _note(settings: "Settings", action: str, name: str, **detail: list[str]) -> None:
+    """Files in the audit who changed what of a person; nobody of the desk can be called like an account here."""
+    import getpass
+    from datetime import UTC, datetime
+
+    from doc_assets.runtime import Runtime
+
+    by = f"{getpass.getuser()} (command line)"
+    with Runtime(settings).archive() as archive:
+        archive.ledger.audit.add(by, action, f"person {name}", datetime.now(UTC), detail)
+
+
 def _asked_password() -> str:
-    """A password typed twice, or the first line of standard input where nobody types."""
+    """A password typed twice, or the first two lines of standard input where nobody types."""
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

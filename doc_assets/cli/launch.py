@@ -43,9 +43,10 @@ class RunOutcome:
         return self.error is None and not self.failed_checks
 
 
-def ingest_drop(drop_key: str) -> RunOutcome:
-    """Runs ``ingest_drop_job`` for one drop, up to the searchable collection."""
-    return _run(ingest_drop_job.name, drop_key=drop_key, assets=INGESTION)
+def ingest_drop(drop_key: str, *, to_cases: bool = False) -> RunOutcome:
+    """Runs ``ingest_drop_job`` for one drop, up to the searchable collection, or to its cases in the review desk."""
+    assets = [*INGESTION, *(["document_matches", "review_cases"] if to_cases else [])]
+    return _run(ingest_drop_job.name, drop_key=drop_key, assets=assets)
 
 
 def screen_drop(drop_key: str) -> RunOutcome:

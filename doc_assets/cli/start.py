@@ -35,7 +35,7 @@ _COLUMNS = (
 def demo(
     folder: Annotated[Path | None, typer.Option(file_okay=False, help="Default: demo/ in the home.")] = None,
 ) -> None:
-    """Draw documents with known re-use, ingest them, search them and compare with the truth."""
+    """Draw documents with known re-use, ingest, search and screen them, and compare with the truth."""
     with command() as settings:
         if not _run_demo(settings, folder or settings.home / "demo"):
             raise typer.Exit(FAILED)
@@ -61,7 +61,7 @@ def ui(
 
 
 def _run_demo(settings: "Settings", folder: Path) -> bool:
-    """Draws, ingests, searches and prints; returns whether every run succeeded and enough re-uses came first."""
+    """Draws, ingests, searches, screens and prints; returns whether all runs succeeded and enough was found."""
     from doc_assets.cli.launch import ingest_drop
     from doc_assets.cli.search import run_search
     from doc_assets.lab.demo import INCOMING, N_ARCHIVE, N_PLANTED, are_enough, compared, draw_demo, n_found
@@ -82,13 +82,30 @@ def _run_demo(settings: "Settings", folder: Path) -> bool:
     searched, results = run_search(settings, config)
     answers = compared(results, plans)
     show_table(_COLUMNS, (_row(answer) for answer in answers))
-    for outcome in (*ingested, searched):
+    incoming = _seal(settings, folder / "incoming")
+    with progress_bars():
+        screened = [ingest_drop(drop, to_cases=True) for drop in track(incoming, "drops", len(incoming))]
+    outcomes = [*ingested, searched, *screened]
+    for outcome in outcomes:
         if not outcome.succeeded:
             out.print(f"Run {outcome.run_id} failed: {outcome.error or ', '.join(outcome.failed_checks)}")
     out.print(f"{n_found(answers)} of {N_PLANTED} planted re-uses came first.")
     out.print(f"Report  {output / INDEX_NAME}")
     out.print("UI      make dev, then http://127.0.0.1:3000 (runs, lineage, drops of this demo)")
-    return all(outcome.succeeded for outcome in (*ingested, searched)) and are_enough(n_found(answers))
+    out.print(
+        f"Desk    {_n_waiting(settings)} cases of the incoming documents wait in the review desk: make desk "
+        f"(`doc-assets serve` with the home {settings.home}) prints an address that opens them"
+    )
+    return all(outcome.succeeded for outcome in outcomes) and are_enough(n_found(answers))
+
+
+def _n_waiting(settings: "Settings") -> int:
+    """Cases that somebody must judge."""
+    from doc_assets.archive.ledger.verdicts import UNDECIDED
+
+    with home_ledger(settings) as ledger:
+        counts = ledger.cases.counts()
+    return sum(counts.get(state, 0) for state in UNDECIDED)
 
 
 def _require_own_home(settings: "Settings", folder: Path) -> None:

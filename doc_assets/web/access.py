@@ -18,6 +18,7 @@ MAY: dict[str, frozenset[Role]] = {
     "undo": JUDGES,
     "comment": JUDGES,
     "release": JUDGES,
+    "hold": JUDGES,
     "photo": _SEES_CASES,
     "page": _SEES_CASES,
     "audit": frozenset({"lead", "admin", "auditor"}),

@@ -1,4 +1,4 @@
-"""Lines about requests, without names, addresses of documents and query strings; what failed goes to the log."""
+"""Access log of the desk: one line per request, without names, addresses and query strings; tracebacks of failures."""
 
 import json
 import logging

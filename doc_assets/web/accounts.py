@@ -53,7 +53,7 @@ def add_person(name: str, roles: Iterable[str], password: str | None) -> None:
         InputError: if the name is taken or no name, or the password is too weak.
     """
     if User.objects.filter(username__iexact=name).exists():
-        raise InputError(f"There is a person {name!r} already; `doc-assets people` lists them.")
+        raise InputError(f"There is a person {name!r} already; `doc-assets people list` lists them.")
     user = User(username=name)
     try:
         user.clean_fields(exclude=["password"])
@@ -133,4 +133,4 @@ def _user(name: str) -> Any:  # noqa: ANN401 - Django's user
     try:
         return User.objects.get(username=name)
     except User.DoesNotExist as error:
-        raise InputError(f"There is no person {name!r}; `doc-assets people` lists them.") from error
+        raise InputError(f"There is no person {name!r}; `doc-assets people list` lists them.") from error

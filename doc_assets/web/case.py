@@ -21,7 +21,7 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
-from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts
+from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
 USES = ("renewal", "same_building", "test_document", "own_copy", "other")
@@ -71,8 +71,9 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "document": visible(found.document),
             "state": say(found.state),
             "may_judge": is_mine,
+            "hold_every_s": max(1, int(desk.lease.total_seconds() / 3)),
             "why_not": _why_not(found, refusal),
-            "pairs": [_pair_line(pair, answers.get(pair.pair_key), documents) for pair in pairs],
+            "pairs": [_pair_line(pair, answers.get(pair.pair_key)) for pair in pairs],
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
@@ -133,7 +134,8 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
     detail = {"pairs": len(keys), "photograph": answer.photograph, "use": answer.use, "state": state}
     desk.archive.ledger.audit.add(person, "case.decide", f"case {case_id}", desk.now(), detail)
     request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
-    messages.success(request, f"{visible(found.document)}: {_said(answer)}")
+    waits = f" → {say(state)}" if state in {"second", "disputed"} else ""
+    messages.success(request, f"{visible(found.document)}: {_said(answer)}{waits}")
     stage = STAGE_OF.get(found.state)
     done = {each.pair_key for each in in_force(cases.verdicts(list(pairs))) if each.stage == stage}
     left = [at for at, key in enumerate(pairs) if key not in done]
@@ -152,7 +154,7 @@ def _on_from(request: HttpRequest, found: Case) -> HttpResponse:
     if taken is None or taken == found.case_id:
         cases.release(person, found.case_id)
         messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
+        return redirect(with_query(reverse("queue"), asked))
     return redirect(_address(taken, asked))
 
 
@@ -200,6 +202,16 @@ def release(request: HttpRequest, case_id: int) -> HttpResponse:
     response = _on_from(request, found)
     the_desk().archive.ledger.cases.release(request.user.get_username(), case_id)
     return response
+
+
+@require_POST
+def hold(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Renews the lease of somebody who is at work on a case; 409 if it is another one's by now."""
+    desk, person = the_desk(), request.user.get_username()
+    _found(case_id)
+    is_free = _refusal(request, case_id) is None
+    is_kept = is_free and desk.archive.ledger.cases.take(person, case_id, desk.now(), desk.lease)
+    return HttpResponse(status=204 if is_kept else 409)
 
 
 def _found(case_id: int) -> Case:
@@ -264,8 +276,7 @@ def _require_known(answer: Answer) -> None:
 
 
 def _address(case_id: int, asked: dict[str, str], **more: int) -> str:
-    query = urlencode({**asked, **more})
-    return f"{reverse('case', args=[case_id])}{'?' if query else ''}{query}"
+    return with_query(reverse("case", args=[case_id]), {**asked, **more})
 
 
 def _number(text: str | None) -> int:
@@ -297,12 +308,9 @@ def _snapshot(pair: CasePair) -> dict[str, Any]:
     }
 
 
-def _pair_line(pair: CasePair, answer: Answer | None, documents: dict[int, Document]) -> dict[str, Any]:
-    other = documents.get(pair.other_row or -1)
+def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
     return {
-        "key": pair.pair_key,
-        "thumb": photo_address(pair.other_row, pair.other_photo),
-        "document": visible(other.file_name) if other else say("gone_photo"),
+        "what": say("whole_file") if pair.photo < 0 else say("photo_n", n=pair.photo + 1),
         "finding": finding_name(pair.finding),
         "percent": percent(pair.probability),
         "said": _said(answer) if answer is not None else None,

@@ -1,9 +1,14 @@
-"""Ways in: the one-time link of this machine, and what needs no signing in."""
+"""Ways in and out, and changes of them, each with its row of the audit; the one-time link of this machine."""
 
 import hmac
 import secrets
+from typing import Any
 
+from allauth.account.signals import password_changed, user_logged_in
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth import login
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -34,6 +39,35 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
     the_desk().archive.ledger.audit.add(person.username, "person.enter", "one-time link", the_desk().now())
     return redirect("queue")
+
+
+@receiver(user_logged_in)
+def _signed_in(user: Any, **_more: object) -> None:  # noqa: ANN401 - Django's user
+    """With every factor that is asked for."""
+    _file(user, "person.sign_in")
+
+
+@receiver(user_logged_out)
+def _signed_out(user: Any, **_more: object) -> None:  # noqa: ANN401 - Django's user, None if nobody was signed in
+    if user is not None:
+        _file(user, "person.sign_out")
+
+
+@receiver(password_changed)
+def _changed_password(user: Any, **_more: object) -> None:  # noqa: ANN401 - Django's user
+    _file(user, "person.change_password")
+
+
+@receiver([authenticator_added, authenticator_removed, authenticator_reset])
+def _changed_second_factor(user: Any, authenticator: Any, signal: object, **_more: object) -> None:  # noqa: ANN401
+    changes = {id(authenticator_added): "added", id(authenticator_removed): "removed"}
+    what = {"type": str(authenticator.type), "change": changes.get(id(signal), "made anew")}
+    _file(user, "person.second_factor", what)
+
+
+def _file(user: Any, action: str, detail: dict[str, Any] | None = None) -> None:  # noqa: ANN401 - Django's user
+    desk, name = the_desk(), user.get_username()
+    desk.archive.ledger.audit.add(name, action, f"person {name}", desk.now(), detail)
 
 
 @require_GET

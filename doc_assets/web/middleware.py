@@ -1,4 +1,4 @@
-"""What stands before every page: the proxy's secret, the end of a session, signing in, and the right role."""
+"""Middleware of every page: the proxy's secret, the lifetime of a session, sign-in and roles."""
 
 import hmac
 import time

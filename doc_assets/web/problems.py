@@ -1,4 +1,4 @@
-"""Pages for what went wrong; they tell nobody why in detail, the log does."""
+"""Error pages. The reason in detail is for the log, not for visitors."""
 
 import logging
 from typing import Any

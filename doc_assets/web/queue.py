@@ -1,6 +1,7 @@
 """The queue: cases in the order of their urgency."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -94,8 +95,13 @@ def next_case(request: HttpRequest) -> HttpResponse:
     case_id = desk.archive.ledger.cases.take_next(person, wanted, desk.now(), desk.lease, _after(request))
     if case_id is None:
         messages.info(request, say("all_done"))
-        return redirect(f"{reverse('queue')}?{urlencode(asked)}")
-    return redirect(f"{reverse('case', args=[case_id])}?{urlencode(asked)}")
+        return redirect(with_query(reverse("queue"), asked))
+    return redirect(with_query(reverse("case", args=[case_id]), asked))
+
+
+def with_query(address: str, asked: Mapping[str, str | int]) -> str:
+    """An address that goes on with what was asked for."""
+    return f"{address}?{urlencode(asked)}" if asked else address
 
 
 def filter_of(request: HttpRequest) -> tuple[CaseFilter, dict[str, str]]:

@@ -50,14 +50,15 @@ def accounts_database(settings: Settings) -> dict[str, Any]:
             "NAME": settings.accounts_file,
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 60},
         }
+    asked = dict(url.query)  # a socket's folder, sslmode and the like
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": url.database,
         "USER": url.username,
         "PASSWORD": url.password,
-        "HOST": url.host,
-        "PORT": url.port or "",
-        "OPTIONS": {"options": f"-c search_path={_SCHEMA}"},
+        "HOST": url.host or asked.pop("host", ""),
+        "PORT": url.port or asked.pop("port", ""),
+        "OPTIONS": {**asked, "options": f"-c search_path={_SCHEMA}"},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -93,6 +94,11 @@ def migrate() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+    else:
+        file = Path(connection.settings_dict["NAME"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        file.chmod(0o600)  # digests of passwords, and sessions
     call_command("migrate", verbosity=0, interactive=False)
 
 

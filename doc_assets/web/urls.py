@@ -29,6 +29,7 @@ urlpatterns = [
     path("cases/<number:case_id>/undo", case.undo, name="undo"),
     path("cases/<number:case_id>/comment", case.comment, name="comment"),
     path("cases/<number:case_id>/release", case.release, name="release"),
+    path("cases/<number:case_id>/hold", case.hold, name="hold"),
     path("photos/<number:row_id>/<number:photo>/<number:side>.jpg", pictures.photo, name="photo"),
     path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
     path("audit", audit.audit, name="audit"),

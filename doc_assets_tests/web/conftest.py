@@ -7,7 +7,7 @@ from doc_assets.archive.ledger.cases import CaseFilter
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets_tests.once import once
-from doc_assets_tests.web.home import fill
+from doc_assets_tests.web.home import copy_of, fill
 
 PASSWORD = "correct horse battery"
 EVERY = ("open", "second", "disputed", "decided", "gone")
@@ -113,7 +113,7 @@ def make_desk(desk_home, django, tmp_path):
     with ExitStack() as stack:
 
         def make(**changed):
-            home = shutil.copytree(desk_home, tmp_path / "home")
+            home = copy_of(desk_home, tmp_path / "home")
             shutil.copy(django, home / "accounts.sqlite")
             point_at(home / "accounts.sqlite")
             stack.callback(point_at, django)

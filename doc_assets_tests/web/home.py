@@ -1,5 +1,7 @@
 """A small home with cases to judge: documents that were really read and cut, and results made by hand."""
 
+import os
+import shutil
 from datetime import timedelta
 
 import numpy as np
@@ -57,6 +59,15 @@ def fill(settings):
         assert [each.n_photos for each in rows] == [2] * 12
 
 
+def copy_of(home, target):
+    """A home of its own for a test: databases are copied, documents and tables, which nobody changes, are linked."""
+
+    def linked(source, copy):
+        return shutil.copy2(source, copy) if ".sqlite" in source else os.link(source, copy)
+
+    return shutil.copytree(home, target, copy_function=linked)
+
+
 def _drawn(folder, name, rng):
     """A page with two photos of different sizes."""
     page = np.full((1170, 830, 3), 255, np.uint8)
@@ -66,7 +77,7 @@ def _drawn(folder, name, rng):
         )
         fine = rng.integers(-20, 20, (400, width, 1))
         page[top : top + 400, 100 : 100 + width] = np.clip(np.asarray(rough, np.int16) + fine, 0, 245)
-    Image.fromarray(page).save(folder / name, dpi=(100, 100))
+    Image.fromarray(page).save(folder / name, dpi=(100, 100), compression="tiff_deflate")
     return folder / name
 
 
@@ -88,6 +99,7 @@ def _result(i):
             photo=photo,
             probability=0.99 - i / 200 - photo / 100,
             mirrored=i % 3 == 1,
+            quarter_turns=i % 4,
             transform=None if i == 5 else TRANSFORMS[(i + photo) % len(TRANSFORMS)],
             lines=((0.2, 0.3, 0.25, 0.35), (0.7, 0.6, 0.72, 0.66)),
         )

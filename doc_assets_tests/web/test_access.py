@@ -5,7 +5,7 @@ import pytest
 from doc_assets.web.access import ACCOUNTS, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
 
-FORMS = {"next_case", "verdict", "undo", "comment", "release"}
+FORMS = {"next_case", "verdict", "undo", "comment", "release", "hold"}
 
 
 def _patterns(patterns, prefix=""):
@@ -60,7 +60,7 @@ def test_a_role_may_use_what_the_table_says_and_nothing_else(desk, name):
     roles = PEOPLE[name]
     allowed = {route for route, may in MAY.items() if may & set(roles)}
     assert {route for route, status in found.items() if status != 403} == allowed
-    assert {found[route] for route in allowed} <= {200, 302} | ({400} if "verdict" in allowed else set())
+    assert {found[route] for route in allowed} <= {200, 204, 302} | ({400} if "verdict" in allowed else set())
     refused = {route for route in MAY if route not in allowed}
     assert {found[route] for route in refused} <= {403}
 
@@ -88,6 +88,14 @@ def test_pages_of_accounts_want_somebody_who_signed_in(desk):
 )
 def test_what_sends_mail_or_adds_people_is_not_there(desk, path):
     assert desk.client().post(f"/accounts/{path}", {"email": "a@b.c"}).status_code == 404
+
+
+def test_open_addresses_answer_everybody(desk):
+    client = desk.client()
+    case = desk.cases()[0]
+    found = {route: client.get(_address(route, case)).status_code for route in OPEN}
+
+    assert found == {"enter": 403, "health": 200, "set_language": 302, "static": 200}
 
 
 def test_roles_are_what_the_table_knows(django):

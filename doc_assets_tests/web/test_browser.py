@@ -15,6 +15,7 @@ from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets_tests.browser import PROGRAM as CHROMIUM
 from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.web.conftest import EVERY, PASSWORD
+from doc_assets_tests.web.home import copy_of
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ REPORT = """document.addEventListener("securitypolicyviolation", (e) => console.
 @pytest.fixture
 def home(desk_home, django, tmp_path):
     """A copy of the home with its people."""
-    home = shutil.copytree(desk_home, tmp_path / "home")
+    home = copy_of(desk_home, tmp_path / "home")
     shutil.copy(django, home / "accounts.sqlite")
     return home
 
@@ -38,6 +39,7 @@ def address(home, tmp_path):
         "DOC_ASSETS_LOG_DIR": str(tmp_path / "log"),
         "DOC_ASSETS_REVIEW_SECOND_FOR_FRAUD": "false",
         "DOC_ASSETS_REVIEW_SECOND_SHARE": "0",
+        "DOC_ASSETS_REVIEW_LEASE_MINUTES": "0.2",
     }
     server = subprocess.Popen(
         [PROGRAM, "serve", "--port", "0"],
@@ -231,6 +233,35 @@ def test_a_photo_lies_over_the_other_where_the_ledger_says(browse, home):
     assert looked_at == 10
 
 
+def test_a_photo_is_shown_as_the_other_one_stands(browse, home):
+    with _ledger(home) as ledger:
+        cases = ledger.cases.page(CaseFilter(states=EVERY), 100)
+        pairs = ledger.cases.pairs([case.case_id for case in cases])
+    with browse() as seen:
+        session = seen.page.context.new_cdp_session(seen.page)
+        for case_id, (pair, *_) in pairs.items():
+            if pair.pair is None:
+                continue
+            seen.go(f"/cases/{case_id}?pair=0")
+            frame = _quad(session, ".pane .world")
+            clockwise = [frame[0], frame[1], frame[2], frame[3]]
+            if pair.pair.mirrored:
+                clockwise = [clockwise[at] for at in (1, 0, 3, 2)]
+            for _ in range(pair.pair.quarter_turns):  # counter-clockwise: the upper left corner goes to the lower left
+                at = {0: 3, 1: 0, 2: 1, 3: 2}
+                clockwise = [frame[at[_index(frame, corner)]] for corner in clockwise]
+            assert np.abs(_quad(session, ".pane .world > img") - clockwise).max() < 1
+
+            seen.page.keyboard.press("v")
+            frame = _quad(session, ".pane .world")
+            assert np.abs(_quad(session, ".pane .world > img") - frame).max() < 1
+            seen.page.keyboard.press("v")
+
+
+def _index(frame, corner):
+    return int(np.linalg.norm(frame - corner, axis=1).argmin())
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1000, 700)])
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_a_case_fits_its_window_whatever_is_said_of_it(browse, home, size, language):
@@ -275,6 +306,25 @@ def test_nothing_moves_by_itself_and_the_next_pictures_are_there_before_they_are
             assert seen.page.evaluate("document.getAnimations().length") == 0
             seen.page.keyboard.press("Space")
         assert shown == ["1", "0", "1"]
+
+
+def test_a_case_is_kept_for_whoever_is_at_work_and_left_to_others_by_a_page_that_lies_open(browse, home):
+    with browse() as seen:
+        seen.press("j")
+        with seen.page.expect_response("**/hold") as answer:
+            pass
+        assert answer.value.status == 204
+        with _ledger(home) as ledger:
+            until = ledger.cases.get(seen.case_id).held_until
+        seen.asked.clear()
+        seen.page.wait_for_timeout(6000)
+        assert seen.asked == []
+
+        seen.page.mouse.move(300, 300)
+        with seen.page.expect_response("**/hold"):
+            seen.page.mouse.move(310, 300)
+        with _ledger(home) as ledger:
+            assert ledger.cases.get(seen.case_id).held_until > until
 
 
 def test_zoom_and_mode_stay_for_the_next_case_and_a_note_for_its_own(browse, home):

@@ -1,5 +1,6 @@
 """Verdicts, undo, notes, leases and second reviews through the pages; the ledger holds exactly that."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -43,6 +44,21 @@ def test_a_lease_that_is_over_frees_the_case(desk):
     page = desk.client("second").get("/").content.decode()
     assert "Held by reviewer" not in page
     assert _goes_to(desk.client("second").post("/next")) == f"/cases/{case.case_id}"
+
+
+def test_a_lease_is_renewed_for_whoever_is_at_work_and_for_nobody_else(desk):
+    case_id = desk.cases()[0].case_id
+    soon = desk.desk.now() - desk.desk.lease + timedelta(seconds=30)
+    desk.ledger.cases.take("reviewer", case_id, soon, desk.desk.lease)
+
+    assert desk.client("second").post(f"/cases/{case_id}/hold").status_code == 409
+    assert desk.client("reviewer").post(f"/cases/{case_id}/hold").status_code == 204
+
+    case = desk.ledger.cases.get(case_id)
+    assert (case.holder, case.held_until > soon + timedelta(minutes=5)) == ("reviewer", True)
+    assert desk.actions() == []
+    desk.judge(desk.client("reviewer"), case_id, all="1")
+    assert desk.client("reviewer").post(f"/cases/{case_id}/hold").status_code == 409
 
 
 def test_a_verdict_is_filed_with_what_was_seen_and_leads_to_the_case_after_it(desk):
@@ -154,6 +170,11 @@ def test_all_alike_is_ticked_for_an_identical_file_alone(desk):
     client = desk.client("reviewer")
     whole, two, one = desk.cases()[:3]
 
+    assert re.findall(r"(Whole file|Photo \d): ", text_of(client.get(f"/cases/{whole.case_id}"))) == [
+        "Whole file",
+        "Photo 1",
+        "Photo 2",
+    ]
     ticked = 'data-key="e" checked'
     assert ticked in client.get(f"/cases/{whole.case_id}").content.decode()
     assert ticked not in client.get(f"/cases/{whole.case_id}?pair=1").content.decode()
@@ -268,6 +289,7 @@ def test_fraud_goes_to_a_second_person_who_does_not_see_the_first_verdict(strict
     first, second = strict.client("reviewer"), strict.client("second")
     strict.judge(first, case_id, "same", "fraud", comment="surely fraud")
     assert strict.ledger.cases.get(case_id).state == "second"
+    assert "Same · fraud → Second review" in text_of(first.get("/"))
 
     page = text_of(second.get(f"/cases/{case_id}"))
     assert "A second review does not show the first" in page

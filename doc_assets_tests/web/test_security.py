@@ -252,6 +252,35 @@ def test_a_second_factor_is_asked_for_and_a_code_counts_once(desk):
     assert other.get("/").status_code == 302
 
 
+def test_every_way_in_and_out_and_every_change_of_it_is_in_the_audit(desk):
+    from allauth.mfa.totp.internal import auth
+
+    client = desk.client()
+    _sign_in(client, password="wrong")
+    _sign_in(client)
+    old = {"oldpassword": PASSWORD, "password1": "another horse battery", "password2": "another horse battery"}
+    assert client.post("/accounts/password/change/", old).status_code == 302
+    client.post("/accounts/reauthenticate/", {"password": "another horse battery"})
+    client.get("/accounts/2fa/totp/activate/")
+    secret = client.session[auth.SECRET_SESSION_KEY]
+    code = auth.format_hotp_value(auth.hotp_value(secret, next(auth.yield_hotp_counters_from_time())))
+    assert client.post("/accounts/2fa/totp/activate/", {"code": code}).status_code == 302
+    client.post("/accounts/logout/")
+
+    entries = list(reversed(desk.ledger.audit.page(100)))
+    assert {entry.person for entry in entries} == {"reviewer"}
+    assert [entry.action.removeprefix("person.") for entry in entries] == [
+        "sign_in",
+        "change_password",
+        "second_factor",
+        "second_factor",
+        "sign_out",
+    ]
+    assert {entry.detail["type"] for entry in entries[2:4]} == {"totp", "recovery_codes"}
+    assert "another horse" not in str(entries)
+    assert secret not in str(entries)
+
+
 # --- forms and headers
 
 
@@ -342,6 +371,36 @@ def test_a_form_that_is_too_large_is_refused(desk):
     case = desk.cases()[0]
     response = desk.client("reviewer").post(f"/cases/{case.case_id}/comment", {"comment": "x" * 100_000})
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-length": "10"}, 200),
+        ({"content-length": str(1 << 20)}, 413),
+        ({"transfer-encoding": "chunked"}, 411),
+        ({}, 200),
+    ],
+)
+def test_a_large_body_is_refused_before_it_is_read(headers, status):
+    import asyncio
+
+    from starlette.responses import Response
+
+    from doc_assets.web.server import _SmallBodies
+
+    told = []
+
+    async def receive():
+        raise AssertionError("the body was read")
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(_SmallBodies(Response("fine"))(scope, receive, send))
+
+    assert told[0]["status"] == status
 
 
 def test_what_failed_is_told_to_nobody_and_stands_in_the_log(desk, monkeypatch, caplog):

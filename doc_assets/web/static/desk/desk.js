@@ -69,4 +69,16 @@ if (verdict) {
     }
   });
   window.addEventListener("pageshow", () => { delete verdict.dataset.sent; });
+
+  // Whoever is at work on a case keeps it; a page that is only left open does not.
+  let atWork = true;
+  for (const sign of ["keydown", "pointermove", "wheel"])
+    window.addEventListener(sign, () => { atWork = true; }, { passive: true });
+  setInterval(async () => {
+    if (!atWork || document.hidden || verdict.dataset.sent) return;
+    atWork = false;
+    const body = new URLSearchParams({ csrfmiddlewaretoken: verdict.elements.csrfmiddlewaretoken.value });
+    const answer = await fetch(verdict.dataset.hold, { method: "POST", body }).catch(() => null);
+    if (answer?.status === 409) window.location.reload(); // says who has it, or why it cannot be judged
+  }, 1000 * Number(verdict.dataset.every));
 }

@@ -13,6 +13,15 @@ export function product(a, b) {
 
 export const scaling = (x, y) => [[x, 0, 0], [0, y, 0], [0, 0, 1]];
 const MIRROR = [[-1, 0, 1], [0, 1, 0], [0, 0, 1]];
+const QUARTER_TURN = [[0, 1, 0], [-1, 0, 1], [0, 0, 1]]; // counter-clockwise, in shares
+
+/** From pixels of the searched photo to pixels of the same, mirrored and turned as the other one stands. */
+export function uprightMatrix(quarterTurns, mirrored, own) {
+  let matrix = mirrored ? MIRROR : scaling(1, 1);
+  for (let turn = 0; turn < quarterTurns; turn += 1) matrix = product(QUARTER_TURN, matrix);
+  const [width, height] = quarterTurns % 2 ? [own.height, own.width] : [own.width, own.height];
+  return { matrix: product(scaling(width, height), product(matrix, scaling(1 / own.width, 1 / own.height))), width, height };
+}
 
 /** From pixels of the searched photo to pixels of the other one. */
 export function pixelMatrix(transform, mirrored, own, other) {
@@ -53,7 +62,7 @@ class Viewer {
     this.pairs = pairs;
     this.stage = root.querySelector(".stage");
     this.hint = root.querySelector(".hint");
-    this.state = { mode: "side", zoom: 1, x: 0, y: 0, opacity: 0.5, curtain: 0.5, keypoints: false, page: false, grey: false, invert: false };
+    this.state = { mode: "side", zoom: 1, x: 0, y: 0, opacity: 0.5, curtain: 0.5, upright: true, keypoints: false, page: false, grey: false, invert: false };
     Object.assign(this.state, JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"));
     this.anchors = null;
     this.build();
@@ -116,6 +125,16 @@ class Viewer {
     for (const address of JSON.parse(document.getElementById("ahead")?.textContent ?? "[]")) new Image().src = address;
   }
 
+  /** How the searched photo is shown beside the other one. */
+  turn() {
+    const { quarterTurns, mirrored } = this.state.upright && !this.paged ? this.pair : {};
+    this.own.shown = this.own.size && uprightMatrix(quarterTurns ?? 0, mirrored ?? false, this.own.size);
+    this.other.shown = this.other.size;
+    if (this.own.shown) this.own.image.style.transform = cssMatrix(this.own.shown.matrix);
+    const says = quarterTurns || mirrored ? this.root.dataset.upright : "";
+    this.own.caption.textContent = [this.root.dataset.own, says].filter(Boolean).join(" · ");
+  }
+
   aligned() { return !this.paged && this.matrix !== null; }
 
   draw() {
@@ -126,6 +145,7 @@ class Viewer {
     this.own.element.hidden = laid;
     this.over.hidden = !laid;
     this.hint.textContent = this.says();
+    this.turn();
     for (const pane of [this.other, this.own]) this.place(pane);
     if (laid) this.lay();
     this.mark();
@@ -145,15 +165,15 @@ class Viewer {
 
   /** One zoom and place for both sides: the place is a share of the pane. */
   place(pane) {
-    if (!pane.size || pane.element.hidden) return;
+    if (!pane.shown || pane.element.hidden) return;
     const { clientWidth: width, clientHeight: height } = pane.view;
-    const fit = Math.min(width / pane.size.width, height / pane.size.height);
+    const fit = Math.min(width / pane.shown.width, height / pane.shown.height);
     const scale = fit * this.state.zoom;
-    const x = (width - pane.size.width * scale) / 2 + this.state.x * width;
-    const y = (height - pane.size.height * scale) / 2 + this.state.y * height;
+    const x = (width - pane.shown.width * scale) / 2 + this.state.x * width;
+    const y = (height - pane.shown.height * scale) / 2 + this.state.y * height;
     pane.scale = scale;
-    pane.world.style.width = `${pane.size.width}px`;
-    pane.world.style.height = `${pane.size.height}px`;
+    pane.world.style.width = `${pane.shown.width}px`;
+    pane.world.style.height = `${pane.shown.height}px`;
     pane.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     pane.world.style.setProperty("--scale", scale);
   }
@@ -171,7 +191,7 @@ class Viewer {
       this.anchors.forEach(({ pane, place }, number) => this.dot(pane, place, Math.floor(number / 2) + 1));
     if (!this.state.keypoints || this.paged || !this.pair.lines) return;
     for (const [x, y, u, v] of this.pair.lines) {
-      if (this.own.size) this.dot(this.own, [x * this.own.size.width, y * this.own.size.height]);
+      if (this.own.size) this.dot(this.own, applied(this.own.shown.matrix, [x * this.own.size.width, y * this.own.size.height]));
       if (this.other.size) this.dot(this.other, [u * this.other.size.width, v * this.other.size.height]);
     }
   }
@@ -256,7 +276,8 @@ class Viewer {
     this.anchors.push({ pane, place: [(event.clientX - box.left) / pane.scale, (event.clientY - box.top) / pane.scale] });
     if (this.anchors.length === 4) {
       const [a, b, c, d] = this.anchors.map((each) => each.place);
-      this.manual = similarity([a, c], [b, d]);
+      const laid = similarity([a, c], [b, d]);
+      this.manual = laid && product(laid, this.own.shown.matrix);
       this.anchors = null;
       this.state.mode = "overlay";
     }
