@@ -81,7 +81,7 @@ class Seen:
 
     def sign_in(self, name="reviewer"):
         """As a person types it."""
-        self.page.goto(f"{self.address}/accounts/login/")
+        self._open("/accounts/login/")
         self.page.fill("[name=login]", name)
         self.page.fill("[name=password]", PASSWORD)
         with self.page.expect_navigation():
@@ -89,8 +89,19 @@ class Seen:
 
     def go(self, path):
         """To a page of the desk."""
-        self.page.goto(self.address + path)
+        self._open(path)
         self.ready()
+
+    def _open(self, path):
+        """Once more if another network of the machine came up meanwhile: then the browser drops what it asked."""
+        from playwright.sync_api import Error
+
+        try:
+            self.page.goto(self.address + path)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in str(error):
+                raise
+            self.page.goto(self.address + path)
 
     def ready(self):
         """Waits for the photos of a case."""
