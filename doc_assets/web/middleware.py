@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
@@ -19,6 +20,9 @@ PROXY_HEADER = "X-Desk-Proxy"
 SINCE = "signed_in_at"
 """In a session: when it was first used by somebody who had signed in, in seconds of the epoch."""
 LONGEST_S = 12 * 3600
+SEEN = "seen_at"
+"""In a session: when its use was last noted, in seconds of the epoch."""
+_NOTED_EVERY_S = 60  # a page asks for dozens of pictures, and each note is two transactions
 
 
 def behind_proxy(get_response: Answer) -> Answer:
@@ -34,14 +38,17 @@ def behind_proxy(get_response: Answer) -> Answer:
     return answer
 
 
-def at_most_a_day(get_response: Answer) -> Answer:
-    """Ends a session twelve hours after signing in, however busy it is."""
+def sessions(get_response: Answer) -> Answer:
+    """Ends a session twelve hours after signing in, however busy it is, and notes its use; idle ones expire."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             now = time.time()
             if not 0 <= now - request.session.setdefault(SINCE, now) <= LONGEST_S:
                 logout(request)
+            elif not 0 <= now - request.session.get(SEEN, 0) < _NOTED_EVERY_S:
+                request.session[SEEN] = now
+                UserSession.objects.create_from_request(request)
         return get_response(request)
 
     return answer

@@ -169,6 +169,24 @@ def test_an_idle_session_ends_after_half_an_hour(desk):
     assert client.get("/").status_code == 302
 
 
+def test_the_use_of_a_session_is_noted_once_a_minute(desk):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from doc_assets.web.middleware import SEEN
+
+    client = desk.client("reviewer")
+    client.get("/")
+    for seconds, is_noted in [(30, False), (31, True)]:
+        session = client.session
+        session[SEEN] -= seconds
+        session.save()
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get("/").status_code == 200
+        writes = [each["sql"] for each in queries if each["sql"].startswith(("UPDATE", "INSERT"))]
+        assert bool(writes) == is_noted, writes
+
+
 def test_cookies_are_kept_from_scripts_and_other_sites(desk):
     client = desk.client()
     client.get(LOGIN)
