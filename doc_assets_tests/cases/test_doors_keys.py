@@ -157,7 +157,7 @@ def test_every_secret_of_the_settings_is_given_to_runs_or_kept_from_them_here():
 
     secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
     assert SecretStr.__name__ in str(Settings.model_fields["qdrant_api_key"].annotation)
-    kept = {"image_api_key", "alert_webhook_token"}
+    kept = {"image_api_key", "alert_webhook_token", "desk_secret", "desk_proxy_secret"}
     given = {"qdrant_api_key", "document_api_key"}
     by_passfile = {"ledger_url"}
     assert secret == kept | given | by_passfile
