@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-import numpy as np
 from upath import UPath
 
 from doc_assets.archive.archive import Archive, Chunk, chunk_of
@@ -15,7 +14,7 @@ from doc_assets.archive.payloads import read_keys
 from doc_assets.archive.shards import read_features_at, read_jpegs_at, read_photo_at
 from doc_assets.datatypes import LocalFeatures, Page, PhotoKey, PhotoPayload, RgbImage
 from doc_assets.errors import SetupError
-from doc_assets.photos.cutting import decode_jpeg
+from doc_assets.photos.cutting import decode_jpeg, scaled_down
 from doc_assets.reading.sandbox import DocumentReader
 from doc_assets.sources.names import document_id
 from doc_assets.sources.staging import staged_path
@@ -153,9 +152,4 @@ class ArchivePictures:
 
 def page_view(page: RgbImage) -> PageView:
     """A page at most 700 px on the long side."""
-    import cv2
-
-    scale = min(1.0, _PAGE_SIDE_PX / max(page.shape[:2]))
-    height, width = page.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return PageView(np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8), scale)
+    return PageView(*scaled_down(page, _PAGE_SIDE_PX))

@@ -1,6 +1,6 @@
 """Drops whose run failed are asked for again, with growing pauses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -39,12 +39,12 @@ def failed_drops(instance: dg.DagsterInstance, sealed: Sequence[str], now: datet
     ]
 
 
-def _partitions_with_failures(instance: dg.DagsterInstance, now: datetime) -> Iterator[str]:
+def _partitions_with_failures(instance: dg.DagsterInstance, now: datetime) -> list[str]:
     failed = dg.RunsFilter(
         job_name=ingest_drop_job.name, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - _LOOK_BACK
     )
     runs = instance.get_runs(failed, limit=_MAX_LOOKED_AT)
-    return iter(sorted({run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}))
+    return sorted({run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags})
 
 
 def _failed_and_rested(instance: dg.DagsterInstance, key: str, now: datetime) -> dg.DagsterRun | None:

@@ -132,6 +132,18 @@ def cut(page: RgbImage, area: PhotoArea, max_side_px: int) -> RgbImage:
     return resized
 
 
+def scaled_down(pixels: RgbImage, max_side_px: int) -> tuple[RgbImage, float]:
+    """``pixels`` at most ``max_side_px`` on the long side, and by how much that scaled them, at most 1."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, max_side_px / max(height, width))
+    if scale == 1.0:
+        return pixels, scale
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
 def encode_jpeg(photo: RgbImage, quality: int) -> bytes:
     """``photo`` as a JPEG file with full colour resolution."""
     import cv2

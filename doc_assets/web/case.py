@@ -21,7 +21,7 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
-from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, with_query
+from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
 USES = ("renewal", "same_building", "test_document", "own_copy", "other")
@@ -153,9 +153,8 @@ def _on_from(request: HttpRequest, found: Case) -> HttpResponse:
         taken = cases.take_next(person, wanted, now, desk.lease)
     if taken is None or taken == found.case_id:
         cases.release(person, found.case_id)
-        messages.info(request, say("all_done"))
-        return redirect(with_query(reverse("queue"), asked))
-    return redirect(_address(taken, asked))
+        taken = None
+    return shown_or_done(request, taken, asked)
 
 
 @require_POST

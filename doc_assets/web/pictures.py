@@ -1,12 +1,11 @@
 """Photos and pages as pictures."""
 
-import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.datatypes import RgbImage
-from doc_assets.photos.cutting import encode_jpeg
+from doc_assets.photos.cutting import encode_jpeg, scaled_down
 from doc_assets.web.desk import the_desk
 
 SIDES = (320, 1024)
@@ -21,7 +20,7 @@ def photo(_request: HttpRequest, row_id: int, photo: int, side: int) -> HttpResp
     found = the_desk().pictures.photo(_document(row_id).file_name, photo)
     if found is None:
         raise Http404
-    return _picture(_within(found, side))
+    return _picture(scaled_down(found, side)[0])
 
 
 @require_GET
@@ -48,14 +47,3 @@ def _picture(pixels: RgbImage) -> HttpResponse:
     response = HttpResponse(encode_jpeg(pixels, _QUALITY), content_type="image/jpeg")
     response["Cache-Control"] = "private, max-age=3600, immutable"
     return response
-
-
-def _within(pixels: RgbImage, side: int) -> RgbImage:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    if scale == 1.0:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

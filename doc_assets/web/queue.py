@@ -93,6 +93,11 @@ def next_case(request: HttpRequest) -> HttpResponse:
     desk = the_desk()
     person = request.user.get_username()
     case_id = desk.archive.ledger.cases.take_next(person, wanted, desk.now(), desk.lease, _after(request))
+    return shown_or_done(request, case_id, asked)
+
+
+def shown_or_done(request: HttpRequest, case_id: int | None, asked: Mapping[str, str | int]) -> HttpResponse:
+    """On to a case that was taken; to the queue, saying so, if there was none left."""
     if case_id is None:
         messages.info(request, say("all_done"))
         return redirect(with_query(reverse("queue"), asked))

@@ -1,6 +1,5 @@
 """The desk as a service: who may reach it, and answering until the process is told to end."""
 
-import ipaddress
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doc_assets.errors import SettingsError
 from doc_assets.ops.image_server.middleware import LOOPBACK_NAMES
-from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
+from doc_assets.ops.image_server.serving import address_of, is_loopback, listen, make_server, serve
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.web.desk import Desk, use
-from doc_assets.web.site import Door, configure, migrate
+from doc_assets.web.site import MAX_FORM_BYTES, Door, configure, migrate
 
 _CONNECTIONS = 64
 _SECRET_BYTES = 50
-_MAX_BODY_BYTES = 64 << 10
 
 
 def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
@@ -75,14 +73,6 @@ def door_of(settings: Settings, host: str) -> Door:
     return Door(secret or _kept_secret(settings.desk_key), tuple(hosts), bool(proxy), proxy)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK_NAMES
-
-
 def _kept_secret(path: Path) -> str:
     """The secret of this home, made at the first start: sessions outlive a restart."""
     if not path.exists():
@@ -110,7 +100,7 @@ class _SmallBodies:
             if "transfer-encoding" in headers:
                 await Response(status_code=411)(scope, receive, send)
                 return
-            if int(length) > _MAX_BODY_BYTES:
+            if int(length) > MAX_FORM_BYTES:
                 await Response(status_code=413)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from doc_assets.settings import Settings
 
 _HERE = Path(__file__).parent
+MAX_FORM_BYTES = 64 << 10
 _IDLE_S = 30 * 60
 _SCHEMA = "desk"
 _PLACE = ("ENGINE", "NAME", "HOST", "PORT")
@@ -225,7 +226,7 @@ def _cookies(door: Door) -> dict[str, Any]:
         "SECURE_HSTS_SECONDS": 31_536_000 if door.is_secure else 0,
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https") if door.proxy_secret else None,
         "DESK_PROXY_SECRET": door.proxy_secret,
-        "DATA_UPLOAD_MAX_MEMORY_SIZE": 64 << 10,
+        "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 100,
         "FILE_UPLOAD_HANDLERS": [],  # no page takes files
     }

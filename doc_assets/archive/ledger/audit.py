@@ -80,11 +80,6 @@ class AuditLedger(LedgerPart):
             query = query.where(AuditRow.number < before)
         return [_entry(row) for row in self._database.rows(query)]
 
-    def of_subject(self, subject: str, limit: int) -> list[Entry]:
-        """At most ``limit`` rows about something, the newest first."""
-        query = select(AuditRow.__table__).where(AuditRow.subject == subject)
-        return [_entry(row) for row in self._database.rows(query.order_by(AuditRow.number.desc()).limit(limit))]
-
     def verify(self, newest: int | None = None) -> Verified:
         """Looks through all rows, or so many of the newest ones, from the oldest to the last."""
         number, digest = 0, _FIRST

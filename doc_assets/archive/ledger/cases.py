@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -194,6 +194,7 @@ class CaseLedger(LedgerPart):
             for row_id in known.keys() - wanted.keys():
                 case_id = known[row_id].case_id
                 connection.execute(delete(ReviewPair).where(ReviewPair.case_id == case_id))
+                connection.execute(update(ReviewCase).where(ReviewCase.case_id == case_id).values(n_pairs=0))
                 if _judge(connection, case_id, rule, now) != known[row_id].state:
                     ended.append(case_id)
         return Filed(tuple(opened), tuple(reopened), tuple(ended))
@@ -318,24 +319,11 @@ class CaseLedger(LedgerPart):
             if unknown:
                 raise InputError(f"Case {case_id} has no pair {min(unknown)[:12]}; it was screened again. Reload it.")
             stage = _stage(case.state, person, _said(connection, keys), is_lead=is_lead)
-            rows: list[dict[str, Any]] = [
-                {
-                    "pair_key": key,
-                    "case_id": case_id,
-                    "stage": stage,
-                    "person": person,
-                    "at": now,
-                    "photograph": answer.photograph,
-                    "use": answer.use,
-                    "withdraws": None,
-                    "snapshot": snapshots.get(key, {}),
-                }
+            said = [
+                Verdict(0, key, case_id, stage, person, now, answer, None, snapshots.get(key, {}))
                 for key, answer in answers.items()
             ]
-            connection.execute(insert(VerdictRow), rows)
-            state = _judge(connection, case_id, rule, now)
-            _judge_others(connection, case_id, list(answers), rule, now)
-            return state
+            return _say(connection, case_id, said, now, rule)
 
     def withdraw(self, case_id: int, person: str, now: datetime, *, rule: SecondReview) -> int:
         """Undoes the last word of this person on a case: all verdicts that were said at that moment.
@@ -354,34 +342,17 @@ class CaseLedger(LedgerPart):
                 return 0
             last = max(each.at for each in mine)
             undone = [each for each in mine if each.at == last]
-            rows: list[dict[str, Any]] = [
-                {
-                    "pair_key": each.pair_key,
-                    "case_id": case_id,
-                    "stage": each.stage,
-                    "person": person,
-                    "at": now,
-                    "photograph": None,
-                    "use": None,
-                    "withdraws": each.verdict_id,
-                    "snapshot": {},
-                }
+            said = [
+                replace(each, at=now, answer=None, withdraws=each.verdict_id, snapshot={})  # of this person and case
                 for each in undone
             ]
-            connection.execute(insert(VerdictRow), rows)
-            _judge(connection, case_id, rule, now)
-            _judge_others(connection, case_id, [each.pair_key for each in undone], rule, now)
+            _say(connection, case_id, said, now, rule)
             return len(undone)
 
     def verdicts(self, pair_keys: Collection[str]) -> list[Verdict]:
         """Everything that was ever said of these pairs, in the order it was said."""
         with self._database.reading() as connection:
             return _said(connection, pair_keys)
-
-    def all_verdicts(self, after: int, limit: int) -> list[Verdict]:
-        """At most ``limit`` verdicts with a number above ``after``, in the order they were said."""
-        query = select(VerdictRow.__table__).where(VerdictRow.verdict_id > after)
-        return [_verdict(row) for row in self._database.rows(query.order_by(VerdictRow.verdict_id).limit(limit))]
 
     def comment(self, case_id: int, person: str, text: str, now: datetime) -> None:
         """Files what a person writes about a case."""
@@ -471,14 +442,34 @@ def _write(connection: Connection, case: NewCase, before: Row[Any] | None, now: 
     return case_id
 
 
+def _say(connection: Connection, case_id: int, said: Sequence[Verdict], now: datetime, rule: SecondReview) -> CaseState:
+    """Files verdicts of one moment, and what the case, and others about the same pairs, wait for now."""
+    rows = [
+        {
+            "pair_key": each.pair_key,
+            "case_id": each.case_id,
+            "stage": each.stage,
+            "person": each.person,
+            "at": each.at,
+            "photograph": each.answer.photograph if each.answer else None,
+            "use": each.answer.use if each.answer else None,
+            "withdraws": each.withdraws,
+            "snapshot": each.snapshot,
+        }
+        for each in said
+    ]
+    connection.execute(insert(VerdictRow), rows)
+    state = _judge(connection, case_id, rule, now)
+    _judge_others(connection, case_id, [each.pair_key for each in said], rule, now)
+    return state
+
+
 def _judge(connection: Connection, case_id: int, rule: SecondReview, now: datetime) -> CaseState:
     """Files what a case waits for; one that waits for somebody else is no longer held."""
     keys = _keys_of(connection, case_id)
     state = state_of(case_id, keys, _said(connection, keys), rule)
-    this = ReviewCase.case_id == case_id
-    changed = update(ReviewCase).where(this, ReviewCase.state != state)
+    changed = update(ReviewCase).where(ReviewCase.case_id == case_id, ReviewCase.state != state)
     connection.execute(changed.values(state=state, changed_at=now, holder=None, held_until=None))
-    connection.execute(update(ReviewCase).where(this).values(n_pairs=len(keys)))
     return state
 
 

@@ -200,7 +200,7 @@ def listen(host: str, port: int, *, has_key: bool) -> socket.socket:
     Raises:
         SettingsError: if it may not, or cannot, listen there.
     """
-    if not has_key and not _is_loopback(host):
+    if not has_key and not is_loopback(host):
         raise SettingsError(
             f"Serving documents on {host} needs an API key, because other machines can reach it. Set "
             "DOC_ASSETS_IMAGE_API_KEY, or serve on 127.0.0.1."
@@ -254,7 +254,8 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is reached from this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
