@@ -20,8 +20,8 @@ from doc_assets.sources.names import document_id
 
 FILE = -1
 """The place of the file as a whole."""
-_MOST_LOG_ODDS = 6.0
 _LEAST = 1e-6
+"""Probabilities of findings have six decimals: nothing is less likely, or less unlikely, than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +199,10 @@ def _case(
 def _parts(result: ResultRecord, weights: Weights) -> dict[str, float]:
     """What makes a case urgent: log-odds of the best pair, and what comes on top; zeros are left out."""
     counted = [finding for finding in result.findings if finding.counts]
-    best = max(finding.probability for finding in counted)
-    odds = _MOST_LOG_ODDS if best >= 1 else math.log(max(best, _LEAST) / (1 - best))
+    best = min(max(*(finding.probability for finding in counted), _LEAST), 1 - _LEAST)
     photos = sum(finding.photo is not None for finding in counted)
     parts = {
-        "probability": max(-_MOST_LOG_ODDS, min(_MOST_LOG_ODDS, odds)),
+        "probability": math.log(best / (1 - best)),
         "photos": weights.photo * max(0, photos - 1),
         "merchants": weights.merchant * max(finding.n_merchants for finding in counted),
         "identical_file": weights.identical_file * any(finding.photo is None for finding in counted),

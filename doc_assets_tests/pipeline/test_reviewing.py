@@ -127,6 +127,16 @@ def test_a_case_shows_the_pair_that_counts_and_what_makes_it_urgent(screened, na
     assert screened.cases.page(EVERY, 1)[0].case_id == whole.case_id
 
 
+def test_the_more_probable_of_two_cases_comes_first_however_probable_both_are(screened):
+    cases = screened.cases.page(EVERY, 100)
+    alone = [case for case in cases if set(case.parts) == {"probability"}]
+    pairs = screened.cases.pairs([case.case_id for case in alone])
+    probabilities = [max(pair.probability for pair in pairs[case.case_id]) for case in alone]
+
+    assert len({each for each in probabilities if each > 0.998}) > 1
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
 def test_screening_again_keeps_keys_and_reopens_nothing(screened, named):
     before = {name: screened.keys(name) for name in screened.states()}
     screened.decide_all()
