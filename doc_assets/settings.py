@@ -273,6 +273,9 @@ class Settings(BaseSettings):
     desk_hosts: list[str] = Field(
         default_factory=list, description="Names by which browsers reach the desk, as a JSON list."
     )
+    desk_forward_sign_in: bool = Field(
+        default=False, description="Whether the proxy in front signs people in and names them as X-Desk-User."
+    )
     review_second_for_fraud: bool = Field(
         default=True, description="A case in which somebody says fraud goes to a second person, who does not see it."
     )

@@ -13,10 +13,17 @@ RELOAD = """mutation Reload($name: String!) { reloadRepositoryLocation(repositor
   ... on WorkspaceLocationEntry { loadStatus
     locationOrLoadError { __typename ... on PythonError { message causes { message } } } } } }"""
 ASK = """
-import sys, urllib.request
-url, kind = "http://127.0.0.1:3000/graphql", {"Content-Type": "application/json"}
-request = urllib.request.Request(url, sys.argv[1].encode(), kind)
-print(urllib.request.urlopen(request, timeout=60).read().decode())
+import sys, urllib.error, urllib.request
+def ask(prefix):
+    url, kind = f"http://127.0.0.1:3000{prefix}/graphql", {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, sys.argv[1].encode(), kind)
+    return urllib.request.urlopen(request, timeout=60).read().decode()
+try:
+    print(ask("/dagster"))
+except urllib.error.HTTPError as error:
+    if error.code not in (404, 405):
+        raise
+    print(ask(""))  # a release from before 2026-11-28
 """
 """Asked from inside its container: nothing else than the proxy reaches it, and the proxy wants a password."""
 

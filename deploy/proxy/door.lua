@@ -190,6 +190,7 @@ function M.enter_forward()
     if needs == "none" or needs == "key" then return end
     local user, groups = ngx.var.auth_user or "", ngx.var.auth_groups or ""
     ngx.var.who = user
+    if needs == "name" and user ~= "" then return end
     local is_operator = user ~= "" and is_one(user, groups, operators, operator_groups)
     local is_viewer = is_operator or (user ~= "" and (everybody_views or is_one(user, groups, viewers, viewer_groups)))
     if not (needs == "viewer" and is_viewer or is_operator) then

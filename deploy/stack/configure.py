@@ -7,7 +7,9 @@ volume of its own, which only ``migrate`` sees. No secret passes through an envi
 show it.
 
 Containers of runs decode what strangers send. They, the daemon and the web servers get a volume of their own, which
-holds the same for less: what a run needs with these settings, and no key beside.
+holds the same for less: what a run needs with these settings, and no key beside. The review desk gets a third one: it
+alone sees what signs its cookies, what the proxy shows it, and the password of its role. Backups, which hold its people
+too, are made with it.
 """
 
 import os
@@ -21,15 +23,26 @@ from doc_assets.settings import MACHINE_DIR, PREFIX, load_settings
 GIVEN = Path("/run/secrets")
 MIGRATE_DIR = Path("/etc/doc-assets-migrate")
 RUNS_DIR = Path("/etc/doc-assets-runs")
+DESK_DIR = Path("/etc/doc-assets-desk")
 MIN_SECRET = 16
 TEMPLATE_WORDS = ("change", "example", "password", "secret", "template")
-OF_SETTINGS = ("qdrant_api_key", "document_api_key", "image_api_key", "alert_webhook_token")
+OF_SETTINGS = (
+    "qdrant_api_key",
+    "document_api_key",
+    "image_api_key",
+    "alert_webhook_token",
+    "desk_secret",
+    "desk_proxy_secret",
+)
 """Secrets that are settings too."""
+OF_DESK = ("desk_secret", "desk_proxy_secret")
+"""Of them, those that the review desk needs, and nobody else."""
 OF_RUNS = {"qdrant_api_key": "qdrant_url", "document_api_key": "document_api_url"}
 """Of them, those that runs need, and the setting without which they need it no more than the others."""
 NOT_OF_RUNS = tuple(f"{PREFIX}{name}" for name in ("ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_ALLOWED"))
 """Settings that runs do not need: the address of a webhook often is its secret."""
 LEDGER_ROLES = [("doc_assets", "ledger"), ("doc_assets", "ledger_reader")]
+DESK_ROLE = ("doc_assets", "desk")
 S3_SECRET = "s3_secret_key"
 MAY_BE_EMPTY = (*OF_SETTINGS, S3_SECRET)
 
@@ -38,16 +51,19 @@ def main() -> int:
     """Returns the exit code: 0, or 2 with every fault on standard error."""
     try:
         _refuse_secrets_in_settings()
-        roles = ("dagster", "ledger", "ledger_reader", "ledger_migrator")
+        roles = ("dagster", "ledger", "ledger_reader", "ledger_migrator", "desk")
         database = {f"{role}_password": _secret(f"{role}_password") for role in roles}
         of_settings = {name: _secret(name) for name in OF_SETTINGS}
         settings = _settings()
         passwords = {role: database[f"{role}_password"] for role in roles}
         object_storage = _object_storage(_secret(S3_SECRET))
-        _lay_out(MACHINE_DIR, settings, [("dagster", "dagster"), *LEDGER_ROLES], passwords, of_settings, object_storage)
+        of_services = {name: value for name, value in of_settings.items() if name not in OF_DESK}
+        _lay_out(MACHINE_DIR, settings, [("dagster", "dagster"), *LEDGER_ROLES], passwords, of_services, object_storage)
         needed = {name: of_settings[name] if settings.get(_variable(of)) else "" for name, of in OF_RUNS.items()}
         told = {name: value for name, value in settings.items() if name not in NOT_OF_RUNS}
         _lay_out(RUNS_DIR, told, [("dagster", "dagster"), LEDGER_ROLES[0]], passwords, needed, object_storage)
+        of_desk = needed | {name: of_settings[name] for name in OF_DESK}
+        _lay_out(DESK_DIR, told, [("dagster", "dagster"), DESK_ROLE], passwords, of_desk, object_storage)
         migrating = [("dagster", "dagster"), ("doc_assets", "ledger_migrator")]
         _write(MIGRATE_DIR / "pgpass", _pgpass(migrating, passwords))
         load_settings()

@@ -1,4 +1,4 @@
-"""Health probes: ``code-server``, ``webserver [PREFIX]``, ``image-api`` or ``metrics``. Exit code 0 is healthy.
+"""Health probes: ``code-server``, ``webserver [PREFIX]``, ``desk``, ``image-api`` or ``metrics``. 0 is healthy.
 
 None starts Dagster: its own command for the code server takes ten times the CPU of this one.
 """
@@ -35,6 +35,16 @@ def webserver(prefix: str = "") -> str:
     return "" if found == "Runs" else f"answered {json.dumps(answer)[:300]}"
 
 
+def desk() -> str:
+    """Asks the review desk as the proxy does; it answers nobody else."""
+    from doc_assets.settings import load_settings
+
+    settings = load_settings()
+    secret = settings.desk_proxy_secret.get_secret_value() if settings.desk_proxy_secret else ""
+    shown = {"X-Desk-Proxy": secret, "X-Forwarded-Proto": "https", "Host": next(iter(settings.desk_hosts), "")}
+    return _status(urllib.request.Request("http://127.0.0.1:8000/healthz", headers=shown))
+
+
 def image_api() -> str:
     """Asks the document API, which answers 503 while its archive folder or key table cannot be read."""
     return _status("http://127.0.0.1:5001/healthz")
@@ -45,7 +55,7 @@ def metrics() -> str:
     return _status("http://127.0.0.1:9464/metrics")
 
 
-def _status(url: str) -> str:
+def _status(url: str | urllib.request.Request) -> str:
     try:
         urllib.request.urlopen(url, timeout=TIMEOUT_S).close()
     except urllib.error.HTTPError as error:
@@ -53,7 +63,13 @@ def _status(url: str) -> str:
     return ""
 
 
-PROBES = {"code-server": code_server, "webserver": webserver, "image-api": image_api, "metrics": metrics}
+PROBES = {
+    "code-server": code_server,
+    "webserver": webserver,
+    "desk": desk,
+    "image-api": image_api,
+    "metrics": metrics,
+}
 
 if __name__ == "__main__":
     sys.exit(PROBES[sys.argv[1]](*sys.argv[2:]) or 0)

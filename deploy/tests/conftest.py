@@ -16,7 +16,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name == "test_backup.py")  # destroys the volumes that the others fill
+    # The desk's documents are more than the others count; the drill destroys the volumes that all the others fill.
+    last = {"test_desk.py": 1, "test_backup.py": 2}
+    items.sort(key=lambda item: last.get(item.path.name, 0))
 
 
 def _revision() -> str:

@@ -180,7 +180,7 @@ class Stack:
     def graphql(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The data of a GraphQL answer, through the proxy."""
         with self.client() as client:
-            answer = client.post("/graphql", json={"query": query, "variables": variables or {}})
+            answer = client.post("/dagster/graphql", json={"query": query, "variables": variables or {}})
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
         assert "errors" not in body, body

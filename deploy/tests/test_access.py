@@ -10,7 +10,9 @@ MUTATION = {"query": 'mutation { deletePipelineRun(runId: "x") { __typename } }'
 QUERY = {"query": "{ version }"}
 
 
-@pytest.mark.parametrize("path", ["/", "/graphql", "/view/", "/view/graphql", "/reports/", "/server_info"])
+@pytest.mark.parametrize(
+    "path", ["/dagster/", "/dagster/graphql", "/view/", "/view/graphql", "/reports/", "/dagster/server_info"]
+)
 def test_nobody_gets_in_without_a_password(stack, path):
     with stack.client(None) as client:
         answer = client.post(path, json=QUERY) if path.endswith("graphql") else client.get(path)
@@ -20,20 +22,20 @@ def test_nobody_gets_in_without_a_password(stack, path):
 
 def test_the_ui_and_its_queries_work_for_operators(stack):
     with stack.client() as client:
-        page = client.get("/", follow_redirects=True)
+        page = client.get("/dagster/", follow_redirects=True)
         own = client.post(
-            "/graphql",
+            "/dagster/graphql",
             json=QUERY,
             headers={"Origin": f"https://localhost:{stack.port}", "Sec-Fetch-Site": "same-origin"},
         )
-        program = client.post("/graphql", json=QUERY)
+        program = client.post("/dagster/graphql", json=QUERY)
 
     assert "initialization-data" in page.text
     for answer in (own, program):
         assert answer.json()["data"]["version"]
 
 
-@pytest.mark.parametrize("prefix", ["", "/view"])
+@pytest.mark.parametrize("prefix", ["/dagster", "/view"])
 def test_graphql_by_get_by_form_and_from_another_site_is_refused(stack, prefix):
     json_type = {"Content-Type": "application/json"}
     body = json.dumps(MUTATION)
@@ -69,7 +71,7 @@ def test_viewers_see_everything_and_change_nothing(stack):
         page = client.get("/view/", follow_redirects=True)
         read = client.post("/view/graphql", json=QUERY)
         written = client.post("/view/graphql", json=MUTATION)
-        full = [client.get("/"), client.post("/graphql", json=QUERY)]
+        full = [client.get("/dagster/"), client.post("/dagster/graphql", json=QUERY)]
 
     assert "initialization-data" in page.text
     assert read.json()["data"]["version"]
@@ -79,7 +81,7 @@ def test_viewers_see_everything_and_change_nothing(stack):
 
 def test_pages_carry_the_headers_that_dagster_does_not_send(stack):
     with stack.client() as client:
-        headers = client.get("/", follow_redirects=True).headers
+        headers = client.get("/dagster/", follow_redirects=True).headers
 
     assert headers["strict-transport-security"].startswith("max-age=")
     assert headers["x-frame-options"] == "DENY"

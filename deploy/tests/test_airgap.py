@@ -255,7 +255,7 @@ def test_the_stack_starts_from_what_was_installed(carried, images, tmp_path_fact
     try:
         there.up()
         with there.client() as client:
-            assert client.get("/server_info").status_code == 200
+            assert client.get("/dagster/server_info").status_code == 200
         models = "tar -c models | docker compose exec -T user-code tar -C /var/lib/doc-assets -x"
         there.run("sh", "-c", models)
         assert "tiny" in there.compose("exec", "-T", "user-code", "ls", "/var/lib/doc-assets/models")

@@ -78,6 +78,13 @@ def test_the_tables_of_a_restored_stack_have_the_rights_of_those_before(drilled)
     ]:  # fmt: skip
         found = drilled.sql(f"SELECT has_table_privilege('{role}', 'documents', '{right}')")
         assert found == [[wanted]], (role, right)
+    for table, right, wanted in [
+        ("documents", "SELECT", "t"), ("documents", "UPDATE", "f"), ("verdicts", "INSERT", "t"),
+        ("verdicts", "UPDATE", "f"), ("desk.auth_user", "UPDATE", "t"), ("desk.auth_user", "TRUNCATE", "f"),
+    ]:  # fmt: skip
+        found = drilled.sql(f"SELECT has_table_privilege('desk', '{table}', '{right}')")
+        assert found == [[wanted]], (table, right)
+    assert drilled.sql("SELECT has_schema_privilege('ledger', 'desk', 'USAGE')") == [["f"]]
 
 
 def test_a_backup_without_a_store_is_refused(drilled):

@@ -59,7 +59,7 @@ def tab(tmp_path: Path):
         browser.wait()
 
 
-@pytest.mark.parametrize(("user", "prefix"), [("operator", ""), ("viewer", "/view")])
+@pytest.mark.parametrize(("user", "prefix"), [("operator", "/dagster"), ("viewer", "/view")])
 def test_the_ui_shows_what_graphql_tells_it(stack: Stack, tab: Tab, user: str, prefix: str):
     """Names of jobs are in no file that the web server serves: the page has asked for them."""
     password = base64.b64encode(f"{user}:{stack.secret(f'{user}_password')}".encode()).decode()

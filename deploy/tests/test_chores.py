@@ -52,21 +52,21 @@ def forward(stack: Stack):
 def test_another_service_may_decide_who_gets_in(forward):
     with forward.client(None) as client:
         wait_for("the login service", lambda: client.get("/oauth2/sign_in").status_code == 200, 30)
-        stranger = client.get("/")
-        asked = client.post("/graphql", json={"query": "{ version }"})
+        stranger = client.get("/dagster/")
+        asked = client.post("/dagster/graphql", json={"query": "{ version }"})
         login = client.get(stranger.headers["location"])
         as_operator = {"Cookie": "user=operator"}
-        page = client.get("/", headers=as_operator, follow_redirects=True)
-        answer = client.post("/graphql", json={"query": "{ version }"}, headers=as_operator)
-        form = client.post("/graphql", data={"query": "{ version }"}, headers=as_operator)
+        page = client.get("/dagster/", headers=as_operator, follow_redirects=True)
+        answer = client.post("/dagster/graphql", json={"query": "{ version }"}, headers=as_operator)
+        form = client.post("/dagster/graphql", data={"query": "{ version }"}, headers=as_operator)
         as_viewer = {"Cookie": "user=viewer"}
         seen = [
             client.get(path, headers=as_viewer, follow_redirects=True).status_code
-            for path in ("/view/", "/reports/", "/")
+            for path in ("/view/", "/reports/", "/dagster/")
         ]
-        with_password = client.get("/", auth=("operator", forward.secret("operator_password")))
+        with_password = client.get("/dagster/", auth=("operator", forward.secret("operator_password")))
 
-    assert (stranger.status_code, stranger.headers["location"]) == (302, "/oauth2/start?rd=/")
+    assert (stranger.status_code, stranger.headers["location"]) == (302, "/oauth2/start?rd=/dagster/")
     assert asked.status_code == 302
     assert login.text == f"login page of localhost:{forward.port}"
     assert "initialization-data" in page.text
@@ -80,7 +80,7 @@ def test_a_login_service_that_is_away_lets_nobody_in(forward):
     forward.run("docker", "stop", "--time", "1", f"{forward.name}-auth")
 
     with forward.client(None) as client:
-        assert client.get("/", headers={"Cookie": "user=operator"}).status_code >= 500
+        assert client.get("/dagster/", headers={"Cookie": "user=operator"}).status_code >= 500
     forward.run("docker", "start", f"{forward.name}-auth")
 
 
@@ -96,8 +96,8 @@ def test_one_more_user_is_one_more_line(stack):
     os.close(terminal)
 
     with stack.client(None) as client:
-        assert client.get("/server_info", auth=("anna", "long enough for a test")).status_code == 200
-        assert client.get("/server_info", auth=("anna", "wrong")).status_code == 401
+        assert client.get("/dagster/server_info", auth=("anna", "long enough for a test")).status_code == 200
+        assert client.get("/dagster/server_info", auth=("anna", "wrong")).status_code == 401
 
 
 def _read_until(terminal: int, end: bytes) -> None:

@@ -236,7 +236,7 @@ def test_every_secret_of_the_settings_has_a_file_and_is_refused_in_the_settings(
         name for name, field in Settings.model_fields.items() if field.annotation in {SecretStr, SecretStr | None}
     }
     text = (PROJECT_DIR / "deploy" / "stack" / "configure.py").read_text(encoding="utf-8")
-    named = set(re.findall(r'"(\w+)"', re.search(r"OF_SETTINGS = \((.*?)\)", text).group(1)))
+    named = set(re.findall(r'"(\w+)"', re.search(r"OF_SETTINGS = \((.*?)\)", text, re.DOTALL).group(1)))
 
     assert named == secret - {"ledger_url"}  # it names a passfile
 

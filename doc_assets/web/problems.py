@@ -21,6 +21,11 @@ def refused(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noq
     return _page(request, "refused", 403)
 
 
+def unknown_person(request: HttpRequest) -> HttpResponse:
+    """Somebody whom the proxy signed in and who has no account here."""
+    return _page(request, "unknown_person", 403)
+
+
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token: an old page, or one of another site."""
     return _page(request, "stale_form", 403)

@@ -69,8 +69,15 @@ def door_of(settings: Settings, host: str) -> Door:
         raise SettingsError(
             "DOC_ASSETS_DESK_HOSTS names nobody: list the names by which browsers reach the review desk as a JSON list."
         )
+    if settings.desk_forward_sign_in and not proxy:
+        raise SettingsError(
+            "DOC_ASSETS_DESK_FORWARD_SIGN_IN believes what a proxy says of people, and DOC_ASSETS_DESK_PROXY_SECRET, "
+            "by which the proxy is known, is empty. Set both or neither."
+        )
     hosts = (*settings.desk_hosts, *(LOOPBACK_NAMES - {"::1"}), "[::1]") if is_loopback(host) else settings.desk_hosts
-    return Door(secret or _kept_secret(settings.desk_key), tuple(hosts), bool(proxy), proxy)
+    return Door(
+        secret or _kept_secret(settings.desk_key), tuple(hosts), bool(proxy), proxy, settings.desk_forward_sign_in
+    )
 
 
 def _kept_secret(path: Path) -> str:
@@ -108,5 +115,6 @@ class _SmallBodies:
 
 def open_accounts(settings: Settings) -> None:
     """Lets this process work on the accounts of a home, their tables up to date."""
-    configure(settings, Door(_kept_secret(settings.desk_key), (), is_secure=False))
+    secret = settings.desk_secret.get_secret_value() if settings.desk_secret else _kept_secret(settings.desk_key)
+    configure(settings, Door(secret, (), is_secure=False))
     migrate()

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import make_url
 
+from doc_assets.archive.ledger.grants import DESK_SCHEMA
 from doc_assets.settings import Settings
 
 _HERE = Path(__file__).parent
 MAX_FORM_BYTES = 64 << 10
 _IDLE_S = 30 * 60
-_SCHEMA = "desk"
 _PLACE = ("ENGINE", "NAME", "HOST", "PORT")
 CSP = {
     "default-src": ["'none'"],
@@ -34,12 +34,14 @@ class Door:
         hosts: names and addresses that browsers may use for it.
         is_secure: whether browsers come by TLS, here or at a proxy in front.
         proxy_secret: that a proxy in front shows with every request; empty without one.
+        names_people: whether that proxy says who somebody is.
     """
 
     secret: str
     hosts: tuple[str, ...]
     is_secure: bool
     proxy_secret: str = ""
+    names_people: bool = False
 
 
 def accounts_database(settings: Settings) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def accounts_database(settings: Settings) -> dict[str, Any]:
         "PASSWORD": url.password,
         "HOST": url.host or asked.pop("host", ""),
         "PORT": url.port or asked.pop("port", ""),
-        "OPTIONS": {**asked, "options": f"-c search_path={_SCHEMA}"},
+        "OPTIONS": {**asked, "options": f"-c search_path={DESK_SCHEMA}"},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -94,7 +96,10 @@ def migrate() -> None:
 
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+            # Looked for first: a role that works on the rows alone may not even ask for a schema that is there.
+            cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [DESK_SCHEMA])
+            if not cursor.fetchone()[0]:
+                cursor.execute(f"CREATE SCHEMA {DESK_SCHEMA}")
     else:
         file = Path(connection.settings_dict["NAME"])
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +138,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "django.middleware.common.CommonMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "doc_assets.web.middleware.named_by_proxy",
             "doc_assets.web.middleware.sessions",
             "django.contrib.messages.middleware.MessageMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -226,6 +232,7 @@ def _cookies(door: Door) -> dict[str, Any]:
         "SECURE_HSTS_SECONDS": 31_536_000 if door.is_secure else 0,
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https") if door.proxy_secret else None,
         "DESK_PROXY_SECRET": door.proxy_secret,
+        "DESK_FORWARD_SIGN_IN": door.names_people,
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 100,
         "FILE_UPLOAD_HANDLERS": [],  # no page takes files

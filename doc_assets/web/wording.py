@@ -168,6 +168,10 @@ WORDS: dict[str, Text] = {
     "forgotten_password": Text(
         "비밀번호를 잊었으면 관리자에게 문의하세요.", "If you forgot your password, ask an administrator."
     ),
+    "unknown_person": Text(
+        "이 화면을 쓸 수 있는 사용자로 등록되어 있지 않습니다. 관리자에게 등록을 요청하세요.",
+        "You are signed in, and not known here. Ask an administrator to add you.",
+    ),
     "refused": Text("이 화면을 볼 권한이 없습니다.", "Your role does not include this page."),
     "when": Text("일시", "When"),
     "who": Text("사용자", "Who"),

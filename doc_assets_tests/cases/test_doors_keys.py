@@ -10,6 +10,7 @@ import yaml
 from doc_assets_tests.shared import PROJECT
 
 SECRETS = ["dagster_password", "ledger_password", "ledger_migrator_password", "ledger_reader_password"]
+SECRETS += ["desk_password", "desk_secret", "desk_proxy_secret"]
 SECRETS += ["qdrant_api_key", "document_api_key", "image_api_key", "alert_webhook_token", "s3_secret_key"]
 ALWAYS = {"dagster_password", "ledger_password"}
 """A run writes events of Dagster and rows of the ledger."""
@@ -31,11 +32,11 @@ def configure(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("configure", PROJECT / "deploy" / "stack" / "configure.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    folders = {name: tmp_path / name for name in ("given", "config", "migrate", "runs", "away")}
+    folders = {name: tmp_path / name for name in ("given", "config", "migrate", "runs", "desk", "away")}
     for folder in folders.values():
         folder.mkdir(exist_ok=True)
     module.GIVEN, module.MACHINE_DIR = folders["given"], folders["config"]
-    module.MIGRATE_DIR, module.RUNS_DIR = folders["migrate"], folders["runs"]
+    module.MIGRATE_DIR, module.RUNS_DIR, module.DESK_DIR = folders["migrate"], folders["runs"], folders["desk"]
     monkeypatch.setattr("doc_assets.settings.MACHINE_DIR", folders["config"])
     monkeypatch.chdir(folders["away"])
 
@@ -79,8 +80,10 @@ def test_runs_hold_the_keys_that_they_need_and_no_other(configure, environment, 
 
     assert secrets_in(folders["runs"]) == ALWAYS | more
     assert "of-the-receiver" not in (folders["runs"] / "settings.env").read_text(encoding="utf-8")
-    whole = set(SECRETS) - {"ledger_migrator_password", *without}
+    of_desk = {"desk_password", "desk_secret", "desk_proxy_secret"}
+    whole = set(SECRETS) - {"ledger_migrator_password", *of_desk, *without}
     assert secrets_in(folders["config"]) == whole
+    assert secrets_in(folders["desk"]) == {"dagster_password", *of_desk, *more}
     assert secrets_in(folders["migrate"]) == {"dagster_password", "ledger_migrator_password"}
     for path in folders["runs"].rglob("*"):
         assert path.stat().st_mode & 0o077 == 0 or path.is_dir(), path

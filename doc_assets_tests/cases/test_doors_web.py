@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from doc_assets_tests.cases.web_proxy import IS_HERE, KEY, PASSWORDS, web_proxy
+from doc_assets_tests.cases.web_proxy import DESK_SECRET, IS_HERE, KEY, PASSWORDS, web_proxy
 
 pytestmark = pytest.mark.skipif(not IS_HERE, reason="no nginx with Lua here (libnginx-mod-http-lua)")
 
@@ -105,7 +105,7 @@ def test_reports_are_shown_and_nothing_that_a_link_leads_to(reports, user):
     assert "PRIVATE" not in text
     assert "PRIVATE KEY" not in text
     assert "root:" not in text
-    # what leads out of /reports/ is an address of the web server, for operators
+    # what leads out of /reports/ is an address of the desk
     assert {answer.text for answer in answers.values() if answer.status_code == 200} <= {"{}"}
     assert written == [403] * 4
 
@@ -122,7 +122,8 @@ def test_raw_paths_do_not_lead_out_of_the_reports(reports):
             answer = b""
             while part := client.recv(65536):
                 answer += part
-        assert not answer.startswith(b"HTTP/1.1 200"), path
+        # what leads out of /reports/ is an address of the desk, which asks who it is itself
+        assert not answer.startswith(b"HTTP/1.1 200") or answer.endswith(b"\r\n\r\n{}"), path
         assert b"PRIVATE" not in answer
         assert b"PRIVATE KEY" not in answer
 
@@ -136,14 +137,14 @@ def tries(proxy, n, source="127.0.0.1", user="operator", password="wrong", worke
     transport = httpx.HTTPTransport(verify=trust, local_address=source)
     client = httpx.Client(transport=transport, auth=(user, password), timeout=60, **options)
     with client, ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda _: client.get(f"https://localhost:{proxy.port}/").status_code, range(n)))
+        return list(pool.map(lambda _: client.get(f"https://localhost:{proxy.port}/dagster/").status_code, range(n)))
 
 
 def test_ten_failed_logins_of_an_address_and_the_next_is_told_to_wait(basic):
     began = time.monotonic()
     wrong = tries(basic, 40)
     with basic.client("operator") as client:
-        right = client.get("/")
+        right = client.get("/dagster/")
 
     assert wrong == [401] * 10 + [429] * 30
     assert right.status_code == 429  # or a guess could still be told from a hit
@@ -160,7 +161,17 @@ def test_tries_side_by_side_and_under_other_names_count_too(basic):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/view/", "/graphql", "/reports/", "/grafana/", "/server_info", "/images", "/x/../view"]
+    "path",
+    [
+        "/dagster/",
+        "/view/",
+        "/dagster/graphql",
+        "/reports/",
+        "/grafana/",
+        "/dagster/server_info",
+        "/images",
+        "/x/../view",
+    ],
 )
 def test_no_address_is_a_way_around(basic, path):
     with basic.client("operator", "wrong") as client:
@@ -178,7 +189,7 @@ def test_no_address_is_a_way_around(basic, path):
 @pytest.mark.whole
 def test_right_passwords_and_requests_without_one_are_not_counted(basic):
     with basic.client() as stranger:
-        assert {stranger.get("/").status_code for _ in range(30)} == {401}
+        assert {stranger.get("/dagster/").status_code for _ in range(30)} == {401}
 
     assert set(tries(basic, 200, password=PASSWORDS["operator"], workers=20)) == {200}
     assert tries(basic, 9) == [401] * 9
@@ -187,15 +198,15 @@ def test_right_passwords_and_requests_without_one_are_not_counted(basic):
 
 def test_who_is_logged_in_stays_in_while_somebody_guesses_from_the_same_address(basic):
     with basic.client("operator") as operator, basic.client("viewer") as viewer:
-        first = [operator.get("/").status_code, viewer.get("/view/").status_code]
-        cookie = operator.get("/", headers={"Cookie": ""}).headers["Set-Cookie"]
+        first = [operator.get("/dagster/").status_code, viewer.get("/view/").status_code]
+        cookie = operator.get("/dagster/", headers={"Cookie": ""}).headers["Set-Cookie"]
         tries(basic, 20)
-        still = [operator.get("/").status_code, viewer.get("/view/").status_code]
+        still = [operator.get("/dagster/").status_code, viewer.get("/view/").status_code]
         # the mark is of one name and password: it lets nobody guess another's
         viewer.auth = ("operator", PASSWORDS["operator"])
-        other = viewer.get("/").status_code
+        other = viewer.get("/dagster/").status_code
         forged = {
-            viewer.get("/", headers={"Cookie": f"doc_assets_door={mark}"}).status_code
+            viewer.get("/dagster/", headers={"Cookie": f"doc_assets_door={mark}"}).status_code
             for mark in ("", "9999999999.x", "x")
         }
 
@@ -231,7 +242,7 @@ def test_silent_connections_are_closed_and_keep_nobody_out(shared_basic):
     silent = [socket.create_connection(("127.0.0.1", shared_basic.port)) for _ in range(300)]
     try:
         with shared_basic.client("operator") as client:
-            assert client.get("/").status_code == 200
+            assert client.get("/dagster/").status_code == 200
         silent[0].settimeout(15)
         assert silent[0].recv(1) == b""
     finally:
@@ -242,19 +253,21 @@ def test_silent_connections_are_closed_and_keep_nobody_out(shared_basic):
 # --- roles
 
 SEEN = ["/view/", "/reports/", "/grafana/d/1"]
-CHANGED = ["/", "/server_info", "/runs", "/locations"]
+CHANGED = ["/dagster/", "/dagster/server_info", "/dagster/runs", "/dagster/locations"]
 
 
 def allowed(proxy, cookies, **headers):
     """Which addresses answer somebody, and the two ways to ask GraphQL."""
     with proxy.client(headers={**cookies, **headers}) as client:
         found = {path for path in SEEN + CHANGED if client.get(path).status_code == 200}
-        found |= {path for path in ("/graphql", "/view/graphql") if client.post(path, json=QUERY).status_code == 200}
+        found |= {
+            path for path in ("/dagster/graphql", "/view/graphql") if client.post(path, json=QUERY).status_code == 200
+        }
     return found
 
 
 VIEWER = {*SEEN, "/view/graphql"}
-OPERATOR = {*VIEWER, *CHANGED, "/graphql"}
+OPERATOR = {*VIEWER, *CHANGED, "/dagster/graphql"}
 
 
 @pytest.mark.parametrize(
@@ -285,8 +298,8 @@ def test_with_no_list_nobody_is_an_operator(tmp_path):
     with _forward(tmp_path) as proxy:
         assert allowed(proxy, as_user("anna", "doc-operators,admin")) == VIEWER
         with proxy.client(headers=as_user("anna")) as client:
-            assert client.post("/graphql", json=MUTATION).status_code == 403
-        assert proxy.upstream.paths().count("POST /graphql") == 0
+            assert client.post("/dagster/graphql", json=MUTATION).status_code == 403
+        assert proxy.upstream.paths().count("POST /dagster/graphql") == 0
 
 
 def test_viewers_may_be_listed_too(tmp_path):
@@ -328,25 +341,25 @@ def test_what_a_client_says_about_itself_counts_nowhere(forward):
 
 def test_upstreams_hear_who_it_is_from_the_proxy_alone(forward, shared_basic):
     with forward.client(headers=as_user("anna")) as client:
-        client.get("/who")
+        client.get("/dagster/who")
     with shared_basic.client("operator", headers={"X-Forwarded-User": "root"}) as client:
-        client.get("/who")
+        client.get("/dagster/who")
 
     for proxy, name in ((forward, "anna"), (shared_basic, "operator")):
-        headers = next(headers for _, path, headers, _ in proxy.upstream.asked if path == "/who")
+        headers = next(headers for _, path, headers, _ in proxy.upstream.asked if path == "/dagster/who")
         assert headers["X-Forwarded-User"] == name
 
 
 def test_strangers_are_sent_to_the_login_and_a_dead_login_lets_nobody_in(forward, tmp_path):
     with forward.client() as client:
-        answer = client.get("/runs?x=1")
-        assert (answer.status_code, answer.headers["location"]) == (302, "/oauth2/start?rd=/runs?x=1")
+        answer = client.get("/dagster/runs?x=1")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/oauth2/start?rd=/dagster/runs?x=1")
         assert client.get("/oauth2/sign_in").status_code == 200
-        assert client.post("/graphql", json=MUTATION).status_code == 302
+        assert client.post("/dagster/graphql", json=MUTATION).status_code == 302
     with _forward(tmp_path, PROXY_OPERATORS="anna") as proxy:
         proxy.upstream.server_close()
         with proxy.client(headers=as_user("anna")) as client:
-            assert client.get("/").status_code >= 500
+            assert client.get("/dagster/").status_code >= 500
 
 
 def test_logins_through_the_other_service_are_slowed_down_too(tmp_path):
@@ -359,6 +372,53 @@ def test_logins_through_the_other_service_are_slowed_down_too(tmp_path):
     assert guesses == [302] * 10 + [429] * 20
 
 
+# --- the review desk, which knows its people itself
+
+
+def _asked_of_the_desk(proxy, path):
+    return next(headers for _, asked, headers, _ in reversed(proxy.upstream.asked) if asked == path)
+
+
+def test_the_desk_is_reached_without_a_password_and_is_shown_the_proxys_secret(shared_basic):
+    forged = {"X-Desk-Proxy": "guess", "X-Desk-User": "root", "X-Forwarded-User": "root", "X-Forwarded-For": "1.2.3.4"}
+    login = {"Authorization": httpx.BasicAuth("root", "x")._auth_header}
+    with shared_basic.client(headers={**forged, **login}) as client:
+        assert client.get("/cases/1").status_code == 200
+        assert client.post("/cases/1/verdict", data={"photograph": "same"}).status_code == 200
+
+    headers = _asked_of_the_desk(shared_basic, "/cases/1")
+    assert headers["X-Desk-Proxy"] == DESK_SECRET
+    assert "X-Desk-User" not in headers
+    assert "Authorization" not in headers
+    assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert headers["X-Forwarded-Proto"] == "https"
+
+
+def test_what_people_look_for_is_not_in_the_log_of_the_proxy(shared_basic):
+    with shared_basic.client() as client:
+        client.get("/?text=kim-restaurant")
+        client.get("/api/v1/cases?text=kim-restaurant", headers={"Authorization": "Bearer da_x_y"})
+
+    time.sleep(0.2)
+    assert "kim" not in (shared_basic.folder / "stdout").read_text(encoding="utf-8")
+    assert _asked_of_the_desk(shared_basic, "/api/v1/cases?text=kim-restaurant")["Authorization"] == "Bearer da_x_y"
+
+
+def test_with_a_login_service_the_desk_hears_who_it_is_from_the_proxy_alone(forward):
+    with forward.client(headers={"X-Desk-User": "root"}) as client:
+        stranger = client.get("/cases/2")
+        program = client.get("/api/v1/cases", headers={"X-Desk-User": "root"})
+    with forward.client(headers={**as_user("bert"), "X-Desk-User": "root"}) as client:
+        known = client.get("/cases/3")
+    with forward.client(headers=as_user("", "doc-operators")) as client:
+        nameless = client.get("/cases/4")
+
+    assert (stranger.status_code, stranger.headers["location"]) == (302, "/oauth2/start?rd=/cases/2")
+    assert (program.status_code, known.status_code, nameless.status_code) == (200, 200, 403)
+    assert _asked_of_the_desk(forward, "/cases/3")["X-Desk-User"] == "bert"
+    assert "X-Desk-User" not in _asked_of_the_desk(forward, "/api/v1/cases")
+
+
 # --- who changed what
 
 
@@ -366,15 +426,15 @@ def test_every_change_says_who_what_and_when(forward, shared_basic):
     for proxy, name, headers in ((forward, "bert", as_user("bert", "doc-operators")), (shared_basic, "operator", {})):
         before = len(proxy.changes())
         with proxy.client("operator" if proxy is shared_basic else None, headers=headers) as client:
-            assert client.post("/graphql", json=MUTATION).status_code == 200
-            client.get("/runs")
-            client.post("/graphql", json=QUERY)
+            assert client.post("/dagster/graphql", json=MUTATION).status_code == 200
+            client.get("/dagster/runs")
+            client.post("/dagster/graphql", json=QUERY)
             client.post("/view/graphql", json=QUERY)
             client.post("/grafana/api/ds/query", json={"queries": []})
         (line,) = proxy.changes()[before:]
 
         assert (line["change_by"], line["what"], line["status"]) == (name, "terminateRun runId=0123-abc", 200)
-        assert (line["method"], line["path"], line["address"]) == ("POST", "/graphql", "127.0.0.1")
+        assert (line["method"], line["path"], line["address"]) == ("POST", "/dagster/graphql", "127.0.0.1")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", line["time"])
 
 
@@ -397,7 +457,7 @@ def test_a_change_is_named_however_it_is_written(shared_basic, query, what):
     padded = json.dumps({"operationName": "M", "query": query, "variables": {"x": "y" * 300_000}})
     with shared_basic.client("operator", headers={"Content-Type": "application/json"}) as client:
         for body in (json.dumps({"query": query}), escaped, padded):
-            assert client.post("/graphql", content=body).status_code == 200
+            assert client.post("/dagster/graphql", content=body).status_code == 200
     assert [line["what"] for line in shared_basic.changes()[before:]] == [what] * 3
     assert shared_basic.upstream.asked[-1][3].decode() == padded
 
@@ -411,8 +471,8 @@ def test_variables_that_name_a_run_or_job_are_told_and_others_are_not(shared_bas
         }
     }
     with shared_basic.client("operator") as client:
-        client.post("/graphql", json={"query": query, "variables": variables})
-        client.post("/graphql", json={"query": query, "variables": json.dumps({"runIds": ["a", 'b\n{"x']})})
+        client.post("/dagster/graphql", json={"query": query, "variables": variables})
+        client.post("/dagster/graphql", json={"query": query, "variables": json.dumps({"runIds": ["a", 'b\n{"x']})})
 
     first, second = (line["what"] for line in shared_basic.changes()[-2:])
     assert first == "launchPipelineExecution pipelineName=search_documents_job"
@@ -431,7 +491,7 @@ def test_variables_that_name_a_run_or_job_are_told_and_others_are_not(shared_bas
 def test_a_request_that_cannot_be_read_changes_nothing(shared_basic, body):
     shared_basic.upstream.asked.clear()
     with shared_basic.client("operator", headers={"Content-Type": "application/json"}) as client:
-        assert client.post("/graphql", content=body).status_code == 400
+        assert client.post("/dagster/graphql", content=body).status_code == 400
 
     assert shared_basic.upstream.asked == []
 
@@ -439,15 +499,15 @@ def test_a_request_that_cannot_be_read_changes_nothing(shared_basic, body):
 def test_refused_changes_stand_in_the_log_too(forward):
     before = len(forward.changes())
     with forward.client(headers=as_user("bert")) as client:
-        client.post("/graphql", json=MUTATION)
-        client.put("/")
-        client.post("/report_asset_materialization/documents")
-        client.get("/")
+        client.post("/dagster/graphql", json=MUTATION)
+        client.put("/dagster/")
+        client.post("/dagster/report_asset_materialization/documents")
+        client.get("/dagster/")
 
     lines = [(line["change_by"], line["method"], line["path"], line["status"]) for line in forward.changes()[before:]]
-    assert lines[0] == ("bert", "POST", "/graphql", 403)
+    assert lines[0] == ("bert", "POST", "/dagster/graphql", 403)
     assert {line[1:] for line in lines[1:3]} == {
-        ("PUT", "/", 403),
-        ("POST", "/report_asset_materialization/documents", 403),
+        ("PUT", "/dagster/", 403),
+        ("POST", "/dagster/report_asset_materialization/documents", 403),
     }
-    assert lines[3] == ("bert", "GET", "/", 403)
+    assert lines[3] == ("bert", "GET", "/dagster/", 403)

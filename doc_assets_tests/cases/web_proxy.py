@@ -21,6 +21,7 @@ SOURCE = PROJECT / "deploy" / "proxy"
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
 IS_HERE = shutil.which("nginx") is not None and MODULE.is_file()
 KEY = "of the document API, long"
+DESK_SECRET = "shown-to-the-desk-by-its-proxy"
 PASSWORDS = {"operator": "of the operator, long", "viewer": "of the viewer, long"}
 
 
@@ -108,7 +109,7 @@ def _lay_out(folder, upstream_port, port, mode):
         r"/run/secrets/": f"{folder}/secrets/",
         r"/srv/results/": f"{folder}/results/",
         r'"/etc/nginx/\?\.lua;;"': f'"{folder}/conf/?.lua;;"',
-        r"http://(webserver|webserver-view|grafana|image-api|auth):\d+": f"http://127.0.0.1:{upstream_port}",
+        r"http://(webserver|webserver-view|grafana|desk|image-api|auth):\d+": f"http://127.0.0.1:{upstream_port}",
         r"127\.0\.0\.1:8081": f"127.0.0.1:{_port()}",
         r"listen 8443": f"listen 127.0.0.1:{port}",
         r"/dev/stdout": f"{folder}/stdout",
@@ -120,7 +121,14 @@ def _lay_out(folder, upstream_port, port, mode):
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
     (folder / "tmp").mkdir(mode=0o777)
-    shutil.copy(folder / "conf" / "snippets" / f"auth_{mode}.conf", folder / "tmp" / "auth.conf")
+    (folder / "secrets" / "desk_proxy_secret").write_text(DESK_SECRET + "\n", encoding="ascii")
+    start = (SOURCE / "start.sh").read_text(encoding="utf-8").replace("exec nginx", "exit # nginx")
+    moved = {" /tmp/": f" {folder}/tmp/", ">/tmp/": f">{folder}/tmp/"}
+    moved |= {"/run/secrets/": f"{folder}/secrets/", "/etc/nginx/": f"{folder}/conf/"}
+    for pattern, value in moved.items():
+        start = start.replace(pattern, value)
+    subprocess.run(["sh", "-c", start], env={"PATH": os.environ["PATH"], "PROXY_AUTH": mode}, check=True)
+    (folder / "tmp").chmod(0o777)
 
 
 def _make_secrets(folder):

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from doc_assets.errors import InputError, SettingsError
+from doc_assets.settings import Settings
 from doc_assets_tests.web.conftest import PASSWORD, text_of
 
 LOGIN = "/accounts/login/"
@@ -199,7 +201,6 @@ def test_cookies_are_kept_from_scripts_and_other_sites(desk):
 
 
 def test_behind_tls_cookies_are_bound_to_it():
-    from doc_assets.settings import Settings
     from doc_assets.web.site import Door, _values
 
     values = _values(Settings(), Door("x", ("desk.example",), is_secure=True, proxy_secret="y"))
@@ -220,6 +221,53 @@ def test_with_a_proxy_in_front_nobody_comes_around_it(desk, settings_of_django):
     assert desk.client(headers={"X-Desk-Proxy": "between us"}).get("/healthz").status_code == 200
 
 
+def test_whom_the_proxy_names_is_signed_in_if_the_desk_knows_the_name(desk, settings_of_django):
+    settings_of_django("DESK_PROXY_SECRET", "between us")
+    settings_of_django("DESK_FORWARD_SIGN_IN", True)
+
+    def by_proxy(client, name):
+        return client.get("/", headers={"X-Desk-Proxy": "between us", "X-Desk-User": name})
+
+    client = desk.client()
+    assert by_proxy(client, "reviewer").status_code == 200
+    first = client.cookies["session"].value
+    assert by_proxy(client, "reviewer").status_code == 200
+    assert client.cookies["session"].value == first
+    assert "reviewer" in text_of(by_proxy(client, "reviewer"))
+    assert by_proxy(client, "lead").status_code == 200  # another person at the same browser
+    assert client.cookies["session"].value != first
+    assert [(person, action) for person, action, _ in desk.actions()] == [
+        ("reviewer", "person.sign_in"),
+        ("lead", "person.sign_in"),
+    ]
+    for stranger in ("root", "김철수", "admin'--"):
+        answer = by_proxy(desk.client(), stranger)
+        assert answer.status_code == 403
+        assert "not known here" in text_of(answer)
+    assert by_proxy(desk.client(), "").status_code == 302
+
+
+def test_a_disabled_person_is_not_signed_in_by_the_proxy_either(desk, settings_of_django):
+    from doc_assets.web import accounts
+
+    settings_of_django("DESK_PROXY_SECRET", "between us")
+    settings_of_django("DESK_FORWARD_SIGN_IN", True)
+    accounts.set_active("reviewer", is_active=False)
+    headers = {"X-Desk-Proxy": "between us", "X-Desk-User": "reviewer"}
+
+    assert desk.client().get("/", headers=headers).status_code == 403
+
+
+def test_without_that_setting_a_name_from_outside_is_nothing(desk):
+    from doc_assets.web.server import door_of
+
+    client = desk.client()
+
+    assert client.get("/", headers={"X-Desk-User": "lead"}).status_code == 302
+    with pytest.raises(SettingsError, match="DESK_PROXY_SECRET"):
+        door_of(Settings(desk_forward_sign_in=True), "127.0.0.1")
+
+
 @pytest.fixture
 def settings_of_django(django):
     from django.test import override_settings
@@ -238,7 +286,6 @@ def settings_of_django(django):
 def test_passwords_are_kept_as_argon2_and_weak_ones_are_refused(desk):
     from django.contrib.auth.models import User
 
-    from doc_assets.errors import InputError
     from doc_assets.web import accounts
 
     assert User.objects.get(username="reviewer").password.startswith("argon2$argon2id$")
@@ -438,7 +485,6 @@ def test_what_failed_is_told_to_nobody_and_stands_in_the_log(desk, monkeypatch, 
 def test_lines_about_requests_name_nobody_and_nothing(desk, tmp_path):
     import logging
 
-    from doc_assets.settings import Settings
     from doc_assets.web import access_log
 
     settings = Settings(log_dir=tmp_path / "log")
