@@ -225,10 +225,10 @@ def _most_likely(
         for step in steps:
             against = (shares * (step @ free[:-1])).sum(dim=1)
             total = total + SLOPES * torch.relu(-against).pow(2).mean()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     return np.asarray(np.c_[np.zeros(len(free)), free.detach().numpy()])
 
 

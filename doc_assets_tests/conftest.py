@@ -1,10 +1,17 @@
+import contextlib
+import fcntl
+import gc
 import os
 import shutil
+import sqlite3
+import uuid
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import Engine, event
 from upath import UPath
 
 from doc_assets.archive.archive import Archive
@@ -29,8 +36,8 @@ os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 hypothesis.settings.register_profile("brief", max_examples=25)
 
-DOCUMENTS = {"corpus", "twenty"}
-"""Fixtures that draw documents: tests that have one are ``whole``."""
+LARGE = {"corpus", "twenty", "postgres_server", "vit"}
+"""Fixtures that draw documents, start a server or import transformers: tests that have one are ``whole``."""
 
 SLOWEST = (
     "cli/test_kill.py",
@@ -67,6 +74,32 @@ SLOWEST = (
 """Modules with the most CPU time, the longest first: begun last, one of them would keep one worker alone."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Workers import the tests one after the other: the first compiles what no cache holds yet, the others read it.
+
+    What was imported stays to the end; collections of garbage need not look at it again and again.
+    """
+    with contextlib.ExitStack() as stack:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            base = session.config._tmp_path_factory.getbasetemp().parent
+            lock = stack.enter_context((base / "collection.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        gc.disable()
+        stack.callback(gc.enable)
+        found = yield
+        gc.freeze()
+        return found
+
+
+@event.listens_for(Engine, "connect")
+def _leave_it_in_memory(connection, _record):
+    """Nothing here outlives the machine: SQLite need not wait for the disk after every transaction."""
+    if isinstance(connection, sqlite3.Connection):
+        with contextlib.suppress(sqlite3.DatabaseError):  # no database at all: for the test to find out
+            connection.execute("PRAGMA synchronous=OFF")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Marks tests by what they cost, and begins with the longest."""
@@ -74,20 +107,28 @@ def pytest_collection_modifyitems(items):
     ranks = {root / module: rank for rank, module in enumerate(SLOWEST)}
     if absent := [module for module in SLOWEST if not (root / module).is_file()]:
         raise pytest.UsageError(f"among the slowest modules, but not there: {absent}")
+    cases = Counter()
     for item in items:
-        if DOCUMENTS & set(item.fixturenames):
+        cases[item.path, item.originalname] += 1
+        alike = item.get_closest_marker("alike")
+        if LARGE & set(item.fixturenames) or (alike and cases[item.path, item.originalname] > alike.args[0]):
             item.add_marker("whole")
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(autouse=True)
-def own_environment(monkeypatch, tmp_path):
+def own_environment(request, tmp_path_factory):
     """No test reads or changes the developer's home, settings or folder."""
+    if {"tmp_path", "settings"} & set(request.fixturenames):
+        folder = request.getfixturevalue("tmp_path")
+    else:  # such a test writes nothing, and needs no folder made and removed
+        folder = tmp_path_factory.getbasetemp() / f"not-made-{uuid.uuid4().hex}"
+    monkeypatch = request.getfixturevalue("monkeypatch")  # undone before the folder is removed
     for name in list(os.environ):
         if name.startswith((PREFIX, "DAGSTER_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv(f"{PREFIX}HOME", str(tmp_path / "home"))
-    monkeypatch.setenv(f"{PREFIX}LOG_DIR", str(tmp_path / "log"))
+    monkeypatch.setenv(f"{PREFIX}HOME", str(folder / "home"))
+    monkeypatch.setenv(f"{PREFIX}LOG_DIR", str(folder / "log"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 

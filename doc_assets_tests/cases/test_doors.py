@@ -606,6 +606,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.alike(1)
 @pytest.mark.parametrize(("settings", "environment"), WAYS)
 def test_dagsters_launcher_starts_watches_and_stops_a_run_through_it(proxies, monkeypatch, settings, environment):
     import dagster as dg

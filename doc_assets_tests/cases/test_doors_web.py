@@ -160,6 +160,7 @@ def test_tries_side_by_side_and_under_other_names_count_too(basic):
     assert set(wrong) == {401, 429}
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize(
     "path",
     [
@@ -270,6 +271,7 @@ VIEWER = {*SEEN, "/view/graphql"}
 OPERATOR = {*VIEWER, *CHANGED, "/dagster/graphql"}
 
 
+@pytest.mark.alike(8)
 @pytest.mark.parametrize(
     ("name", "groups", "wanted"),
     [

@@ -77,6 +77,7 @@ def test_a_coarse_fax_is_read_and_its_photo_is_not_squeezed(reader, cutter):
     assert photo.box.width / photo.box.height == pytest.approx(449 / 314, rel=0.03)
 
 
+@pytest.mark.whole
 @needs_cases
 def test_the_text_of_a_coarse_fax_is_found_and_its_photo_is_extracted(tmp_path):
     need_tesseract()
@@ -293,6 +294,7 @@ def test_a_library_that_does_not_know_a_codec_spoils_nothing(reader, compression
 # ------------------------------------------------------------------------------------------------- size and memory
 
 
+@pytest.mark.alike(1)
 @pytest.mark.parametrize("kind", ["uncompressed", "deflate", "jpeg", "jpeg in one strip"])
 def test_a_colour_page_of_the_largest_size_is_decoded_within_the_memory_of_a_decoder(kind):
     """The proportion of the defaults, a tenth of their size; above it the page is refused by name."""

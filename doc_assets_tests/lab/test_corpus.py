@@ -15,6 +15,7 @@ def test_the_same_seed_draws_the_same_picture_and_another_a_different_one():
     assert draw_picture(3).shape != draw_picture(4).shape or not (draw_picture(3) == draw_picture(4)).all()
 
 
+@pytest.mark.alike(5)
 @pytest.mark.parametrize("name", list(ATTACKS))
 def test_an_attack_is_repeatable_and_changes_the_photo(name):
     photo = draw_picture(5, 400)

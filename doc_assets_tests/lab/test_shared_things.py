@@ -7,6 +7,7 @@ from doc_assets.lab.pictures import draw_picture
 from doc_assets.search.verify.geometry import align
 
 
+@pytest.mark.alike(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thing_is_drawn_again_the_same(kind):
     assert np.array_equal(draw_thing(kind, 3), draw_thing(kind, 3))
@@ -18,6 +19,7 @@ def test_an_unknown_thing_is_named():
         draw_thing("flag", 1)
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.7, 0.92])
 @pytest.mark.parametrize("shape", [(160, 720), (600, 400)])
 @pytest.mark.parametrize("frame", [(360, 480), (480, 270)])

@@ -22,6 +22,7 @@ def _through_the_scanner(page, style):
     return np.asarray(Image.open(content).convert("RGB"))
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize("style", list(Style))
 def test_all_photos_of_a_page_are_found_where_they_are(style):
     for seed in range(2):

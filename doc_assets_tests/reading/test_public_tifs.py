@@ -55,6 +55,7 @@ def test_all_eight_orientations_show_the_same_upright_picture(reader):
         assert np.abs(picture.astype(int) - pictures[0]).mean() < 12  # each was compressed on its own
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize(
     "name",
     [

@@ -84,6 +84,7 @@ def _truth(name, seed):
     return corners[:, :2] / corners[:, 2:]
 
 
+@pytest.mark.alike(2)
 @pytest.mark.parametrize("name", GEOMETRIC)
 def test_the_drawn_overlap_lies_where_the_attack_put_it(name):
     errors = []
@@ -97,6 +98,7 @@ def test_the_drawn_overlap_lies_where_the_attack_put_it(name):
     assert np.mean(errors) < 0.03
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize("index", range(8))
 def test_a_photo_laid_over_its_original_is_the_original(index):
     view = View.at(index)

@@ -162,6 +162,7 @@ def test_a_server_that_does_not_let_us_in_stops_everything(api, status):
         assert asked == {"N1": 1}
 
 
+@pytest.mark.alike(5)
 @pytest.mark.parametrize(
     "body",
     [

@@ -37,16 +37,35 @@ def desk_home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def django(tmp_path_factory):
     """Django, configured once for the process, and a database of accounts with everybody in it; for copies of it."""
+    from django.contrib.auth.hashers import Argon2PasswordHasher
+
     from doc_assets.web.site import Door, configure, migrate
 
     settings = Settings(home=tmp_path_factory.mktemp("accounts"))
     configure(settings, Door("a secret of tests", ("testserver",), is_secure=False))
-    migrate()
-    from doc_assets.web import accounts
+    Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost = 1, 64  # KiB; what is slow on purpose, quickly
 
-    for name, roles in PEOPLE.items():
-        accounts.add_person(name, roles, PASSWORD)
-    return settings.home / "accounts.sqlite"
+    def made(folder):
+        from doc_assets.web import accounts
+
+        _work_on(folder / "accounts.sqlite")
+        migrate()
+        for name, roles in PEOPLE.items():
+            accounts.add_person(name, roles, PASSWORD)
+        _work_on(settings.accounts_file)
+
+    return once(tmp_path_factory, "people", made) / "accounts.sqlite"
+
+
+def _work_on(accounts):
+    """Lets Django use this database of accounts from now on."""
+    from django.conf import settings as configured
+    from django.db import connections
+
+    connection = connections["default"]
+    connection.close()
+    connection.settings_dict["NAME"] = configured.DATABASES["default"]["NAME"] = accounts
+    connection.settings_dict["OPTIONS"]["init_command"] = "PRAGMA synchronous=OFF"
 
 
 class DeskUnderTest:
@@ -99,24 +118,17 @@ def make_desk(desk_home, django, tmp_path):
     """Opens a desk on a copy of the home; settings may be changed."""
     from contextlib import ExitStack
 
-    from django.conf import settings as configured
     from django.core.cache import cache
-    from django.db import connections
 
     from doc_assets.web.desk import Desk, use
-
-    def point_at(path):
-        connections["default"].close()
-        connections["default"].settings_dict["NAME"] = path
-        configured.DATABASES["default"]["NAME"] = path
 
     with ExitStack() as stack:
 
         def make(**changed):
             home = copy_of(desk_home, tmp_path / "home")
             shutil.copy(django, home / "accounts.sqlite")
-            point_at(home / "accounts.sqlite")
-            stack.callback(point_at, django)
+            _work_on(home / "accounts.sqlite")
+            stack.callback(_work_on, django)
             cache.clear()
             desk = stack.enter_context(Desk(Runtime(Settings(home=home, **changed))))
             use(desk)

@@ -81,6 +81,7 @@ def test_hostile_names_are_harmless_in_the_audit_and_in_messages(hostile):
         _is_harmless(client.get("/").content.decode())
 
 
+@pytest.mark.alike(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_filters_find_what_they_name_and_nothing_else(desk, name):
     client = desk.client("reviewer")
@@ -94,6 +95,7 @@ def test_hostile_filters_find_what_they_name_and_nothing_else(desk, name):
 # --- wrong questions
 
 
+@pytest.mark.alike(9)
 @pytest.mark.parametrize(
     "path",
     [
@@ -110,6 +112,7 @@ def test_what_is_not_there_is_not_found(desk, path):
     assert desk.client("lead").get(path).status_code == 404
 
 
+@pytest.mark.alike(4)
 @pytest.mark.parametrize("what", ["verdict", "undo", "comment", "release"])
 @pytest.mark.parametrize("case_id", ["0", "999999999", BIG])
 def test_nothing_is_done_to_a_case_that_is_not_there(desk, what, case_id):
@@ -120,6 +123,7 @@ def test_nothing_is_done_to_a_case_that_is_not_there(desk, what, case_id):
     assert response.status_code == 404
 
 
+@pytest.mark.alike(4)
 @pytest.mark.parametrize(
     "query",
     [
@@ -132,6 +136,7 @@ def test_a_case_answers_whatever_its_address_says(desk, query):
     assert desk.client("reviewer").get(f"/cases/{case_id}?{query}").status_code == 200
 
 
+@pytest.mark.alike(4)
 @pytest.mark.parametrize(
     "after", ["1,2", f"{BIG},{BIG}", "nan,1", "inf,1", "-inf,-1", "1e999,1", "x", ",", "1,", ",1", "\0", "1,1,1"]
 )

@@ -85,6 +85,7 @@ def case_probability(desk, case):
     return desk.ledger.cases.pairs([case.case_id])[case.case_id][0].probability
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize(
     ("photograph", "use"),
     [

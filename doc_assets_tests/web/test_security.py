@@ -71,6 +71,7 @@ def test_signing_in_leads_to_the_page_that_was_wanted(desk):
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.alike(1)
 @pytest.mark.parametrize("evil", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
 def test_no_form_leads_to_another_site(desk, evil):
     response = _sign_in(desk.client(), next=evil)

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets_tests.archive.ledger import postgres
 
-DATABASES = ["sqlite", "postgresql"] if postgres.BIN else ["sqlite"]
+DATABASES = ["sqlite", *([pytest.param("postgresql", marks=pytest.mark.whole)] if postgres.BIN else [])]
 
 
 @pytest.fixture(scope="session")

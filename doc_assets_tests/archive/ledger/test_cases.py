@@ -227,6 +227,7 @@ def test_a_forgotten_document_takes_its_case_and_comments_along(desk, ledger, ro
 # --- what cannot be changed
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize("table", ["verdicts", "audit"])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET person = 'x'"])
 def test_the_database_refuses_to_change_what_was_said(desk, ledger, table, change):

@@ -203,6 +203,7 @@ def test_making_a_collection_again_keeps_its_points(store, collection):
     assert store.dim(collection) == DIM
 
 
+@pytest.mark.whole
 def test_scanning_passes_many_points(store, collection):
     store.upsert(collection, points(4500))
 

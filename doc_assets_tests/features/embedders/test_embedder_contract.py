@@ -12,15 +12,18 @@ from doc_assets_tests.features.embedders.tiny_encoders import save_vit
 PHOTOS = [draw_picture(40, 300), draw_picture(41, 200), draw_picture(42, 500)]
 
 
+NAMES = [pytest.param(name, marks=pytest.mark.whole if name == "transformers" else ()) for name in embedders.names()]
+
+
 @pytest.fixture(scope="session")
-def options(tmp_path_factory):
-    """What each embedder cannot do without."""
-    return {"transformers": {"checkpoint": str(save_vit(tmp_path_factory.mktemp("vit")))}}
+def checkpoint(tmp_path_factory):
+    return str(save_vit(tmp_path_factory.mktemp("vit")))
 
 
-@pytest.fixture(params=embedders.names())
-def embedder(request, options):
-    return make_embedder(request.param, options.get(request.param, {}), device="cpu", batch_size=2)
+@pytest.fixture(params=NAMES)
+def embedder(request):
+    cannot_do_without = {"checkpoint": request.getfixturevalue("checkpoint")} if request.param == "transformers" else {}
+    return make_embedder(request.param, cannot_do_without, device="cpu", batch_size=2)
 
 
 def test_rows_are_unit_vectors_and_do_not_depend_on_the_batch(embedder):

@@ -6,6 +6,7 @@ from doc_assets.features.embedders.transformers_encoder import TransformersEmbed
 from doc_assets.lab.pictures import draw_picture
 from doc_assets_tests.features.embedders import tiny_encoders
 
+pytestmark = pytest.mark.whole  # transformers alone takes seconds to import
 PHOTOS = [draw_picture(50, 200), draw_picture(51, 200)]
 
 

@@ -1,6 +1,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from doc_assets.features.model_folders import add_folder
 from doc_assets.features.words import CODEBOOK, WEIGHTS_DIR
 from doc_assets.ops.doctor.check import Level
@@ -41,6 +43,7 @@ def test_a_missing_and_a_changed_weights_file_are_named(settings, tmp_path):
     assert "DOC_ASSETS_WORDS_CODEBOOK" in gone.fix
 
 
+@pytest.mark.whole
 def test_a_configured_model_without_its_weights_is_named(settings, tmp_path):
     add_folder(settings.models_dir, save_vit(tmp_path / "vit"), "vit", "here", NOW)
     configured = settings.model_copy(update={"embedder": "transformers", "embedder_options": {"checkpoint": "vit"}})

@@ -14,6 +14,7 @@ def with_ledger(settings, url):
     return settings.model_copy(update={"ledger_url": SecretStr(url)})
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed")
 def test_a_running_postgresql_is_green_and_a_stopped_one_red_with_its_address(settings):
     with postgres.running_server() as server:

@@ -13,6 +13,7 @@ from doc_assets_tests.ops.image_server.conftest import KEY
 from doc_assets_tests.program import PROGRAM
 
 
+@pytest.mark.alike(6)
 @pytest.mark.parametrize("key", ["", "wrong", KEY[:-1], KEY + "x", "키".encode()])
 @pytest.mark.parametrize("path", ["/images?filename=N20240101THA00001", "/openapi.json", "/nothing"])
 def test_without_the_key_nothing_is_said(served, key, path):

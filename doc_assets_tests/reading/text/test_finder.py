@@ -25,6 +25,7 @@ def look(finder, pixels):
     return finder.of_document("", None).look(Page(0, np.ascontiguousarray(pixels)))
 
 
+@pytest.mark.alike(6)
 @pytest.mark.parametrize("style", Style)
 @pytest.mark.parametrize("turns", range(4))
 def test_titled_pages_are_found_whichever_way_they_lie(find, pages, style, turns):
@@ -36,6 +37,7 @@ def test_titled_pages_are_found_whichever_way_they_lie(find, pages, style, turns
     assert found.confidence > 0.7
 
 
+@pytest.mark.alike(2)
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("change", [dithered, lambda page: page])
 def test_form_pages_are_read_and_not_found(find, turns, change):

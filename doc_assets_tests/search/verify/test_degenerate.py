@@ -128,6 +128,7 @@ def test_agreement_along_a_line_or_in_a_few_places_is_none(places):
     check(found)
 
 
+@pytest.mark.alike(2)
 @pytest.mark.parametrize("seed", range(20))
 def test_identical_photos_align_by_every_keypoint(seed):
     photo = features_of(picture(seed))

@@ -19,6 +19,7 @@ def aligned(query, archive):
     return align(features, mirrored(features), features_of(archive))
 
 
+@pytest.mark.alike(3)
 @pytest.mark.parametrize("index", range(8))
 def test_turn_and_mirror_say_how_the_query_must_be_seen(index):
     view = View.at(index)
@@ -72,6 +73,7 @@ def test_a_known_perspective_is_recovered():
     assert np.linalg.norm(corners - moved, axis=1).max() < 0.01 * np.hypot(width, height)
 
 
+@pytest.mark.alike(4)
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_every_attack_leaves_enough_to_agree_on(name):
     found = aligned(attack(name, PICTURE, 4), PICTURE)
