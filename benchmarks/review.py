@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from pydantic import SecretStr
 from sqlalchemy import Table, insert
 
 from benchmarks.report import Row, arguments, print_table, save
-from doc_assets.archive.ledger.cases import CaseFilter
+from doc_assets.archive.ledger.case_queue import CaseFilter
+from doc_assets.archive.ledger.cases import CasePair
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.results import EarlierFields, Finding, FoundDocument, Overlap, PhotoPair, Use
 from doc_assets.archive.ledger.schema import (
@@ -90,13 +91,20 @@ def _measured(home: Path, url: str) -> dict[str, Row]:
         client = Client()
         client.force_login(local_person())
         cases = desk.archive.ledger.cases
+        rows = cycle([case.case_id for case in cases.page(CaseFilter(states=("open",)), 4 * REPEATS)])  # as documents
         numbers = iter([case.case_id for case in cases.page(CaseFilter(states=("open",)), 4 * REPEATS)])
         return {
             "queue": _figures(lambda: client.get("/")),
             "queue, two filters": _figures(lambda: client.get("/?finding=same_day&merchant=m17")),
             "queue, part of a name": _figures(lambda: client.get("/?text=00012")),
+            "queue, business, by risk": _figures(lambda: client.get("/?business=음식점&order=risk")),
+            "queue, dates": _figures(lambda: client.get("/?since=2024-03-01&until=2024-03-05&order=age")),
             "case": _figures(lambda: client.get(f"/cases/{next(numbers)}")),
             "verdict and next case": _figures(lambda: _verdict(client, next(numbers))),
+            "document": _figures(lambda: client.get(f"/documents/{next(rows)}")),
+            "merchant": _figures(lambda: client.get(f"/merchants?document={next(rows)}")),
+            "photo group": _figures(lambda: client.get(f"/groups/{next(rows)}")),
+            "comparison": _figures(lambda: _compared(client, cases.pairs([row := next(rows)])[row][0], row)),
             "audit": _figures(lambda: client.get("/audit")),
         }
 
@@ -104,6 +112,10 @@ def _measured(home: Path, url: str) -> dict[str, Row]:
 def _verdict(client: Any, case_id: int) -> Any:  # noqa: ANN401 - Django's client and answer
     said = client.post(f"/cases/{case_id}/verdict", {"photograph": "different", "all": "1"})
     return client.get(said.headers["Location"])
+
+
+def _compared(client: Any, pair: CasePair, row: int) -> Any:  # noqa: ANN401 - Django's client and answer
+    return client.get(f"/compare?own={row}&other={pair.other_row}")
 
 
 def _figures(ask: Callable[[], Any]) -> Row:
@@ -237,6 +249,8 @@ def _case(number: int, drop: str) -> dict[str, Any]:
         "merchant_id": f"m{number % 997}",
         "state": "decided" if number // CASE_EVERY % 2 == 0 else "open",
         "rank": float(number * 2_654_435_761 % 1_000_003) / 1e5,
+        "probability": float(number * 40_503 % 1_000_003) / 1_000_003,
+        "business": "음식점" if number // CASE_EVERY % 7 == 0 else "소매",
         "parts": {"probability": 5.0, "merchants": 1.0},
         "n_pairs": 1 + number // CASE_EVERY % 3,
         "opened_at": NOW,

@@ -165,7 +165,9 @@ class Settings(BaseSettings):
     )
     alert_webhook_token: SecretStr | None = Field(None, description="Sent to it as a bearer token.")
     alert_timeout_s: float = Field(5.0, gt=0, le=10, description="Limit of one try to post an alert.")
-    ui_url: str = Field("", description="Address of Dagster's UI as people open it, for links in alerts.")
+    ui_url: str = Field(
+        "", description="Address of Dagster's UI as people open it, for links in alerts and the review desk."
+    )
 
     # --- reading documents
     max_file_bytes: int = Field(1 << 30, ge=1, description="Larger files are rejected.")

@@ -18,6 +18,8 @@ from doc_assets.archive.shards import read_jpegs_at
 from doc_assets.pipeline.relabel import by_drop
 from doc_assets.sources.names import document_id
 
+BUSINESS_COLUMN = "업종명"
+"""Of key tables: what a merchant does."""
 FILE = -1
 """The place of the file as a whole."""
 _LEAST = 1e-6
@@ -193,7 +195,8 @@ def _case(
         pairs.append(
             CasePair(key, photo, other.id if other else None, other_photo, finding.kind, finding.probability, pair)
         )
-    return NewCase(document.id, document.drop_key, document.merchant_id, _parts(result, weights), tuple(pairs))
+    parts, business = _parts(result, weights), document.fields.get(BUSINESS_COLUMN) or None
+    return NewCase(document.id, document.drop_key, document.merchant_id, parts, tuple(pairs), business)
 
 
 def _parts(result: ResultRecord, weights: Weights) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from doc_assets.archive.ledger.results import (
     ALIKE,
+    Colours,
     Finding,
     FindingKind,
     FoundDocument,
@@ -68,6 +69,10 @@ DATE_SOURCES = {
     "key_table": Text("키 목록 기준", "by its key table"),
     "name": Text("파일명 기준", "by its name"),
     "arrival": Text("입고일 기준", "by its arrival"),
+}
+_COLOURS: dict[Colours, Text] = {
+    "lost": Text("흑백으로 바꿈", "made grey"),
+    "gained": Text("상대 사진은 흑백", "grey in the other document"),
 }
 # Turning the query back counter-clockwise means that it was turned clockwise.
 _TURNS = (
@@ -327,9 +332,11 @@ def _signs(pair: PhotoPair) -> Iterator[Text]:
 def changes(pair: PhotoPair) -> list[Text]:
     """What was done to the archive photo, as far as it can be told; never empty."""
     found = pair.changes
+    colours = [] if pair.colours is None else [_COLOURS[pair.colours]]
     if found is None:
-        return [*_turned(View(pair.quarter_turns, pair.mirrored))] or [Text("변경 내용 알 수 없음", "changes unknown")]
-    done = [*_turned(found), *_cut(found), *_toned(found)]
+        turned = [*_turned(View(pair.quarter_turns, pair.mirrored)), *colours]
+        return turned or [Text("변경 내용 알 수 없음", "changes unknown")]
+    done = [*_turned(found), *_cut(found), *colours, *_toned(found)]
     return done or [Text("자르기·회전·밝기 변경 없음", "not cut, turned or toned")]
 
 

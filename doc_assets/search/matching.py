@@ -12,10 +12,11 @@ from functools import cached_property, partial
 from itertools import groupby
 from typing import Self, TypeVar
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from doc_assets.archive.archive import Archive
-from doc_assets.archive.ledger.results import SearchFault
+from doc_assets.archive.ledger.results import Colours, SearchFault
 from doc_assets.archive.ledger.search_settings import SearchRequest
 from doc_assets.archive.photo_lookup import FeatureLookup, PixelLookup
 from doc_assets.archive.vectors.base import VectorStore
@@ -37,6 +38,9 @@ LoadPixels = Callable[[Sequence[PhotoPayload]], Mapping[PhotoKey, RgbImage]]
 Loaded = TypeVar("Loaded")
 
 HANDFUL = 8
+_GREY, _COLOURED = 3.0, 10.0
+"""Mean saturations, 8-bit: below the first a photo is grey (JPEG leaves under 1), above the second it is not."""
+_EVERY = 4
 _TRUSTED = 0.5  # from this probability on the transform knows turn and mirror better than the vectors do
 
 
@@ -168,6 +172,19 @@ class _Pixels:
 
         return look_of(self.photo)
 
+    @cached_property
+    def saturation(self) -> float:
+        """How coloured it is: mean distance of the strongest channel from the weakest, in 8-bit levels."""
+        few = self.photo[::_EVERY, ::_EVERY].astype(np.int16)
+        return float(np.mean(few.max(axis=2) - few.min(axis=2))) if few.size else 0.0
+
+
+def _colours(own: float, other: float) -> Colours | None:
+    """Whether one of two photos is grey and the other not, by their saturations."""
+    if own < _GREY and other > _COLOURED:
+        return "lost"
+    return "gained" if other < _GREY and own > _COLOURED else None
+
 
 def _looked(
     match: PhotoMatch, own: _Pixels | Failure, other: RgbImage | Failure, model: PairModel
@@ -184,6 +201,7 @@ def _judged(match: PhotoMatch, own: _Pixels, other: _Pixels, model: PairModel) -
 
     What both show drawn needs no dense look: the code that a form prints is found in every document.
     """
+    match = replace(match, colours=_colours(own.saturation, other.saturation))
     seems_alike = (match.probability or 0.0) >= WORTH_A_LOOK
     if seems_alike and own.look.kind != "photograph" and drawn_look(own.look, other.look) is not None:
         return replace(match, looks=(own.look, other.look))

@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from doc_assets.archive.ledger.results import Colours
 from doc_assets.archive.ledger.search_settings import Aggregation, Thresholds
 from doc_assets.datatypes import Likeness, Look, PhotoKey, PhotoPayload, View
 from doc_assets.search.verify.geometry import Alignment
@@ -40,6 +41,7 @@ class PhotoMatch:
         alignment: how the query photo lies on the archive photo; None if nothing plausible was found.
         likeness: what a dense look at both made of it; None if none was needed.
         looks: how the query photo and the archive photo look by themselves, if both may be drawn.
+        colours: whether one of the two is grey and the other not; None if not, or if they were not looked at.
         probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
             if the search does not verify.
     """
@@ -54,6 +56,7 @@ class PhotoMatch:
     alignment: Alignment | None = None
     likeness: Likeness | None = None
     looks: tuple[Look, Look] | None = None
+    colours: Colours | None = None
     probability: float | None = None
 
     @property

@@ -23,6 +23,20 @@ MAY: dict[str, frozenset[Role]] = {
     "page": _SEES_CASES,
     "audit": frozenset({"lead", "admin", "auditor"}),
     "help": _EVERYBODY,
+    # documents, merchants, photo groups, comparisons
+    "document": _SEES_CASES,
+    "merchant": _SEES_CASES,
+    "merchant_find": _SEES_CASES,
+    "group": _SEES_CASES,
+    "group_preview": JUDGES,
+    "group_decide": JUDGES,
+    "compare": _SEES_CASES,
+    "compare_find": _SEES_CASES,
+    # a person's own settings
+    "profile": _EVERYBODY,
+    "shortcuts": _EVERYBODY,
+    "save_filter": _SEES_CASES,
+    "delete_filter": _SEES_CASES,
 }
 """By the name of a route of the desk; administrators keep people and do not judge cases."""
 

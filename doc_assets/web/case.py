@@ -1,5 +1,6 @@
 """A case: two photos beside each other, what is known of both documents, and the verdict."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -11,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from doc_assets.archive.ledger.cases import Case, CaseFilter, CasePair, HeldError, Refusal
+from doc_assets.archive.ledger.case_queue import CaseFilter
+from doc_assets.archive.ledger.cases import Case, CasePair, HeldError, Refusal
 from doc_assets.archive.ledger.results import ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import search_id_of
-from doc_assets.archive.ledger.verdicts import STAGE_OF, Answer, Verdict, final_answer, in_force
+from doc_assets.archive.ledger.verdicts import STAGE_OF, Answer, Use, Verdict, final_answer, in_force
 from doc_assets.errors import InputError
 from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
@@ -24,13 +26,15 @@ from doc_assets.web.desk import the_desk
 from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
-USES = ("renewal", "same_building", "test_document", "own_copy", "other")
+USES: tuple[Use, ...] = ("renewal", "same_building", "test_document", "own_copy", "other")
 _LONGEST_COMMENT = 2000
 _GROUP_SHOWN = 60
 _NEARLY = 0.99
 _HISTORY = "judged"
 """In a session: the cases that its person judged, the last one at the end, for undoing."""
 _UNDONE_AT_MOST = 50
+_NOTE = "kept_note"
+"""In a session, until the case is shown again: its number, and the note that came with a verdict that was not filed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +77,24 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "may_judge": is_mine,
             "hold_every_s": max(1, int(desk.lease.total_seconds() / 3)),
             "why_not": _why_not(found, refusal),
-            "pairs": [_pair_line(pair, answers.get(pair.pair_key)) for pair in pairs],
+            "pairs": [pair_line(pair, answers.get(pair.pair_key)) for pair in pairs],
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
-            "viewer": [_viewed(found, pair, documents) for pair in pairs],
+            "viewer": [viewed(found.row_id, pair, documents) for pair in pairs],
             "strip": _strip(found, documents[found.row_id], result, pairs),
-            "facts": _facts(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
+            "facts": facts_of(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
             "changes": _changes(pairs[at]) if pairs else [],
             "parts": priority_parts(found),
             "group": _group(found, pairs[at]) if pairs else None,
-            "verdicts": [] if is_blind else _history(said),
+            "verdicts": [] if is_blind else verdict_lines(said),
             "is_blind": is_blind and bool(said),
             "comments": [] if is_blind else [(each, visible(each.text)) for each in ledger.cases.comments(case_id)],
             "uses": [(use, say(use)) for use in USES],
             "query": urlencode(asked),
+            "other_row": pairs[at].other_row if pairs else None,
+            "kept_note": _kept_note(request, case_id),
             "for_all": bool(pairs) and pairs[at].photo < 0 and not answers,
             "ahead": _ahead(found, wanted, person) if is_mine else [],
         },
@@ -106,7 +112,7 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
         _require_known(answer)
     except ValueError as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
-    note = _note(request)
+    note = note_of(request)
     if answer.use == "other" and not note:
         messages.warning(request, say("note_wanted"))
         return redirect(_address(case_id, asked))
@@ -120,22 +126,24 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
             dict.fromkeys(keys, answer),
             desk.now(),
             rule=desk.runtime.second_review,
-            snapshots={key: _snapshot(pairs[key]) for key in keys if key in pairs},
+            snapshots={key: snapshot_of(pairs[key]) for key in keys if key in pairs},
             is_lead="lead" in request.roles,
         )
     except HeldError as error:
         messages.error(request, _why_not(cases.get(case_id) or found, error.why))
+        _keep_note(request, case_id, note)
         return redirect(_address(case_id, asked))
     except InputError:
         messages.warning(request, say("changed_reload"))
+        _keep_note(request, case_id, note)
         return redirect(_address(case_id, asked))
     if note:
         cases.comment(case_id, person, note, desk.now())
     detail = {"pairs": len(keys), "photograph": answer.photograph, "use": answer.use, "state": state}
     desk.archive.ledger.audit.add(person, "case.decide", f"case {case_id}", desk.now(), detail)
-    request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
+    remember(request, case_id)
     waits = f" → {say(state)}" if state in {"second", "disputed"} else ""
-    messages.success(request, f"{visible(found.document)}: {_said(answer)}{waits}")
+    messages.success(request, f"{visible(found.document)}: {said_in_words(answer)}{waits}")
     stage = STAGE_OF.get(found.state)
     done = {each.pair_key for each in in_force(cases.verdicts(list(pairs))) if each.stage == stage}
     left = [at for at, key in enumerate(pairs) if key not in done]
@@ -144,11 +152,16 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
     return _on_from(request, found)
 
 
+def remember(request: HttpRequest, case_id: int) -> None:
+    """Notes that this person judged a case, so that it can be undone from the next one."""
+    request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
+
+
 def _on_from(request: HttpRequest, found: Case) -> HttpResponse:
     """The free case after this one, else the first of those that were passed over; the queue if there is none."""
     desk, (wanted, asked) = the_desk(), filter_of(request)
     person, now, cases = request.user.get_username(), desk.now(), desk.archive.ledger.cases
-    taken = cases.take_next(person, wanted, now, desk.lease, (found.rank, found.case_id))
+    taken = cases.take_next(person, wanted, now, desk.lease, found.place(wanted.order))
     if taken is None:
         taken = cases.take_next(person, wanted, now, desk.lease)
     if taken is None or taken == found.case_id:
@@ -183,7 +196,7 @@ def undo(request: HttpRequest, case_id: int) -> HttpResponse:
 @require_POST
 def comment(request: HttpRequest, case_id: int) -> HttpResponse:
     """Adds a note."""
-    desk, note = the_desk(), _note(request)
+    desk, note = the_desk(), note_of(request)
     _, asked = filter_of(request)
     if note:
         try:
@@ -244,14 +257,27 @@ def _place(asked: str | None, keys: list[str], answers: dict[str, Answer]) -> in
     return next((at for at, key in enumerate(keys) if key not in answers), 0)
 
 
-def _note(request: HttpRequest) -> str:
+def note_of(request: HttpRequest) -> str:
+    """The note of a form, without what no note needs."""
     return str(request.POST.get("comment", "")).replace("\0", "").strip()[:_LONGEST_COMMENT]
+
+
+def _keep_note(request: HttpRequest, case_id: int, note: str) -> None:
+    """Gives a note back to its form: the verdict that it came with was not filed."""
+    if note:
+        request.session[_NOTE] = [case_id, note]
+
+
+def _kept_note(request: HttpRequest, case_id: int) -> str:
+    """The note that was given back; it is in the form from now on, and nowhere else."""
+    number, note = request.session.pop(_NOTE, (None, ""))
+    return str(note) if number == case_id else ""
 
 
 def _ahead(found: Case, wanted: CaseFilter, person: str) -> list[str]:
     """Pictures of the case that comes next, as far as that can be known."""
     cases = the_desk().archive.ledger.cases
-    following = [*cases.page(wanted, 2, (found.rank, found.case_id)), *cases.page(wanted, 2)]
+    following = [*cases.page(wanted, 2, found.place(wanted.order)), *cases.page(wanted, 2)]
     free = [each for each in following if each.case_id != found.case_id and holder_of(each) in {None, person}]
     pairs = cases.pairs([each.case_id for each in free[:1]])
     first = [(each, pair) for each in free[:1] for pair in pairs.get(each.case_id, [])[:1]]
@@ -292,7 +318,7 @@ def _result(found: Case) -> ResultRecord | None:
     return next(iter(results.get(search_id, [])), None)
 
 
-def _snapshot(pair: CasePair) -> dict[str, Any]:
+def snapshot_of(pair: CasePair) -> dict[str, Any]:
     """What the verdict was about, so that it can be judged after a refit."""
     facts = pair.pair
     return {
@@ -307,12 +333,13 @@ def _snapshot(pair: CasePair) -> dict[str, Any]:
     }
 
 
-def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
+def pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
+    """A pair in one line, with what was said of it."""
     return {
         "what": say("whole_file") if pair.photo < 0 else say("photo_n", n=pair.photo + 1),
         "finding": finding_name(pair.finding),
         "percent": percent(pair.probability),
-        "said": _said(answer) if answer is not None else None,
+        "said": said_in_words(answer) if answer is not None else None,
     }
 
 
@@ -323,21 +350,21 @@ def percent(probability: float) -> str:
     return ">99%" if probability > _NEARLY else f"{probability:.0%}"
 
 
-def _said(answer: Answer) -> str:
+def said_in_words(answer: Answer) -> str:
     """An answer in words."""
     if answer.use not in {None, "fraud"}:
         return f"{say('allowed')} ({say(str(answer.use))})"
     return say("fraud" if answer.is_fraud else answer.photograph)
 
 
-def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> dict[str, Any]:
-    """What the viewer needs of a pair."""
-    facts = pair.pair
-    own_pages, other_pages = _page_of(found.row_id, facts, own=True), _page_of(pair.other_row, facts, own=False)
+def viewed(row_id: int, pair: CasePair, documents: Mapping[int, Document]) -> dict[str, Any]:
+    """What the viewer needs of a pair of the document of this number; ``documents`` hold the other, if it is there."""
+    facts, other = pair.pair, documents.get(pair.other_row or -1)
+    own_pages, other_pages = _page_of(row_id, facts, own=True), _page_of(pair.other_row, facts, own=False)
     return {
-        "otherName": visible(documents[pair.other_row].file_name) if pair.other_row in documents else "",
-        "own": photo_address(found.row_id, pair.photo, 1024),
-        "other": photo_address(pair.other_row, pair.other_photo, 1024) if pair.other_row in documents else None,
+        "otherName": visible(other.file_name) if other is not None else "",
+        "own": photo_address(row_id, pair.photo, 1024),
+        "other": photo_address(other.id, pair.other_photo, 1024) if other is not None else None,
         "ownPage": own_pages,
         "otherPage": other_pages,
         "transform": facts.transform if facts else (None if pair.photo >= 0 else [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
@@ -373,7 +400,9 @@ def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: 
     return strip
 
 
-def _facts(own: Document, other: Document | None) -> list[Fact]:
+def facts_of(own: Document, other: Document | None) -> list[Fact]:
+    """What is known of two documents, line by line."""
+
     def known(document: Document | None) -> dict[str, str]:
         if document is None:
             return {}
@@ -400,24 +429,24 @@ def _changes(pair: CasePair) -> list[str]:
 
 
 def _group(found: Case, pair: CasePair) -> dict[str, Any] | None:
-    """All documents that show the pair's photograph."""
-    groups = the_desk().archive.ledger.groups
-    number = groups.of_rows([found.row_id]).get((found.row_id, pair.photo))
-    if number is None:
+    """The documents that show the pair's photograph, the earliest first; the group's own page has all of them."""
+    ledger = the_desk().archive.ledger
+    number = ledger.groups.of_rows([found.row_id]).get((found.row_id, pair.photo))
+    group = ledger.traces.group(number) if number is not None else None
+    if group is None:
         return None
-    members = groups.members([number])
-    documents = {member.document: member for member in members}
-    merchants = {member.merchant_id for member in members if member.merchant_id is not None}
+    shown = {photo.row_id: photo for photo in ledger.traces.group_photos(group.group_id, _GROUP_SHOWN)}
     return {
-        "says": say("in_all", documents=len(documents), merchants=len(merchants)),
+        "number": group.group_id,
+        "says": say("in_all", documents=group.n_documents, merchants=group.n_merchants),
         "members": [
-            {**asdict(member), "document": visible(name), "is_own": member.document == found.document}
-            for name, member in list(documents.items())[:_GROUP_SHOWN]
+            {**asdict(photo), "document": visible(photo.document), "is_own": row_id == found.row_id}
+            for row_id, photo in shown.items()
         ],
     }
 
 
-def _history(said: list[Verdict]) -> list[dict[str, Any]]:
+def verdict_lines(said: Sequence[Verdict]) -> list[dict[str, Any]]:
     """What was said, the newest first; what was undone is marked."""
     undone = {each.withdraws for each in said}
     return [
@@ -425,7 +454,7 @@ def _history(said: list[Verdict]) -> list[dict[str, Any]]:
             "person": each.person,
             "at": each.at,
             "stage": say(f"stage_{each.stage}"),
-            "answer": _said(each.answer),
+            "answer": said_in_words(each.answer),
             "is_undone": each.verdict_id in undone,
         }
         for each in reversed(said)

@@ -2,13 +2,17 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.photo_lookup import ArchivePictures
+from doc_assets.archive.vectors.base import embedder_of, features_of
+from doc_assets.pipeline.comparing import Comparer
 from doc_assets.runtime import Runtime
+from doc_assets.search.matching import Verifier
 
 
 class Desk:
@@ -40,6 +44,16 @@ class Desk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    @cached_property
+    def comparer(self) -> Comparer | None:
+        """Compares two documents by what the collection in use was made of; None while there is none."""
+        used = self.archive.ledger.collections.last("in_use")
+        if used is None:
+            return None
+        embedder_id, thresholds = embedder_of(used.name), self.runtime.request().thresholds
+        verifier = Verifier.of(self.archive, features_of(used.name), self.runtime.pair_model(embedder_id))
+        return Comparer(self.archive, verifier, embedder_id, thresholds)
 
     @property
     def lease(self) -> timedelta:

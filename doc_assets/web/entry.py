@@ -5,9 +5,15 @@ import secrets
 from typing import Any
 
 from allauth.account.signals import password_changed, user_logged_in
-from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
 from django.contrib.auth import login
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -51,6 +57,25 @@ def _signed_in(user: Any, **_more: object) -> None:  # noqa: ANN401 - Django's u
 def _signed_out(user: Any, **_more: object) -> None:  # noqa: ANN401 - Django's user, None if nobody was signed in
     if user is not None:
         _file(user, "person.sign_out")
+
+
+@receiver(user_login_failed)
+def _failed(credentials: dict[str, Any], **_more: object) -> None:
+    """A password that did not fit; attempts that the limits stop are not looked at, and file nothing.
+
+    Nobody is named as who did it. The typed name is filed only if it is a known person's: passwords are typed into the
+    wrong field.
+    """
+    typed = str(credentials.get("username", "")).replace("\0", "")
+    known = User.objects.filter(username__iexact=typed).first() if typed else None
+    subject = f"person {known.get_username()}" if known is not None else "an unknown name"
+    the_desk().archive.ledger.audit.add("", "person.sign_in_failed", subject, the_desk().now())
+
+
+@receiver(authentication_failed)
+def _failed_second_factor(user: Any, authenticator: Any, **_more: object) -> None:  # noqa: ANN401
+    """A code that did not fit, after the right password."""
+    _file(user, "person.code_failed", {"type": str(authenticator.type)})
 
 
 @receiver(password_changed)

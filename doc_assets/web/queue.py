@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -11,7 +12,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from doc_assets.archive.ledger.cases import Case, CaseFilter, CasePair
+from doc_assets.archive.ledger.case_queue import ORDERS, CaseFilter, Order, Origin, Place
+from doc_assets.archive.ledger.cases import Case, CasePair
 from doc_assets.archive.ledger.results import COUNTED
 from doc_assets.archive.ledger.verdicts import UNDECIDED, CaseState
 from doc_assets.pipeline.reviewing import Weights
@@ -27,9 +29,13 @@ _STATES: dict[str, tuple[CaseState, ...]] = {
     "disputed": ("disputed",),
     "decided": ("decided",),
 }
-_TEXTS = ("drop", "merchant", "text", "finding")
+_TEXTS = ("drop", "merchant", "text", "finding", "since", "until", "business", "origin", "order")
+_ORIGINS: dict[Origin, str] = {"same_drop": "same_drop", "archive": "from_archive"}
+_ORDER_NAMES: dict[Order, str] = {"priority": "priority", "age": "by_age", "risk": "by_risk"}
 _LONGEST = 200
 _MOST_DIGITS = 15
+_FARTHEST = 2.5e11
+"""Of places: above every rank and probability, and below the last second that a date can name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     found = cases.page(wanted, _PAGE + 1, _after(request))
     shown, more = found[:_PAGE], found[_PAGE:]
     pairs = cases.pairs([case.case_id for case in shown])
-    last = {"after": f"{shown[-1].rank!r},{shown[-1].case_id}"} if more else {}
+    last = {"after": "{!r},{}".format(*shown[-1].place(wanted.order))} if more else {}
     counts = cases.counts()
     return render(
         request,
@@ -82,6 +88,9 @@ def queue(request: HttpRequest) -> HttpResponse:
             "more": urlencode({**asked, **last}) if more else "",
             "is_first": not _after(request),
             "next_query": urlencode(asked),
+            "origins": [(origin, say(name)) for origin, name in _ORIGINS.items()],
+            "orders": [(order, say(name)) for order, name in _ORDER_NAMES.items()],
+            "saved": _saved(request),
         },
     )
 
@@ -120,18 +129,39 @@ def filter_of(request: HttpRequest) -> tuple[CaseFilter, dict[str, str]]:
         merchant_id=asked.get("merchant"),
         text=asked.get("text"),
     )
-    kind = asked.get("finding")
-    return replace(wanted, finding=next((each for each in COUNTED if each == kind), None)), asked
+    return replace(
+        wanted,
+        finding=next((each for each in COUNTED if each == asked.get("finding")), None),
+        since=_date(asked.get("since")),
+        until=_date(asked.get("until")),
+        business=asked.get("business"),
+        origin=next((each for each in _ORIGINS if each == asked.get("origin")), None),
+        order=next((each for each in ORDERS if each == asked.get("order")), "priority"),
+    ), asked
 
 
-def _after(request: HttpRequest) -> tuple[float, int] | None:
-    """Rank and number of the last case seen; None for the first page, or if that is none."""
+def _date(text: str | None) -> date | None:
+    """A date as browsers send it; None for anything else."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _saved(request: HttpRequest) -> list[tuple[int, str, str]]:
+    """The person's filters: number, name, and the query as a filter still reads it."""
+    kept = the_desk().archive.ledger.saved_filters.of(request.user.get_username())
+    return [(each.filter_id, visible(each.name), each.query) for each in kept]
+
+
+def _after(request: HttpRequest) -> Place | None:
+    """Place of the last case seen; None for the first page, or if that is none."""
     rank, _, number = request.GET.get("after", "").partition(",")
     try:
         after = float(rank), int(number[:_MOST_DIGITS])
     except ValueError:
         return None
-    return after if math.isfinite(after[0]) else None
+    return after if math.isfinite(after[0]) and abs(after[0]) < _FARTHEST else None
 
 
 def _count(counts: dict[CaseState, int], state: str) -> int:

@@ -156,6 +156,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
                         "django.contrib.auth.context_processors.auth",
                         "django.contrib.messages.context_processors.messages",
                         "doc_assets.web.wording.words",
+                        "doc_assets.web.profile.keys_of",
                     ]
                 },
             }

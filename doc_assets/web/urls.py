@@ -5,7 +5,20 @@ from django.urls import include, path, register_converter
 from django.urls.converters import IntConverter
 from django.views.i18n import set_language
 
-from doc_assets.web import audit, case, entry, pictures, queue, static_files
+from doc_assets.web import (
+    audit,
+    case,
+    compare,
+    documents,
+    entry,
+    filters,
+    groups,
+    merchants,
+    pictures,
+    profile,
+    queue,
+    static_files,
+)
 
 
 class NumberConverter(IntConverter):
@@ -34,6 +47,18 @@ urlpatterns = [
     path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
     path("audit", audit.audit, name="audit"),
     path("help", entry.help_page, name="help"),
+    path("documents/<number:row_id>", documents.document, name="document"),
+    path("merchants", merchants.merchant, name="merchant"),
+    path("merchants/find", merchants.merchant_find, name="merchant_find"),
+    path("groups/<number:group_id>", groups.group, name="group"),
+    path("groups/<number:group_id>/preview", groups.group_preview, name="group_preview"),
+    path("groups/<number:group_id>/decide", groups.group_decide, name="group_decide"),
+    path("compare", compare.compare, name="compare"),
+    path("compare/find", compare.compare_find, name="compare_find"),
+    path("profile", profile.profile, name="profile"),
+    path("profile/shortcuts", profile.shortcuts, name="shortcuts"),
+    path("filters/save", filters.save, name="save_filter"),
+    path("filters/<number:filter_id>/delete", filters.delete, name="delete_filter"),
     path("enter/<str:token>", entry.enter, name="enter"),
     path("healthz", entry.health, name="health"),
     path("language", set_language, name="set_language"),

@@ -86,6 +86,209 @@ WORDS: dict[str, Text] = {
     "changed_reload": Text(
         "그 사이에 다시 검사되었습니다. 새로 보여 드립니다.", "It was screened again meanwhile; this is how it is now."
     ),
+    # documents
+    "number": Text("번호", "Number"),
+    "arrivals": Text("입고 이력", "Arrivals"),
+    "in_archive": Text("보관 중", "In the archive"),
+    "not_in_archive": Text("보관 대상 아님", "Not in the archive"),
+    "newer_version": Text("이 입고분은 최신이 아닙니다. 보관 중인 문서:", "A newer arrival is in the archive:"),
+    "arrival_ok": Text("정상", "Read"),
+    "arrival_partial": Text("일부만 읽음", "Read in part"),
+    "arrival_rejected": Text("읽지 못함", "Rejected"),
+    "arrival_duplicate": Text("중복", "Duplicate"),
+    "arrival_pending": Text("대기", "Waiting"),
+    "n_pages": Text("쪽", "Pages"),
+    "n_photos": Text("사진", "Photos"),
+    "page_n": Text("{n}쪽", "Page {n}"),
+    "origin": Text("업무 흐름", "Pipeline"),
+    "partition": Text("파티션", "Partition"),
+    "runs": Text("실행", "Runs"),
+    "texts": Text("읽은 글자", "Text read"),
+    "results": Text("이 문서의 검사와 검색", "Screenings and searches of this document"),
+    "screening_of": Text("입고 묶음 {drop} 검사", "Screening of drop {drop}"),
+    "search_run": Text("검색", "Search"),
+    "risk": Text("위험도", "Risk"),
+    "flagged": Text("확인 대상", "Flagged"),
+    "found_here": Text("이 문서의 사진이 있는 문서", "Found when this document was searched for"),
+    "found_by": Text("이 문서를 찾아낸 문서", "Documents that found this one"),
+    "own_photo": Text("이 문서", "Here"),
+    "other_photo": Text("상대 사진", "There"),
+    "cases_here": Text("심사 건", "Cases"),
+    "own_case": Text("이 문서의 심사 건", "Case of this document"),
+    "no_case": Text("이 문서의 심사 건은 없습니다.", "There is no case of this document."),
+    "some_hidden": Text(
+        "2차 심사를 기다리는 쌍의 판정은 표시하지 않습니다.",
+        "Verdicts on pairs that wait for a second review are hidden.",
+    ),
+    "compare": Text("비교", "Compare"),
+    "compare_with": Text("다른 문서와 비교", "Compare with another document"),
+    "form_link": Text("서식의 그림", "picture of the form"),
+    # merchants
+    "merchant_documents": Text("이 가맹점의 문서", "Documents of this merchant"),
+    "merchant_or_document": Text("사업자번호, 문서 이름, 문서 번호", "Merchant number, name or number of a document"),
+    "find": Text("찾기", "Find"),
+    "no_merchant": Text("그런 가맹점이나 문서가 없습니다.", "There is no such merchant or document."),
+    "merchant_unknown": Text("가맹점을 알 수 없는 문서입니다.", "The merchant of this document is not known."),
+    "ties": Text("같은 사진을 쓴 다른 가맹점", "Other merchants with the same photographs"),
+    "no_ties": Text("같은 사진을 쓴 다른 가맹점이 없습니다.", "No other merchant shows a photograph of this one."),
+    "shared_photographs": Text("같은 사진", "Photographs shared"),
+    "their_documents": Text("그 가맹점의 문서", "Their documents"),
+    "n_more": Text("외 {n}장", "{n} more"),
+    # photo groups
+    "group_says": Text(
+        "이 사진이 있는 곳: 문서 {documents}건, 가맹점 {merchants}곳",
+        "This shot stands in {documents} documents of {merchants} merchants",
+    ),
+    "timeline": Text("사용 시기", "Timeline"),
+    "first_here": Text("최초 사용", "First use"),
+    "other_merchants": Text("다른 가맹점 {n}곳", "{n} other merchants"),
+    "open_pairs": Text("판정할 쌍", "Pairs to judge"),
+    "no_open_pairs": Text("이 사진으로 판정할 쌍이 없습니다.", "No open case has a pair of this photograph."),
+    "decide_once": Text("한 번에 판정", "Decide once"),
+    "answer": Text("판정", "Verdict"),
+    "preview": Text("미리 보기", "Preview"),
+    "preview_says": Text(
+        "아래 쌍마다 판정이 하나씩 남습니다. 아직 아무것도 남기지 않았습니다.",
+        "Each pair below gets a verdict of its own. Nothing is filed yet.",
+    ),
+    "apply": Text("판정 남기기", "File these verdicts"),
+    "back": Text("돌아가기", "Back"),
+    "held": Text("다른 사람이 보고 있음", "Held by another person"),
+    "will_be_filed": Text("판정함", "Will be filed"),
+    "nothing_ticked": Text("판정할 쌍을 고르세요.", "Tick the pairs that are meant."),
+    "group_decided": Text("심사 {cases}건의 쌍 {pairs}개", "{pairs} pairs of {cases} cases"),
+    "group_left_out": Text(
+        "심사 {n}건은 지금 판정할 수 없어 그대로입니다.", "{n} cases could not be judged now and stay as they were."
+    ),
+    # why was it not flagged?
+    "why": Text("왜 표시되지 않았나?", "Why was it not flagged?"),
+    "why_intro": Text(
+        "두 문서의 번호나 이름을 적으면 마지막 검사가 두 문서의 사진을 어떻게 보았는지 알려 줍니다.",
+        "Name two documents by number or name: the page says what their last screening knew of their photos.",
+    ),
+    "number_or_name": Text("번호 또는 이름", "Number or name"),
+    "no_own_document": Text("심사 문서를 찾을 수 없습니다.", "There is no such document to look at."),
+    "no_other_document": Text("상대 문서를 찾을 수 없습니다.", "There is no such other document."),
+    "exchange": Text("서로 바꾸기", "Exchange both"),
+    "no_match": Text("다른 사진", "no match"),
+    "no_pairs": Text("비교할 사진 쌍이 없습니다.", "There is no pair of photos to show."),
+    "why_same_document": Text(
+        "두 번호는 같은 문서입니다. 문서를 그 자신과 비교하지 않습니다.",
+        "Both numbers are one document; no document is compared with itself.",
+    ),
+    "why_not_current": Text(
+        "둘 중 하나가 보관 중이 아니어서 검사하지 않습니다: 새 입고분으로 바뀌었거나 읽지 못했습니다.",
+        "One of the two is not in the archive, so it is not compared: a newer arrival replaced it, or it was not read.",
+    ),
+    "why_not_screened": Text("심사 문서는 아직 검사하지 않았습니다.", "This document was not screened yet."),
+    "why_not_searched": Text(
+        "심사 문서를 검색하지 못했습니다: {detail}", "This document could not be searched for: {detail}"
+    ),
+    "why_flagged": Text(
+        "이 상대 문서 때문에 표시되었습니다: 위험도 {risk}, 가장 확실한 쌍의 확률 {probability}.",
+        "It was flagged, and this document is a reason: risk {risk}, best pair {probability}.",
+    ),
+    "why_below_flag": Text(
+        "위험도에 반영되었지만 확인 기준보다 낮습니다: 위험도 {risk}, 기준 {flag}.",
+        "It counts, but the risk is below the threshold of a flag: {risk}, threshold {flag}.",
+    ),
+    "why_same_merchant": Text(
+        "같은 사진이지만 두 문서의 가맹점이 같아 위험도에 넣지 않습니다.",
+        "Both show one photograph and are of one merchant, which may use its photos again.",
+    ),
+    "why_first_use": Text(
+        "같은 사진을 심사 문서({own_date})가 상대 문서({other_date})보다 먼저 썼습니다. 표시되는 쪽은 나중 문서입니다.",
+        "Both show one photograph, and this document ({own_date}) used it before the other ({other_date}); the later "
+        "one is flagged.",
+    ),
+    "why_own_photo_again": Text(
+        "같은 사진이지만 심사 문서의 가맹점이 처음 쓴 사진이어서 위험도에 넣지 않습니다.",
+        "Both show one photograph, but the merchant of this document used it first itself.",
+    ),
+    "why_later": Text(
+        "같은 사진이지만 상대 문서({other_date})가 심사 문서({own_date})보다 나중이어서 근거가 되지 않습니다.",
+        "Both show one photograph, but the other document ({other_date}) is later than this one ({own_date}) and no "
+        "reason against it.",
+    ),
+    "why_form_picture": Text(
+        "여러 문서가 함께 쓰는 서식의 그림이어서 위험도에 넣지 않습니다.",
+        "What both show is a picture of the form, which does not count.",
+    ),
+    "why_cannot_tell": Text(
+        "같은 사진인지 다시 찍은 사진인지 구별할 수 없습니다: 확률 {probability}, 기준 {threshold}.",
+        "Whether it is one photograph or another shot cannot be told: probability {probability}, a match needs "
+        "{threshold}.",
+    ),
+    "why_other_shot": Text(
+        "같은 장면을 따로 찍은 다른 사진이어서 위험도에 넣지 않습니다: 같은 사진일 확률 {probability}.",
+        "Two shots of one scene, which do not count: probability of one photograph {probability}.",
+    ),
+    "why_shared_thing": Text(
+        "같은 인쇄물이 찍혔을 뿐 다른 사진이어서 위험도에 넣지 않습니다: 같은 사진일 확률 {probability}.",
+        "Different photos of one printed thing, which do not count: probability of one photograph {probability}.",
+    ),
+    "why_below_match": Text(
+        "비슷한 사진을 찾았지만 같은 사진일 확률 {probability}가 기준 {threshold}보다 낮습니다.",
+        "The screening compared them: the best pair is one photograph with probability {probability}, a match needs "
+        "{threshold}.",
+    ),
+    "why_not_compared": Text("비교하다가 실패했습니다: {detail}", "Comparing them failed: {detail}"),
+    "why_left_out": Text(
+        "같은 가맹점의 문서를 빼고 검사하는 설정이어서 비교하지 않았습니다.",
+        "The screening leaves out documents of the document's own merchant.",
+    ),
+    "why_not_found": Text(
+        "마지막 검사에서 상대 문서는 후보로 나오지 않았습니다.",
+        "The last screening did not find the other document among its candidates.",
+    ),
+    "now_compared": Text(
+        "지금 비교한 결과(가능한 {of}쌍 중 {n}쌍): 가장 비슷한 쌍은 {kind}, 같은 사진일 확률 {probability}.",
+        "Compared now ({n} of {of} pairs): the best pair is {kind}, one photograph with probability {probability}.",
+    ),
+    "now_nothing": Text(
+        "지금 비교할 수 있는 사진 쌍이 없습니다(가능한 {of}쌍 중 {n}쌍).",
+        "There is no pair of photos to compare now ({n} of {of}).",
+    ),
+    "now_not_indexed": Text(
+        "색인이 아직 없어 지금 비교할 수 없습니다.", "They cannot be compared now: nothing is indexed yet."
+    ),
+    "now_failed": Text(
+        "저장된 사진을 찾을 수 없어 지금 비교하지 못했습니다. 원인은 서버 로그에 있습니다.",
+        "They could not be compared now: what is stored of their photos is gone. The server's log says where.",
+    ),
+    "n_inliers": Text("서로 맞는 점 {n}개", "{n} points agree"),
+    "agreement_of": Text("겹치는 부분의 일치도 {share}", "agreement of the shared part {share}"),
+    "similarity_of": Text("유사도 {value}", "similarity {value}"),
+    # a person's own settings
+    "profile": Text("내 설정", "My settings"),
+    "shortcuts": Text("단축키", "Single keys"),
+    "shortcuts_on": Text("단축키가 켜져 있습니다.", "Single keys press buttons."),
+    "shortcuts_off": Text(
+        "단축키가 꺼져 있습니다. 단추와 Tab, Enter는 그대로 동작합니다.",
+        "Single keys do nothing. Buttons, Tab and Enter work as ever.",
+    ),
+    "switch_off": Text("끄기", "Switch off"),
+    "switch_on": Text("켜기", "Switch on"),
+    "this_browser": Text("이 브라우저에만 적용됩니다.", "This holds in this browser."),
+    "language_of_desk": Text("언어", "Language"),
+    "account": Text("계정", "Account"),
+    # saved filters
+    "saved_filters": Text("저장한 조건", "Saved filters"),
+    "save_filter": Text("조건 저장", "Save filter"),
+    "filter_name": Text("조건 이름", "Name of the filter"),
+    "filter_saved": Text("조건을 저장했습니다.", "The filter is saved."),
+    "filter_deleted": Text("조건을 지웠습니다.", "The filter is deleted."),
+    "filters_full": Text("조건은 {n}개까지 저장할 수 있습니다.", "At most {n} filters can be saved."),
+    "filter_empty": Text("저장할 조건이나 이름이 없습니다.", "There is no filter, or no name for it, to be saved."),
+    "delete": Text("지우기", "Delete"),
+    "date_from": Text("일자 시작", "Dated from"),
+    "date_to": Text("일자 끝", "Dated to"),
+    "business": Text("업종", "Business type"),
+    "same_drop": Text("같은 입고 묶음", "Of the same drop"),
+    "from_archive": Text("이전 입고 묶음", "Of an earlier drop"),
+    "order": Text("정렬", "Order"),
+    "by_age": Text("오래된 순", "Oldest first"),
+    "by_risk": Text("확률 높은 순", "Most probable first"),
     # verdicts
     "verdict": Text("판정", "Verdict"),
     "for_all": Text("모든 쌍에 적용", "All pairs alike"),

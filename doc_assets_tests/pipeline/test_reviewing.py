@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from doc_assets.archive.ledger.cases import CaseFilter
+from doc_assets.archive.ledger.case_queue import CaseFilter
 from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
 from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.archive.ledger.verdicts import Answer, SecondReview

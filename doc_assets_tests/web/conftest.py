@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from doc_assets.archive.ledger.cases import CaseFilter
+from doc_assets.archive.ledger.case_queue import CaseFilter
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets_tests.once import once

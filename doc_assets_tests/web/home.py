@@ -15,6 +15,7 @@ from doc_assets.pipeline.cutting import cut_drop
 from doc_assets.pipeline.reading import read_drop
 from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.runtime import Runtime
+from doc_assets.search.labels import stored_links
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.results import a_finding, a_found, a_pair, a_result
 
@@ -33,13 +34,13 @@ TRANSFORMS = (
 """From shares of one photo to shares of another: the same, cropped, tilted, turned, seen at an angle, enlarged."""
 
 
-def fill(settings):
-    """Four documents of the archive, eight that came later and show their photos; the last two in two pairs."""
+def fill(settings, n_cases=N_CASES):
+    """Four documents of the archive, eight or so that came later and show their photos; the last two in two pairs."""
     rng = np.random.default_rng(20)
     folder = settings.home / "documents_in"
     folder.mkdir(parents=True)
     old = [_drawn(folder, f"old{i}.tif", rng) for i in range(4)]
-    new = [_drawn(folder, f"new{i}.tif", rng) for i in range(N_CASES)]
+    new = [_drawn(folder, f"new{i}.tif", rng) for i in range(n_cases)]
     runtime = Runtime(settings)
     with runtime.archive() as archive, runtime.reader() as reader:
         for at, (names, merchant) in enumerate([(old, "m-old"), (new, "m-new")]):
@@ -50,13 +51,22 @@ def fill(settings):
             read_drop(archive, reader, drop, NOW)
             cut_drop(archive, reader, runtime.cutter(), drop, NOW)
         search = search_id_of(drop)
-        archive.ledger.searches.start(SearchRecord(search, NOW, None, "photos__x__v1", 8, SearchSettings()))
-        archive.ledger.searches.record(search, [_result(i) for i in range(N_CASES)])
+        archive.ledger.searches.start(SearchRecord(search, NOW, None, "photos__x__v1", n_cases, SearchSettings()))
+        archive.ledger.searches.record(search, [_result(i, n_cases) for i in range(n_cases)])
         archive.ledger.searches.finish(search, NOW)
+        _link(archive.ledger, archive.ledger.searches.results(search))
         report = file_cases(archive, drop, NOW, Weights(), ALONE)
-        assert (len(report.filed.opened), report.without_case) == (N_CASES, ())
-        rows = archive.ledger.documents.with_row_ids(range(1, 13))
-        assert [each.n_photos for each in rows] == [2] * 12
+        assert (len(report.filed.opened), report.without_case) == (n_cases, ())
+        rows = archive.ledger.documents.with_row_ids(range(1, n_cases + 5))
+        assert [each.n_photos for each in rows] == [2] * (n_cases + 4)
+
+
+def _link(ledger, results):
+    """Files the links of these results, as screening does: a group for every photo that is shown again."""
+    found = {each.document_id for result in results for each in result.top_docs}
+    documents = ledger.documents.current_with_ids(found | {result.document_id for result in results})
+    links = list(stored_links(results, documents, documents, {}))
+    ledger.groups.replace([documents[result.document_id].id for result in results], links, 0.5)
 
 
 def copy_of(home, target):
@@ -87,10 +97,10 @@ def _arrived(path, merchant):
     return ArrivedFile(str(path), path.name, path.stem, stat.st_size, stat.st_mtime_ns, merchant, fields)
 
 
-def _result(i):
+def _result(i, n_cases):
     """One pair; of the last two documents two pairs, and the last one is a file that came before."""
     name, other = f"new{i}.tif", f"old{i % 4}.tif"
-    photos = (0, 1) if i >= N_CASES - 2 else (i % 2,)
+    photos = (0, 1) if i >= n_cases - 2 else (i % 2,)
     pairs = [
         a_pair(
             query_photo=photo,
@@ -105,7 +115,7 @@ def _result(i):
         )
         for photo in photos
     ]
-    found = a_found(*pairs, document=other, merchant_id=f"m-old-{i % 4}", exact_duplicate=i == N_CASES - 1)
+    found = a_found(*pairs, document=other, merchant_id=f"m-old-{i % 4}", exact_duplicate=i == n_cases - 1)
     findings = [a_finding(found, photo=pair.query_photo, probability=pair.probability) for pair in pairs]
     if found.exact_duplicate:
         findings.insert(0, a_finding(found, photo=None, page=None, probability=1.0))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from doc_assets.archive.ledger.cases import CaseFilter
+from doc_assets.archive.ledger.case_queue import CaseFilter
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import VerdictRow
 from doc_assets_tests.browser import PROGRAM as CHROMIUM
@@ -121,11 +121,11 @@ def browse(address):
         pytest.skip("no browser is installed (Debian: chromium)")
 
     @contextmanager
-    def opened(language="en", size=(1440, 900), scheme="light"):
+    def opened(language="en", size=(1440, 900), scheme="light", name="reviewer"):
         context = browser.new_context(viewport=dict(zip(("width", "height"), size, strict=True)), color_scheme=scheme)
         context.add_cookies([{"name": "django_language", "value": language, "url": address}])
         seen = Seen(context.new_page(), address)
-        seen.sign_in()
+        seen.sign_in(name)
         yield seen
         context.close()
         assert seen.wrong == []

@@ -6,22 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    delete,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
 
+from doc_assets.archive.ledger.case_queue import (
+    CaseFilter,
+    Order,
+    Place,
+    conditions,
+    is_free,
+    judged_by,
+    ordered,
+    place_of,
+)
 from doc_assets.archive.ledger.database import LedgerPart
 from doc_assets.archive.ledger.results import FindingKind, PhotoPair
 from doc_assets.archive.ledger.rows import columns_of, row_of, rows_in
@@ -77,6 +73,7 @@ class NewCase:
         drop_key, merchant_id: its drop and merchant.
         parts: what makes its priority; their sum, and its age, order the queue.
         pairs: for every counted photo the pair that shows it best, the gravest first.
+        business: business type of the merchant; None if the key table does not say.
     """
 
     row_id: int
@@ -84,6 +81,7 @@ class NewCase:
     merchant_id: str | None
     parts: dict[str, float]
     pairs: tuple[CasePair, ...]
+    business: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ class Case:
     fields: dict[str, str]
     state: CaseState
     rank: float
+    probability: float
     parts: dict[str, float]
     n_pairs: int
     opened_at: datetime
@@ -107,25 +106,9 @@ class Case:
     holder: str | None
     held_until: datetime | None
 
-
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """Which cases a list shows; what is None does not matter.
-
-    Attributes:
-        states: of them.
-        holder: who holds them.
-        drop_key, merchant_id: of their documents.
-        text: part of the document's name, in any case.
-        finding: of one of their pairs.
-    """
-
-    states: tuple[CaseState, ...] = UNDECIDED
-    holder: str | None = None
-    drop_key: str | None = None
-    merchant_id: str | None = None
-    text: str | None = None
-    finding: FindingKind | None = None
+    def place(self, order: Order) -> Place:
+        """Its place in a list of this order."""
+        return place_of(order, self.rank, self.probability, self.opened_at, self.case_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +182,9 @@ class CaseLedger(LedgerPart):
                     ended.append(case_id)
         return Filed(tuple(opened), tuple(reopened), tuple(ended))
 
-    def page(self, wanted: CaseFilter, limit: int, after: tuple[float, int] | None = None) -> list[Case]:
-        """At most ``limit`` cases, those of the highest rank first; ``after``: rank and number of the last one seen."""
-        query = _CASES.where(*_conditions(wanted)).order_by(ReviewCase.rank.desc(), ReviewCase.case_id.desc())
-        if after is not None:
-            query = query.where(_is_after(after))
+    def page(self, wanted: CaseFilter, limit: int, after: Place | None = None) -> list[Case]:
+        """At most ``limit`` cases in the order wanted; ``after``: place of the last one seen."""
+        query = ordered(_CASES.where(*conditions(wanted)), wanted.order, after)
         return [Case(*row) for row in self._database.rows(query.limit(limit))]
 
     def get(self, case_id: int) -> Case | None:
@@ -243,20 +224,18 @@ class CaseLedger(LedgerPart):
 
     def take(self, person: str, case_id: int, now: datetime, lease: timedelta) -> bool:
         """Lets a person hold a case until ``now + lease``; False if another one holds it."""
-        mine = update(ReviewCase).where(ReviewCase.case_id == case_id, _is_free(person, now))
+        mine = update(ReviewCase).where(ReviewCase.case_id == case_id, is_free(person, now))
         with self._database.writing() as connection:
             done = connection.execute(mine.values(holder=person, held_until=now + lease))
             return bool(done.rowcount)
 
     def take_next(
-        self, person: str, wanted: CaseFilter, now: datetime, lease: timedelta, after: tuple[float, int] | None = None
+        self, person: str, wanted: CaseFilter, now: datetime, lease: timedelta, after: Place | None = None
     ) -> int | None:
         """Lets a person hold the first case that is free and that this person may judge; None if there is none left."""
         query = select(ReviewCase.case_id).join(DocumentRow, DocumentRow.id == ReviewCase.row_id)
-        query = query.where(*_conditions(wanted), _is_free(person, now), ~_judged_by(person))
-        if after is not None:
-            query = query.where(_is_after(after))
-        query = query.order_by(ReviewCase.rank.desc(), ReviewCase.case_id.desc()).limit(1)
+        query = query.where(*conditions(wanted), is_free(person, now), ~judged_by(person))
+        query = ordered(query, wanted.order, after).limit(1)
         with self._database.writing() as connection:
             found = connection.execute(query.with_for_update(skip_locked=True, of=ReviewCase)).scalar_one_or_none()
             if found is not None:
@@ -379,6 +358,7 @@ _CASES: Select[Any] = select(
     DocumentRow.fields,
     ReviewCase.state,
     ReviewCase.rank,
+    ReviewCase.probability,
     ReviewCase.parts,
     ReviewCase.n_pairs,
     ReviewCase.opened_at,
@@ -388,43 +368,14 @@ _CASES: Select[Any] = select(
 ).join(DocumentRow, DocumentRow.id == ReviewCase.row_id)
 
 
-def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [ReviewCase.state.in_(wanted.states)]
-    if wanted.holder is not None:
-        conditions.append(ReviewCase.holder == wanted.holder)
-    if wanted.drop_key is not None:
-        conditions.append(ReviewCase.drop_key == wanted.drop_key)
-    if wanted.merchant_id is not None:
-        conditions.append(ReviewCase.merchant_id == wanted.merchant_id)
-    if wanted.text is not None:
-        conditions.append(func.lower(DocumentRow.file_name).contains(wanted.text.lower(), autoescape=True))
-    if wanted.finding is not None:
-        of_case = and_(ReviewPair.case_id == ReviewCase.case_id, ReviewPair.finding == wanted.finding)
-        conditions.append(select(ReviewPair.position).where(of_case).exists())
-    return conditions
-
-
-def _is_after(last: tuple[float, int]) -> ColumnElement[bool]:
-    """Whether a case comes after this rank and number in the queue."""
-    return tuple_(ReviewCase.rank, ReviewCase.case_id) < tuple_(literal(last[0]), literal(last[1]))
-
-
-def _is_free(person: str, now: datetime) -> ColumnElement[bool]:
-    return or_(ReviewCase.holder.is_(None), ReviewCase.holder == person, ReviewCase.held_until <= now)
-
-
-def _judged_by(person: str) -> ColumnElement[bool]:
-    """Whether a case waits for a second person, and this one was the first."""
-    said = and_(VerdictRow.case_id == ReviewCase.case_id, VerdictRow.person == person, VerdictRow.stage == "first")
-    return and_(ReviewCase.state == "second", select(VerdictRow.verdict_id).where(said).exists())
-
-
 def _write(connection: Connection, case: NewCase, before: Row[Any] | None, now: datetime, age_per_day: float) -> int:
     """Files a case with its pairs, in place of what it was about before."""
     opened = before.opened_at if before is not None else now
     values = {
         "drop_key": case.drop_key,
         "merchant_id": case.merchant_id,
+        "business": case.business,
+        "probability": max((pair.probability for pair in case.pairs), default=0.0),
         "parts": case.parts,
         # Older cases come first without a nightly count: of two cases the difference of their ages never changes.
         "rank": sum(case.parts.values()) - age_per_day * (opened.date() - _EPOCH).days,

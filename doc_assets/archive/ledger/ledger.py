@@ -15,7 +15,9 @@ from doc_assets.archive.ledger.groups import GroupLedger
 from doc_assets.archive.ledger.intake import IntakeLedger, KeyLedger
 from doc_assets.archive.ledger.pages import PageSizeLedger, PageTextLedger
 from doc_assets.archive.ledger.queries import DocumentQueries
+from doc_assets.archive.ledger.saved_filters import SavedFilterLedger
 from doc_assets.archive.ledger.searches import SearchLedger
+from doc_assets.archive.ledger.traces import TraceLedger
 
 
 class Ledger:
@@ -32,6 +34,8 @@ class Ledger:
         self.form_pictures = FormPictureLedger(database)
         self.cases = CaseLedger(database)
         self.audit = AuditLedger(database)
+        self.traces = TraceLedger(database)
+        self.saved_filters = SavedFilterLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)

@@ -21,6 +21,8 @@ from doc_assets.sources.merchants import NAME_COLUMN
 Relation = Literal["archive", "same_drop", "same_batch"]
 PairKind = Literal["same_photograph", "other_shot", "shared_thing", "form_picture", "cannot_tell"]
 """Why two photos are alike; see ``search.kinds.kind_of``."""
+Colours = Literal["lost", "gained"]
+"""The query photo is grey and the found one coloured, or the reverse."""
 CountedKind = Literal["reuse", "same_day", "merchant_unknown"]
 AlikeKind = Literal["cannot_tell", "other_shot", "shared_thing", "form_picture"]
 FindingKind = CountedKind | AlikeKind | Literal["own_photo_again", "first_use"]
@@ -75,6 +77,7 @@ class PhotoPair:
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.
         lines: agreeing keypoints, (x, y) in the query photo and (x, y) in the found one, in shares.
+        colours: whether one of the two is grey and the other not; None if not, or if the photos were not looked at.
     """
 
     query_page: int
@@ -97,6 +100,7 @@ class PhotoPair:
     transform: Omitted[tuple[tuple[float, ...], ...]] = None
     lines: Omitted[tuple[tuple[float, ...], ...]] = None
     kind: Omitted[PairKind] = None
+    colours: Omitted[Colours] = None
 
     @property
     def is_shown(self) -> bool:
@@ -119,6 +123,7 @@ class PhotoPair:
             changes=None if self.changes is None else _undone(self.changes),
             transform=None if self.transform is None else _inverse(self.transform, mirrored=self.mirrored),
             lines=None if self.lines is None else tuple((*line[2:], *line[:2]) for line in self.lines),
+            colours=None if self.colours is None else "gained" if self.colours == "lost" else "lost",
         )
 
 

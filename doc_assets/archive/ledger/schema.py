@@ -14,6 +14,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -120,7 +121,10 @@ class DocumentRow(Base):
     """
 
     __tablename__ = "documents"
-    __table_args__ = (UniqueConstraint("drop_key", "position"),)
+    __table_args__ = (
+        UniqueConstraint("drop_key", "position"),
+        Index("ix_documents_merchant_id_document_date_id", "merchant_id", "document_date", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     drop_key: Mapped[str] = mapped_column(ForeignKey("drops.drop_key"))
@@ -366,6 +370,9 @@ class ReviewCase(Base):
     __tablename__ = "review_cases"
     __table_args__ = (
         Index("ix_review_cases_state_rank", "state", "rank", "case_id"),
+        Index("ix_review_cases_state_probability", "state", "probability", "case_id"),
+        Index("ix_review_cases_state_opened_at", "state", "opened_at", "case_id"),
+        Index("ix_review_cases_business", "business"),
         Index("ix_review_cases_holder", "holder"),
         Index("ix_review_cases_merchant_id", "merchant_id"),
         Index("ix_review_cases_drop_key", "drop_key"),
@@ -384,6 +391,8 @@ class ReviewCase(Base):
     changed_at: Mapped[datetime]
     holder: Mapped[str | None]
     held_until: Mapped[datetime | None]
+    business: Mapped[str | None]
+    probability: Mapped[float] = mapped_column(server_default=text("0"))
 
 
 class ReviewPair(Base):
@@ -443,3 +452,16 @@ class AuditRow(Base):
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
     digest: Mapped[str]
+
+
+class SavedFilterRow(Base):
+    """A filter of the queue that a person keeps; see ``saved_filters.SavedFilter``."""
+
+    __tablename__ = "saved_filters"
+    __table_args__ = (UniqueConstraint("person", "name"),)
+
+    filter_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    person: Mapped[str]
+    name: Mapped[str]
+    query: Mapped[str]
+    saved_at: Mapped[datetime]

@@ -50,6 +50,11 @@ def embedder_of(collection: str) -> str:
     return collection.split("__")[1]
 
 
+def features_of(collection: str) -> str:
+    """Id of the local features whose words the collection of this name holds."""
+    return collection.split("__")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """What a search must not return; applied in the filter, before the top k are taken."""

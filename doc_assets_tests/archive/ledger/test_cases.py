@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from doc_assets.archive.ledger.cases import CaseFilter, CasePair, HeldError, NewCase
+from doc_assets.archive.ledger.case_queue import CaseFilter
+from doc_assets.archive.ledger.cases import CasePair, HeldError, NewCase
 from doc_assets.archive.ledger.intake import ArrivedFile
 from doc_assets.archive.ledger.verdicts import Answer, SecondReview, final_answer, pair_key
 from doc_assets.errors import InputError
@@ -254,3 +255,81 @@ def test_the_first_changed_row_of_the_audit_is_named(ledger):
 
     assert ledger.audit.verify().broken == 3
     assert [entry.number for entry in ledger.audit.page(2, before=4)] == [3, 2]
+
+
+TWO = SecondReview(fraud=True)
+
+
+def test_whose_first_verdict_is_in_force_is_no_second_reviewer_and_everybody_else_is(desk):
+    (case_id,) = desk({0: [_pair("p0")]}, rule=TWO).opened
+    desk.say(case_id, [FRAUD], "kim", rule=TWO)
+    wanted = CaseFilter()
+    assert desk.cases.take_next("kim", wanted, NOW, LEASE) is None
+    assert desk.cases.refusal(case_id, "kim", is_lead=False) == "own"
+
+    desk.cases.withdraw(case_id, "kim", NOW, rule=TWO)
+    desk.say(case_id, [FRAUD], "lee", rule=TWO)
+
+    # Kim's word no longer counts and Lee's is hidden from Kim, who is another person than Lee.
+    assert desk.cases.refusal(case_id, "kim", is_lead=False) is None
+    assert desk.cases.take_next("kim", wanted, NOW, LEASE) == case_id
+    desk.cases.release("kim", case_id)
+    assert desk.cases.take_next("lee", wanted, NOW, LEASE) is None
+    assert desk.cases.refusal(case_id, "lee", is_lead=False) == "own"
+    desk.say(case_id, [FRAUD], "kim", rule=TWO)
+    assert _states(desk.cases)[case_id] == "decided"
+
+
+def test_a_first_verdict_of_another_case_about_the_same_pair_counts_too(desk):
+    one, other = desk({0: [_pair("p0")], 1: [_pair("p0")]}, rule=TWO).opened
+    desk.say(one, [FRAUD], "kim", rule=TWO)
+
+    assert _states(desk.cases) == {one: "second", other: "second"}
+    assert desk.cases.take_next("kim", CaseFilter(), NOW, LEASE) is None
+    assert desk.cases.take_next("lee", CaseFilter(), NOW, LEASE) in {one, other}
+
+
+def _order(cases, order, **wanted):
+    shown, after = [], None
+    while page := cases.page(CaseFilter(order=order, **wanted), 2, after):
+        shown += [case.row_id for case in page]
+        after = page[-1].place(order)
+    return shown
+
+
+def test_cases_come_in_the_order_asked_for_page_by_page(desk, rows):
+    desk({0: [_pair("p0", probability=0.7)]}, now=NOW + timedelta(days=2, microseconds=3), probability=9.0)
+    desk({1: [_pair("p1", probability=0.9)]}, now=NOW + timedelta(days=1), probability=1.0)
+    desk({2: [_pair("p2", probability=0.8)]}, now=NOW, probability=5.0)
+
+    assert _order(desk.cases, "priority") == [rows[0], rows[2], rows[1]]
+    assert _order(desk.cases, "risk") == [rows[1], rows[2], rows[0]]
+    assert _order(desk.cases, "age") == [rows[2], rows[1], rows[0]]
+    first = desk.cases.page(CaseFilter(order="age"), 1)[0]
+    taken = desk.cases.take_next("kim", CaseFilter(order="age"), NOW, LEASE, first.place("age"))
+    assert desk.cases.get(taken).row_id == rows[1]
+
+
+def test_cases_are_filtered_by_date_business_and_where_the_other_document_is(ledger, rows):
+    files = [ArrivedFile("/in/new.tif", "new.tif", "new", 1, 1, fields={"업종명": "카페"})]
+    drop = ledger.intake.seal(files, source="test", now=NOW + timedelta(days=9), chunk_documents=10)
+    (new,) = ledger.documents.of_chunk(drop, range(1))
+    old = ledger.documents.with_row_ids(rows[:1])[0]
+    pair = replace(_pair("p0"), other_row=rows[0])
+    cases = [
+        NewCase(new.id, drop, "m", {}, (pair,), "카페"),
+        NewCase(rows[1], old.drop_key, "m", {}, (replace(_pair("p1"), other_row=rows[0]),)),
+    ]
+    ledger.cases.file([new.id, rows[1]], cases, NOW, age_per_day=0.0, rule=ALONE)
+
+    def found(**wanted):
+        return {case.row_id for case in ledger.cases.page(CaseFilter(**wanted), 10)}
+
+    assert found() == {new.id, rows[1]}
+    assert found(business="카페") == {new.id}
+    assert found(business="약국") == set()
+    assert found(origin="archive") == {new.id}
+    assert found(origin="same_drop") == {rows[1]}
+    assert found(since=new.document_date) == {new.id}
+    assert found(until=old.document_date) == {rows[1]}
+    assert found(since=old.document_date, until=new.document_date) == {new.id, rows[1]}

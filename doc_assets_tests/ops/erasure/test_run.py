@@ -10,7 +10,8 @@ from upath import UPath
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
-from doc_assets.archive.ledger.cases import CaseFilter, NewCase
+from doc_assets.archive.ledger.case_queue import CaseFilter
+from doc_assets.archive.ledger.cases import NewCase
 from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import ONLY_ADDED

@@ -10,8 +10,9 @@ export function keyOf({ key, code }) {
 
 const types = (element) => element.matches("input:not([type=checkbox]):not([type=range]), textarea, select");
 
+const off = document.body.dataset.shortcuts === "off";
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (off || event.ctrlKey || event.metaKey || event.altKey) return;
   const open = document.querySelector("dialog[open]");
   if (open) {
     const choice = open.querySelector(`[data-choice="${CSS.escape(keyOf(event))}"]`);
@@ -35,6 +36,7 @@ const note = document.getElementById("note");
 const written = note?.elements.comment;
 if (note) {
   const kept = `doc_assets.note.${note.dataset.case}`;
+  if (written.defaultValue) sessionStorage.setItem(kept, written.defaultValue); // came back with a verdict that was refused
   written.value = sessionStorage.getItem(kept) ?? "";
   written.addEventListener("input", () => sessionStorage.setItem(kept, written.value));
   note.addEventListener("submit", (event) => {

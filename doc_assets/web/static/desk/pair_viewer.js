@@ -218,6 +218,7 @@ class Viewer {
       if (event.target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
       if (event.key === "ArrowLeft") turn(-1);
       else if (event.key === "ArrowRight") turn(1);
+      else if (document.body.dataset.shortcuts === "off") return;
       else if (event.key === "[") this.set({ opacity: Math.max(0, this.state.opacity - 0.1) });
       else if (event.key === "]") this.set({ opacity: Math.min(1, this.state.opacity + 0.1) });
       else if (event.key === " " && this.state.mode === "blink" && !event.target.matches("button, a, summary")) { event.preventDefault(); this.blinked = !this.blinked; this.draw(); }
