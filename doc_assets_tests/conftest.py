@@ -35,6 +35,8 @@ DOCUMENTS = {"corpus", "twenty"}
 SLOWEST = (
     "cli/test_kill.py",
     "web/test_browser.py",
+    "web/test_search_browser.py",
+    "web/test_dagster_runs.py",
     "ops/backup/test_drill.py",
     "cli/test_daemon.py",
     "cli/test_reindex.py",

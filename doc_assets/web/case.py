@@ -1,6 +1,6 @@
 """A case: two photos beside each other, what is known of both documents, and the verdict."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -21,26 +21,16 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
+from doc_assets.web.pairs import Viewed, facts_of, known_of, page_address, percent, viewed
 from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
-from doc_assets.web.wording import date_source_name, finding_name, in_language, say
+from doc_assets.web.wording import finding_name, in_language, say
 
 USES = ("renewal", "same_building", "test_document", "own_copy", "other")
 _LONGEST_COMMENT = 2000
 _GROUP_SHOWN = 60
-_NEARLY = 0.99
 _HISTORY = "judged"
 """In a session: the cases that its person judged, the last one at the end, for undoing."""
 _UNDONE_AT_MOST = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A line of what is known of both documents; a difference is marked where it says something."""
-
-    name: str
-    own: str
-    other: str
-    differs: bool
 
 
 @require_GET
@@ -79,7 +69,9 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "keys": [pair.pair_key for pair in pairs],
             "viewer": [_viewed(found, pair, documents) for pair in pairs],
             "strip": _strip(found, documents[found.row_id], result, pairs),
-            "facts": _facts(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
+            "facts": facts_of(known_of(documents[found.row_id]), known_of(documents.get(pairs[at].other_row or -1)))
+            if pairs
+            else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
             "changes": _changes(pairs[at]) if pairs else [],
             "parts": priority_parts(found),
@@ -316,13 +308,6 @@ def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
     }
 
 
-def percent(probability: float) -> str:
-    """In whole per cent, never rounded to certainty: 100% is an identical file alone."""
-    if probability >= 1:
-        return "100%"
-    return ">99%" if probability > _NEARLY else f"{probability:.0%}"
-
-
 def _said(answer: Answer) -> str:
     """An answer in words."""
     if answer.use not in {None, "fraud"}:
@@ -330,27 +315,18 @@ def _said(answer: Answer) -> str:
     return say("fraud" if answer.is_fraud else answer.photograph)
 
 
-def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> dict[str, Any]:
+def _viewed(found: Case, pair: CasePair, documents: dict[int, Document]) -> Viewed:
     """What the viewer needs of a pair."""
     facts = pair.pair
-    own_pages, other_pages = _page_of(found.row_id, facts, own=True), _page_of(pair.other_row, facts, own=False)
-    return {
-        "otherName": visible(documents[pair.other_row].file_name) if pair.other_row in documents else "",
-        "own": photo_address(found.row_id, pair.photo, 1024),
-        "other": photo_address(pair.other_row, pair.other_photo, 1024) if pair.other_row in documents else None,
-        "ownPage": own_pages,
-        "otherPage": other_pages,
-        "transform": facts.transform if facts else (None if pair.photo >= 0 else [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
-        "mirrored": facts.mirrored if facts else False,
-        "quarterTurns": facts.quarter_turns if facts else 0,
-        "lines": facts.lines if facts else None,
-    }
-
-
-def _page_of(row_id: int | None, facts: Any, *, own: bool) -> str | None:  # noqa: ANN401 - a pair or none
-    if row_id is None or facts is None:
-        return None
-    return str(reverse("page", args=[row_id, facts.query_page if own else facts.page]))
+    other = documents.get(pair.other_row) if pair.other_row is not None else None
+    return viewed(
+        facts,
+        photo_address(found.row_id, pair.photo, 1024),
+        page_address(found.row_id, facts.query_page) if facts else None,
+        other,
+        pair.other_photo,
+        is_whole_file=pair.photo < 0,
+    )
 
 
 def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: list[CasePair]) -> list[dict[str, Any]]:
@@ -371,28 +347,6 @@ def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: 
             }
         )
     return strip
-
-
-def _facts(own: Document, other: Document | None) -> list[Fact]:
-    def known(document: Document | None) -> dict[str, str]:
-        if document is None:
-            return {}
-        return {
-            say("document"): visible(document.file_name),
-            say("merchant"): visible(document.merchant_id or "-"),
-            say("date"): f"{document.document_date} ({date_source_name(document.date_source)})",
-            say("drop"): document.drop_key,
-            **{visible(name): visible(value) for name, value in document.fields.items()},
-        }
-
-    left, right = known(own), known(other)
-    always_differ = {say("document"), say("date"), say("drop")}
-
-    def fact(name: str) -> Fact:
-        one, two = left.get(name, "-"), right.get(name, "-")
-        return Fact(name, one, two, name not in always_differ and one != two and "-" not in {one, two})
-
-    return [fact(name) for name in dict.fromkeys((*left, *right))]
 
 
 def _changes(pair: CasePair) -> list[str]:

@@ -138,6 +138,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "allauth.account.middleware.AccountMiddleware",
             "doc_assets.web.middleware.by_role",
+            "doc_assets.web.receiving.receive_files",
         ],
         "TEMPLATES": [
             {
@@ -165,6 +166,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
         "STATIC_URL": "/static/",
         "STATICFILES_DIRS": [_HERE / "static"],
         "CONTENT_SECURITY_POLICY": {"DIRECTIVES": CSP},
+        "FILE_UPLOAD_TEMP_DIR": str(settings.uploads_dir),  # where a body waits, without a name, until it is read
         **_accounts(door),
         **_cookies(door),
         "LOGGING_CONFIG": None,  # ``access_log`` does it
@@ -228,5 +230,5 @@ def _cookies(door: Door) -> dict[str, Any]:
         "DESK_PROXY_SECRET": door.proxy_secret,
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 100,
-        "FILE_UPLOAD_HANDLERS": [],  # no page takes files
+        "FILE_UPLOAD_HANDLERS": [],  # no page takes files but one, which brings its own; see ``receiving``
     }

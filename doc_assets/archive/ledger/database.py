@@ -16,7 +16,7 @@ from doc_assets.errors import DamagedError, LedgerSchemaError, ServiceError
 Columns = TypeVar("Columns", bound=tuple[Any, ...])
 Value = TypeVar("Value")
 
-SCHEMA_REVISION = "0014"
+SCHEMA_REVISION = "0015"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 _BUSY_TIMEOUT_MS = 60_000
