@@ -278,6 +278,22 @@ class Settings(BaseSettings):
     desk_forward_sign_in: bool = Field(
         default=False, description="Whether the proxy in front signs people in and names them as X-Desk-User."
     )
+    dagster_url: str = Field(
+        default="",
+        description="Dagster's webserver as the desk reaches it, http://host:3000; it runs the desk's searches. Empty: "
+        "the desk runs them itself.",
+    )
+    desk_upload_max_bytes: int = Field(
+        default=64 << 20, ge=1 << 16, description="Bytes of all files that somebody searches for at once."
+    )
+    desk_upload_files: int = Field(default=10, ge=1, le=100, description="Files that somebody searches for at once.")
+    desk_upload_pages: int = Field(default=50, ge=1, description="Pages that each of these files may have.")
+    desk_waiting_files: int = Field(
+        default=20, ge=1, description="Files of one person's searches that may wait or be worked on at a time."
+    )
+    keep_uploads_hours: int = Field(
+        default=24, ge=1, description="A file for a search leaves after this, even if its run never ended."
+    )
     review_second_for_fraud: bool = Field(
         default=True, description="A case in which somebody says fraud goes to a second person, who does not see it."
     )
@@ -404,6 +420,11 @@ class Settings(BaseSettings):
     def desk_key(self) -> Path:
         """Signs the desk's cookies where no secret is set."""
         return self.home / "desk.key"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Files that people of the review desk search for, until their search has ended."""
+        return self.home / "uploads"
 
     @property
     def ledger_address(self) -> str:

@@ -42,6 +42,8 @@ LARGE = {"corpus", "twenty", "postgres_server", "vit"}
 SLOWEST = (
     "cli/test_kill.py",
     "web/test_browser.py",
+    "web/test_search_browser.py",
+    "web/test_dagster_runs.py",
     "ops/backup/test_drill.py",
     "cli/test_daemon.py",
     "cli/test_reindex.py",

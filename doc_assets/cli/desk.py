@@ -1,5 +1,6 @@
 """``serve``, the people of the review desk, and its audit."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from doc_assets.cli.shell import FAILED, AsJson, app, command, say
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.audit import AuditLedger, Entry, Verified
     from doc_assets.settings import Settings
+    from doc_assets.web.search_runs import SearchRuns
 
 people = typer.Typer(no_args_is_help=True, help="People of the review desk, their roles and passwords.")
 app.add_typer(people, name="people", rich_help_panel="Review")
@@ -30,13 +32,26 @@ def serve(
         from doc_assets.runtime import Runtime
         from doc_assets.web.server import serve_desk
 
+        runs = _runs_of(settings)
+
         def ready(address: str, link: str | None) -> None:
             if link is None:
                 typer.echo(f"The review desk is at {address} (Ctrl+C ends).")
             else:
                 typer.echo(f"The review desk: {address}{link} (opens once, for you; Ctrl+C ends).")
 
-        serve_desk(Runtime(settings), host, port, ready)
+        serve_desk(Runtime(settings), host, port, ready, runs)
+
+
+def _runs_of(settings: "Settings") -> "SearchRuns":
+    """Where the desk's searches run: in the deployment's Dagster if its address is known, else on this machine."""
+    if settings.dagster_url:
+        from doc_assets.web.dagster_runs import DagsterRuns
+
+        return DagsterRuns(settings.dagster_url)
+    from doc_assets.web.search_runs import LocalRuns
+
+    return LocalRuns([sys.executable, "-m", "doc_assets.cli.desk_run"])
 
 
 @people.command("list")

@@ -1,6 +1,6 @@
 """Runs the jobs in this process and records them in the home's Dagster instance, for the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,10 @@ def switch_collection(spec: EmbedderSpec, back_to: str = "") -> RunOutcome:
     return _run(index.switch_collection_job.name, config, value_of=op)
 
 
-def search(config: dict[str, Any]) -> RunOutcome:
-    """Runs ``search_documents_job`` with the fields of ``SearchConfig``."""
-    return _run(search_documents_job.name, {"ops": {"match_query_documents": {"config": config}}})
+def search(config: dict[str, Any], run_id: str | None = None, tags: Mapping[str, str] | None = None) -> RunOutcome:
+    """Runs ``search_documents_job`` with the fields of ``SearchConfig``, under this id and with these tags if given."""
+    job, ops = search_documents_job.name, {"match_query_documents": {"config": config}}
+    return _run(job, {"ops": ops}, run_id=run_id, more_tags=tags)
 
 
 def _run(
@@ -77,6 +78,8 @@ def _run(
     drop_key: str | None = None,
     assets: Sequence[str] | None = None,
     value_of: str | None = None,
+    run_id: str | None = None,
+    more_tags: Mapping[str, str] | None = None,
 ) -> RunOutcome:
     with open_instance() as instance:
         if drop_key is not None:
@@ -89,7 +92,14 @@ def _run(
             partition_key=drop_key,
             asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
             # Should it be killed, nobody but its operator starts it again.
-            tags={INTERACTIVE_TAG: "true", "dagster/max_retries": "0", PROCESS_TAG: this_process(), **_ON_ITS_PAGE},
+            tags={
+                INTERACTIVE_TAG: "true",
+                "dagster/max_retries": "0",
+                PROCESS_TAG: this_process(),
+                **_ON_ITS_PAGE,
+                **(more_tags or {}),
+            },
+            run_id=run_id,
             raise_on_error=False,
         )
         return _outcome(result, value_of)

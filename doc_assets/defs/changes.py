@@ -9,7 +9,8 @@ from doc_assets.features.embedders.base import EmbedderSpec
 from doc_assets.runtime import Runtime
 
 _SETTINGS = (
-    "match_probability", "flag_risk", "device", "embed_batch_size", "photo_extractor", "photo_extractor_options"
+    "match_probability", "flag_risk", "device", "embed_batch_size", "photo_extractor", "photo_extractor_options",
+    "max_pages",
 )  # fmt: skip
 
 MATCH_PROBABILITY: float = Field(

@@ -1,5 +1,6 @@
 """Search on demand: an op job, because a question is not an asset."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,9 @@ from doc_assets.search.query import QueryReader
 from doc_assets.search.run import query_files, search_documents
 from doc_assets.sources.key_tables.table import RESOLVE_KEYS_NAMES_THEM
 from doc_assets.sources.open_sources import SourceRequest
+
+REQUESTED_BY_TAG = "doc_assets/requested_by"
+"""Who asked for the run."""
 
 
 class SearchConfig(RunChanges):
@@ -70,6 +74,13 @@ class SearchConfig(RunChanges):
     privacy_mode: bool = Field(default=True, description="Keep no pixel of the query documents anywhere.")
     match_probability: float = MATCH_PROBABILITY
     flag_risk: float = FLAG_RISK
+    look_inside: bool = Field(
+        default=False,
+        description="Look for photos on a loose picture too, beside searching for it as a whole: a photo of a page "
+        "shows photos.",
+    )
+    max_pages: int = Field(default=0, ge=0, description="Documents with more pages are rejected; 0: the setting.")
+    requested_by: str = Field(default="", description="Who asks; default: the user of the process.")
     device: str = DEVICE
     photo_extractor: str = EXTRACTOR
     photo_extractor_options: dict[str, Any] = EXTRACTOR_OPTIONS
@@ -107,16 +118,19 @@ def match_query_documents(
         step(context),
         runtime.sources(config.asked(), files_are_named=bool(config.files)) as opened,
         runtime.archive() as archive,
-        runtime.reader() as reader,
+        config.of(runtime).reader() as reader,
     ):
         asked, ledger = config.of(runtime), archive.ledger
+        if config.requested_by:
+            context.instance.add_run_tags(context.run_id, {REQUESTED_BY_TAG: config.requested_by})
         request = config.request(asked, context.run_id)
         with runtime.store() as store:
             require_collection(ledger, store, runtime.alias)
         files = query_files(opened.sources, [Path(file) for file in config.files], opened.key_of)
         if faults := date_faults((file.row for file in files), runtime.dates, datetime.now(UTC)):
             context.log.warning(f"{len(faults)} dates of the key table cannot be used. {RESOLVE_KEYS_NAMES_THEM}")
-        tools = asked.cutter(), asked.embedder(), asked.describer()
+        cutter = replace(asked.cutter(), look_inside=config.look_inside)
+        tools = cutter, asked.embedder(), asked.describer()
         queries = QueryReader(reader, *tools, ledger.page_texts, runtime.dates, ledger.documents.date_of)
         results = search_documents(
             ledger,
@@ -128,6 +142,7 @@ def match_query_documents(
             request,
             context.run_id,
             kept_by=None if config.privacy_mode else QueryPictures(Path(request.output_folder)).of,
+            requested_by=config.requested_by,
         )
         with runtime.store() as store:
             short = shortfall(ledger, store, ledger.searches.get(context.run_id).collection)

@@ -117,7 +117,15 @@ def tidy_home(settings: Settings, ledger: Ledger, now: datetime | None = None, *
     if settings.keep_superseded_days:
         _tidy_staged(ledger, settings.bulk, before(settings.keep_superseded_days), report)
     _tidy_leftovers(settings, before(_LEFTOVER_DAYS), report)
+    _tidy_uploads(settings, (today - timedelta(hours=settings.keep_uploads_hours)).timestamp(), report)
     return report
+
+
+def _tidy_uploads(settings: Settings, before: float, report: MaintenanceReport) -> None:
+    """Files that somebody searched for in a review desk that is no longer there to remove them."""
+    for folder in _folders(settings.uploads_dir):
+        if folder.stat().st_mtime < before:
+            report.take_folder("files of searches", folder)
 
 
 def _tidy_logs(log_dir: Path, before: float, report: MaintenanceReport) -> None:

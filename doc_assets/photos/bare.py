@@ -19,12 +19,19 @@ _THICK = 0.02
 """Text and rules are thinner than this share of the longer side; things are not."""
 _LEAST_THING = 0.03
 _LEAST_TONES = 10.0
+_NEARLY_ALL = 0.9
 
 
 def whole(page: RgbImage) -> list[PhotoArea]:
     """The whole picture as a photo; none if it is too small to show anything."""
     height, width = page.shape[:2]
     return [PhotoArea(Box(0, 0, width, height))] if min(height, width) >= _LEAST_SIDE_PX else []
+
+
+def is_nearly_all(area: PhotoArea, page: RgbImage) -> bool:
+    """Whether an area says no more than the whole picture does."""
+    height, width = page.shape[:2]
+    return bool(area.box.width * area.box.height >= _NEARLY_ALL * height * width)
 
 
 def paper_of(page: RgbImage) -> NDArray[np.bool_] | None:

@@ -41,13 +41,15 @@ class PageSelector(Protocol):
 class PhotoCutter:
     """How photos are found and stored: at most ``max_side_px`` on the long side, as JPEGs of quality 1-100.
 
-    ``pages`` chooses the pages to look for photos on; None for all.
+    ``pages`` chooses the pages to look for photos on; None for all. ``look_inside`` is for queries that are not stored:
+    a bare photo is cut as a whole and, as the photo of a page may be one, also where photos are found on it.
     """
 
     extractor: PhotoExtractor
     max_side_px: int = 1024
     jpeg_quality: int = 90
     pages: PageSelector | None = None
+    look_inside: bool = False
 
     @property
     def version(self) -> str:
@@ -87,7 +89,8 @@ class DocumentCutter:
         """Where its photos lie; of a bare photo all of it, whatever rectangles it shows and whatever pages carry."""
         paper = bare.paper_of(page.pixels) if page.is_picture else None
         if page.is_picture and paper is None:
-            return bare.whole(page.pixels)
+            inside = self._cutter.extractor.find(page.pixels) if self._cutter.look_inside else []
+            return [*bare.whole(page.pixels), *(area for area in inside if not bare.is_nearly_all(area, page.pixels))]
         if self.pages is not None and not self.pages.may_show_photos(page):
             return []
         areas = self._cutter.extractor.find(page.pixels)

@@ -39,11 +39,17 @@ KeptBy = Callable[[str], PictureSink]
 
 
 def begun_search(
-    search_id: str, request: SearchRequest, now: datetime, collection: str, n_indexed_photos: int
+    search_id: str,
+    request: SearchRequest,
+    now: datetime,
+    collection: str,
+    n_indexed_photos: int,
+    requested_by: str = "",
 ) -> SearchRecord:
-    """A search that begins now, asked for by this process's user, with labels by the rules in use."""
+    """A search that begins now, with labels by the rules in use; of this process's user if nobody is named."""
     settings = SearchSettings(**asdict(request), labels=LABELS_VERSION)
-    return SearchRecord(search_id, now, None, collection, n_indexed_photos, settings, requesting_user())
+    by = requested_by or requesting_user()
+    return SearchRecord(search_id, now, None, collection, n_indexed_photos, settings, by)
 
 
 def requesting_user() -> str:
@@ -99,11 +105,12 @@ def search_documents(
     request: SearchRequest,
     search_id: str,
     kept_by: KeptBy | None = None,
+    requested_by: str = "",
 ) -> list[ResultRecord]:
     """Searches for every file and records what was found under ``search_id``, in place of an earlier search of that id.
 
     The store is open only while it is asked, so that a search does not hold up an ingestion. ``kept_by`` takes the
-    queries' pictures if the request is not private.
+    queries' pictures if the request is not private; ``requested_by`` is whoever asks, this process's user by default.
 
     Raises:
         IndexSchemaError: if nothing is published, or by another embedder.
@@ -116,7 +123,7 @@ def search_documents(
         collection = published_collection(store, alias, wanted)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
-    ledger.searches.start(begun_search(search_id, request, began, collection, n_indexed))
+    ledger.searches.start(begun_search(search_id, request, began, collection, n_indexed, requested_by))
     read = _read_all(queries, files, kept_by)
     documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None

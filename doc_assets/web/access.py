@@ -8,6 +8,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 _EVERYBODY: frozenset[Role] = frozenset(ROLES)
 _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor"})
+_SEARCHES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead"})
 JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
 
 MAY: dict[str, frozenset[Role]] = {
@@ -21,6 +22,15 @@ MAY: dict[str, frozenset[Role]] = {
     "hold": JUDGES,
     "photo": _SEES_CASES,
     "page": _SEES_CASES,
+    "search": _SEARCHES,
+    "search_start": _SEARCHES,
+    "searches": _SEES_CASES,
+    "search_result": _SEES_CASES,
+    "search_state": _SEES_CASES,
+    "query_photo": _SEES_CASES,
+    "query_page": _SEES_CASES,
+    "search_again": _SEARCHES,
+    "search_delete": _SEARCHES,
     "audit": frozenset({"lead", "admin", "auditor"}),
     "help": _EVERYBODY,
     # documents, merchants, photo groups, comparisons

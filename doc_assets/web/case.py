@@ -1,7 +1,7 @@
 """A case: two photos beside each other, what is known of both documents, and the verdict."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -23,28 +23,18 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
+from doc_assets.web.pairs import facts_of, known_of, percent, viewed_pair
 from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
-from doc_assets.web.wording import date_source_name, finding_name, in_language, say
+from doc_assets.web.wording import finding_name, in_language, say
 
 USES: tuple[Use, ...] = ("renewal", "same_building", "test_document", "own_copy", "other")
 _LONGEST_COMMENT = 2000
 _GROUP_SHOWN = 60
-_NEARLY = 0.99
 _HISTORY = "judged"
 """In a session: the cases that its person judged, the last one at the end, for undoing."""
 _UNDONE_AT_MOST = 50
 _NOTE = "kept_note"
 """In a session, until the case is shown again: its number, and the note that came with a verdict that was not filed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A line of what is known of both documents; a difference is marked where it says something."""
-
-    name: str
-    own: str
-    other: str
-    differs: bool
 
 
 @require_GET
@@ -81,9 +71,11 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
-            "viewer": [viewed(found.row_id, pair, documents) for pair in pairs],
+            "viewer": [viewed_pair(found.row_id, pair, documents) for pair in pairs],
             "strip": _strip(found, documents[found.row_id], result, pairs),
-            "facts": facts_of(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
+            "facts": facts_of(known_of(documents[found.row_id]), known_of(documents.get(pairs[at].other_row or -1)))
+            if pairs
+            else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
             "changes": _changes(pairs[at]) if pairs else [],
             "parts": priority_parts(found),
@@ -343,41 +335,11 @@ def pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
     }
 
 
-def percent(probability: float) -> str:
-    """In whole per cent, never rounded to certainty: 100% is an identical file alone."""
-    if probability >= 1:
-        return "100%"
-    return ">99%" if probability > _NEARLY else f"{probability:.0%}"
-
-
 def said_in_words(answer: Answer) -> str:
     """An answer in words."""
     if answer.use not in {None, "fraud"}:
         return f"{say('allowed')} ({say(str(answer.use))})"
     return say("fraud" if answer.is_fraud else answer.photograph)
-
-
-def viewed(row_id: int, pair: CasePair, documents: Mapping[int, Document]) -> dict[str, Any]:
-    """What the viewer needs of a pair of the document of this number; ``documents`` hold the other, if it is there."""
-    facts, other = pair.pair, documents.get(pair.other_row or -1)
-    own_pages, other_pages = _page_of(row_id, facts, own=True), _page_of(pair.other_row, facts, own=False)
-    return {
-        "otherName": visible(other.file_name) if other is not None else "",
-        "own": photo_address(row_id, pair.photo, 1024),
-        "other": photo_address(other.id, pair.other_photo, 1024) if other is not None else None,
-        "ownPage": own_pages,
-        "otherPage": other_pages,
-        "transform": facts.transform if facts else (None if pair.photo >= 0 else [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
-        "mirrored": facts.mirrored if facts else False,
-        "quarterTurns": facts.quarter_turns if facts else 0,
-        "lines": facts.lines if facts else None,
-    }
-
-
-def _page_of(row_id: int | None, facts: Any, *, own: bool) -> str | None:  # noqa: ANN401 - a pair or none
-    if row_id is None or facts is None:
-        return None
-    return str(reverse("page", args=[row_id, facts.query_page if own else facts.page]))
 
 
 def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: list[CasePair]) -> list[dict[str, Any]]:
@@ -398,30 +360,6 @@ def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: 
             }
         )
     return strip
-
-
-def facts_of(own: Document, other: Document | None) -> list[Fact]:
-    """What is known of two documents, line by line."""
-
-    def known(document: Document | None) -> dict[str, str]:
-        if document is None:
-            return {}
-        return {
-            say("document"): visible(document.file_name),
-            say("merchant"): visible(document.merchant_id or "-"),
-            say("date"): f"{document.document_date} ({date_source_name(document.date_source)})",
-            say("drop"): document.drop_key,
-            **{visible(name): visible(value) for name, value in document.fields.items()},
-        }
-
-    left, right = known(own), known(other)
-    always_differ = {say("document"), say("date"), say("drop")}
-
-    def fact(name: str) -> Fact:
-        one, two = left.get(name, "-"), right.get(name, "-")
-        return Fact(name, one, two, name not in always_differ and one != two and "-" not in {one, two})
-
-    return [fact(name) for name in dict.fromkeys((*left, *right))]
 
 
 def _changes(pair: CasePair) -> list[str]:

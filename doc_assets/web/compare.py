@@ -19,8 +19,8 @@ from doc_assets.pipeline.comparing import Comparison
 from doc_assets.reports.wording import KINDS, said_of
 from doc_assets.search.standing import Screened, Standing, StandingCode, standing_of
 from doc_assets.util.visible import visible
-from doc_assets.web.case import facts_of, percent, viewed
 from doc_assets.web.desk import the_desk
+from doc_assets.web.pairs import facts_of, known_of, percent, viewed_pair
 from doc_assets.web.queue import with_query
 from doc_assets.web.subjects import Named, dagster_partition, document_or_404, number_of, row_of
 from doc_assets.web.wording import in_language, say
@@ -62,11 +62,11 @@ def compare(request: HttpRequest) -> HttpResponse:
             "partition": dagster_partition(own.drop_key),
             "pairs": [_line(pair) for pair in shown],
             "at": at,
-            "viewer": [viewed(own.id, pair, {other.id: other}) for pair in shown],
+            "viewer": [viewed_pair(own.id, pair, {other.id: other}) for pair in shown],
             "keys": [],
             "ahead": [],
             "pair_query": f"own={own.id}&other={other.id}",
-            "facts": facts_of(own, other),
+            "facts": facts_of(known_of(own), known_of(other)),
             "reasons": _reasons(shown[at]) if shown else [],
         },
     )

@@ -13,6 +13,8 @@ from doc_assets.archive.vectors.base import embedder_of, features_of
 from doc_assets.pipeline.comparing import Comparer
 from doc_assets.runtime import Runtime
 from doc_assets.search.matching import Verifier
+from doc_assets.web.search_runs import SearchRuns
+from doc_assets.web.searching import Searches
 
 
 class Desk:
@@ -20,24 +22,28 @@ class Desk:
 
     Args:
         runtime: of the home.
+        runs: where searches are carried out; None for a desk that carries out none.
 
     Attributes:
         archive: ledger and tables.
         pictures: photos and pages.
         drawing: held while a page is decoded; the decoder serves one at a time.
+        searches: of people, by files.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: Runtime, runs: SearchRuns | None = None) -> None:
+        self.runtime, self._runs = runtime, runs
         self._open = contextlib.ExitStack()
         self.drawing = Lock()
         self.archive: Archive
         self.pictures: ArchivePictures
+        self.searches: Searches
 
     def __enter__(self) -> Self:
         self.archive = self._open.enter_context(self.runtime.archive())
         reader = self._open.enter_context(self.runtime.reader())
         self.pictures = ArchivePictures(self.archive, reader)
+        self.searches = Searches(self.runtime.settings, self.archive.ledger, self._runs)
         return self
 
     def __exit__(

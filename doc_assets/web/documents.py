@@ -13,8 +13,9 @@ from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import drop_of, search_id_of
 from doc_assets.archive.ledger.traces import LinkLine, NamingCase, ResultLine
 from doc_assets.util.visible import visible
-from doc_assets.web.case import percent, verdict_lines
+from doc_assets.web.case import verdict_lines
 from doc_assets.web.desk import the_desk
+from doc_assets.web.pairs import percent
 from doc_assets.web.queue import photo_address
 from doc_assets.web.subjects import (
     Named,

@@ -17,9 +17,10 @@ from doc_assets.archive.ledger.verdicts import Answer
 from doc_assets.errors import InputError
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
-from doc_assets.web.case import USES, note_of, percent, remember, said_in_words, snapshot_of
+from doc_assets.web.case import USES, note_of, remember, said_in_words, snapshot_of
 from doc_assets.web.desk import the_desk
 from doc_assets.web.documents import in_all, photo_name
+from doc_assets.web.pairs import percent
 from doc_assets.web.queue import photo_address
 from doc_assets.web.subjects import group_address, named, number_of
 from doc_assets.web.wording import finding_name, say

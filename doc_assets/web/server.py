@@ -2,25 +2,39 @@
 
 import secrets
 from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
+from asgiref.sync import sync_to_async
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doc_assets.errors import SettingsError
 from doc_assets.ops.image_server.middleware import LOOPBACK_NAMES
-from doc_assets.ops.image_server.serving import address_of, is_loopback, listen, make_server, serve
+from doc_assets.ops.image_server.serving import Patience, address_of, is_loopback, listen, make_server, serve
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 from doc_assets.web.desk import Desk, use
+from doc_assets.web.search_runs import SearchRuns
+from doc_assets.web.searching import watching
 from doc_assets.web.site import MAX_FORM_BYTES, Door, configure, migrate
 
 _CONNECTIONS = 64
 _SECRET_BYTES = 50
+_BODY_S = 120.0
+"""For the body of a request: the largest upload by a line of 5 Mbit/s."""
+UPLOAD_PATH = "/search/start"
+_TOO_LARGE = "파일 용량 초과 또는 권한 없음. The files are too large, or your role does not search.\n"
 
 
-def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
+def serve_desk(
+    runtime: Runtime,
+    host: str,
+    port: int,
+    ready: Callable[[str, str | None], None],
+    runs: SearchRuns | None = None,
+) -> None:
     """Serves the desk until the process is told to end.
 
     Args:
@@ -28,6 +42,7 @@ def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str
         host: address to listen on; another than this machine's own needs a secret and a proxy in front.
         port: 0 for any that is free.
         ready: gets the address when requests are answered, and on this machine the path of a one-time link.
+        runs: where searches are carried out; they end with the desk if only this process knows them.
 
     Raises:
         SettingsError: if it may not or cannot listen.
@@ -43,11 +58,16 @@ def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str
     from doc_assets.web.entry import one_time_token
 
     # has_key: who may listen where was decided by the door.
-    with Desk(runtime) as desk, listen(host, port, has_key=True) as listening:
+    with (
+        Desk(runtime, runs) as desk,
+        listen(host, port, has_key=True) as listening,
+        watching(desk.searches),
+    ):
         use(desk)
         log_requests(settings)
         link = f"/enter/{one_time_token()}" if is_local and not door.proxy_secret else None
-        server = make_server(_SmallBodies(get_asgi_application()), _CONNECTIONS)
+        app = _SmallBodies(get_asgi_application(), settings.desk_upload_max_bytes)
+        server = make_server(app, _CONNECTIONS, Patience(body_s=_BODY_S))
         serve(server, listening, lambda: ready(address_of(listening), link))
 
 
@@ -90,27 +110,48 @@ def _kept_secret(path: Path) -> str:
 
 
 class _SmallBodies:
-    """Refuses forms that are larger than any of the desk's before anything of them is kept.
+    """Refuses bodies that are larger than any of the desk's forms before anything of them is kept.
+
+    One route takes files, of somebody who signed in and may search: that is asked before the body is read.
 
     Args:
         app: answers the others.
+        max_upload: bytes of all files that the one route takes.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, max_upload: int) -> None:
+        self._app, self._max_upload = app, max_upload + MAX_FORM_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            length = headers.get("content-length", "0")
-            if "transfer-encoding" in headers:
-                await Response(status_code=411)(scope, receive, send)
-                return
-            if int(length) > MAX_FORM_BYTES:
-                await Response(status_code=413)(scope, receive, send)
-                return
+        if scope["type"] == "http" and (status := await self._refusal(scope)):
+            says = _TOO_LARGE if scope["path"] == UPLOAD_PATH else None
+            await PlainTextResponse(says, status)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    async def _refusal(self, scope: Scope) -> int | None:
+        """The status with which a request is refused; None if it may come in."""
+        headers = Headers(scope=scope)
+        if "transfer-encoding" in headers:
+            return 411
+        length = int(headers.get("content-length", "0"))
+        if length <= MAX_FORM_BYTES:
+            return None
+        if (scope["method"], scope["path"]) != ("POST", UPLOAD_PATH) or length > self._max_upload:
+            return 413
+        return None if await sync_to_async(_may_send)(headers.get("cookie", "")) else 403
+
+
+def _may_send(cookies: str) -> bool:
+    from doc_assets.web.receiving import may_send
+
+    parsed: SimpleCookie = SimpleCookie()
+    try:
+        parsed.load(cookies)
+    except CookieError:
+        return False
+    return may_send({name: each.value for name, each in parsed.items()})
 
 
 def open_accounts(settings: Settings) -> None:

@@ -144,6 +144,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "allauth.account.middleware.AccountMiddleware",
             "doc_assets.web.middleware.by_role",
+            "doc_assets.web.receiving.receive_files",
         ],
         "TEMPLATES": [
             {
@@ -172,6 +173,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
         "STATIC_URL": "/static/",
         "STATICFILES_DIRS": [_HERE / "static"],
         "CONTENT_SECURITY_POLICY": {"DIRECTIVES": CSP},
+        "FILE_UPLOAD_TEMP_DIR": str(settings.uploads_dir),  # where a body waits, without a name, until it is read
         **_accounts(door),
         **_cookies(door),
         "LOGGING_CONFIG": None,  # ``access_log`` does it
@@ -236,5 +238,5 @@ def _cookies(door: Door) -> dict[str, Any]:
         "DESK_FORWARD_SIGN_IN": door.names_people,
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 100,
-        "FILE_UPLOAD_HANDLERS": [],  # no page takes files
+        "FILE_UPLOAD_HANDLERS": [],  # no page takes files but one, which brings its own; see ``receiving``
     }

@@ -17,6 +17,7 @@ from doc_assets.web import (
     pictures,
     profile,
     queue,
+    search,
     static_files,
 )
 
@@ -45,6 +46,17 @@ urlpatterns = [
     path("cases/<number:case_id>/hold", case.hold, name="hold"),
     path("photos/<number:row_id>/<number:photo>/<number:side>.jpg", pictures.photo, name="photo"),
     path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
+    path("search", search.search, name="search"),
+    path("search/start", search.start, name="search_start"),
+    path("searches", search.searches, name="searches"),
+    path("searches/<number:number>", search.result, name="search_result"),
+    path("searches/<number:number>/state", search.state, name="search_state"),
+    path("searches/<number:number>/again", search.again, name="search_again"),
+    path("searches/<number:number>/delete", search.delete, name="search_delete"),
+    path(
+        "searches/<number:number>/photos/<number:position>/<number:photo>.jpg", search.query_photo, name="query_photo"
+    ),
+    path("searches/<number:number>/pages/<number:position>/<number:page>.jpg", search.query_page, name="query_page"),
     path("audit", audit.audit, name="audit"),
     path("help", entry.help_page, name="help"),
     path("documents/<number:row_id>", documents.document, name="document"),

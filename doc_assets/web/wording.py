@@ -98,7 +98,7 @@ WORDS: dict[str, Text] = {
     "arrival_duplicate": Text("중복", "Duplicate"),
     "arrival_pending": Text("대기", "Waiting"),
     "n_pages": Text("쪽", "Pages"),
-    "n_photos": Text("사진", "Photos"),
+    "n_photos": Text("사진 수", "Photos"),
     "page_n": Text("{n}쪽", "Page {n}"),
     "origin": Text("업무 흐름", "Pipeline"),
     "partition": Text("파티션", "Partition"),
@@ -336,6 +336,124 @@ WORDS: dict[str, Text] = {
     "not_aligned": Text(
         "맞춰진 위치가 없습니다 (일치점 부족). 직접 맞출 수 있습니다.",
         "No alignment is known (too few keypoints agree); it can be made by hand.",
+    ),
+    # searching by files
+    "search": Text("사진 검색", "Search"),
+    "searches": Text("검색 기록", "Searches"),
+    "search_says": Text(
+        "문서나 사진이 이전에 쓰였는지 찾습니다.", "Whether a document's photos, or a photo, were used before."
+    ),
+    "choose_files": Text(
+        "파일을 끌어다 놓거나, 붙여넣거나(Ctrl+V), 고르세요.", "Drop files here, paste them (Ctrl+V), or choose them."
+    ),
+    "upload_limits": Text(
+        "TIF, PDF, JPEG, PNG, WebP, BMP. 한 번에 {files}개, 합계 {size}, 파일마다 {pages}쪽까지",
+        "TIF, PDF, JPEG, PNG, WebP, BMP. At once up to {files} files of {size} in all, each of up to {pages} pages",
+    ),
+    "keep_question": Text("올린 파일의 보관", "What happens to the files"),
+    "look_once": Text("한 번만 보기", "Look once"),
+    "means_look_once": Text(
+        "검색이 끝나면 파일을 지우고 사진을 보관하지 않습니다. JPEG, PNG 등 사진 파일은 이 브라우저 창에서만 비교할 수 "
+        "있습니다.",
+        "The files leave when the search has ended, and none of their pictures is kept. Picture files can be compared "
+        "in this browser tab alone.",
+    ),
+    "keep_pictures": Text("보관하기", "Keep"),
+    "means_keep_pictures": Text(
+        "파일과 사진을 결과와 함께 보관합니다. 검색을 삭제하면 함께 지워집니다.",
+        "Files and pictures stay with the result. They go when the search is deleted.",
+    ),
+    "search_now": Text("검색", "Search"),
+    "latest_searches": Text("최근 검색", "Latest searches"),
+    "all_searches": Text("검색 기록 전체", "All searches"),
+    "own_searches": Text("내 검색", "My searches"),
+    "everybodys_searches": Text("전체 검색", "Everybody's searches"),
+    "files": Text("파일", "Files"),
+    "pictures": Text("사진 보관", "Pictures"),
+    "kept": Text("보관", "kept"),
+    "not_kept": Text("보관 안 함", "not kept"),
+    "search_n": Text("검색 {number}", "Search {number}"),
+    "search_open": Text("진행 중", "in progress"),
+    "search_done": Text("완료", "done"),
+    "search_failed": Text("실패", "failed"),
+    "search_queued": Text("차례를 기다리는 중", "Waiting for its turn"),
+    "search_running": Text("검색 중", "Searching"),
+    "search_away": Text("검색 서버의 응답을 기다리는 중", "Dagster does not answer now; asked again every second"),
+    "stage_reading_queries": Text("파일을 읽는 중", "Reading the files"),
+    "stage_searching": Text("비교하는 중", "Comparing with the archive"),
+    "stage_evidence": Text("결과를 정리하는 중", "Writing the result"),
+    "look_again": Text("새로고침", "Look again"),
+    "search_again": Text("다시 검색", "Search again"),
+    "search_other": Text("다른 파일 검색", "Search for other files"),
+    "delete_search": Text("검색 삭제", "Delete this search"),
+    "search_deleted": Text(
+        "검색 {number}의 결과와 사진을 삭제했습니다.", "Search {number} and its pictures were deleted."
+    ),
+    "search_not_ended": Text("검색이 끝난 다음 삭제하세요.", "Wait until the search has ended, then delete it."),
+    "searched_file": Text("올린 파일", "Searched file"),
+    "searched_on": Text("{day} 검색", "searched {day}"),
+    "file_size": Text("크기", "Size"),
+    "found_documents": Text("찾은 문서", "Documents found"),
+    "found_in": Text("같은 사진이 있는 문서 {n}건", "The same photograph stands in {n} documents"),
+    "found_alike": Text("같은 사진은 없고 비슷한 사진이 있음", "No same photograph; some are alike"),
+    "found_nothing": Text("같은 사진 없음", "No earlier document shows it"),
+    "merely_near": Text("다른 사진(가장 가까운 것)", "not the same (the nearest one)"),
+    "no_photo": Text("파일에서 사진을 찾지 못함", "No photo was found in the file"),
+    "not_readable": Text("파일을 읽지 못함", "The file could not be read"),
+    "not_looked_at": Text("읽거나 비교하지 못한 것", "Not read or not compared"),
+    "pictures_kept": Text(
+        "올린 파일의 사진을 보관하고 있습니다.", "The pictures of the file are kept with this search."
+    ),
+    "pictures_not_kept": Text(
+        "올린 파일의 사진은 보관하지 않았습니다. 찾은 문서의 사진만 표시합니다.",
+        "Pictures of the file were not kept; only those of the found documents are shown.",
+    ),
+    "files_gone": Text(
+        "보관된 파일이 없습니다. 파일을 다시 올리세요.", "The files are no longer there; send them again."
+    ),
+    "files_forgotten": Text("결과가 삭제되었습니다.", "This result was deleted."),
+    "no_files": Text("파일을 고르세요.", "Choose a file first."),
+    "upload_kind": Text(
+        "{file}: 지원하지 않는 형식입니다. TIF, PDF, JPEG, PNG, WebP, BMP로 저장해 올리세요.",
+        "{file}: not searched, its content is of another kind. Save it as TIF, PDF, JPEG, PNG, WebP or BMP.",
+    ),
+    "upload_empty": Text("{file}: 빈 파일입니다.", "{file}: the file is empty."),
+    "upload_too_many": Text("한 번에 {files}개까지 올릴 수 있습니다.", "At most {files} files at once."),
+    "upload_too_large": Text("합계 {size}까지 올릴 수 있습니다.", "At most {size} in all; send them in parts."),
+    "upload_quota": Text(
+        "진행 중인 검색의 파일이 {files}개를 넘습니다. 끝난 다음 다시 올리세요.",
+        "More than {files} of your files would wait. Wait until a search has ended, then send them again.",
+    ),
+    "failed_search": Text(
+        "검색하지 못했습니다. 잠시 뒤 다시 검색하고, 계속되면 관리자에게 아래 내용을 알리세요.",
+        "The search failed. Try again later; if it fails again, tell an administrator what stands below.",
+    ),
+    "failed_StoreBusyError": Text(
+        "다른 작업이 사진 색인을 사용하고 있어 검색하지 못했습니다. 입고 작업이 끝난 다음 다시 검색하세요.",
+        "Another run holds the photo index. Search again when the ingestion has ended.",
+    ),
+    "failed_Killed": Text(
+        "검색 작업이 중간에 끝났습니다. 다시 검색하고, 계속되면 관리자에게 알리세요.",
+        "The run was killed before its end. Search again; if that happens again, tell an administrator.",
+    ),
+    "failed_Lost": Text(
+        "심사 서버가 다시 시작되어 검색이 중단되었습니다. 다시 검색하세요.",
+        "The desk was started anew and the search ended. Search again.",
+    ),
+    "failed_Canceled": Text(
+        "관리자가 검색 작업을 중단했습니다.", "Somebody ended the run in Dagster. Ask why, then search again."
+    ),
+    "failed_Expired": Text(
+        "정해진 시간 안에 끝나지 않아 파일을 지웠습니다. 다시 검색하세요.",
+        "The run did not end in time, and the files left. Search again.",
+    ),
+    "failed_ServiceError": Text(
+        "검색 서버가 응답하지 않습니다. 잠시 뒤 다시 검색하고, 계속되면 관리자에게 알리세요.",
+        "The search could not be started. Try again later; if that fails, tell an administrator.",
+    ),
+    "failed_IndexSchemaError": Text(
+        "검색할 사진 색인이 없습니다. 관리자에게 알리세요.",
+        "There is no photo index to search yet. Tell an administrator.",
     ),
     # others
     "means_fraud": Text(

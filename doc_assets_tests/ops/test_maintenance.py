@@ -168,6 +168,17 @@ def test_leftovers_of_killed_writers_go_and_the_inbox_is_never_touched(ledger, a
     assert [path.exists() for path in (left, alive, dropped, half)] == [False, True, True, False]
 
 
+def test_files_of_searches_leave_after_their_hours_without_a_desk(ledger, home):
+    old = written(home.uploads_dir / "abc" / "abc-1.tif", 2).parent
+    new = written(home.uploads_dir / "def" / "def-1.tif", 0).parent
+    age(old, 2)
+
+    report = tidy_home(home, ledger, TODAY, dry_run=False)
+
+    assert (old.exists(), new.exists()) == (False, True)
+    assert report.kinds["files of searches"].n == 1
+
+
 def test_nothing_is_kept_for_ever_only_if_asked(ledger, home):
     log = written(home.log_dir / "doc_assets-1.log", 9999)
     result = written(home.results_dir / "run" / "report.html", 9999)

@@ -1,5 +1,7 @@
 """Bare photos among pictures, and pages that are none."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -69,3 +71,24 @@ def test_real_photos_are_one_photo_each(cutter, folder):
     counts = {path.name: len(_photos(cutter, np.asarray(Image.open(path).convert("RGB")))) for path in paths}
 
     assert {name: n for name, n in counts.items() if n != 1} == {}
+
+
+def test_a_page_on_a_dark_desk_is_searched_as_a_whole_and_by_its_photos(cutter):
+    page = _form(photo(seed=1), photo(seed=2))
+    desk = np.random.default_rng(8).normal(70, 10, (page.shape[0] + 300, page.shape[1] + 300, 3))
+    desk = desk.clip(0, 255).astype(np.uint8)
+    desk[150:-150, 150:-150] = page
+
+    assert len(_photos(cutter, desk)) == 1
+    whole, *inside = _photos(replace(cutter, look_inside=True), desk)
+
+    assert (whole.box.width, whole.box.height) == desk.shape[1::-1]
+    assert [abs(crop.box.width - 320) <= 6 and abs(crop.box.height - 240) <= 6 for crop in inside] == [True, True]
+    assert [crop.photo_index for crop in inside] == [1, 2]
+
+
+def test_looking_inside_changes_nothing_of_pages_and_versions(cutter):
+    looking = replace(cutter, look_inside=True)
+    assert looking.version == cutter.version
+    assert len(_photos(looking, _form(photo(seed=1), photo(seed=2)))) == 2
+    assert len(_photos(looking, photo())) == 1

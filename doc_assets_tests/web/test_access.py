@@ -4,6 +4,7 @@ import pytest
 
 from doc_assets.web.access import ACCOUNTS, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
+from doc_assets_tests.web.searches import a_search
 
 FORMS = {
     "next_case",
@@ -19,6 +20,9 @@ FORMS = {
     "shortcuts",
     "save_filter",
     "delete_filter",
+    "search_start",
+    "search_again",
+    "search_delete",
 }
 
 
@@ -46,6 +50,8 @@ def _address(route, case):
         "number": 1,
         "group_id": 1,
         "filter_id": 1,
+        "position": 0,
+        "page": 1,
         "token": "wrong",
         "path": "desk/desk.css",
     }
@@ -68,6 +74,7 @@ def test_every_address_is_in_the_table_and_the_table_has_no_other(django):
 def test_a_role_may_use_what_the_table_says_and_nothing_else(desk, name):
     case, client = desk.cases()[0], desk.client(name)
     desk.ledger.saved_filters.save(name, "one", "state=open", desk.desk.now())
+    assert a_search(desk, name, keeps=True) == 1  # is the person's own, with pictures
     found = {}
     for route in MAY:
         address = _address(route, case)
@@ -77,7 +84,7 @@ def test_a_role_may_use_what_the_table_says_and_nothing_else(desk, name):
     roles = PEOPLE[name]
     allowed = {route for route, may in MAY.items() if may & set(roles)}
     assert {route for route, status in found.items() if status != 403} == allowed
-    wants_an_answer = {"verdict", "group_preview", "group_decide"}
+    wants_an_answer = {"verdict", "group_preview", "group_decide", "search_start"}
     assert {found[route] for route in allowed} <= {200, 204, 302, *({400} if wants_an_answer & allowed else ())}
     refused = {route for route in MAY if route not in allowed}
     assert {found[route] for route in refused} <= {403}

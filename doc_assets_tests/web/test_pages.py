@@ -220,7 +220,7 @@ def test_all_words_are_used():
     templates, code = _sources()
 
     used = set(re.findall(r"\bt\.(\w+)", templates)) | set(re.findall(r'"(\w+)"', code))
-    made = {name for name in WORDS if name.startswith(("part_", "stage_", "not_now_"))}
+    made = {name for name in WORDS if name.startswith(("part_", "stage_", "not_now_", "upload_", "failed_", "search_"))}
     by_data = {"disputed", "gone", "second", "open", "decided"}
     assert WORDS.keys() - used - made - by_data == set()
 
@@ -230,12 +230,18 @@ def test_made_up_names_of_words_are_all_there():
 
     from doc_assets.archive.ledger.cases import Refusal
     from doc_assets.archive.ledger.verdicts import CaseState, Photograph, Stage
+    from doc_assets.errors import StoreBusyError
     from doc_assets.web.case import USES
+    from doc_assets.web.search_runs import CANCELED, KILLED, LOST, RunKind
+    from doc_assets.web.searching import EXPIRED
+    from doc_assets.web.uploads import RefusedFor
 
     wanted = {f"not_now_{why}" for why in get_args(Refusal) if why != "held"}
     wanted |= {f"stage_{stage}" for stage in get_args(Stage)} | {*get_args(CaseState), *USES, "fraud"}
     wanted |= set(get_args(Photograph)) - {"same"}
     wanted |= {f"part_{name}" for name in ("probability", "photos", "merchants", "identical_file", "age")}
+    wanted |= {f"upload_{why}" for why in get_args(RefusedFor)} | {f"search_{kind}" for kind in get_args(RunKind)}
+    wanted |= {f"failed_{code}" for code in (KILLED, LOST, CANCELED, EXPIRED, StoreBusyError.__name__)}
     assert wanted - WORDS.keys() == set()
 
 

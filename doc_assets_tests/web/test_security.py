@@ -463,8 +463,13 @@ def test_a_large_body_is_refused_before_it_is_read(headers, status):
     async def send(message):
         told.append(message)
 
-    scope = {"type": "http", "method": "POST", "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
-    asyncio.run(_SmallBodies(Response("fine"))(scope, receive, send))
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
+    asyncio.run(_SmallBodies(Response("fine"), 1 << 20)(scope, receive, send))
 
     assert told[0]["status"] == status
 

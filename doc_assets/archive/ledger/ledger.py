@@ -7,6 +7,7 @@ from doc_assets.archive.ledger.audit import AuditLedger
 from doc_assets.archive.ledger.cases import CaseLedger
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import Database
+from doc_assets.archive.ledger.desk_searches import DeskSearchLedger
 from doc_assets.archive.ledger.document_faults import FaultLedger
 from doc_assets.archive.ledger.documents import DocumentLedger
 from doc_assets.archive.ledger.erasure import TombstoneLedger
@@ -30,6 +31,7 @@ class Ledger:
         self.faults = FaultLedger(database)
         self.collections = CollectionLedger(database)
         self.searches = SearchLedger(database)
+        self.desk_searches = DeskSearchLedger(database)
         self.groups = GroupLedger(database)
         self.form_pictures = FormPictureLedger(database)
         self.cases = CaseLedger(database)

@@ -465,3 +465,36 @@ class SavedFilterRow(Base):
     name: Mapped[str]
     query: Mapped[str]
     saved_at: Mapped[datetime]
+
+
+class DeskSearchRow(Base):
+    """A search that somebody of the review desk asked for; see ``desk_searches.DeskSearch``."""
+
+    __tablename__ = "desk_searches"
+    __table_args__ = (
+        Index("ix_desk_searches_requested_by_number", "requested_by", "number"),
+        {"sqlite_autoincrement": True},  # the audit goes on naming searches that are gone
+    )
+
+    number: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    requested_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    folder: Mapped[str]
+    keeps: Mapped[bool]
+    run_id: Mapped[str | None] = mapped_column(unique=True)
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    failure: Mapped[str | None]
+
+
+class DeskFile(Base):
+    """A file of such a search; ``document_id`` is that of a document of its name."""
+
+    __tablename__ = "desk_files"
+
+    number: Mapped[int] = mapped_column(ForeignKey("desk_searches.number", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    document_id: Mapped[str] = mapped_column(index=True)
+    label: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)

@@ -4,6 +4,7 @@ The ledger comes first: from then on no search shows the document and no run mak
 names only, reports and logs, comes after.
 """
 
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -102,6 +103,7 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     report = ForgetReport(searches=request.searches)
     ledger, identifiers = home.archive.ledger, request.identifiers
     ledger.tombstones.add(request.digests, now)
+    _forget_uploads(home, request)
     removal = DocumentRemoval(ledger.database)
     rows = [document.id for document in ledger.documents.arrivals(request.document_ids)]
     touched = ledger.groups.forget(rows, home.thresholds.match_probability)
@@ -116,7 +118,8 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     label_documents(Labeller(ledger, home.thresholds, home.model), touched)
     _file_cases(home, request, touched, now)
     _rewrite_reports(home, request, report)
-    report.removed_files = [str(path) for path in remove_holding(home.settings.results_dir, identifiers)]
+    folders = (home.settings.results_dir, home.settings.uploads_dir)
+    report.removed_files = [str(path) for folder in folders for path in remove_holding(folder, identifiers)]
     report.replaced = _replace_names(home, identifiers)
     if delete_originals:
         for path in request.originals():
@@ -127,6 +130,16 @@ def forget(home: Home, request: ForgetRequest, now: datetime, *, delete_original
     if not report.traces:
         request.discard(home.settings.home)
     return report
+
+
+def _forget_uploads(home: Home, request: ForgetRequest) -> None:
+    """Removes searches of the review desk for a file of the documents: their files, pictures and results."""
+    searches = home.archive.ledger.desk_searches
+    for search in searches.about(request.document_ids, request.all_digests):
+        shutil.rmtree(home.settings.uploads_dir / search.folder, ignore_errors=True)
+        if search.run_id is not None:
+            shutil.rmtree(home.settings.results_dir / search.run_id, ignore_errors=True)
+        searches.remove(search.number)
 
 
 def _remove_points(home: Home, request: ForgetRequest) -> int:
@@ -141,11 +154,18 @@ def _remove_points(home: Home, request: ForgetRequest) -> int:
     return removed
 
 
+def _left(home: Home, request: ForgetRequest) -> list[str]:
+    """Searches that name the documents, without those that were for a file of theirs and are gone."""
+    known = set(home.archive.ledger.searches.ids())
+    return [search_id for search_id in request.searches if search_id in known]
+
+
 def _redact(home: Home, request: ForgetRequest) -> None:
     """Takes the documents out of every result that names them, and labels what is left of these searches again."""
     ledger = home.archive.ledger
     searches = ledger.searches
-    for search_id in track(request.searches, "results", len(request.searches)):
+    left = _left(home, request)
+    for search_id in track(left, "results", len(left)):
         search, results = searches.get(search_id), searches.results(search_id)
         own = [result.query_document for result in results if is_about(result, request.document_ids)]
         searches.remove(search_id, own)
@@ -169,7 +189,8 @@ def _file_cases(home: Home, request: ForgetRequest, touched: Collection[int], no
 def _rewrite_reports(home: Home, request: ForgetRequest, report: ForgetReport) -> None:
     folders, left_out = ResultFolders(home.settings.results_dir), home.settings.remove_columns_from_results
     with home.open_reader() as reader:
-        for search_id in track(request.searches, "reports", len(request.searches)):
+        left = _left(home, request)
+        for search_id in track(left, "reports", len(left)):
             search = home.archive.ledger.searches.get(search_id)
             folder = folders.of(search)
             if folder.is_dir() and folders.is_ours(folder):

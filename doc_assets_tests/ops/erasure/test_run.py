@@ -12,10 +12,12 @@ from doc_assets.archive.archive import Archive
 from doc_assets.archive.consistency import check_archive
 from doc_assets.archive.ledger.case_queue import CaseFilter
 from doc_assets.archive.ledger.cases import NewCase
+from doc_assets.archive.ledger.desk_searches import GivenFile
 from doc_assets.archive.ledger.erasure import DocumentRemoval
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import ONLY_ADDED
-from doc_assets.archive.ledger.search_settings import SearchRequest, Thresholds
+from doc_assets.archive.ledger.search_settings import SearchRequest, SearchSettings, Thresholds
+from doc_assets.archive.ledger.searches import SearchRecord
 from doc_assets.archive.ledger.verdicts import Answer, SecondReview
 from doc_assets.errors import SettingsError, UnknownDocumentError
 from doc_assets.lab.corpus import IDENTICAL
@@ -37,6 +39,7 @@ from doc_assets.util.threads import Workers
 from doc_assets_tests.archive.ledger import postgres
 from doc_assets_tests.conftest import NOW
 from doc_assets_tests.pipeline.pipeline import Pipeline
+from doc_assets_tests.results import a_result
 
 ALONE = SecondReview(fraud=False)
 STEPS = [
@@ -254,6 +257,31 @@ def test_a_number_of_a_case_that_is_gone_is_not_given_again(world):
     filed = world.ledger.cases.file([other.id], [new], NOW, age_per_day=0.0, rule=ALONE)
 
     assert filed.opened > (newest,)
+
+
+def test_a_search_of_the_desk_for_the_document_goes_with_its_files_and_pictures(world):
+    searches, now = world.ledger.desk_searches, NOW
+    content = (world.files / world.source).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    given = [(world.source, "1" * 64), ("renamed.tif", digest), ("another.tif", "2" * 64)]
+    folders = []
+    for at, (name, sha256) in enumerate(given, 1):
+        file = GivenFile(name, name.removesuffix(".tif"), f"label-{at}.tif", sha256, len(content))
+        number = searches.add("kim", now, f"folder-{at}", [file], keeps=at != 1)
+        searches.started(number, f"run-{at}")
+        world.ledger.searches.start(SearchRecord(f"run-{at}", now, now, "photos__x__v1", 1, SearchSettings()))
+        world.ledger.searches.record(f"run-{at}", [a_result(name=f"label-{at}.tif")])
+        folders += [world.root / "uploads" / f"folder-{at}", world.root / "results" / f"run-{at}" / "files"]
+        for folder in folders[-2:]:
+            folder.mkdir(parents=True)
+            (folder / f"label-{at}.tif").write_bytes(content if at < 3 else b"another")
+
+    _, report = world.forget(world.source)
+
+    assert report.traces == []
+    assert [folder.exists() for folder in folders] == [False] * 4 + [True] * 2
+    assert [search.number for search in searches.page(9)] == [3]
+    assert [each for each in world.ledger.searches.ids() if each.startswith("run-")] == ["run-3"]
 
 
 def test_a_document_that_is_called_like_a_word_of_the_audit_does_not_stop_erasure(world):
