@@ -1,5 +1,6 @@
 """The desk as a service: who may reach it, and answering until the process is told to end."""
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -41,13 +42,15 @@ def serve_desk(runtime: Runtime, host: str, port: int, ready: Callable[[str, str
 
     from doc_assets.web.access_log import log_requests
     from doc_assets.web.entry import one_time_token
+    from doc_assets.web.images import with_documents
 
     # has_key: who may listen where was decided by the door.
-    with Desk(runtime) as desk, listen(host, port, has_key=True) as listening:
+    with Desk(runtime) as desk, listen(host, port, has_key=True) as listening, contextlib.ExitStack() as stack:
         use(desk)
-        log_requests(settings)
+        log = log_requests(settings)
         link = f"/enter/{one_time_token()}" if is_local and not door.proxy_secret else None
-        server = make_server(_SmallBodies(get_asgi_application()), _CONNECTIONS)
+        pages = _SmallBodies(get_asgi_application())
+        server = make_server(with_documents(pages, desk, door.proxy_secret, log, stack), _CONNECTIONS)
         serve(server, listening, lambda: ready(address_of(listening), link))
 
 
