@@ -151,7 +151,9 @@ class Settings(BaseSettings):
     image_api_key: OwnSecret = Field(
         None, description="Requests must carry it as X-API-Key; needed to serve other machines."
     )
-    image_api_rate: str = Field("100/second", description="Requests a client address may make.")
+    image_api_rate: str = Field(
+        "100/second", description="Requests a client address, or a key, may make of it and of the desk's API."
+    )
     image_api_connections: int = Field(64, ge=1, description="Requests answered at a time.")
     image_api_refresh_s: float = Field(60.0, ge=1, description="Seconds between two looks at the folders.")
     image_api_url: str = Field("", description="Where it is served, http://host:5001; doctor asks it how it is.")

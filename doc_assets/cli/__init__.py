@@ -13,6 +13,7 @@ from doc_assets.cli import (
     desk,
     examine,
     forget,
+    keys,
     ledger,
     models,
     operations,

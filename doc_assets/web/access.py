@@ -1,6 +1,7 @@
 """Who may do what: one table of routes and roles."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["viewer", "reviewer", "lead", "admin", "auditor"]
@@ -50,7 +51,7 @@ MAY: dict[str, frozenset[Role]] = {
 }
 """By the name of a route of the desk; administrators keep people and do not judge cases."""
 
-OPEN = frozenset({"enter", "health", "set_language", "static"})
+OPEN = frozenset({"enter", "health", "set_language", "static", "api_health"})
 """Routes of the desk that need no signing in."""
 
 ACCOUNTS = frozenset(
@@ -77,6 +78,41 @@ ACCOUNTS = frozenset(
 )
 """Pages of allauth that the desk has; they look themselves who may see them. Those that send mail or let people add
 themselves are not among them."""
+
+
+# --- programs
+
+Scope = Literal["images", "cases", "results", "verdicts", "documents", "metrics"]
+"""What a named key may be used for; ``images`` is the document API, which is no page of the desk."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """Who may use a route of the API.
+
+    Attributes:
+        scope: that a key must have; None for any key.
+        roles: one of which somebody must have who is signed in.
+    """
+
+    scope: Scope | None
+    roles: frozenset[Role]
+
+
+API: dict[str, ApiAccess] = {
+    "api_cases": ApiAccess("cases", _SEES_CASES),
+    "api_case": ApiAccess("cases", _SEES_CASES),
+    "api_results_of_drop": ApiAccess("results", _SEES_CASES),
+    "api_result_of_document": ApiAccess("results", _SEES_CASES),
+    "api_document": ApiAccess("documents", _SEES_CASES),
+    "api_verdicts": ApiAccess("verdicts", frozenset({"auditor"})),
+    "metrics": ApiAccess("metrics", frozenset({"admin"})),
+    "openapi-json": ApiAccess(None, _EVERYBODY),
+    "api-root": ApiAccess(None, _EVERYBODY),
+}
+"""By the name of a route. Nothing of it changes anything: verdicts are said by people, on the page of the case, and
+whoever judges may not read there what a first reviewer said. The last two names are django-ninja's."""
 
 
 def may(roles: Collection[str], route: str) -> bool:

@@ -20,8 +20,12 @@ _log.propagate = False
 _log.setLevel(logging.INFO)
 
 
-def log_requests(settings: Settings) -> None:
-    """Sends a JSON line per request to the log folder, and what failed with its traceback to this package's log."""
+def log_requests(settings: Settings) -> SharedFileHandler:
+    """Sends a JSON line per request to the log folder, and what failed with its traceback to this package's log.
+
+    Returns:
+        What takes the lines, for requests that Django does not answer.
+    """
     settings.log_dir.mkdir(parents=True, exist_ok=True)
     for handler in list(_log.handlers):
         _log.removeHandler(handler)
@@ -35,6 +39,7 @@ def log_requests(settings: Settings) -> None:
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("django.security").addFilter(_without_traceback)
+    return handler
 
 
 def access_line(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -51,6 +56,7 @@ def access_line(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
             "status": response.status_code,
             "ms": round((time.monotonic() - began) * 1000, 1),
             "bytes": len(response.content),
+            **({"key": request.api_key} if hasattr(request, "api_key") else {}),
         }
         _log.info(json.dumps(line))
         return response

@@ -1,15 +1,20 @@
 """What the pages of the desk need of a home, opened once for the process."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from prometheus_client import CollectorRegistry
+
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.photo_lookup import ArchivePictures
 from doc_assets.archive.vectors.base import embedder_of, features_of
+from doc_assets.ops.metrics.service import make_registry
+from doc_assets.ops.rate_limit import RateLimit
 from doc_assets.pipeline.comparing import Comparer
 from doc_assets.runtime import Runtime
 from doc_assets.search.matching import Verifier
@@ -29,12 +34,18 @@ class Desk:
         pictures: photos and pages.
         drawing: held while a page is decoded; the decoder serves one at a time.
         searches: of people, by files.
+        limit: of requests of programs, by address and by key.
+        image_faults: what keeps documents from being given by key; says nothing where none are.
     """
 
     def __init__(self, runtime: Runtime, runs: SearchRuns | None = None) -> None:
         self.runtime, self._runs = runtime, runs
         self._open = contextlib.ExitStack()
         self.drawing = Lock()
+        self.limit = RateLimit(runtime.settings.image_api_rate)
+        self.image_faults: Callable[[], list[str]] = list
+        self._counting = Lock()
+        self._registry: CollectorRegistry | None = None
         self.archive: Archive
         self.pictures: ArchivePictures
         self.searches: Searches
@@ -65,6 +76,14 @@ class Desk:
     def lease(self) -> timedelta:
         """How long a case is kept for whoever opened it."""
         return timedelta(minutes=self.runtime.settings.review_lease_minutes)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Metrics of the home without Dagster's records; read by their sources when they were asked for first."""
+        with self._counting:
+            if self._registry is None:
+                self._registry = make_registry(self.runtime.settings, None, None, first_reading_s=0)
+            return self._registry
 
     def now(self) -> datetime:
         """The time, aware."""

@@ -1,6 +1,7 @@
 """Ways in and out, and changes of them, each with its row of the audit; the one-time link of this machine."""
 
 import hmac
+import logging
 import secrets
 from typing import Any
 
@@ -14,15 +15,19 @@ from allauth.mfa.signals import (
 from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out, user_login_failed
+from django.db import DatabaseError
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from doc_assets.errors import DocAssetsError
 from doc_assets.web.accounts import local_person
 from doc_assets.web.desk import the_desk
+from doc_assets.web.keys.models import ApiKey
 
+_log = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _tokens: list[str] = []
 
@@ -97,9 +102,21 @@ def _file(user: Any, action: str, detail: dict[str, Any] | None = None) -> None:
 
 @require_GET
 def health(_request: HttpRequest) -> HttpResponse:
-    """Whether ledger and accounts answer."""
-    the_desk().archive.ledger.cases.counts()
-    return HttpResponse("ok\n", content_type="text/plain")
+    """Whether ledger and accounts answer; an archive folder that is away is no reason to end the desk."""
+    faults = faults_now()
+    return JsonResponse({"status": "failing" if faults else "ok", "faults": faults}, status=503 if faults else 200)
+
+
+def faults_now() -> list[str]:
+    """What does not work, in words that name no place; empty if all is well."""
+    faults = []
+    for name, ask in (("ledger", the_desk().archive.ledger.audit.last), ("accounts", ApiKey.objects.exists)):
+        try:
+            ask()
+        except (DocAssetsError, DatabaseError):
+            _log.exception("the %s cannot be read", name)
+            faults.append(f"the {name} cannot be read")
+    return faults
 
 
 @require_GET

@@ -13,7 +13,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
 
-from doc_assets.web.access import ACCOUNTS, MAY, OPEN, may
+from doc_assets.web.access import ACCOUNTS, API, MAY, OPEN, may
+from doc_assets.web.api.door import let_in
 from doc_assets.web.desk import the_desk
 from doc_assets.web.problems import refused, unknown_person
 
@@ -90,7 +91,10 @@ def roles_of(user: Any) -> frozenset[str]:  # noqa: ANN401 - Django's user, or n
 
 
 def by_role(get_response: Answer) -> Answer:
-    """Lets nobody use a page of the desk without its role, and only those pages of accounts that the desk has."""
+    """Lets nobody use a page of the desk without its role, or the API without its scope or role.
+
+    Of the pages of accounts there are only those that the desk has.
+    """
 
     def answer(request: HttpRequest) -> HttpResponse:
         request.roles = roles_of(request.user)
@@ -101,9 +105,9 @@ def by_role(get_response: Answer) -> Answer:
                 return redirect_to_login(_back(request))
             if not may(request.roles, route):
                 return refused(request)
-        elif route not in OPEN | ACCOUNTS:
+        elif route not in OPEN | ACCOUNTS | API.keys():
             raise Http404
-        response = get_response(request)
+        response = let_in(request, API[route], get_response) if route in API else get_response(request)
         if route not in OPEN and "Cache-Control" not in response:
             response["Cache-Control"] = "no-store"
         return response

@@ -1,6 +1,8 @@
-"""Error pages. The reason in detail is for the log, not for visitors."""
+"""Error pages, and for programs the same as problem JSON (RFC 9457). The reason in detail is for the log alone."""
 
+import json
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,8 @@ from django.shortcuts import render
 
 from doc_assets.web.wording import say
 
+PROBLEM_TYPE = "application/problem+json"
+_OF_PROGRAMS = ("/api/", "/metrics")
 _log = logging.getLogger(__name__)
 
 
@@ -42,5 +46,14 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _page(request, "failed", 500)
 
 
+def problem(status: int, detail: str | None = None, headers: dict[str, str] | None = None) -> HttpResponse:
+    """An error for a program, in words that say nothing of this machine."""
+    says = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    content = json.dumps(says | ({"detail": detail} if detail else {}))
+    return HttpResponse(content, status=status, content_type=PROBLEM_TYPE, headers=headers)
+
+
 def _page(request: HttpRequest, what: str, status: int) -> HttpResponse:
+    if request.path.startswith(_OF_PROGRAMS):
+        return problem(status)
     return render(request, "desk/problem.html", {"says": say(what)}, status=status)

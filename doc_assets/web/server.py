@@ -1,5 +1,6 @@
 """The desk as a service: who may reach it, and answering until the process is told to end."""
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
@@ -56,17 +57,20 @@ def serve_desk(
 
     from doc_assets.web.access_log import log_requests
     from doc_assets.web.entry import one_time_token
+    from doc_assets.web.images import with_documents
 
     # has_key: who may listen where was decided by the door.
     with (
         Desk(runtime, runs) as desk,
         listen(host, port, has_key=True) as listening,
         watching(desk.searches),
+        contextlib.ExitStack() as stack,
     ):
         use(desk)
-        log_requests(settings)
+        log = log_requests(settings)
         link = f"/enter/{one_time_token()}" if is_local and not door.proxy_secret else None
-        app = _SmallBodies(get_asgi_application(), settings.desk_upload_max_bytes)
+        pages = _SmallBodies(get_asgi_application(), settings.desk_upload_max_bytes)
+        app = with_documents(pages, desk, door.proxy_secret, log, stack)
         server = make_server(app, _CONNECTIONS, Patience(body_s=_BODY_S))
         serve(server, listening, lambda: ready(address_of(listening), link))
 

@@ -127,6 +127,7 @@ def _values(settings: Settings, door: Door) -> dict[str, Any]:
             "allauth.account",
             "allauth.mfa",
             "allauth.usersessions",
+            "doc_assets.web.keys",
         ],
         "MIDDLEWARE": [
             "doc_assets.web.access_log.access_line",

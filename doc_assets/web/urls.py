@@ -20,6 +20,8 @@ from doc_assets.web import (
     search,
     static_files,
 )
+from doc_assets.web.api.metrics import metrics
+from doc_assets.web.api.routes import api
 
 
 class NumberConverter(IntConverter):
@@ -75,6 +77,8 @@ urlpatterns = [
     path("healthz", entry.health, name="health"),
     path("language", set_language, name="set_language"),
     path("static/<path:path>", static_files.static_file, name="static"),
+    path("api/v1/", api.urls),
+    path("metrics", metrics, name="metrics"),
     path("accounts/login/", accounts.login, name="account_login"),
     path("accounts/logout/", accounts.logout, name="account_logout"),
     path("accounts/reauthenticate/", accounts.reauthenticate, name="account_reauthenticate"),

@@ -138,6 +138,8 @@ def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypat
     assert "dev" in replaced[0]
     used.add("people")  # Django is set up once in a process
     subprocess.run([PROGRAM, "people", "list"], env=outside_environment(), check=True)
+    used.add("keys")
+    subprocess.run([PROGRAM, "keys", "list"], env=outside_environment(), check=True)
     for server in ("serve-images", "serve-metrics", "serve"):
         used.add(server)
         roots = ["--search-root", "in"] if server == "serve-images" else []

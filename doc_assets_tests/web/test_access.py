@@ -2,7 +2,7 @@
 
 import pytest
 
-from doc_assets.web.access import ACCOUNTS, MAY, OPEN, ROLES
+from doc_assets.web.access import ACCOUNTS, API, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
 from doc_assets_tests.web.searches import a_search
 
@@ -66,7 +66,7 @@ def test_every_address_is_in_the_table_and_the_table_has_no_other(django):
     routes = _routes()
 
     assert None not in routes
-    assert set(routes) == MAY.keys() | OPEN | ACCOUNTS
+    assert set(routes) == MAY.keys() | OPEN | ACCOUNTS | API.keys()
 
 
 @pytest.mark.whole
@@ -120,7 +120,7 @@ def test_open_addresses_answer_everybody(desk):
     case = desk.cases()[0]
     found = {route: client.get(_address(route, case)).status_code for route in OPEN}
 
-    assert found == {"enter": 403, "health": 200, "set_language": 302, "static": 200}
+    assert found == {"enter": 403, "health": 200, "set_language": 302, "static": 200, "api_health": 200}
 
 
 def test_roles_are_what_the_table_knows(django):

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
@@ -332,6 +333,12 @@ class CaseLedger(LedgerPart):
         """Everything that was ever said of these pairs, in the order it was said."""
         with self._database.reading() as connection:
             return _said(connection, pair_keys)
+
+    def verdicts_after(self, verdict_id: int, limit: int, until: datetime) -> list[Verdict]:
+        """At most ``limit`` rows of what was said above this number, up to the first one after ``until``."""
+        query = select(VerdictRow.__table__).where(VerdictRow.verdict_id > verdict_id)
+        rows = self._database.rows(query.order_by(VerdictRow.verdict_id).limit(limit))
+        return list(takewhile(lambda each: each.at <= until, map(_verdict, rows)))
 
     def comment(self, case_id: int, person: str, text: str, now: datetime) -> None:
         """Files what a person writes about a case."""

@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from doc_assets.errors import InputError
-from doc_assets.ops.image_server.lookup import DocumentLookup, FoundDocument, Refusal
-from doc_assets.ops.image_server.middleware import HEALTH_PATH, AccessMiddleware, AccessPolicy
+from doc_assets.ops.image_server.lookup import DocumentLookup, FoundDocument, Lookup, Refusal
+from doc_assets.ops.image_server.middleware import HEALTH_PATH, AccessMiddleware, AccessPolicy, Door
 from doc_assets.ops.image_server.serving import address_of, listen, make_server, serve
 from doc_assets.ops.logs import ACCESS_LOG_NAME
 from doc_assets.settings import Settings
@@ -34,6 +34,9 @@ from doc_assets.util.log_files import SharedFileHandler
 
 EXCERPT_COLUMNS: Final = (KEY_COLUMN, MERCHANT_COLUMN, "수신일자", "업종명")
 _IMAGES_PATH: Final = "/images"
+_OPENAPI_PATH: Final = "/openapi.json"
+DOCUMENT_PATHS: Final = frozenset({_IMAGES_PATH, _OPENAPI_PATH})
+"""What another server hands on to this application."""
 _FILENAME: Final = "filename"
 _SAVE: Final = "save_to_folder"
 _TRUE_WORDS: Final = ("1", "true", "yes", "y", "on")
@@ -80,15 +83,13 @@ def serve_images(
         serve(server, listening, lambda: ready(address_of(listening)))
 
 
-def make_app(
-    lookup: DocumentLookup, policy: AccessPolicy, log: logging.Handler, refresh_s: float, save_folder: Path | None
-) -> Starlette:
+def make_app(lookup: Lookup, door: Door, log: logging.Handler, refresh_s: float, save_folder: Path | None) -> Starlette:
     """The API as an ASGI application.
 
     ``log`` takes a line per request and is closed with it, the index is refreshed every ``refresh_s`` seconds, copies
     that are asked for go into ``save_folder``; None keeps none.
     """
-    reading, described = CapacityLimiter(_READ_TOGETHER), _openapi_document(needs_key=bool(policy.key))
+    reading, described = CapacityLimiter(_READ_TOGETHER), _openapi_document(door.refusals)
 
     async def images(request: Request) -> Response:
         try:
@@ -119,9 +120,9 @@ def make_app(
         routes=[
             Route(_IMAGES_PATH, images, methods=["GET", "POST"]),
             Route(HEALTH_PATH, healthz, methods=["GET"]),
-            Route("/openapi.json", openapi, methods=["GET"]),
+            Route(_OPENAPI_PATH, openapi, methods=["GET"]),
         ],
-        middleware=[Middleware(AccessMiddleware, policy=policy, log=log)],
+        middleware=[Middleware(AccessMiddleware, door=door, log=log)],
         exception_handlers={HTTPException: _http_error, ClientDisconnect: _gone, Exception: _own_error},
         lifespan=lifespan,
     )
@@ -129,12 +130,13 @@ def make_app(
     return app
 
 
-def _openapi_document(*, needs_key: bool) -> dict[str, Any]:
+def _openapi_document(refusals: frozenset[str]) -> dict[str, Any]:
     """The OpenAPI document without what a server never answers; a test asks the running server whether it is true."""
     document: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text(encoding="utf-8"))
     for operation in document["paths"][_IMAGES_PATH].values():
-        del operation["responses"]["403" if needs_key else "401"]
-    if not needs_key:
+        for status in {"401", "403"} - refusals:
+            del operation["responses"][status]
+    if "401" not in refusals:
         del document["security"], document["components"]["securitySchemes"]
     return document
 
@@ -216,7 +218,7 @@ def _json_object(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
 # --- responses
 
 
-def _respond(lookup: DocumentLookup, save_folder: Path | None, asked: _DocumentRequest, known_etags: str) -> Response:
+def _respond(lookup: Lookup, save_folder: Path | None, asked: _DocumentRequest, known_etags: str) -> Response:
     found = lookup.look_up(asked.filename)
     if isinstance(found, Refusal):
         headers = {"Retry-After": "5"} if found.status is HTTPStatus.SERVICE_UNAVAILABLE else None

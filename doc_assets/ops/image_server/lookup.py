@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Protocol
 
 from upath import UPath
 
@@ -71,6 +72,22 @@ class FoundDocument:
             _log.warning("A copy could not be kept in %s: %s", folder, error.strerror or type(error).__name__)
             return False
         return True
+
+
+class Lookup(Protocol):
+    """What a server of documents asks; see ``DocumentLookup``."""
+
+    def look_up(self, name: str) -> FoundDocument | Refusal:
+        """The first document of a key, or the document of a file name."""
+        ...
+
+    def keep_fresh(self, stop: threading.Event, interval_s: float) -> None:
+        """Starts a thread that refreshes the index until ``stop`` is set."""
+        ...
+
+    def faults(self) -> list[str]:
+        """What keeps documents from being given, now; empty if all is well."""
+        ...
 
 
 class DocumentLookup:

@@ -3,27 +3,24 @@
 import hmac
 import json
 import logging
-import math
 import re
 import time
 import uuid
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-import limits
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from doc_assets.errors import SettingsError
+from doc_assets.ops.rate_limit import RateLimit
 from doc_assets.sources.document_api import CORRELATION_HEADER
 
 KEY_HEADER: Final = "X-API-Key"
 HEALTH_PATH: Final = "/healthz"
+KEY_SHOWN: Final = "doc_assets.key"
+"""In a request's scope: the prefix of its named key, for the log."""
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
@@ -36,11 +33,24 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AccessPolicy:
+class Door(Protocol):
     """Who is let in.
 
     Attributes:
+        refusals: HTTP statuses, among 401 and 403, with which it refuses requests.
+    """
+
+    refusals: frozenset[str]
+
+    async def refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to a request that is not let in; None lets it in."""
+        ...
+
+
+class AccessPolicy:
+    """One key, or none.
+
+    Args:
         key: that requests must carry; empty for none, then only requests to this machine by a name of its own count.
         rate: requests a client address may make, as the ``limits`` package writes it, e.g. ``100/second``.
 
@@ -48,29 +58,56 @@ class AccessPolicy:
         SettingsError: if the rate is none.
     """
 
-    key: str = field(repr=False)
-    rate: str
+    def __init__(self, key: str, rate: str) -> None:
+        self._key, self._limit = key.encode(), RateLimit(rate)
+        self.refusals = frozenset({"401" if key else "403"})
 
-    def __post_init__(self) -> None:
-        try:
-            limits.parse(self.rate)
-        except ValueError as error:
-            raise SettingsError(
-                f"DOC_ASSETS_IMAGE_API_RATE={self.rate!r} is no rate; write a number and a time, e.g. 100/second or "
-                "2000/minute."
-            ) from error
+    async def refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to a request that is not let in; None lets it in."""
+        if (pause_s := self._limit.pause_s(client_address(scope))) is not None:
+            return too_often(pause_s)
+        if self._key:
+            return None if is_key(headers.get(KEY_HEADER, ""), self._key) else key_missing()
+        if _host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
+            # A web page elsewhere could reach us through the user's browser by a name that leads here.
+            return refused("this server answers to localhost only")
+        return None
+
+
+def client_address(scope: Scope) -> str:
+    """Of whoever is at the other end of the connection."""
+    return str((scope.get("client") or ("unknown", 0))[0])
+
+
+def is_key(shown: str, key: bytes) -> bool:
+    """Whether a header holds this key, in a time that says nothing of it."""
+    return hmac.compare_digest(shown.encode("latin-1"), key)
+
+
+def too_often(pause_s: int) -> Response:
+    """The answer to a client that asks too often."""
+    return JSONResponse({"error": "too many requests"}, 429, {"Retry-After": str(pause_s)})
+
+
+def key_missing() -> Response:
+    """The answer to a request without a key, or with a wrong one."""
+    return Response(status_code=401, headers={"WWW-Authenticate": f'ApiKey header="{KEY_HEADER}"'})
+
+
+def refused(reason: str) -> Response:
+    """The answer to a request that this server is not for."""
+    return JSONResponse({"error": reason}, 403)
 
 
 class AccessMiddleware:
-    """Lets requests in as a policy says, and logs them.
+    """Lets requests in as a door says, and logs them.
 
     The log has one JSON line per request without names, keys, addresses and query strings; a route is the pattern that
     took the request, not its address.
     """
 
-    def __init__(self, app: ASGIApp, policy: AccessPolicy, log: logging.Handler) -> None:
-        self._app, self._key = app, policy.key.encode()
-        self._rate, self._limiter = limits.parse(policy.rate), MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, app: ASGIApp, door: Door, log: logging.Handler) -> None:
+        self._app, self._door = app, door
         log.setFormatter(logging.Formatter("%(message)s"))
         self._log = logging.Logger("image_api.access")  # of its own: nothing else writes here
         self._log.addHandler(log)
@@ -94,7 +131,9 @@ class AccessMiddleware:
             await send(message)
 
         try:
-            await (self._refusal(scope, headers) or self._app)(scope, receive, answer)
+            is_open = scope["path"] == HEALTH_PATH
+            refusal = None if is_open else await self._door.refusal(scope, headers)
+            await (refusal or self._app)(scope, receive, answer)
         finally:
             line = {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -104,25 +143,9 @@ class AccessMiddleware:
                 "ms": round((time.monotonic() - began) * 1000, 1),
                 "bytes": n_bytes,
                 "correlation_id": correlation_id,
+                **({"key": scope[KEY_SHOWN]} if KEY_SHOWN in scope else {}),
             }
             self._log.info(json.dumps(line))
-
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if scope["path"] == HEALTH_PATH:
-            return None
-        client = str((scope.get("client") or ("unknown", 0))[0])
-        if not self._limiter.hit(self._rate, client):
-            reset_s, _ = self._limiter.get_window_stats(self._rate, client)
-            pause_s = max(1, math.ceil(reset_s - time.time()))
-            return JSONResponse({"error": "too many requests"}, 429, {"Retry-After": str(pause_s)})
-        if self._key:
-            if hmac.compare_digest(headers.get(KEY_HEADER, "").encode("latin-1"), self._key):
-                return None
-            return Response(status_code=401, headers={"WWW-Authenticate": f'ApiKey header="{KEY_HEADER}"'})
-        if _host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
-            # A web page elsewhere could reach us through the user's browser by a name that leads here.
-            return JSONResponse({"error": "this server answers to localhost only"}, 403)
-        return None
 
 
 def _host_name(host: str) -> str | None:

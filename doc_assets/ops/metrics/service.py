@@ -56,18 +56,32 @@ def serve_metrics(
         serve(server, listening, lambda: ready(address_of(listening) + _PATH))
 
 
-def make_registry(settings: Settings, run_families: RunFamilies, embedded_counts: EmbeddedCounts) -> CollectorRegistry:
-    """Everything that can be asked about a home, asked once already."""
+def make_registry(
+    settings: Settings,
+    run_families: RunFamilies | None,
+    embedded_counts: EmbeddedCounts | None,
+    first_reading_s: float = _FIRST_READING_S,
+) -> CollectorRegistry:
+    """Everything that can be asked about a home.
+
+    Args:
+        settings: of the home.
+        run_families: see ``serve_metrics``; None leaves the orchestrator's records out.
+        embedded_counts: see ``serve_metrics``; None leaves an embedded collection out.
+        first_reading_s: the longest wait for the first answers of all sources.
+    """
     sources = _sources(settings, run_families, embedded_counts)
     collector = SourceCollector(sources, settings.metrics_refresh_s, settings.metrics_timeout_s)
-    collector.refresh(_FIRST_READING_S)
+    collector.refresh(first_reading_s)
     registry = CollectorRegistry()
     registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 
 
-def _sources(settings: Settings, run_families: RunFamilies, embedded_counts: EmbeddedCounts) -> list[Source]:
+def _sources(
+    settings: Settings, run_families: RunFamilies | None, embedded_counts: EmbeddedCounts | None
+) -> list[Source]:
     folders = {"home": settings.home, "logs": settings.log_dir}
     if is_local(settings.bulk):
         folders["bulk"] = Path(str(settings.bulk))
@@ -75,10 +89,12 @@ def _sources(settings: Settings, run_families: RunFamilies, embedded_counts: Emb
     sources = [
         Source("build", families.build_families),
         Source("ledger", lambda: families.ledger_families(settings.ledger_address)),
-        Source("dagster", run_families),
-        Source("store", lambda: families.collection_families(counts())),
         Source("disks", lambda: families.disk_families(folders)),
     ]
+    if run_families is not None:
+        sources.append(Source("dagster", run_families))
+    if counts is not None:
+        sources.append(Source("store", lambda: families.collection_families(counts())))
     if settings.backup_dir is not None:
         sources.append(Source("backups", partial(families.backup_families, settings.backup_dir)))
     if families.count_gpus():

@@ -49,6 +49,9 @@ REFUSED = [
     ["people", "set-password", "kim"],
     ["people", "set-roles", "kim", "--role", "lead"],
     ["people", "disable", "kim"],
+    ["keys", "list"],
+    ["keys", "add", "agent", "--scope", "cases"],
+    ["keys", "revoke", "agent"],
     ["audit"],
 ]
 FREE = {
