@@ -10,6 +10,11 @@ _EVERYBODY: frozenset[Role] = frozenset(ROLES)
 _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor"})
 JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
 
+EXPORTS: frozenset[Role] = frozenset({"reviewer", "lead", "auditor"})
+"""Who may take rows and cases out, faces pixelated, and see faces in the cases that they open."""
+UNREDACTED: frozenset[Role] = frozenset({"lead", "auditor"})
+"""Who may take out documents, and pictures with faces."""
+
 MAY: dict[str, frozenset[Role]] = {
     "queue": _SEES_CASES,
     "next_case": JUDGES,
@@ -23,6 +28,15 @@ MAY: dict[str, frozenset[Role]] = {
     "page": _SEES_CASES,
     "audit": frozenset({"lead", "admin", "auditor"}),
     "help": _EVERYBODY,
+    # what leaves the desk, and faces
+    "export_csv": EXPORTS,
+    "export_xlsx": EXPORTS,
+    "export_json": EXPORTS,
+    "print_case": EXPORTS,
+    "package": EXPORTS,
+    "show_faces": EXPORTS,
+    "photo_original": EXPORTS,
+    "page_original": EXPORTS,
 }
 """By the name of a route of the desk; administrators keep people and do not judge cases."""
 

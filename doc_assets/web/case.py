@@ -21,6 +21,7 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
+from doc_assets.web.faces import leaving, with_faces
 from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
 from doc_assets.web.wording import date_source_name, finding_name, in_language, say
 
@@ -77,14 +78,17 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
-            "viewer": [_viewed(found, pair, documents) for pair in pairs],
-            "strip": _strip(found, documents[found.row_id], result, pairs),
-            "facts": _facts(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
+            "viewer": [with_faces(request, case_id, _viewed(found, pair, documents)) for pair in pairs],
+            "strip": [
+                with_faces(request, case_id, photo) for photo in _strip(found, documents[found.row_id], result, pairs)
+            ],
+            **leaving(request, case_id),
+            "facts": facts_of(documents[found.row_id], documents.get(pairs[at].other_row or -1)) if pairs else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
-            "changes": _changes(pairs[at]) if pairs else [],
+            "changes": changes_said(pairs[at]) if pairs else [],
             "parts": priority_parts(found),
             "group": _group(found, pairs[at]) if pairs else None,
-            "verdicts": [] if is_blind else _history(said),
+            "verdicts": [] if is_blind else history_said(said),
             "is_blind": is_blind and bool(said),
             "comments": [] if is_blind else [(each, visible(each.text)) for each in ledger.cases.comments(case_id)],
             "uses": [(use, say(use)) for use in USES],
@@ -135,7 +139,7 @@ def verdict(request: HttpRequest, case_id: int) -> HttpResponse:
     desk.archive.ledger.audit.add(person, "case.decide", f"case {case_id}", desk.now(), detail)
     request.session[_HISTORY] = [*request.session.get(_HISTORY, []), case_id][-_UNDONE_AT_MOST:]
     waits = f" → {say(state)}" if state in {"second", "disputed"} else ""
-    messages.success(request, f"{visible(found.document)}: {_said(answer)}{waits}")
+    messages.success(request, f"{visible(found.document)}: {answer_said(answer)}{waits}")
     stage = STAGE_OF.get(found.state)
     done = {each.pair_key for each in in_force(cases.verdicts(list(pairs))) if each.stage == stage}
     left = [at for at, key in enumerate(pairs) if key not in done]
@@ -312,7 +316,7 @@ def _pair_line(pair: CasePair, answer: Answer | None) -> dict[str, Any]:
         "what": say("whole_file") if pair.photo < 0 else say("photo_n", n=pair.photo + 1),
         "finding": finding_name(pair.finding),
         "percent": percent(pair.probability),
-        "said": _said(answer) if answer is not None else None,
+        "said": answer_said(answer) if answer is not None else None,
     }
 
 
@@ -323,7 +327,7 @@ def percent(probability: float) -> str:
     return ">99%" if probability > _NEARLY else f"{probability:.0%}"
 
 
-def _said(answer: Answer) -> str:
+def answer_said(answer: Answer) -> str:
     """An answer in words."""
     if answer.use not in {None, "fraud"}:
         return f"{say('allowed')} ({say(str(answer.use))})"
@@ -373,7 +377,9 @@ def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: 
     return strip
 
 
-def _facts(own: Document, other: Document | None) -> list[Fact]:
+def facts_of(own: Document, other: Document | None) -> list[Fact]:
+    """What is known of both documents, line by line."""
+
     def known(document: Document | None) -> dict[str, str]:
         if document is None:
             return {}
@@ -395,7 +401,8 @@ def _facts(own: Document, other: Document | None) -> list[Fact]:
     return [fact(name) for name in dict.fromkeys((*left, *right))]
 
 
-def _changes(pair: CasePair) -> list[str]:
+def changes_said(pair: CasePair) -> list[str]:
+    """What was done to the other photo to make this one, in words."""
     return [in_language(text) for text in said_of(pair.pair)] if pair.pair else [say("same_file")]
 
 
@@ -417,7 +424,7 @@ def _group(found: Case, pair: CasePair) -> dict[str, Any] | None:
     }
 
 
-def _history(said: list[Verdict]) -> list[dict[str, Any]]:
+def history_said(said: list[Verdict]) -> list[dict[str, Any]]:
     """What was said, the newest first; what was undone is marked."""
     undone = {each.withdraws for each in said}
     return [
@@ -425,7 +432,7 @@ def _history(said: list[Verdict]) -> list[dict[str, Any]]:
             "person": each.person,
             "at": each.at,
             "stage": say(f"stage_{each.stage}"),
-            "answer": _said(each.answer),
+            "answer": answer_said(each.answer),
             "is_undone": each.verdict_id in undone,
         }
         for each in reversed(said)

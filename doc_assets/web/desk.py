@@ -8,6 +8,7 @@ from typing import Self
 
 from doc_assets.archive.archive import Archive
 from doc_assets.archive.photo_lookup import ArchivePictures
+from doc_assets.reports.redaction import Redactor, built_in_redactor
 from doc_assets.runtime import Runtime
 
 
@@ -21,6 +22,7 @@ class Desk:
         archive: ledger and tables.
         pictures: photos and pages.
         drawing: held while a page is decoded; the decoder serves one at a time.
+        redactor: pixelates faces.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -29,8 +31,10 @@ class Desk:
         self.drawing = Lock()
         self.archive: Archive
         self.pictures: ArchivePictures
+        self.redactor: Redactor
 
     def __enter__(self) -> Self:
+        self.redactor = built_in_redactor()  # first: without it there are no pictures
         self.archive = self._open.enter_context(self.runtime.archive())
         reader = self._open.enter_context(self.runtime.reader())
         self.pictures = ArchivePictures(self.archive, reader)

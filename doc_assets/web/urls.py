@@ -5,7 +5,18 @@ from django.urls import include, path, register_converter
 from django.urls.converters import IntConverter
 from django.views.i18n import set_language
 
-from doc_assets.web import audit, case, entry, pictures, queue, static_files
+from doc_assets.web import (
+    audit,
+    case,
+    entry,
+    exports,
+    faces,
+    packages,
+    pictures,
+    printing,
+    queue,
+    static_files,
+)
 
 
 class NumberConverter(IntConverter):
@@ -33,6 +44,19 @@ urlpatterns = [
     path("photos/<number:row_id>/<number:photo>/<number:side>.jpg", pictures.photo, name="photo"),
     path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
     path("audit", audit.audit, name="audit"),
+    # what leaves the desk, and faces
+    path("export.csv", exports.export, {"kind": "csv"}, name="export_csv"),
+    path("export.xlsx", exports.export, {"kind": "xlsx"}, name="export_xlsx"),
+    path("export.json", exports.export, {"kind": "json"}, name="export_json"),
+    path("cases/<number:case_id>/print", printing.print_case, name="print_case"),
+    path("cases/<number:case_id>/package.zip", packages.package, name="package"),
+    path("cases/<number:case_id>/faces", faces.show_faces, name="show_faces"),
+    path(
+        "cases/<number:case_id>/photos/<number:row_id>/<number:photo>/<number:side>.jpg",
+        faces.photo,
+        name="photo_original",
+    ),
+    path("cases/<number:case_id>/pages/<number:row_id>/<number:number>.jpg", faces.page, name="page_original"),
     path("help", entry.help_page, name="help"),
     path("enter/<str:token>", entry.enter, name="enter"),
     path("healthz", entry.health, name="health"),

@@ -5,7 +5,7 @@ import pytest
 from doc_assets.web.access import ACCOUNTS, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
 
-FORMS = {"next_case", "verdict", "undo", "comment", "release", "hold"}
+FORMS = {"next_case", "verdict", "undo", "comment", "release", "hold", "show_faces"}
 
 
 def _patterns(patterns, prefix=""):
@@ -56,6 +56,7 @@ def test_a_role_may_use_what_the_table_says_and_nothing_else(desk, name):
         address = _address(route, case)
         response = client.post(address) if route in FORMS else client.get(address)
         found[route] = response.status_code
+        response.getvalue()  # a file is closed behind its last piece
 
     roles = PEOPLE[name]
     allowed = {route for route, may in MAY.items() if may & set(roles)}
