@@ -38,6 +38,10 @@ class UnknownDocumentError(InputError):
     """A document that an operator names is not there."""
 
 
+class PackageError(InputError):
+    """A case package is too large, or is damaged, was changed or is none; the message names the first fault."""
+
+
 class SetupError(DocAssetsError):
     """A person must change a setting, a file or a machine before this can work."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from doc_assets.cli.shell import FAILED, AsJson, app, command, say
+from doc_assets.util.visible import visible
 
 if TYPE_CHECKING:
     from doc_assets.archive.ledger.audit import AuditLedger, Entry, Verified
@@ -162,6 +163,29 @@ def audit(
         say(found, lambda: _print_verified(whole, lost), as_json=as_json)
         if whole.broken is not None or lost is not None:
             raise typer.Exit(FAILED)
+
+
+@app.command(rich_help_panel="Review")
+def verify_package(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Case package that the desk exported.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a case package to its last byte; exit 1 and its first fault if anything in it was changed.
+
+    Works on any machine and needs no home. The digest of the manifest stands in the audit's row of the export.
+    """
+    from doc_assets.reports.case_package import verify_package as verify
+    from doc_assets.settings import load_settings
+
+    load_settings()  # a misspelt one is told by every command
+    found = verify(file)
+    kind = "without documents, faces pixelated" if found.is_redacted else "with documents, faces as they are"
+    in_words = (
+        f"Whole: case {found.case}, {found.members} members, {found.size_bytes:,} bytes, {kind}; exported by "
+        f"{visible(found.exported_by)} at {visible(found.exported_at)}.\n"
+        f"SHA-256 of the manifest: {found.manifest_sha256}"
+    )
+    say(found, lambda: typer.echo(in_words), as_json=as_json)
 
 
 def _lost(audit: "AuditLedger", backups: Path | None, *, required: bool) -> str | None:

@@ -23,13 +23,23 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
     """
     from safetensors.numpy import load  # noqa: PLC0415
 
+    content, found = read_weights(path)
+    return load(content), found
+
+
+def read_weights(path: Path) -> tuple[bytes, str]:
+    """The content of a weights file of any format and its SHA-256.
+
+    Raises:
+        MissingModelError: if the file is absent, or differs from the manifest beside it.
+    """
     try:
         content = path.read_bytes()
         manifest = json.loads((path.parent / MANIFEST).read_text(encoding="utf-8"))
     except OSError as error:
         raise MissingModelError(
             f"Weights {path} or their {MANIFEST} are missing: {error}. Install the package again, "
-            "or fit them anew with `doc-assets fit-embedder` or `doc-assets fit-words`."
+            "or fit anew what `doc-assets fit-embedder` or `doc-assets fit-words` makes."
         ) from error
     found = sha256_of(content)
     wanted = manifest.get(path.name, {}).get("sha256")
@@ -38,7 +48,7 @@ def load_weights(path: Path) -> tuple[Tensors, str]:
             f"Weights {path} have SHA-256 {found}, the manifest beside them says {wanted}. "
             "The file is damaged or was exchanged: install the package again or fit the weights anew."
         )
-    return load(content), found
+    return content, found
 
 
 def how_made(path: Path) -> dict[str, Any]:

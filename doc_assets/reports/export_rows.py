@@ -35,7 +35,25 @@ SUMMARY_FIELDS = (
 )
 """Of an entry of ``per_query`` in the JSON summary."""
 
-_NEEDED = frozenset({"query_document", "document", "run_identifier"})
+CASE_COLUMNS = (
+    "case",
+    "state",
+    "priority",
+    "query_document",
+    "merchant_id",
+    "drop",
+    "query_photo",
+    "finding",
+    "probability",
+    "document",
+    "photo",
+    "verdict",
+    "decided_by",
+    "decided_at",
+)
+"""Of the review desk's queue as a table; those of the key table come behind them."""
+
+_NEEDED = frozenset({"query_document", "document", "run_identifier", "case"})
 """Without them a row says nothing."""
 
 
@@ -84,7 +102,7 @@ def require_removable(names: Iterable[str], fields: Iterable[str] = ()) -> None:
     Raises:
         SettingsError: names the first wrong one and the right ones.
     """
-    known = {*COLUMNS, *EXPORTED, *SUMMARY_FIELDS, *fields} - _NEEDED
+    known = {*COLUMNS, *EXPORTED, *SUMMARY_FIELDS, *CASE_COLUMNS, *fields} - _NEEDED
     for name in names:
         if name not in known:
             raise SettingsError(f"{name!r} is no column that can be left out; these are: {', '.join(sorted(known))}.")

@@ -52,7 +52,12 @@ def write_table(rows: Iterable[Row], columns: Sequence[str], kind: str, path: Pa
     if kind not in WRITERS:
         raise SettingsError(f"There is no format {kind!r}; there are {', '.join(WRITERS)}.")
     with atomic_writer(UPath(path)) as target:
-        return WRITERS[kind](({name: row.get(name) for name in columns} for row in rows), columns, target)
+        return write_rows(rows, columns, kind, target)
+
+
+def write_rows(rows: Iterable[Row], columns: Sequence[str], kind: str, target: IO[bytes]) -> int:
+    """The same into an open file; ``kind`` is one of ``WRITERS``."""
+    return WRITERS[kind](({name: row.get(name) for name in columns} for row in rows), columns, target)
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str], target: IO[bytes]) -> int:

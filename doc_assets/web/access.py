@@ -12,6 +12,11 @@ _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor
 _SEARCHES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead"})
 JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
 
+EXPORTS: frozenset[Role] = frozenset({"reviewer", "lead", "auditor"})
+"""Who may take rows and cases out, faces pixelated, and see faces in the cases that they open."""
+UNREDACTED: frozenset[Role] = frozenset({"lead", "auditor"})
+"""Who may take out documents, and pictures with faces."""
+
 MAY: dict[str, frozenset[Role]] = {
     "queue": _SEES_CASES,
     "next_case": JUDGES,
@@ -48,6 +53,15 @@ MAY: dict[str, frozenset[Role]] = {
     "shortcuts": _EVERYBODY,
     "save_filter": _SEES_CASES,
     "delete_filter": _SEES_CASES,
+    # what leaves the desk, and faces
+    "export_csv": EXPORTS,
+    "export_xlsx": EXPORTS,
+    "export_json": EXPORTS,
+    "print_case": EXPORTS,
+    "package": EXPORTS,
+    "show_faces": EXPORTS,
+    "photo_original": EXPORTS,
+    "page_original": EXPORTS,
 }
 """By the name of a route of the desk; administrators keep people and do not judge cases."""
 

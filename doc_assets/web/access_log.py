@@ -55,7 +55,7 @@ def access_line(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
             "route": f"/{match.route}" if match is not None else "none",
             "status": response.status_code,
             "ms": round((time.monotonic() - began) * 1000, 1),
-            "bytes": len(response.content),
+            "bytes": int(response.get("Content-Length", 0)) if response.streaming else len(response.content),
             **({"key": request.api_key} if hasattr(request, "api_key") else {}),
         }
         _log.info(json.dumps(line))

@@ -23,6 +23,7 @@ from doc_assets.reports.wording import reasons, said_of
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
 from doc_assets.web.desk import the_desk
+from doc_assets.web.faces import leaving, with_faces
 from doc_assets.web.pairs import facts_of, known_of, percent, viewed_pair
 from doc_assets.web.queue import filter_of, holder_of, photo_address, priority_parts, shown_or_done, with_query
 from doc_assets.web.wording import finding_name, in_language, say
@@ -71,13 +72,16 @@ def case(request: HttpRequest, case_id: int) -> HttpResponse:
             "at": at,
             "position": say("position", at=at + 1, of=len(pairs)) if pairs else "",
             "keys": [pair.pair_key for pair in pairs],
-            "viewer": [viewed_pair(found.row_id, pair, documents) for pair in pairs],
-            "strip": _strip(found, documents[found.row_id], result, pairs),
+            "viewer": [with_faces(request, case_id, viewed_pair(found.row_id, pair, documents)) for pair in pairs],
+            "strip": [
+                with_faces(request, case_id, photo) for photo in _strip(found, documents[found.row_id], result, pairs)
+            ],
+            **leaving(request, case_id),
             "facts": facts_of(known_of(documents[found.row_id]), known_of(documents.get(pairs[at].other_row or -1)))
             if pairs
             else [],
             "reasons": [in_language(each.text) for each in reasons(result) if each.counts] if result else [],
-            "changes": _changes(pairs[at]) if pairs else [],
+            "changes": changes_said(pairs[at]) if pairs else [],
             "parts": priority_parts(found),
             "group": _group(found, pairs[at]) if pairs else None,
             "verdicts": [] if is_blind else verdict_lines(said),
@@ -362,7 +366,8 @@ def _strip(found: Case, document: Document, result: ResultRecord | None, pairs: 
     return strip
 
 
-def _changes(pair: CasePair) -> list[str]:
+def changes_said(pair: CasePair) -> list[str]:
+    """What was done to the other photo to make this one, in words."""
     return [in_language(text) for text in said_of(pair.pair)] if pair.pair else [say("same_file")]
 
 

@@ -16,6 +16,7 @@ from doc_assets.archive.vectors.base import embedder_of, features_of
 from doc_assets.ops.metrics.service import make_registry
 from doc_assets.ops.rate_limit import RateLimit
 from doc_assets.pipeline.comparing import Comparer
+from doc_assets.reports.redaction import Redactor, built_in_redactor
 from doc_assets.runtime import Runtime
 from doc_assets.search.matching import Verifier
 from doc_assets.web.search_runs import SearchRuns
@@ -36,6 +37,7 @@ class Desk:
         searches: of people, by files.
         limit: of requests of programs, by address and by key.
         image_faults: what keeps documents from being given by key; says nothing where none are.
+        redactor: pixelates faces.
     """
 
     def __init__(self, runtime: Runtime, runs: SearchRuns | None = None) -> None:
@@ -49,8 +51,10 @@ class Desk:
         self.archive: Archive
         self.pictures: ArchivePictures
         self.searches: Searches
+        self.redactor: Redactor
 
     def __enter__(self) -> Self:
+        self.redactor = built_in_redactor()  # first: without it there are no pictures
         self.archive = self._open.enter_context(self.runtime.archive())
         reader = self._open.enter_context(self.runtime.reader())
         self.pictures = ArchivePictures(self.archive, reader)

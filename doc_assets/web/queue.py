@@ -18,10 +18,13 @@ from doc_assets.archive.ledger.results import COUNTED
 from doc_assets.archive.ledger.verdicts import UNDECIDED, CaseState
 from doc_assets.pipeline.reviewing import Weights
 from doc_assets.util.visible import visible
+from doc_assets.web.access import may
 from doc_assets.web.desk import the_desk
 from doc_assets.web.wording import finding_name, say
 
 _PAGE = 50
+MOST_EXPORTED = 10_000
+"""Cases in one file of an export."""
 _STATES: dict[str, tuple[CaseState, ...]] = {
     "": UNDECIDED,
     "open": ("open",),
@@ -91,6 +94,8 @@ def queue(request: HttpRequest) -> HttpResponse:
             "origins": [(origin, say(name)) for origin, name in _ORIGINS.items()],
             "orders": [(order, say(name)) for order, name in _ORDER_NAMES.items()],
             "saved": _saved(request),
+            "may_export": may(request.roles, "export_csv"),
+            "export_most": say("export_most", most=f"{MOST_EXPORTED:,}"),
         },
     )
 

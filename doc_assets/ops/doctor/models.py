@@ -16,11 +16,12 @@ from doc_assets.features.weight_files import MANIFEST, differing_weights
 from doc_assets.ops.doctor.check import Finding, Level, green, red, yellow
 from doc_assets.photos.base import make_extractor
 from doc_assets.reading.text.base import make_engine
+from doc_assets.reports import redaction
 from doc_assets.runtime import embedder_in_use, embedder_of_settings
 from doc_assets.search.verify import probability
 from doc_assets.settings import Settings
 
-_BUILT_IN = (gist, words, probability)
+_BUILT_IN = (gist, words, probability, redaction)
 
 
 def check_embedder(settings: Settings) -> Finding:

@@ -11,7 +11,8 @@ from ninja.responses import Status
 from pydantic import Field
 from typing_extensions import override
 
-from doc_assets.archive.ledger.cases import Case, CaseFilter
+from doc_assets.archive.ledger.case_queue import CaseFilter
+from doc_assets.archive.ledger.cases import Case
 from doc_assets.archive.ledger.results import CountedKind, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import search_id_of

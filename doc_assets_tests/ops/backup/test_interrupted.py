@@ -60,6 +60,7 @@ FREE = {
     "fit-words",
     "fit-probability",
     "verify-backup",
+    "verify-package",
     "restore",
     "import-stack",
     "init",
