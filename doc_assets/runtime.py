@@ -27,6 +27,7 @@ from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.preflight import Limits
 from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets.reading.text.finder import PageFinder, make_finder
+from doc_assets.reports.review_report.figures import Columns
 from doc_assets.search.labels import Labeller
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
@@ -224,6 +225,11 @@ class Runtime:
         thresholds = {each.name: getattr(self.settings, each.name) for each in fields(Thresholds)}  # of the same names
         thresholds["non_authentic_image_classes"] = tuple(self.settings.non_authentic_image_classes)
         return SearchRequest(**thresholds, **asked)
+
+    @property
+    def report_columns(self) -> Columns:
+        """Columns of key tables that the lead's report groups documents by."""
+        return Columns(self.settings.report_sender_column, tuple(self.settings.report_group_columns))
 
     @property
     def second_review(self) -> SecondReview:

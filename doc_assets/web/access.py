@@ -9,6 +9,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _EVERYBODY: frozenset[Role] = frozenset(ROLES)
 _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor"})
 JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
+_LEADS: frozenset[Role] = frozenset({"lead", "admin", "auditor"})
 
 MAY: dict[str, frozenset[Role]] = {
     "queue": _SEES_CASES,
@@ -22,6 +23,7 @@ MAY: dict[str, frozenset[Role]] = {
     "photo": _SEES_CASES,
     "page": _SEES_CASES,
     "audit": frozenset({"lead", "admin", "auditor"}),
+    **dict.fromkeys(("reports", "report", "report_file"), _LEADS),
     "help": _EVERYBODY,
 }
 """By the name of a route of the desk; administrators keep people and do not judge cases."""

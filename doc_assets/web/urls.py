@@ -5,7 +5,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import IntConverter
 from django.views.i18n import set_language
 
-from doc_assets.web import audit, case, entry, pictures, queue, static_files
+from doc_assets.web import audit, case, entry, pictures, queue, reports, static_files
 
 
 class NumberConverter(IntConverter):
@@ -33,6 +33,9 @@ urlpatterns = [
     path("photos/<number:row_id>/<number:photo>/<number:side>.jpg", pictures.photo, name="photo"),
     path("pages/<number:row_id>/<number:number>.jpg", pictures.page, name="page"),
     path("audit", audit.audit, name="audit"),
+    path("reports", reports.reports, name="reports"),
+    path("reports/<str:period>", reports.report, name="report"),
+    path("reports/<str:period>/<str:file>", reports.report_file, name="report_file"),
     path("help", entry.help_page, name="help"),
     path("enter/<str:token>", entry.enter, name="enter"),
     path("healthz", entry.health, name="health"),

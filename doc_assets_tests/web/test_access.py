@@ -4,6 +4,7 @@ import pytest
 
 from doc_assets.web.access import ACCOUNTS, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
+from doc_assets_tests.web.home import REPORTED
 
 FORMS = {"next_case", "verdict", "undo", "comment", "release", "hold"}
 
@@ -31,6 +32,8 @@ def _address(route, case):
         "side": 320,
         "number": 1,
         "token": "wrong",
+        "period": REPORTED,
+        "file": "review.json",
         "path": "desk/desk.css",
     }
     pattern = _routes()[route]

@@ -497,10 +497,11 @@ def _keys_of(connection: Connection, case_id: int) -> list[str]:
 
 def _said(connection: Connection, pair_keys: Collection[str]) -> list[Verdict]:
     rows = rows_in(connection, select(VerdictRow.__table__), VerdictRow.pair_key, set(pair_keys))
-    return sorted(map(_verdict, rows), key=lambda each: each.verdict_id)
+    return sorted(map(verdict_of, rows), key=lambda each: each.verdict_id)
 
 
-def _verdict(row: Row[Any]) -> Verdict:
+def verdict_of(row: Row[Any]) -> Verdict:
+    """A verdict from a row of ``verdicts``."""
     answer = Answer(row.photograph, row.use) if row.photograph is not None else None
     return Verdict(
         row.verdict_id,

@@ -15,6 +15,7 @@ from doc_assets.archive.ledger.groups import GroupLedger
 from doc_assets.archive.ledger.intake import IntakeLedger, KeyLedger
 from doc_assets.archive.ledger.pages import PageSizeLedger, PageTextLedger
 from doc_assets.archive.ledger.queries import DocumentQueries
+from doc_assets.archive.ledger.review_figures import ReviewFigureLedger
 from doc_assets.archive.ledger.searches import SearchLedger
 
 
@@ -32,6 +33,7 @@ class Ledger:
         self.form_pictures = FormPictureLedger(database)
         self.cases = CaseLedger(database)
         self.audit = AuditLedger(database)
+        self.review_figures = ReviewFigureLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)

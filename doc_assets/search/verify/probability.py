@@ -115,6 +115,11 @@ class PairModel:
         self.similarity_counts = embedder_id in {None, self.fitted_for}
         self._weights, self._intercept = found.astype(np.float64), float(intercept[0])
 
+    @property
+    def model_id(self) -> str:
+        """Which weights judge pairs: the first eight digits of both files' SHA-256."""
+        return f"{self.sha256[:8]}-{self.likeness.sha256[:8]}"
+
     def probability(self, similarity: float, alignment: Alignment | None) -> float:
         """In [0, 1], rising with the agreement of the overlap where keypoints agree, with similarity where they do not.
 
