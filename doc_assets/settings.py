@@ -243,6 +243,9 @@ class Settings(BaseSettings):
     probability_model: Path | None = Field(
         None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
     )
+    use_calibration: bool = Field(
+        True, description="Whether probabilities are recalibrated by what refit_job learnt from verdicts."
+    )
     flag_risk: Share = Field(0.5, description="A document is flagged from this risk score on.")
     count_other_shots: bool = Field(
         False, description="Another shot of a scene counts as the photograph itself, instead of being shown only."

@@ -42,6 +42,7 @@ class PhotoMatch:
         looks: how the query photo and the archive photo look by themselves, if both may be drawn.
         probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
             if the search does not verify.
+        uncalibrated: the same before it was recalibrated by verdicts; None if it was not.
     """
 
     query_photo: int
@@ -55,6 +56,7 @@ class PhotoMatch:
     likeness: Likeness | None = None
     looks: tuple[Look, Look] | None = None
     probability: float | None = None
+    uncalibrated: float | None = None
 
     @property
     def pair(self) -> tuple[int, PhotoKey]:

@@ -142,6 +142,7 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
         probability=None if pair.probability is None else round(pair.probability, 6),
         inliers=None if not pair.looked_at else pair.alignment.inliers if pair.alignment else 0,
         looks=pair.looks,
+        uncalibrated=None if pair.uncalibrated is None else round(pair.uncalibrated, 6),
     )
     alignment = pair.alignment
     if alignment is None:

@@ -39,10 +39,10 @@ KeptBy = Callable[[str], PictureSink]
 
 
 def begun_search(
-    search_id: str, request: SearchRequest, now: datetime, collection: str, n_indexed_photos: int
+    search_id: str, request: SearchRequest, now: datetime, collection: str, n_indexed_photos: int, pair_model: str
 ) -> SearchRecord:
-    """A search that begins now, asked for by this process's user, with labels by the rules in use."""
-    settings = SearchSettings(**asdict(request), labels=LABELS_VERSION)
+    """A search that begins now, asked for by this process's user, with labels and probabilities by what is in use."""
+    settings = SearchSettings(**asdict(request), labels=LABELS_VERSION, pair_model=pair_model)
     return SearchRecord(search_id, now, None, collection, n_indexed_photos, settings, requesting_user())
 
 
@@ -116,7 +116,8 @@ def search_documents(
         collection = published_collection(store, alias, wanted)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
-    ledger.searches.start(begun_search(search_id, request, began, collection, n_indexed))
+    begun = begun_search(search_id, request, began, collection, n_indexed, verifier.model.model_id)
+    ledger.searches.start(begun)
     read = _read_all(queries, files, kept_by)
     documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None

@@ -75,6 +75,7 @@ class PhotoPair:
         transform: (3, 3), from the query photo (mirrored first if ``mirrored``) to the found one, in shares of width
             and height.
         lines: agreeing keypoints, (x, y) in the query photo and (x, y) in the found one, in shares.
+        uncalibrated: ``probability`` before it was recalibrated by verdicts; None if it was not.
     """
 
     query_page: int
@@ -97,6 +98,7 @@ class PhotoPair:
     transform: Omitted[tuple[tuple[float, ...], ...]] = None
     lines: Omitted[tuple[tuple[float, ...], ...]] = None
     kind: Omitted[PairKind] = None
+    uncalibrated: Omitted[float] = None
 
     @property
     def is_shown(self) -> bool:

@@ -64,6 +64,7 @@ class JudgedPair:
 
     Attributes:
         pair_key: see ``verdicts.pair_key``.
+        drop_key: of the case's document, whose search compared them.
         case_row, other_row: numbers of both documents; the other one is None if it is gone.
         merchant_id, other_merchant_id: of both documents; None if unknown.
         document_date: of the case's document.
@@ -72,6 +73,7 @@ class JudgedPair:
     """
 
     pair_key: str
+    drop_key: str
     case_row: int
     other_row: int | None
     merchant_id: str | None
@@ -141,6 +143,7 @@ class ReviewFigureLedger(LedgerPart):
         query = (
             select(
                 ReviewPair.pair_key,
+                ReviewCase.drop_key,
                 ReviewCase.row_id,
                 ReviewPair.other_row,
                 ReviewCase.merchant_id,
