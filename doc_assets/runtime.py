@@ -27,7 +27,9 @@ from doc_assets.photos.cutting import PhotoCutter
 from doc_assets.reading.preflight import Limits
 from doc_assets.reading.sandbox import DocumentReader, ReaderLimits
 from doc_assets.reading.text.finder import PageFinder, make_finder
+from doc_assets.reports.review_report.figures import Columns
 from doc_assets.search.labels import Labeller
+from doc_assets.search.verify.calibration import Calibration, load_calibration
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.settings import Settings
 from doc_assets.sources.dates import DateRule
@@ -216,14 +218,26 @@ class Runtime:
     # --- judging
 
     def pair_model(self, embedder_id: str | None) -> PairModel:
-        """The model of photo pairs, to judge this embedder's similarities; the same object for the same file."""
-        return _pair_model(self.settings.probability_model, embedder_id)
+        """The model of photo pairs, to judge this embedder's similarities, with the home's calibration by verdicts.
+
+        The same object for the same files, which are looked at each time: a process that lives for days takes a new
+        calibration with its next search.
+
+        Raises:
+            MissingModelError: if weights or calibration are absent or damaged.
+        """
+        return _pair_model(self.settings.probability_model, embedder_id, calibration_in_use(self.settings))
 
     def request(self, **asked: Any) -> SearchRequest:  # noqa: ANN401 - the fields of SearchRequest
         """A search with the thresholds of the settings, and what is asked for."""
         thresholds = {each.name: getattr(self.settings, each.name) for each in fields(Thresholds)}  # of the same names
         thresholds["non_authentic_image_classes"] = tuple(self.settings.non_authentic_image_classes)
         return SearchRequest(**thresholds, **asked)
+
+    @property
+    def report_columns(self) -> Columns:
+        """Columns of key tables that the lead's report groups documents by."""
+        return Columns(self.settings.report_sender_column, tuple(self.settings.report_group_columns))
 
     @property
     def second_review(self) -> SecondReview:
@@ -254,6 +268,16 @@ def embedder_in_use(settings: Settings) -> EmbedderSpec:
     with closing(Database(settings.ledger_address, answer_within_s=_ANSWER_WITHIN_S)) as database:
         found = CollectionLedger(database).last("in_use") if database.revision() == SCHEMA_REVISION else None
     return EmbedderSpec(found.embedder, found.options) if found else embedder_of_settings(settings)
+
+
+def calibration_in_use(settings: Settings) -> Calibration | None:
+    """What the home learnt from verdicts, whatever weights it is for; None without any, or if the settings say no.
+
+    Raises:
+        MissingModelError: if its file is damaged.
+    """
+    found = load_calibration(settings.models_dir) if settings.use_calibration else None
+    return found[0] if found else None
 
 
 def _api_options(settings: Settings) -> ApiOptions:
@@ -302,6 +326,6 @@ def _describer(codebook: Path | None, max_features: int) -> Describer:
     return Describer(SiftExtractor(max_features), VisualWords(codebook))
 
 
-@lru_cache(maxsize=2)
-def _pair_model(weights: Path | None, embedder_id: str | None) -> PairModel:
-    return PairModel(weights, embedder_id)
+@lru_cache(maxsize=4)
+def _pair_model(weights: Path | None, embedder_id: str | None, calibration: Calibration | None) -> PairModel:
+    return PairModel(weights, embedder_id, calibration)

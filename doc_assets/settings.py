@@ -247,6 +247,9 @@ class Settings(BaseSettings):
     probability_model: Path | None = Field(
         None, description="Model of photo pairs, made by fit-probability or refit_job; default: the package's."
     )
+    use_calibration: bool = Field(
+        True, description="Whether probabilities are recalibrated by what refit_job learnt from verdicts."
+    )
     flag_risk: Share = Field(0.5, description="A document is flagged from this risk score on.")
     count_other_shots: bool = Field(
         False, description="Another shot of a scene counts as the photograph itself, instead of being shown only."
@@ -305,6 +308,20 @@ class Settings(BaseSettings):
     review_lease_minutes: float = Field(
         default=10.0, gt=0, le=240, description="How long a case that somebody opened is kept from others."
     )
+
+    desk_url: str = Field("", description="Address of the desk as people open it, for links in Dagster's UI.")
+
+    # --- the lead's report
+    report_sender_column: str = Field(
+        "", description="Column of key tables that names who sent a document; default: the source of its drop."
+    )
+    report_group_columns: list[str] = Field(
+        ["지점", "조사자"],
+        description="Columns of key tables whose values are compared (branch, inspector), as a JSON list; "
+        "DOC_ASSETS_KEY_FIELDS must name them too.",
+    )
+    report_cron: str = Field("0 6 * * *", description="When yesterday's report is made.")
+    report_month_cron: str = Field("30 6 1 * *", description="When last month's report is made.")
 
     # --- backups
     backup_dir: Path | None = Field(

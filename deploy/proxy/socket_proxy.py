@@ -38,6 +38,7 @@ VOLUMES = {
     "config-runs": "/etc/doc-assets:ro",
     "inbox": "/inbox:ro",
     "queries": "/queries:ro",
+    "uploads": "/var/lib/doc-assets/uploads:ro",
     "archive": "/archive:ro",
     "source": "/app/doc_assets:ro",
 }

@@ -104,7 +104,7 @@ def test_the_desk_writes_nothing_to_the_home_and_reaches_what_it_needs_and_no_mo
         "        print(host)\n"
         "    except OSError:\n"
         "        pass\n"
-        "for place in ('/var/lib/doc-assets/x', '/var/lib/doc-assets/results/x', '/etc/doc-assets/x', '/app/x'):\n"
+        "for place in ('/var/lib/doc-assets/x', '/var/lib/doc-assets/photos/x', '/etc/doc-assets/x', '/app/x'):\n"
         "    try:\n"
         "        pathlib.Path(place).write_text('x')\n"
         "        print(place)\n"

@@ -1,15 +1,19 @@
 """Upkeep: what is too old is deleted, weights are fitted again on the archive's own photos."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 from pydantic import Field
 
+from doc_assets.archive.vectors.base import embedder_of
 from doc_assets.defs.lineage import MAX_RUNTIME_TAG, gpu_job
 from doc_assets.defs.step import step
 from doc_assets.errors import SetupError
 from doc_assets.lab.refit import WEIGHTS, refit, sample_photos
 from doc_assets.ops.maintenance import tidy_home
+from doc_assets.pipeline.learning import draw_reliability, learn_from_verdicts
 from doc_assets.runtime import Runtime
 from doc_assets.settings import load_settings
 
@@ -79,6 +83,11 @@ def maintenance() -> dg.Definitions:
 class RefitConfig(dg.Config):
     """What to fit, and on how much."""
 
+    learn_from: Literal["photos", "verdicts"] = Field(
+        default="photos",
+        description="photos: weights, on attacked photos of the archive; verdicts: what a pair's probability is worth, "
+        "on what reviewers decided. The options below are for photos.",
+    )
     embedder: bool = Field(default=False, description="The projection of the built-in embedder.")
     words: bool = Field(default=True, description="The codebook of visual words.")
     probability: bool = Field(default=True, description="The probability of photo pairs, for the embedder in use.")
@@ -88,11 +97,15 @@ class RefitConfig(dg.Config):
 
 
 @dg.op(
-    description="Attacks photos of the archive in memory, fits weights on them and writes these with a manifest. "
-    "Nothing uses them until the settings name them."
+    description="From photos: attacks photos of the archive in memory, fits weights on them and writes these with a "
+    "manifest; nothing uses them until the settings name them. From verdicts: recalibrates the probability of pairs, "
+    "and uses that from now on if it is better on verdicts that it did not see."
 )
 def fit_on_archive(context: dg.OpExecutionContext, config: RefitConfig, runtime: dg.ResourceParam[Runtime]) -> None:
     """Fits weights on the archive."""
+    if config.learn_from == "verdicts":
+        _learn_from_verdicts(context, runtime)
+        return
     folder = Path(config.output_folder or runtime.settings.models_dir / context.run_id)
     with step(context), runtime.archive() as archive:
         photos = sample_photos(archive, config.photos, config.seed)
@@ -103,9 +116,39 @@ def fit_on_archive(context: dg.OpExecutionContext, config: RefitConfig, runtime:
     context.add_output_metadata({"photos": len(photos.places), **sums, "to use them": use})
 
 
-@dg.graph(description="Fits codebook, probability or embedder again on photos of the archive.")
+def _learn_from_verdicts(context: dg.OpExecutionContext, runtime: Runtime) -> None:
+    """Recalibrates; the run says what came of it, and draws the reliability before and after."""
+    with step(context), runtime.archive() as archive:
+        used = archive.ledger.collections.last("in_use")
+        model = runtime.pair_model(embedder_of(used.name) if used else None)
+        now = datetime.now(UTC)
+        learnt = learn_from_verdicts(archive.ledger, model, runtime.settings.models_dir, context.run_id, now)
+        drawn = draw_reliability(learnt, runtime.settings.results_dir / context.run_id)
+    context.log.info("%s", learnt.says)
+    left_out = {f"left out: {reason}": n for reason, n in learnt.left_out.items()}
+    context.add_output_metadata(
+        {
+            "outcome": learnt.says,
+            "in_use": learnt.is_better,
+            "held_out_pairs": learnt.after.n,
+            "learnt_pairs": learnt.learnt,
+            "log_loss": dg.MetadataValue.md(f"{learnt.before.log_loss:.4f} before, {learnt.after.log_loss:.4f} after"),
+            "brier": dg.MetadataValue.md(f"{learnt.before.brier:.4f} before, {learnt.after.brier:.4f} after"),
+            "slope": round(learnt.calibration.slope, 4),
+            "intercept": round(learnt.calibration.intercept, 4),
+            "calibration": learnt.calibration.calibration_id,
+            **{f"reliability {name}": dg.MetadataValue.path(str(path)) for name, path in drawn.items()},
+            **left_out,
+        }
+    )
+
+
+@dg.graph(
+    description="Fits codebook, probability or embedder again on photos of the archive; or, with `learn_from: "
+    "verdicts`, what the probability of pairs is worth on verdicts of reviewers."
+)
 def refit_job() -> None:
-    """Archive photos -> weights."""
+    """Archive photos, or verdicts -> weights."""
     fit_on_archive()
 
 

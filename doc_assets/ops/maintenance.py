@@ -139,8 +139,9 @@ def _tidy_logs(log_dir: Path, before: float, report: MaintenanceReport) -> None:
 
 
 def _tidy_results(results: Path, before: float, report: MaintenanceReport) -> None:
-    drops = results / "drops"
-    for folder in [*(folder for folder in _folders(results) if folder != drops), *_folders(drops)]:
+    shared = [results / "drops", results / "review"]  # a folder per drop, and per day or month
+    below = [folder for parent in shared for folder in _folders(parent)]
+    for folder in [*(folder for folder in _folders(results) if folder not in shared), *below]:
         newest = max((path.stat().st_mtime for path in _files_in(folder)), default=folder.stat().st_mtime)
         if newest < before:
             report.take_folder("reports and evidence", folder)

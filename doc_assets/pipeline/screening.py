@@ -86,7 +86,9 @@ def screen_drop(
         n_indexed = store.count(collection)
     search_id = search_id_of(drop_key)
     ledger = archive.ledger
-    done = ledger.searches.resume(begun_search(search_id, request, began, collection, n_indexed))
+    done = ledger.searches.resume(
+        begun_search(search_id, request, began, collection, n_indexed, verifier.model.model_id)
+    )
     chunks = archive.chunks(drop_key)
     shared = ledger.documents.shared_names(drop_key)
     screened = 0

@@ -359,7 +359,7 @@ def _doubt(found: Iterable[FoundDocument], own: DocumentFacts, model: PairModel)
 
 def probability_of(pair: PhotoPair, model: PairModel) -> float:
     """That a pair shows the same photograph, by its similarity alone if it was not verified."""
-    return model.probability(pair.similarity, None) if pair.probability is None else pair.probability
+    return model.final(model.probability(pair.similarity, None)) if pair.probability is None else pair.probability
 
 
 def _link_probability(pair: PhotoPair, thresholds: Thresholds, model: PairModel) -> float:

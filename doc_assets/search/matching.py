@@ -84,7 +84,7 @@ class Verifier:
             for start in range(0, len(candidates), HANDFUL):
                 handful = candidates[start : start + HANDFUL]
                 if not goes_on:
-                    found += map(self._by_similarity, handful)
+                    found += (self._final(self._by_similarity(each)) for each in handful)
                     continue
                 looked_at = self.look_at(photo, handful, faults, batch)
                 goes_on = any(each.likeness is not None or (each.probability or 0.0) >= _TRUSTED for each in looked_at)
@@ -105,10 +105,17 @@ class Verifier:
         photograph or one scene the photos themselves are compared, if that is possible.
         """
         compared = list(self._compared_each(photo, handful, faults, batch))
-        return list(self._with_likeness(photo, compared, faults, batch))
+        return [self._final(each) for each in self._with_likeness(photo, compared, faults, batch)]
 
     def _by_similarity(self, match: PhotoMatch) -> PhotoMatch:
         return replace(match, probability=self.model.probability(match.similarity, None))
+
+    def _final(self, match: PhotoMatch) -> PhotoMatch:
+        """The pair with what its probability is worth by verdicts; what decides on looks is never recalibrated."""
+        raw = match.probability
+        if raw is None or self.model.calibration is None:
+            return match
+        return replace(match, probability=self.model.final(raw), uncalibrated=raw)
 
     def _compared_each(
         self, photo: QueryPhoto, handful: Sequence[PhotoMatch], faults: list[SearchFault], batch: Batch | None

@@ -44,6 +44,7 @@ class PhotoMatch:
         colours: whether one of the two is grey and the other not; None if not, or if they were not looked at.
         probability: that both show the same photograph, in [0, 1], by similarity alone if it was not looked at; None
             if the search does not verify.
+        uncalibrated: the same before it was recalibrated by verdicts; None if it was not.
     """
 
     query_photo: int
@@ -58,6 +59,7 @@ class PhotoMatch:
     looks: tuple[Look, Look] | None = None
     colours: Colours | None = None
     probability: float | None = None
+    uncalibrated: float | None = None
 
     @property
     def pair(self) -> tuple[int, PhotoKey]:

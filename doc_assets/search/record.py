@@ -143,6 +143,7 @@ def photo_pair(pair: PhotoMatch, query: QueryDocument) -> PhotoPair:
         inliers=None if not pair.looked_at else pair.alignment.inliers if pair.alignment else 0,
         looks=pair.looks,
         colours=pair.colours,
+        uncalibrated=None if pair.uncalibrated is None else round(pair.uncalibrated, 6),
     )
     alignment = pair.alignment
     if alignment is None:

@@ -44,10 +44,11 @@ def begun_search(
     now: datetime,
     collection: str,
     n_indexed_photos: int,
+    pair_model: str,
     requested_by: str = "",
 ) -> SearchRecord:
-    """A search that begins now, with labels by the rules in use; of this process's user if nobody is named."""
-    settings = SearchSettings(**asdict(request), labels=LABELS_VERSION)
+    """A search that begins now, with labels and probabilities by what is in use; of the process's user by default."""
+    settings = SearchSettings(**asdict(request), labels=LABELS_VERSION, pair_model=pair_model)
     by = requested_by or requesting_user()
     return SearchRecord(search_id, now, None, collection, n_indexed_photos, settings, by)
 
@@ -123,7 +124,8 @@ def search_documents(
         collection = published_collection(store, alias, wanted)
         n_indexed = store.count(collection)
     began = datetime.now(UTC)
-    ledger.searches.start(begun_search(search_id, request, began, collection, n_indexed, requested_by))
+    begun = begun_search(search_id, request, began, collection, n_indexed, verifier.model.model_id, requested_by)
+    ledger.searches.start(begun)
     read = _read_all(queries, files, kept_by)
     documents = [found.document for found in read]
     batch = Batch(documents, queries.embedder.embedder_id, search_id) if request.include_batch else None

@@ -11,6 +11,7 @@ _EVERYBODY: frozenset[Role] = frozenset(ROLES)
 _SEES_CASES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead", "auditor"})
 _SEARCHES: frozenset[Role] = frozenset({"viewer", "reviewer", "lead"})
 JUDGES: frozenset[Role] = frozenset({"reviewer", "lead"})
+_LEADS: frozenset[Role] = frozenset({"lead", "admin", "auditor"})
 
 EXPORTS: frozenset[Role] = frozenset({"reviewer", "lead", "auditor"})
 """Who may take rows and cases out, faces pixelated, and see faces in the cases that they open."""
@@ -38,6 +39,7 @@ MAY: dict[str, frozenset[Role]] = {
     "search_again": _SEARCHES,
     "search_delete": _SEARCHES,
     "audit": frozenset({"lead", "admin", "auditor"}),
+    **dict.fromkeys(("reports", "report", "report_file"), _LEADS),
     "help": _EVERYBODY,
     # documents, merchants, photo groups, comparisons
     "document": _SEES_CASES,

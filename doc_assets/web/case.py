@@ -320,6 +320,7 @@ def snapshot_of(pair: CasePair) -> dict[str, Any]:
     return {
         "finding": pair.finding,
         "probability": pair.probability,
+        "uncalibrated": facts.uncalibrated if facts else None,
         "similarity": facts.similarity if facts else None,
         "inliers": facts.inliers if facts else None,
         "agreement": facts.overlap.agreement if facts and facts.overlap else None,

@@ -21,6 +21,7 @@ from doc_assets.web import (
     printing,
     profile,
     queue,
+    reports,
     search,
     static_files,
 )
@@ -77,6 +78,9 @@ urlpatterns = [
         name="photo_original",
     ),
     path("cases/<number:case_id>/pages/<number:row_id>/<number:number>.jpg", faces.page, name="page_original"),
+    path("statistics", reports.reports, name="reports"),
+    path("statistics/<str:period>", reports.report, name="report"),
+    path("statistics/<str:period>/<str:file>", reports.report_file, name="report_file"),
     path("help", entry.help_page, name="help"),
     path("documents/<number:row_id>", documents.document, name="document"),
     path("merchants", merchants.merchant, name="merchant"),

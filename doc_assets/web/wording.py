@@ -499,6 +499,24 @@ WORDS: dict[str, Text] = {
     "digests": Text("해시와 버전", "Digests and versions"),
     "pair_key": Text("쌍 식별값", "Pair key"),
     "bytes": Text("크기(바이트)", "Bytes"),
+    # the lead's reports
+    "reports": Text("보고서", "Reports"),
+    "report": Text("심사 보고서", "Review report"),
+    "reports_says": Text(
+        "매일 아침 전날의 보고서를, 매월 1일에 지난달의 보고서를 만듭니다.",
+        "Yesterday's report is made every morning, last month's on the first of a month.",
+    ),
+    "no_reports": Text("아직 만든 보고서가 없습니다.", "No report was made yet."),
+    "report_period": Text("기간", "Period"),
+    "report_arrived": Text("입고 문서", "Documents"),
+    "report_flagged": Text("확인 필요", "Flagged"),
+    "report_judged": Text("판정한 쌍", "Pairs judged"),
+    "report_waiting": Text("미완료 건", "Cases waiting"),
+    "report_made": Text("작성 일시", "Made"),
+    "report_files": Text("파일", "Files"),
+    "report_unreadable": Text(
+        "이 버전에서 읽을 수 없는 보고서입니다. 다시 만드세요.", "This version cannot read the report. Make it again."
+    ),
     # others
     "means_fraud": Text(
         "두 사진은 한 장의 사진이고, 이 문서에 쓰면 안 되는 사진입니다. 다른 사람이 한 번 더 심사합니다.",

@@ -18,6 +18,8 @@ JOBS = {
     "ingest_key_table_job",
     "maintenance_job",
     "refit_job",
+    "review_report_job",
+    "review_report_month_job",
     "screen_drop_job",
     "search_documents_job",
     "switch_collection_job",
@@ -50,6 +52,8 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "document_matches": ["indexed_photos", "photo_collection"],
         "review_cases": ["document_matches"],
         "drop_report": ["document_matches"],
+        "review_report": ["review_cases"],
+        "review_report_month": ["review_cases"],
     }
     assert {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()} == {
         "documents": "ingestion",
@@ -61,6 +65,8 @@ def test_the_lineage_reads_as_the_design_says(loaded):
         "document_matches": "screening",
         "review_cases": "screening",
         "drop_report": "screening",
+        "review_report": "screening",
+        "review_report_month": "screening",
     }
 
 
@@ -91,6 +97,8 @@ def test_checks_jobs_schedules_and_sensors_are_all_there(loaded):
         "backup_schedule",
         "maintenance_schedule",
         "nightly_reindex_schedule",
+        "review_report_month_schedule",
+        "review_report_schedule",
     ]
 
 

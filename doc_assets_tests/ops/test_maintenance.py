@@ -213,3 +213,12 @@ def test_what_cannot_be_deleted_is_named(ledger, home):
 
     assert (report.n_failed, report.kinds) == (1, {})
     assert str(blocked) in report.failed[0]
+
+
+def test_old_reports_of_the_lead_go_one_by_one(home, ledger):
+    old = written(home.results_dir / "review" / "2025-01-01" / "review.json", 400)
+    new = written(home.results_dir / "review" / "2026-11-20" / "review.json", 1)
+
+    tidy_home(home, ledger, TODAY, dry_run=False)
+
+    assert (old.parent.exists(), new.exists()) == (False, True)

@@ -237,3 +237,9 @@ def test_query_files_have_labels_of_their_own(tmp_path):
         query_files([FolderSource(UPath(tmp_path), recursive=False)], [])
     with pytest.raises(FolderUnreachableError):
         query_files([FolderSource(UPath(tmp_path / "none"), recursive=False)], [])
+
+
+def test_a_search_keeps_what_judged_its_pairs(search, corpus, filled):
+    search(query_files([], [next((corpus / "incoming").glob("*.tif"))]))
+
+    assert filled.archive.ledger.searches.get("search-1").settings.pair_model == PairModel().model_id

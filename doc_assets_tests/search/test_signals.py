@@ -19,6 +19,7 @@ from doc_assets.search.findings import PhotoGraph, facts_of, judged
 from doc_assets.search.matching import HANDFUL, Matcher, Verifier
 from doc_assets.search.query import QueryDocument, QueryPhoto
 from doc_assets.search.record import result_record
+from doc_assets.search.verify.calibration import Calibration
 from doc_assets.search.verify.probability import PairModel
 from doc_assets.util.threads import Workers
 from doc_assets_tests.conftest import NOW
@@ -230,3 +231,26 @@ def test_what_could_not_be_looked_for_is_a_fault_and_no_clean_bill(gallery, quer
     assert (record.risk_score, whole.risk_score) == (None, 0)
     assert [(fault.stage, fault.query_photo) for fault in record.faults] == [("retrieval", None)]
     assert "no such vector" in record.faults[0].reason
+
+
+def test_a_calibration_changes_what_a_pair_is_worth_and_nothing_that_is_looked_at(matcher, query, gallery):
+    store, threads, features, pixels = gallery
+    calibration = Calibration(0.5, -1.0, 0.0, PairModel().base_id)
+    asked = query(draw_picture(FIRST))
+
+    def pairs(model):
+        verifier = Verifier(lambda payloads: {each.key: features[each.key] for each in payloads}, pixels, model)
+        ranking = Matcher(store, "c", verifier, threads, SearchRequest(top_k=30)).match(asked, [], [])
+        return {pair.payload.key: pair for found in ranking for pair in found.matches}
+
+    plain, calibrated = pairs(PairModel()), pairs(PairModel(calibration=calibration))
+
+    assert plain.keys() == calibrated.keys()
+    assert any(pair.likeness is not None for pair in plain.values())
+    assert any(not pair.looked_at for pair in plain.values())
+    for key, pair in plain.items():
+        other = calibrated[key]
+        assert other.uncalibrated == pair.probability
+        assert other.probability == calibration.of(pair.probability) != pair.probability
+        assert (other.looked_at, other.likeness, other.view) == (pair.looked_at, pair.likeness, pair.view)
+        assert pair.uncalibrated is None

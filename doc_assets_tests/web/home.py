@@ -13,6 +13,7 @@ from doc_assets.archive.ledger.searches import SearchRecord, search_id_of
 from doc_assets.archive.ledger.verdicts import SecondReview
 from doc_assets.pipeline.cutting import cut_drop
 from doc_assets.pipeline.reading import read_drop
+from doc_assets.pipeline.review_report import make_review_report
 from doc_assets.pipeline.reviewing import Weights, file_cases
 from doc_assets.runtime import Runtime
 from doc_assets.search.labels import stored_links
@@ -21,6 +22,8 @@ from doc_assets_tests.results import a_finding, a_found, a_pair, a_result
 
 N_CASES = 8
 ALONE = SecondReview(fraud=False)
+REPORTED = f"{NOW + timedelta(days=1):%Y-%m-%d}"
+"""The day of which there is a report: the one on which the eight documents came."""
 NEVER = "nobody-said-this"
 TURN = np.radians(6)
 TRANSFORMS = (
@@ -57,6 +60,7 @@ def fill(settings, n_cases=N_CASES):
         _link(archive.ledger, archive.ledger.searches.results(search))
         report = file_cases(archive, drop, NOW, Weights(), ALONE)
         assert (len(report.filed.opened), report.without_case) == (n_cases, ())
+        make_review_report(runtime, archive, REPORTED, NOW)
         rows = archive.ledger.documents.with_row_ids(range(1, n_cases + 5))
         assert [each.n_photos for each in rows] == [2] * (n_cases + 4)
 

@@ -4,6 +4,7 @@ import pytest
 
 from doc_assets.web.access import ACCOUNTS, API, MAY, OPEN, ROLES
 from doc_assets_tests.web.conftest import PEOPLE
+from doc_assets_tests.web.home import REPORTED
 from doc_assets_tests.web.searches import a_search
 
 FORMS = {
@@ -54,6 +55,8 @@ def _address(route, case):
         "position": 0,
         "page": 1,
         "token": "wrong",
+        "period": REPORTED,
+        "file": "review.json",
         "path": "desk/desk.css",
     }
     pattern = _routes()[route]

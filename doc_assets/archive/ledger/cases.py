@@ -338,7 +338,7 @@ class CaseLedger(LedgerPart):
         """At most ``limit`` rows of what was said above this number, up to the first one after ``until``."""
         query = select(VerdictRow.__table__).where(VerdictRow.verdict_id > verdict_id)
         rows = self._database.rows(query.order_by(VerdictRow.verdict_id).limit(limit))
-        return list(takewhile(lambda each: each.at <= until, map(_verdict, rows)))
+        return list(takewhile(lambda each: each.at <= until, map(verdict_of, rows)))
 
     def comment(self, case_id: int, person: str, text: str, now: datetime) -> None:
         """Files what a person writes about a case."""
@@ -455,10 +455,11 @@ def _keys_of(connection: Connection, case_id: int) -> list[str]:
 
 def _said(connection: Connection, pair_keys: Collection[str]) -> list[Verdict]:
     rows = rows_in(connection, select(VerdictRow.__table__), VerdictRow.pair_key, set(pair_keys))
-    return sorted(map(_verdict, rows), key=lambda each: each.verdict_id)
+    return sorted(map(verdict_of, rows), key=lambda each: each.verdict_id)
 
 
-def _verdict(row: Row[Any]) -> Verdict:
+def verdict_of(row: Row[Any]) -> Verdict:
+    """A verdict from a row of ``verdicts``."""
     answer = Answer(row.photograph, row.use) if row.photograph is not None else None
     return Verdict(
         row.verdict_id,

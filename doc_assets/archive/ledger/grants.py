@@ -4,7 +4,18 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from doc_assets.archive.ledger.schema import AuditRow, Base, ReviewCase, ReviewComment, VerdictRow
+from doc_assets.archive.ledger.schema import (
+    AuditRow,
+    Base,
+    DeskFile,
+    DeskSearchRow,
+    ReviewCase,
+    ReviewComment,
+    SavedFilterRow,
+    Search,
+    SearchResult,
+    VerdictRow,
+)
 
 DESK_ROLE: Final = "desk"
 DESK_SCHEMA: Final = "desk"
@@ -14,6 +25,11 @@ DESK_WRITES: Final[dict[type[Base], tuple[str, ...]]] = {
     VerdictRow: ("INSERT",),
     ReviewComment: ("INSERT",),
     AuditRow: ("INSERT",),
+    SavedFilterRow: ("INSERT", "DELETE"),
+    DeskSearchRow: ("INSERT", "UPDATE", "DELETE"),
+    DeskFile: ("INSERT", "DELETE"),
+    Search: ("DELETE",),  # of people who delete their searches
+    SearchResult: ("DELETE",),
 }
 
 

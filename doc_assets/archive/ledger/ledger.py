@@ -16,6 +16,7 @@ from doc_assets.archive.ledger.groups import GroupLedger
 from doc_assets.archive.ledger.intake import IntakeLedger, KeyLedger
 from doc_assets.archive.ledger.pages import PageSizeLedger, PageTextLedger
 from doc_assets.archive.ledger.queries import DocumentQueries
+from doc_assets.archive.ledger.review_figures import ReviewFigureLedger
 from doc_assets.archive.ledger.saved_filters import SavedFilterLedger
 from doc_assets.archive.ledger.searches import SearchLedger
 from doc_assets.archive.ledger.traces import TraceLedger
@@ -38,6 +39,7 @@ class Ledger:
         self.audit = AuditLedger(database)
         self.traces = TraceLedger(database)
         self.saved_filters = SavedFilterLedger(database)
+        self.review_figures = ReviewFigureLedger(database)
         self.keys = KeyLedger(database)
         self.page_texts = PageTextLedger(database)
         self.page_sizes = PageSizeLedger(database)

@@ -78,6 +78,7 @@ class PhotoPair:
             and height.
         lines: agreeing keypoints, (x, y) in the query photo and (x, y) in the found one, in shares.
         colours: whether one of the two is grey and the other not; None if not, or if the photos were not looked at.
+        uncalibrated: ``probability`` before it was recalibrated by verdicts; None if it was not.
     """
 
     query_page: int
@@ -101,6 +102,7 @@ class PhotoPair:
     lines: Omitted[tuple[tuple[float, ...], ...]] = None
     kind: Omitted[PairKind] = None
     colours: Omitted[Colours] = None
+    uncalibrated: Omitted[float] = None
 
     @property
     def is_shown(self) -> bool:

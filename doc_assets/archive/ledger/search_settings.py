@@ -80,7 +80,9 @@ class SearchSettings(SearchRequest):
     Attributes:
         labels: version of the rules that labelled the results; None in searches of earlier versions.
         incomplete: what the search did not see of the archive; None if it saw everything.
+        pair_model: ``PairModel.model_id`` of what judged its pairs; None in searches of earlier versions.
     """
 
     labels: Omitted[int] = None
     incomplete: Omitted[str] = None
+    pair_model: Omitted[str] = None

@@ -19,6 +19,7 @@ from doc_assets.reading.text.base import make_engine
 from doc_assets.reports import redaction
 from doc_assets.runtime import embedder_in_use, embedder_of_settings
 from doc_assets.search.verify import probability
+from doc_assets.search.verify.calibration import load_calibration
 from doc_assets.settings import Settings
 
 _BUILT_IN = (gist, words, probability, redaction)
@@ -69,6 +70,10 @@ def check_probability(settings: Settings, look_at_embedder: Callable[[], Finding
     found = _loaded(
         lambda: f"{path or 'built in'}, {probability.PairModel(path).sha256[:8]}", "DOC_ASSETS_PROBABILITY_MODEL"
     )
+    if found.level is Level.GREEN:
+        found = _with_calibration(found.says, settings, path)
+    if found.level is Level.YELLOW:
+        return found
     embedder = look_at_embedder()
     if found.level is Level.RED or embedder.level is Level.RED:
         return found
@@ -80,6 +85,26 @@ def check_probability(settings: Settings, look_at_embedder: Callable[[], Finding
         "not count",
         "Fit one with `doc-assets fit-probability` and name it in DOC_ASSETS_PROBABILITY_MODEL.",
     )
+
+
+def _with_calibration(says: str, settings: Settings, path: str | None) -> Finding:
+    """What ``check_probability`` says of weights, with the calibration by verdicts that is used with them."""
+    try:
+        kept = load_calibration(settings.models_dir)
+    except MissingModelError as error:
+        return red(f"{says}; {error}", "See what it says of the calibration.")
+    if kept is None:
+        return green(f"{says}, no calibration by verdicts")
+    calibration, made = kept
+    name = f"calibration {calibration.calibration_id} of {str(made.get('at'))[:10]}"
+    if not settings.use_calibration:
+        return green(f"{says}, {name} left aside (DOC_ASSETS_USE_CALIBRATION)")
+    if probability.PairModel(path, calibration=calibration).calibration is None:
+        return yellow(
+            f"{says}; {name} was learnt for other weights ({calibration.base}) and is not used",
+            "Run `refit_job` with `learn_from: verdicts` once cases of these weights were judged.",
+        )
+    return green(f"{says}, {name}")
 
 
 def check_page_text(settings: Settings) -> Finding:

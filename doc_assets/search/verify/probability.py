@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from doc_assets.datatypes import Likeness, LikenessTraits
 from doc_assets.errors import MissingModelError
 from doc_assets.features.weight_files import Tensors, how_made, load_weights
+from doc_assets.search.verify.calibration import Calibration
 from doc_assets.search.verify.geometry import Alignment
 
 WEIGHTS_DIR = Path(__file__).with_name("weights")
@@ -91,17 +92,24 @@ class PairModel:
         weights: a file made by ``doc-assets fit-probability`` or ``refit_job``; the package's own by default.
         embedder_id: of the similarities to be judged. A cosine of 0.9 says much with one embedder and nothing with
             another, so similarity does not count if the model was fitted with another one. None trusts the caller.
+        calibration: learnt from verdicts on these weights; one of other weights is left aside.
 
     Attributes:
         fitted_for: id of the embedder it was fitted with.
         similarity_counts: whether pairs without an alignment can be probable.
         likeness: judges what a dense look measured.
+        calibration: of the final probability; None if there is none for these weights.
 
     Raises:
         MissingModelError: if the file is absent, damaged or no such model.
     """
 
-    def __init__(self, weights: str | Path | None = None, embedder_id: str | None = None) -> None:
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        embedder_id: str | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         path = Path(weights) if weights else WEIGHTS_DIR / MODEL
         tensors, self.sha256 = load_weights(path)
         found, intercept = tensors.get("weights"), tensors.get("intercept")
@@ -113,7 +121,22 @@ class PairModel:
         self.fitted_for = str(how_made(path).get("embedder"))
         self.likeness = LikenessModel()
         self.similarity_counts = embedder_id in {None, self.fitted_for}
+        self.calibration = calibration if calibration is not None and calibration.base == self.base_id else None
         self._weights, self._intercept = found.astype(np.float64), float(intercept[0])
+
+    @property
+    def base_id(self) -> str:
+        """Which weights judge pairs: the first eight digits of both files' SHA-256."""
+        return f"{self.sha256[:8]}-{self.likeness.sha256[:8]}"
+
+    @property
+    def model_id(self) -> str:
+        """What judges pairs: the weights, and the calibration if one is used."""
+        return f"{self.base_id}+{self.calibration.calibration_id}" if self.calibration else self.base_id
+
+    def final(self, probability: float) -> float:
+        """What a probability by the weights, of keypoints or of a dense look, is worth by the verdicts; in [0, 1]."""
+        return self.calibration.of(probability) if self.calibration else probability
 
     def probability(self, similarity: float, alignment: Alignment | None) -> float:
         """In [0, 1], rising with the agreement of the overlap where keypoints agree, with similarity where they do not.
