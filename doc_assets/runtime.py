@@ -236,8 +236,11 @@ class Runtime:
 
     @property
     def report_columns(self) -> Columns:
-        """Columns of key tables that the lead's report groups documents by."""
-        return Columns(self.settings.report_sender_column, tuple(self.settings.report_group_columns))
+        """Columns of key tables that the lead's report groups documents by; none that result files leave out."""
+        left_out = self.settings.remove_columns_from_results
+        sender = self.settings.report_sender_column
+        groups = [column for column in self.settings.report_group_columns if column not in left_out]
+        return Columns("" if sender in left_out else sender, tuple(groups))
 
     @property
     def second_review(self) -> SecondReview:

@@ -48,6 +48,15 @@ def test_what_a_run_leaves_empty_is_as_the_settings_say(runtime):
         assert config.of(runtime).settings == runtime.settings
 
 
+def test_the_leads_report_shows_no_column_that_results_leave_out(runtime):
+    columns = ["보낸 곳", "지점", "조사자"]
+    named = runtime.changed(key_fields=columns, report_sender_column=columns[0], report_group_columns=columns[1:])
+    left_out = named.changed(remove_columns_from_results=["보낸 곳", "조사자"])
+
+    assert (named.report_columns.sender, named.report_columns.groups) == ("보낸 곳", ("지점", "조사자"))
+    assert (left_out.report_columns.sender, left_out.report_columns.groups) == ("", ("지점",))
+
+
 def test_a_run_takes_what_its_config_says(runtime):
     extracting = ExtractorConfig(photo_extractor="template").of(runtime).settings
     embedding = EmbedderConfig(device="cpu", embed_batch_size=3).of(runtime).settings

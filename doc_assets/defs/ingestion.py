@@ -24,7 +24,7 @@ QUIET_DAYS = timedelta(days=5)
 
 @drop_asset(
     GROUP,
-    kinds={"tiff", "sqlite"},
+    kinds={"tiff", "sqlalchemy"},
     check=(
         "rejected_share_is_low",
         "Few documents of the drop could not be read; a person should look if many could not.",
@@ -106,7 +106,7 @@ def _photos_per_document_in_range(report: PhotosReport, settings: Settings) -> d
 @drop_asset(
     GROUP,
     deps=["photos"],
-    kinds={"torch", "parquet"},
+    kinds={"numpy", "parquet"},
     pool=GPU_POOL,
     check=(
         "every_photo_has_one_embedding",

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from doc_assets.defs.changes import API_URL, SEARCH_ROOTS
 from doc_assets.defs.failed_drops import failed_drops
-from doc_assets.defs.lineage import MAX_RUNTIME_TAG, drops, gpu_job, ingest_drop_job
-from doc_assets.defs.search import search_documents_job
+from doc_assets.defs.lineage import MAX_RUNTIME_TAG, drops, ingest_drop_job
+from doc_assets.defs.search import search_documents_job, search_job
 from doc_assets.defs.step import step
 from doc_assets.pipeline.intake import IntakeReport, intake_rules, look
 from doc_assets.pipeline.sealing import seal_request, sealing_rules
@@ -140,7 +140,7 @@ def key_tables() -> dg.Definitions:
     """The sensor with the interval that the settings ask for."""
 
     @dg.sensor(
-        jobs=[ingest_key_table_job, gpu_job(search_documents_job)],
+        jobs=[ingest_key_table_job, search_job()],
         minimum_interval_seconds=load_settings().intake_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Works off key tables dropped into key_tables/ingest and key_tables/search: the first take "

@@ -1,7 +1,7 @@
 """The lineage, cut into drops: partitions, owners, pools, tags, jobs and the decorator of its assets."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,18 +31,19 @@ def gpu_tags() -> dict[str, Any]:
     return {**MAX_RUNTIME_TAG, **load_settings().gpu_run_tags}
 
 
-def gpu_job(graph: dg.GraphDefinition) -> dg.JobDefinition:
+def gpu_job(graph: dg.GraphDefinition, launchpad: Mapping[str, Any] | None = None) -> dg.JobDefinition:
     """A job that may use a GPU, to be called while definitions are built.
 
-    Whoever asks for the job of a graph gets the same object: Dagster refuses a sensor's job that equals another by name
-    alone.
+    ``launchpad`` is the run config that the Launchpad opens with and that a run without one has; by default every
+    option is there. Whoever asks for the job of a graph with the same one gets the same object: Dagster refuses a
+    sensor's job that equals another by name alone.
     """
-    return _job(graph, json.dumps(gpu_tags(), sort_keys=True))
+    return _job(graph, json.dumps(gpu_tags(), sort_keys=True), json.dumps(launchpad))
 
 
 @lru_cache
-def _job(graph: dg.GraphDefinition, tags: str) -> dg.JobDefinition:
-    return graph.to_job(tags=json.loads(tags))
+def _job(graph: dg.GraphDefinition, tags: str, launchpad: str) -> dg.JobDefinition:
+    return graph.to_job(tags=json.loads(tags), config=json.loads(launchpad))
 
 
 def drop_asset(

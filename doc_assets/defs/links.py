@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
+from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 
 
@@ -19,3 +20,9 @@ def desk_link(settings: Settings, path: str, **asked: str) -> dg.UrlMetadataValu
         return None
     query = f"?{urlencode(asked)}" if asked else ""
     return dg.MetadataValue.url(f"{settings.desk_url.rstrip('/')}/{path}{query}")
+
+
+def cases_link(runtime: Runtime, drop_key: str) -> dict[str, dg.UrlMetadataValue]:
+    """Metadata that leads to a drop's cases in the queue of the desk; empty if no address of it is set."""
+    link = desk_link(runtime.settings, "", drop=drop_key)
+    return {"cases": link} if link else {}

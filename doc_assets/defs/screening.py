@@ -8,6 +8,7 @@ from doc_assets.archive.ledger.searches import search_id_of
 from doc_assets.defs import tables
 from doc_assets.defs.changes import ThresholdsConfig
 from doc_assets.defs.lineage import drop_asset, drops
+from doc_assets.defs.links import cases_link
 from doc_assets.defs.step import Materialized, step
 from doc_assets.pipeline.relabel import by_drop
 from doc_assets.pipeline.reviewing import Weights, file_cases
@@ -100,6 +101,7 @@ def review_cases(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Ru
             "opened": len(report.filed.opened),
             "reopened": len(report.filed.reopened),
             "ended": len(report.filed.ended),
+            **cases_link(runtime, context.partition_key),
         },
         check_results=[
             dg.AssetCheckResult(
@@ -139,6 +141,8 @@ def drop_report(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Run
             "dagster/partition_row_count": len(results),
             "flagged": sum(result.flagged for result in results),
             "report": dg.MetadataValue.path(str(page)),
+            "dagster/uri": page.parent.absolute().as_uri(),
+            **cases_link(runtime, key),
             "changed_in_other_drops": len(changed),
             "summary": dg.MetadataValue.path(str(files.summary)),
             "xlsx": dg.MetadataValue.path(str(files.table_xlsx)),

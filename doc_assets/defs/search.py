@@ -35,6 +35,24 @@ from doc_assets.sources.open_sources import SourceRequest
 
 REQUESTED_BY_TAG = "doc_assets/requested_by"
 """Who asked for the run."""
+LAUNCHPAD = (
+    "folder",
+    "files",
+    "key_table",
+    "recursive",
+    "output_folder",
+    "top_doc",
+    "include_batch",
+    "exclude_own_merchant",
+    "privacy_mode",
+    "flag_risk",
+)
+"""The options that people use, which the Launchpad opens with (Dagster sorts them by name). It offers the others while
+one types, and run configs may hold any of them."""
+_NOTHING_NAMED = (
+    "Nothing was searched for, because nothing was named. In the Launchpad give match_query_documents one of these: "
+    "`folder` (a folder of query documents), `files` (their paths) or `key_table` (a table that names them)."
+)
 
 
 class SearchConfig(RunChanges):
@@ -114,6 +132,8 @@ def match_query_documents(
     context: dg.OpExecutionContext, config: SearchConfig, runtime: dg.ResourceParam[Runtime]
 ) -> str:
     """Searches for every query document."""
+    if not (config.folder or config.files or config.key_table):
+        raise dg.Failure(description=_NOTHING_NAMED, allow_retries=False)
     with (
         step(context),
         runtime.sources(config.asked(), files_are_named=bool(config.files)) as opened,
@@ -178,7 +198,14 @@ def search_documents_job() -> None:
     write_search_results(match_query_documents())
 
 
+def search_job() -> dg.JobDefinition:
+    """The job with the tags that the settings ask for; its Launchpad shows what people use."""
+    fields = SearchConfig.model_fields
+    shown = {name: fields[name].get_default() for name in LAUNCHPAD}
+    return gpu_job(search_documents_job, {"ops": {"match_query_documents": {"config": shown}}})
+
+
 @dg.definitions
 def search_jobs() -> dg.Definitions:
     """The job with the tags that the settings ask for."""
-    return dg.Definitions(jobs=[gpu_job(search_documents_job)])
+    return dg.Definitions(jobs=[search_job()])

@@ -272,7 +272,7 @@ def test_hostile_names_are_text_in_every_file(ledger, tmp_path, language):
         {"state": "rejected", "code": "E_EMPTY", "fields": {"보낸 곳": name, "지점": name}} for name in names
     ] + [{"photos": 1, "risk": 0.0, "fields": {"지점": name}} for name in names for _ in range(5)]
     seal(ledger, NOON, documents)
-    report = made(ledger)
+    report = made(ledger, columns=Columns("보낸 곳", ("지점", "<img src=x onerror=alert(1)>")))
 
     page, body = review_page(report), str(review_body(report, language))
     for text in (page, body):
@@ -280,6 +280,7 @@ def test_hostile_names_are_text_in_every_file(ledger, tmp_path, language):
         assert "<img" not in text
         assert "\u202e" not in text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+        assert "&lt;img src=x onerror=alert(1)&gt;" in text
     assert "style=" not in body  # the desk refuses inline styles
     cells = [cell for sheet in openpyxl.load_workbook(io.BytesIO(workbook(report))) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells} <= {"s", "n"}
