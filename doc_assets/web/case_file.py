@@ -34,7 +34,7 @@ class CaseFile:
         comments: in the same way.
         is_blind: whether verdicts and comments are hidden, because this person may be the second to judge.
         result: of the search that found it; None if it was replaced.
-        search: of that result; None as well.
+        embedder: id of the one that it was found with; None as well.
     """
 
     case: Case
@@ -78,7 +78,7 @@ def case_file(request: HttpRequest, case_id: int) -> CaseFile:
         [] if is_blind else said,
         [] if is_blind else ledger.cases.comments(case_id),
         is_blind,
-        result.shown_without(left_out) if result is not None else None,
+        _shown(result, left_out) if result is not None else None,
         embedder_of(ledger.searches.get(search_id).collection) if result is not None else None,
     )
 
@@ -96,6 +96,19 @@ def without_columns(document: Document, left_out: Collection[str]) -> Document:
         document,
         merchant_id=None if "merchant_id" in left_out else document.merchant_id,
         fields={name: value for name, value in document.fields.items() if name not in left_out},
+    )
+
+
+def _shown(result: ResultRecord, left_out: Collection[str]) -> ResultRecord:
+    """A result whose words name no merchant if these are left out."""
+    shown = result.shown_without(left_out)
+    if "merchant_id" not in left_out:
+        return shown
+    return replace(
+        shown,
+        merchant_id=None,
+        findings=tuple(replace(each, first_use=replace(each.first_use, merchant_id=None)) for each in shown.findings),
+        top_docs=tuple(replace(found, merchant_id=None, common_name=None) for found in shown.top_docs),
     )
 
 

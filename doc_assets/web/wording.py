@@ -476,6 +476,7 @@ WORDS: dict[str, Text] = {
     "column_verdict": Text("판정", "Verdict"),
     "column_decided_by": Text("판정자", "Judged by"),
     "column_decided_at": Text("판정 일시", "Judged at"),
+    "take_out": Text("내려받기", "Take out"),
     "print": Text("인쇄 화면", "Printable page"),
     "package": Text("증거 파일", "Case package"),
     "package_with_originals": Text("증거 파일 (원본 포함)", "Case package with originals"),

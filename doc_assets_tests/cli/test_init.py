@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from doc_assets.cli import app
 from doc_assets.ops.doctor.check import Level
 from doc_assets.ops.doctor.home import check_naming, check_table
+from doc_assets.reports.case_package import write_package
 from doc_assets.settings import load_settings, own_secrets
 from doc_assets_tests.page_finding import need_tesseract
 from doc_assets_tests.program import PROGRAM, outside_environment
@@ -125,6 +126,10 @@ def test_every_command_of_the_readme_works_after_init(started, corpus, monkeypat
     run("restore", "backups", "--yes-restore-into", "appdata")
     run("import-stack", "stack.tar", "--yes-restore-into", "appdata")
     run("audit", "--verify")
+    about = {"case": 1, "redacted": True, "exported_by": "kim", "exported_at": "2026-11-28T05:00:00+00:00"}
+    with (started / "case.zip").open("wb") as target:
+        write_package(target, {"case.json": b"{}"}, about)
+    run("verify-package", "case.zip")
     run("forget", first, "--yes")
     run("init")
     try:

@@ -107,6 +107,28 @@ def test_a_box_at_the_border_or_of_a_pixel_is_pixelated_in_place(box):
     assert photo.base is None or (photo == _noise(60, 100)).all()
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_box_found_in_a_turned_picture_is_where_it_was(turns):
+    photo = np.zeros((50, 80, 3), np.uint8)
+    photo[10:20, 30:60] = 1
+    rows, columns = np.nonzero(np.rot90(photo, turns)[:, :, 0])
+    seen = Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+    assert redaction._turned_back(seen, turns, photo.shape) == Box(30, 10, 60, 20)
+
+
+@needs_shared
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_large_face_is_found_whichever_way_the_photo_lies(turns):
+    name, large = next(
+        (name, box) for name, known in TRUTH.items() for box in known.get("faces", ()) if box[2] - box[0] >= 38
+    )
+    photo, scale = _photo(name)
+    face = Box(*(round(value * scale) for value in large))
+    turned = np.ascontiguousarray(np.rot90(photo, turns))
+    shown = np.rot90(built_in_redactor().redacted(turned), -turns)
+    assert (shown != photo)[face.top : face.bottom, face.left : face.right].any(axis=2).mean() > 0.6
+
+
 def test_a_box_grows_by_thirty_per_cent():
     assert grown(Box(100, 100, 200, 300), 1000, 1000) == Box(85, 70, 215, 330)
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from doc_assets.archive.ledger.case_queue import CaseFilter
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.ledger.schema import VerdictRow
+from doc_assets.reports.case_package import verify_package
 from doc_assets_tests.browser import PROGRAM as CHROMIUM
 from doc_assets_tests.program import PROGRAM, outside_environment
 from doc_assets_tests.web.conftest import EVERY, PASSWORD
@@ -354,3 +355,61 @@ def test_zoom_and_mode_stay_for_the_next_case_and_a_note_for_its_own(browse, hom
     with _ledger(home) as ledger:
         assert [each.text for each in ledger.cases.comments(first)] == ["half a note: yes"]
         assert _every_verdict(ledger) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ko", ("심사 건", "일치 확률", "해시와 버전", "얼굴은 가렸습니다")),
+        ("en", ("Case", "Probability", "Digests and versions", "Faces in the pictures are pixelated")),
+    ],
+)
+def test_a_case_on_paper_is_a_pdf_with_its_texts_and_pictures(browse, home, tmp_path, language, words):
+    pdfium = pytest.importorskip("pypdfium2")
+    with _ledger(home) as ledger:
+        case = next(case for case in ledger.cases.page(CaseFilter(states=EVERY), 100) if case.n_pairs > 1)
+        keys = [pair.pair_key for pair in ledger.cases.pairs([case.case_id])[case.case_id]]
+    with browse(language) as seen:
+        seen.page.goto(f"{seen.address}/cases/{case.case_id}/print")
+        seen.page.wait_for_load_state("networkidle")
+        assert seen.page.evaluate("[...document.images].every((each) => each.naturalWidth > 0)")
+        assert seen.page.evaluate("document.scripts.length") == 0
+        seen.page.pdf(path=tmp_path / "case.pdf", prefer_css_page_size=True)
+
+    with pdfium.PdfDocument(tmp_path / "case.pdf") as paper:
+        assert len(paper) >= 2
+        assert [round(side) for side in paper[0].get_size()] == [595, 842]  # A4, in points
+        text = "".join(page.get_textpage().get_text_range() for page in paper)
+        pictures = sum(each.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE for page in paper for each in page.get_objects())
+    assert pictures >= 2 * len(keys)
+    together = "".join(text.split())
+    for word in (*words, case.document, *keys):
+        assert "".join(word.split()) in together, word
+
+
+def test_faces_are_shown_and_hidden_by_a_key_and_files_are_saved(browse, home, tmp_path):
+    with browse() as seen:
+        seen.press("j")
+        case_id = seen.case_id
+        assert f"/cases/{case_id}/photos/" not in " ".join(seen.asked)
+        seen.press("x")
+        own = seen.page.locator(".pane img").first.get_attribute("src")
+        assert own.startswith(f"/cases/{case_id}/")
+        seen.press("x")
+        assert not seen.page.locator(".pane img").first.get_attribute("src").startswith("/cases/")
+
+        with seen.page.expect_download() as saved:
+            seen.page.click(f"a[href='/cases/{case_id}/package.zip']")
+        saved.value.save_as(tmp_path / saved.value.suggested_filename)
+        assert verify_package(tmp_path / f"case-{case_id}.zip").is_redacted
+        seen.go("/")
+        seen.page.focus("nav.exports a")
+        with seen.page.expect_download() as saved:
+            seen.page.keyboard.press("Enter")
+        saved.value.save_as(tmp_path / "cases.csv")
+        assert (tmp_path / "cases.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    with _ledger(home) as ledger:
+        told = [entry.action for entry in reversed(ledger.audit.page(100))]
+    assert [each for each in told if each in {"case.faces", "case.package", "queue.export"}] == [
+        "case.faces", "case.faces", "case.package", "queue.export",
+    ]  # fmt: skip

@@ -173,6 +173,7 @@ def test_columns_that_are_left_out_are_nowhere(make_desk):
     ]
     for content in taken:
         assert b"m-new-" not in content
+        assert b"m-old-" not in content
         assert "주소".encode() not in content
     assert "decided_by" not in json.loads(taken[2])[0]
 
@@ -366,6 +367,18 @@ def test_a_package_that_is_too_large_is_refused_in_words(desk, monkeypatch):
 @pytest.mark.parametrize("case_id", ["0", "999999999"])
 def test_a_case_that_is_not_there_is_not_taken_out(desk, path, case_id):
     assert desk.client("lead").get(f"/cases/{case_id}/{path}").status_code == 404
+
+
+def test_a_case_of_which_nothing_counts_any_more_is_taken_out_with_what_is_left(desk):
+    case = _plain(desk)
+    desk.ledger.cases.file([case.row_id], [], NOW, age_per_day=0.0, rule=ALONE)
+    client = desk.client("lead")
+    page = text_of(client.get(f"/cases/{case.case_id}/print"))
+    members = _members(client, case.case_id, "?originals=1")
+
+    assert "No longer counts" in page
+    assert json.loads(members["case.json"])["pairs"] == []
+    assert "documents/1.tif" in members
 
 
 # --- faces
