@@ -20,7 +20,7 @@ demo: .venv/.installed ## draw documents, ingest, search and screen them, compar
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: lint ## what must hold after every change; FAST=1 leaves out what takes more than a second, for a first look
+test: lint ## what must hold after every change; FAST=1 is a first look: no test of more than a second, no repeats of one path
 	@$(MAKE) --no-print-directory --jobs 2 types suite
 
 # mypy without its cache takes half a minute of one core; beside the tests it takes no time of its own.

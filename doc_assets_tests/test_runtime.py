@@ -3,13 +3,23 @@ import sys
 
 import pytest
 
+from doc_assets.archive.ledger.collections import Collection
 from doc_assets.archive.ledger.ledger import Ledger
+from doc_assets.archive.ledger.verdicts import SecondReview
 from doc_assets.defs.changes import EmbedderConfig, ExtractorConfig, ThresholdsConfig
 from doc_assets.defs.search import SearchConfig
 from doc_assets.errors import SettingsError
 from doc_assets.features.embedders.base import EmbedderSpec
-from doc_assets.runtime import Runtime
+from doc_assets.reading.preflight import Limits
+from doc_assets.reading.sandbox import ReaderLimits
+from doc_assets.runtime import Runtime, _finder
 from doc_assets.settings import Settings
+from doc_assets.sources.dates import DateRule
+from doc_assets.sources.document_api import ApiOptions
+from doc_assets.sources.key_names import NameRule
+from doc_assets.sources.key_tables.table import TableLayout
+from doc_assets.sources.open_sources import SourceRules
+from doc_assets_tests.conftest import NOW
 from doc_assets_tests.shared import PROJECT
 
 
@@ -41,6 +51,109 @@ def test_changes_of_settings_are_checked_and_leave_the_others(runtime):
     assert runtime.settings.max_features == 400
     with pytest.raises(SettingsError, match="DOC_ASSETS_MAX_FEATURES=1"):
         runtime.changed(max_features=1)
+
+
+def test_settings_of_sources_reach_them_one_and_all(tmp_path):
+    runtime = Runtime(
+        Settings(
+            home=tmp_path,
+            log_dir=tmp_path / "log",
+            log_max_bytes=1 << 17,
+            intake_ignore=["*.bak"],
+            key_table=tmp_path / "keys.csv",
+            key_column="name",
+            key_merchant_column="merchant",
+            key_fields=["address"],
+            key_date_columns=["visited"],
+            key_sheet="2",
+            key_tail_len=3,
+            key_insert_token="9",
+            key_glob_suffix="-*.tif",
+            search_roots=["/archive"],
+            search_any_depth=False,
+            document_api_url="http://documents/images",
+            document_api_key="secret",
+            document_api_payload="url",
+            document_api_image_field="image",
+            document_api_url_field="address",
+            document_api_name_field="name",
+            document_api_params={"merchant": "shop"},
+            document_api_timeout_s=7,
+            document_api_tries=2,
+            date_name_patterns=[r"\d{8}"],
+            timezone="Europe/Berlin",
+        )
+    )
+
+    assert runtime.dates == DateRule(("visited",), (r"\d{8}",), "Europe/Berlin")
+    assert runtime.source_rules == SourceRules(
+        index=tmp_path / "file_index.sqlite",
+        failed_log=tmp_path / "log" / "failed_requests.log",
+        failed_log_bytes=1 << 17,
+        layout=TableLayout("name", "merchant", ("address",), "2", ("visited",)),
+        naming=NameRule(3, "9", "-*.tif"),
+        roots=("/archive",),
+        any_depth=False,
+        api=ApiOptions(
+            "http://documents/images", "secret", "url", "image", "address", "name", {"merchant": "shop"}, 7.0, 2
+        ),
+        key_table=tmp_path / "keys.csv",
+        ignore=("*.bak",),
+    )
+
+
+def test_settings_of_reading_cutting_and_review_reach_them_one_and_all(tmp_path):
+    runtime = Runtime(
+        Settings(
+            home=tmp_path,
+            max_pages=3,
+            max_page_px=4000,
+            max_document_px=5000,
+            max_file_bytes=6000,
+            decode_memory_bytes=7 << 27,
+            decode_timeout_s=8,
+            decode_timeout_per_page_s=9,
+            decode_workers=2,
+            photo_max_side_px=100,
+            photo_jpeg_quality=80,
+            review_second_for_fraud=False,
+            review_second_share=0.25,
+        )
+    )
+
+    with runtime.reader() as reader:
+        assert reader.limits == ReaderLimits(Limits(3, 4000, 5000), 6000, 7 << 27, 8.0, 9.0)
+        assert reader.threads.n == 2
+    cutter = runtime.cutter()
+    assert (cutter.max_side_px, cutter.jpeg_quality, cutter.pages) == (100, 80, None)
+    assert runtime.second_review == SecondReview(fraud=False, share=0.25)
+
+
+def test_settings_of_pages_by_text_reach_their_finder_one_and_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("doc_assets.runtime.make_finder", lambda **options: options)
+    runtime = Runtime(
+        Settings(
+            home=tmp_path,
+            page_selector="text",
+            page_text_wanted="pictures of the shop",
+            page_text_mode="all_words",
+            page_text_zones=["bottom=0.25"],
+            page_text_max_errors=2,
+            page_text_engine_options={"lang": "eng"},
+            page_text_timeout_s=3,
+        )
+    )
+
+    assert runtime.cutter().pages == {
+        "wanted": "pictures of the shop",
+        "mode": "all_words",
+        "max_errors": 2,
+        "zones": ["bottom=0.25"],
+        "engine": "tesseract",
+        "engine_options": {"lang": "eng"},
+        "timeout_s": 3.0,
+    }
+    _finder.cache_clear()
 
 
 def test_what_a_run_leaves_empty_is_as_the_settings_say(runtime):
@@ -76,12 +189,15 @@ def test_a_run_takes_what_its_config_says(runtime):
 def test_the_archives_embedder_counts_unless_a_run_names_another(runtime):
     of_settings = EmbedderSpec("gist", {})
     pinned = EmbedderConfig(embedder="transformers", embedder_options={"checkpoint": "vit"}, device="cpu").of(runtime)
-    with Ledger.open(runtime.settings.ledger_address):
+    with Ledger.open(runtime.settings.ledger_address) as ledger:
         assert runtime.embedder_spec() == of_settings
+        in_use = EmbedderSpec("transformers", {"checkpoint": "first"})
+        ledger.collections.record(Collection("photos", in_use.name, in_use.options, "in_use", NOW))
 
+    assert runtime.embedder_spec() == in_use
     assert pinned.embedder_spec() == EmbedderSpec("transformers", {"checkpoint": "vit"})
     assert pinned.changed(max_features=60).embedder_spec() == pinned.embedder_spec()
-    assert pinned.with_embedder(None).embedder_spec() == of_settings
+    assert pinned.with_embedder(None).embedder_spec() == in_use
     assert pinned.with_embedder(None).settings.device == "cpu"
 
 

@@ -194,3 +194,28 @@ def test_a_slow_source_that_goes_away_is_noticed_when_it_is_read_again_and_its_r
     assert [found["doc_assets_source_up", "a"] for found in seen] == [1, 1, 0, 1]
     assert ("doc_assets_a",) not in seen[2]
     assert len(n_read) == 3  # not while the first reading, which took ten seconds, is younger than 200
+
+
+def test_a_source_that_fails_slowly_is_asked_again_as_soon_as_any_other_and_logged_once(clock, caplog):
+    answers = iter([ConnectionError("away"), ConnectionError("away"), None, ConnectionError("away again")])
+
+    def read():
+        clock.now += 10
+        if (error := next(answers)) is not None:
+            raise error
+        yield gauge("a", "Of this test.", 1)
+
+    collector = SourceCollector([Source("a", read)], 30, 5, clock)
+    seen = []
+    for pause_s in (31, 31, 199, 2):
+        seen.append(scrape(collector))
+        clock.now += pause_s
+    last = scrape(collector)
+
+    assert [found["doc_assets_source_up", "a"] for found in seen] == [0, 0, 1, 1]
+    assert last["doc_assets_source_up", "a"] == 0
+    assert {found["doc_assets_source_read_seconds", "a"] for found in (*seen, last)} == {10}
+    assert [record.getMessage() for record in caplog.records] == [
+        "The metrics of a cannot be read: ConnectionError: away",
+        "The metrics of a cannot be read: ConnectionError: away again",
+    ]
