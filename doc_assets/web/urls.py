@@ -5,7 +5,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import IntConverter
 from django.views.i18n import set_language
 
-from doc_assets.web import audit, case, entry, pictures, queue, search, static_files
+from doc_assets.web import audit, case, entry, pictures, queue, search, search_result, static_files
 
 
 class NumberConverter(IntConverter):
@@ -35,14 +35,20 @@ urlpatterns = [
     path("search", search.search, name="search"),
     path("search/start", search.start, name="search_start"),
     path("searches", search.searches, name="searches"),
-    path("searches/<number:number>", search.result, name="search_result"),
+    path("searches/<number:number>", search_result.result, name="search_result"),
     path("searches/<number:number>/state", search.state, name="search_state"),
     path("searches/<number:number>/again", search.again, name="search_again"),
     path("searches/<number:number>/delete", search.delete, name="search_delete"),
     path(
-        "searches/<number:number>/photos/<number:position>/<number:photo>.jpg", search.query_photo, name="query_photo"
+        "searches/<number:number>/photos/<number:position>/<number:photo>.jpg",
+        search_result.query_photo,
+        name="query_photo",
     ),
-    path("searches/<number:number>/pages/<number:position>/<number:page>.jpg", search.query_page, name="query_page"),
+    path(
+        "searches/<number:number>/pages/<number:position>/<number:page>.jpg",
+        search_result.query_page,
+        name="query_page",
+    ),
     path("audit", audit.audit, name="audit"),
     path("help", entry.help_page, name="help"),
     path("enter/<str:token>", entry.enter, name="enter"),
