@@ -5,6 +5,7 @@ ended, and ends at once when standard input does: the desk that asked for it is 
 """
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -18,6 +19,7 @@ from doc_assets.util.progress import watched_by
 _WAITS_S = 60.0
 """For the embedded vector store: whoever waits for the search is told after this that a run holds it."""
 _DESK_IS_GONE = 3
+_log = logging.getLogger(__name__)
 
 
 class _Told:
@@ -56,6 +58,7 @@ def main() -> None:
     told = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what libraries print is not for the desk
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    sys.excepthook = lambda *error: _log.critical("a search of the desk broke", exc_info=error)
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_desk, daemon=True).start()
     try:

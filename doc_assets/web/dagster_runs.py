@@ -30,7 +30,7 @@ _WHY = """query Why($run: ID!, $after: String) { logsForRun(runId: $run, afterCu
 } }"""
 _QUEUED = frozenset({"QUEUED", "NOT_STARTED"})
 _PARTS_OF_LOG = 50
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 5.0
 
 
 class DagsterRuns:

@@ -13,8 +13,8 @@ from typing import Any, Literal, Protocol
 from doc_assets.errors import ServiceError
 
 RunKind = Literal["queued", "running", "done", "failed"]
-PRIORITY_TAG, PRIORITY = "dagster/priority", "10"
-"""Somebody waits for these runs; those of drops wait for nobody."""
+TAGS = {"dagster/priority": "10", "dagster/max_retries": "0", "doc_assets/interactive": "true"}
+"""Somebody waits for these runs, and sees an error instead of minutes of retries; those of drops wait for nobody."""
 KILLED, LOST, CANCELED = "Killed", "Lost", "Canceled"
 """What a failure begins with that no run says of itself."""
 _END_S = 10.0

@@ -12,7 +12,7 @@ from doc_assets.archive.ledger.desk_searches import DeskSearch
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.errors import DocAssetsError, ServiceError
 from doc_assets.settings import Settings
-from doc_assets.web.search_runs import PRIORITY, PRIORITY_TAG, NoRuns, RunState, SearchRuns
+from doc_assets.web.search_runs import LOST, TAGS, NoRuns, RunState, SearchRuns
 from doc_assets.web.uploads import Reception, Uploads
 
 REQUESTED_BY_TAG = "doc_assets/requested_by"
@@ -20,6 +20,7 @@ KEPT_FILES = "files"
 """Folder of a search's results with the files that are kept."""
 EXPIRED = "Expired"
 AWAY = "Away"
+_STARTED_WITHIN = timedelta(minutes=1)
 _WATCHED_EVERY_S = 2.0
 _STRAYS_EVERY = 30
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Searches:
         self._settings, self._ledger = settings, ledger
         self.runs: SearchRuns = runs or NoRuns()
         self.uploads = Uploads(settings.uploads_dir, settings.desk_upload_max_bytes, settings.desk_upload_files)
-        self._settling = threading.Lock()
+        self._ending = threading.Lock()
 
     def room_for(self, person: str, n_files: int) -> bool:
         """Whether so many files more of this person may wait."""
@@ -60,7 +61,7 @@ class Searches:
             "max_pages": self._settings.desk_upload_pages,
         }
         try:
-            run_id = self.runs.launch(config, {PRIORITY_TAG: PRIORITY, REQUESTED_BY_TAG: person})
+            run_id = self.runs.launch(config, {**TAGS, REQUESTED_BY_TAG: person})
         except ServiceError as error:
             _log.error("search %d was not started: %s", number, error)
             self.uploads.remove(reception.folder)
@@ -73,8 +74,11 @@ class Searches:
         """How far a search is; when its run has ended, its files leave and the end is filed."""
         if search.ended_at is not None:
             return RunState("done") if search.failure is None else RunState("failed", failure=search.failure)
-        with self._settling:
-            return self._settled(search, now)
+        state = self._run_state(search, now)
+        if not state.has_ended:
+            return state
+        with self._ending:
+            return self._end(search, state, now)
 
     def again(self, search: DeskSearch, reception: Reception) -> None:
         """Gives the kept files of a search to another one.
@@ -109,19 +113,17 @@ class Searches:
         if n := self.uploads.remove_strays(waiting):
             _log.warning("%d folders of uploads belonged to no search and were removed", n)
 
-    def _settled(self, search: DeskSearch, now: datetime) -> RunState:
+    def _run_state(self, search: DeskSearch, now: datetime) -> RunState:
         if now - search.asked_at > timedelta(hours=self._settings.keep_uploads_hours):
-            state = RunState("failed", failure=f"{EXPIRED}: the run did not end in time.")
-        elif search.run_id is None:  # between its two rows, or the desk was killed there
-            young = now - search.asked_at < timedelta(minutes=1)
-            state = RunState("queued") if young else RunState("failed", failure="Lost: its run was never started.")
-        else:
-            try:
-                state = self.runs.state(search.run_id)
-            except ServiceError as error:
-                _log.warning("search %d: %s", search.number, error)
-                return RunState("running", stage=AWAY)
-        return self._end(search, state, now) if state.has_ended else state
+            return RunState("failed", failure=f"{EXPIRED}: the run did not end in time.")
+        if search.run_id is None:  # between its two rows, or the desk was killed there
+            is_young = now - search.asked_at < _STARTED_WITHIN
+            return RunState("queued") if is_young else RunState("failed", failure=f"{LOST}: no run was started.")
+        try:
+            return self.runs.state(search.run_id)
+        except ServiceError as error:
+            _log.warning("search %d: %s", search.number, error)
+            return RunState("running", stage=AWAY)
 
     def _end(self, search: DeskSearch, state: RunState, now: datetime) -> RunState:
         """Puts the files away first: killed in between, this is done again."""
@@ -129,7 +131,7 @@ class Searches:
         if search.keeps and has_result:
             self._keep_files(search)
         self.uploads.remove(search.folder)
-        failure = None if has_result else state.failure or "Lost: the run left no result."
+        failure = None if has_result else state.failure or f"{LOST}: the run left no result."
         self._ledger.desk_searches.end(search.number, now, failure)
         return RunState("done") if failure is None else RunState("failed", failure=failure)
 

@@ -23,6 +23,7 @@ from doc_assets.web import (
     queue,
     reports,
     search,
+    search_result,
     static_files,
 )
 from doc_assets.web.api.metrics import metrics
@@ -56,14 +57,20 @@ urlpatterns = [
     path("search", search.search, name="search"),
     path("search/start", search.start, name="search_start"),
     path("searches", search.searches, name="searches"),
-    path("searches/<number:number>", search.result, name="search_result"),
+    path("searches/<number:number>", search_result.result, name="search_result"),
     path("searches/<number:number>/state", search.state, name="search_state"),
     path("searches/<number:number>/again", search.again, name="search_again"),
     path("searches/<number:number>/delete", search.delete, name="search_delete"),
     path(
-        "searches/<number:number>/photos/<number:position>/<number:photo>.jpg", search.query_photo, name="query_photo"
+        "searches/<number:number>/photos/<number:position>/<number:photo>.jpg",
+        search_result.query_photo,
+        name="query_photo",
     ),
-    path("searches/<number:number>/pages/<number:position>/<number:page>.jpg", search.query_page, name="query_page"),
+    path(
+        "searches/<number:number>/pages/<number:position>/<number:page>.jpg",
+        search_result.query_page,
+        name="query_page",
+    ),
     path("audit", audit.audit, name="audit"),
     # what leaves the desk, and faces
     path("export.csv", exports.export, {"kind": "csv"}, name="export_csv"),

@@ -354,9 +354,9 @@ WORDS: dict[str, Text] = {
     "look_once": Text("한 번만 보기", "Look once"),
     "means_look_once": Text(
         "검색이 끝나면 파일을 지우고 사진을 보관하지 않습니다. JPEG, PNG 등 사진 파일은 이 브라우저 창에서만 비교할 수 "
-        "있습니다.",
+        "있습니다. 파일 이름과 결과는 검색을 삭제할 때까지 남습니다.",
         "The files leave when the search has ended, and none of their pictures is kept. Picture files can be compared "
-        "in this browser tab alone.",
+        "in this browser tab alone. Names of files and the result stay until the search is deleted.",
     ),
     "keep_pictures": Text("보관하기", "Keep"),
     "means_keep_pictures": Text(
@@ -404,9 +404,12 @@ WORDS: dict[str, Text] = {
     "pictures_kept": Text(
         "올린 파일의 사진을 보관하고 있습니다.", "The pictures of the file are kept with this search."
     ),
+    "pictures_gone": Text(
+        "보관 기간이 지나 파일과 사진을 지웠습니다.", "The files and their pictures have left by their age."
+    ),
     "pictures_not_kept": Text(
-        "올린 파일의 사진은 보관하지 않았습니다. 찾은 문서의 사진만 표시합니다.",
-        "Pictures of the file were not kept; only those of the found documents are shown.",
+        "올린 파일의 사진은 보관하지 않았습니다. 사진 파일은 올린 창에서만 보입니다.",
+        "Pictures of the file were not kept. A picture file is shown in the tab alone that sent it.",
     ),
     "files_gone": Text(
         "보관된 파일이 없습니다. 파일을 다시 올리세요.", "The files are no longer there; send them again."

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,7 +69,12 @@ def test_a_file_waits_for_its_run_in_a_private_folder_under_a_name_of_ours(desk,
         "look_inside": True,
         "max_pages": 50,
     }
-    assert tags == {"dagster/priority": "10", "doc_assets/requested_by": "viewer"}
+    assert tags == {
+        "dagster/priority": "10",
+        "dagster/max_retries": "0",
+        "doc_assets/interactive": "true",
+        "doc_assets/requested_by": "viewer",
+    }
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "PDF"])
@@ -167,8 +173,10 @@ def test_a_hostile_name_is_shown_and_is_no_path(desk, runs, name):
 
 def test_without_the_token_of_the_form_nothing_is_kept(desk, runs):
     client = desk.client("viewer", enforce_csrf_checks=True)
-    response = client.post(START, {"files": [sent()]})
-    assert (response.status_code, runs.launched, left(desk)) == (403, [], [])
+    for wrong in ({}, {"csrfmiddlewaretoken": "x" * 64}):
+        response = client.post(START, {"files": [sent()], **wrong})
+        assert (response.status_code, runs.launched, left(desk)) == (403, [], [])
+        client.get("/search")  # gives the cookie: from now on the form is read before it is refused
 
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/search").content.decode())[1]
     search(desk, client, sent(), csrfmiddlewaretoken=token)
@@ -406,6 +414,11 @@ def test_kept_files_show_their_pictures_and_can_be_searched_again(desk, runs):
 
     response = client.post(f"/searches/{number}/again")
     assert response.headers["Location"] == "/searches/2"
+    shutil.rmtree(desk.desk.runtime.settings.results_dir)  # by its age
+    page = client.get(f"/searches/{number}")
+    assert "have left by their age" in text_of(page)
+    assert b"/photos/0/0.jpg" not in page.content
+    assert client.post(f"/searches/{number}/again").headers["Location"] == "/search"
     assert Path(runs.launched[1][0]["files"][0]).read_bytes() == picture()
     assert desk.ledger.desk_searches.files([2])[2][0].name == "mine.jpg"
 

@@ -1,14 +1,20 @@
 """Searches as processes of this machine: in turn, told of, ended with the desk."""
 
 import os
+import shutil
 import signal
+import struct
 import sys
 import time
+import zlib
 
 import pytest
+from PIL import Image
 
+from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.errors import ServiceError
-from doc_assets.web.search_runs import LocalRuns, NoRuns, RunState
+from doc_assets.web.search_runs import TAGS, LocalRuns, NoRuns, RunState
+from doc_assets_tests.web.searches import picture
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -120,3 +126,42 @@ def test_the_process_of_a_search_ends_when_its_desk_is_gone(tmp_path):
     assert process.wait(30) == 3
     assert process.returncode != -signal.SIGKILL
     process.stdout.close()
+
+
+def _bomb():
+    """A PNG of 900 million pixels in less than a megabyte."""
+    side = 30_000
+    row = zlib.compressobj(9)
+    packed = b"".join(row.compress(b"\0" * (1 + side)) for _ in range(side)) + row.flush()
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+@pytest.mark.slow
+def test_bombs_long_documents_and_broken_files_are_answers_in_words(ingested_home, tmp_path, monkeypatch):
+    home = shutil.copytree(ingested_home, tmp_path / "home", symlinks=True)
+    monkeypatch.setenv("DOC_ASSETS_HOME", str(home))
+    page = Image.new("1", (40, 40))
+    page.save(tmp_path / "long.tif", save_all=True, append_images=[page] * 50)
+    (tmp_path / "bomb.png").write_bytes(_bomb())
+    (tmp_path / "cut.jpg").write_bytes(picture(size=(400, 300))[:2000])
+    (tmp_path / "lies.pdf").write_bytes(b"%PDF-1.7\n" + b"x" * 3000)
+    names = ["bomb.png", "long.tif", "cut.jpg", "lies.pdf"]
+    files = [str(tmp_path / name) for name in names]
+    opened = LocalRuns([sys.executable, "-m", "doc_assets.cli.desk_run"])
+    run_id = opened.launch({"files": files, "requested_by": "kim", "max_pages": 50, "look_inside": True}, TAGS)
+    until(lambda: opened.state(run_id).has_ended, 300)
+    opened.close()
+
+    assert "could not be read" in opened.state(run_id).failure
+    with Ledger.open(f"sqlite:///{home / 'ledger.sqlite'}") as ledger:
+        errors = {each.query_document: each.error or "" for each in ledger.searches.results(run_id)}
+        assert ledger.searches.get(run_id).finished_at is not None
+    assert list(errors) == names
+    assert "30000 x 30000 pixels" in errors["bomb.png"]
+    assert "More than 50 pages" in errors["long.tif"]
+    assert all(errors.values())

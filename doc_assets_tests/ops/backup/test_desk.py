@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from doc_assets.archive.consistency import check_archive
+from doc_assets.archive.ledger.desk_searches import GivenFile
 from doc_assets.archive.ledger.ledger import Ledger
 from doc_assets.archive.vectors.embedded import EmbeddedStore
 from doc_assets.ops.backup import databases
@@ -75,6 +76,27 @@ def test_people_and_audit_come_back(reviewed):
     assert _audit(reviewed) == (["case 1", "case 2", "case 3"], None)
     assert not [note for note in report["notes"] if "audit" in note]
     assert "3 entries fit" in reviewed.done("audit", "--verify", "--backup", reviewed.backups)
+
+
+def test_searches_and_what_is_kept_of_them_come_back_and_files_that_only_wait_do_not(reviewed):
+    file = GivenFile("mine.tif", "mine", "label-1.tif", "0" * 64, 9)
+    with _ledger(reviewed) as ledger:
+        number = ledger.desk_searches.add("kim", NOW, "folder", [file], keeps=True)
+        ledger.desk_searches.started(number, "run-1")
+    for folder in ("uploads/folder", "results/run-1/files"):
+        (reviewed.home / folder).mkdir(parents=True)
+        (reviewed.home / folder / file.label).write_bytes(b"of a query")
+    backup = reviewed.backup()
+    shutil.rmtree(reviewed.home)
+
+    reviewed.restore(backup)
+
+    with _ledger(reviewed) as ledger:
+        (search,) = ledger.desk_searches.unended()
+        assert (search.run_id, ledger.desk_searches.files([number])[number]) == ("run-1", [file])
+    assert (reviewed.home / "results" / "run-1" / "files" / file.label).read_bytes() == b"of a query"
+    assert not (reviewed.home / "uploads").exists()
+    assert [path for path in backup.rglob("*") if "uploads" in str(path)] == []
 
 
 def test_newer_people_are_replaced_and_those_of_a_home_whose_backup_has_none_stay(reviewed):

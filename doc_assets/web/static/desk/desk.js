@@ -84,3 +84,7 @@ if (verdict) {
     if (answer?.status === 409) window.location.reload(); // says who has it, or why it cannot be judged
   }, 1000 * Number(verdict.dataset.every));
 }
+
+// Small copies of pictures that somebody searched for (search.js) are nobody else's: they leave with whoever sent them.
+if (!document.querySelector("nav.person"))
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith("doc_assets.sent")) sessionStorage.removeItem(name);
