@@ -3,14 +3,14 @@
 The application is that of ``serve-images``; who is let in, the rate and the access log are the desk's.
 """
 
+import asyncio
 import contextlib
 import logging
 import threading
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final
 
-from anyio import to_thread
 from django.db import close_old_connections
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -34,6 +34,7 @@ from doc_assets.web.keys.store import Key, shown_key, valid_key
 from doc_assets.web.middleware import PROXY_HEADER
 
 _log = logging.getLogger(__name__)
+_LOOKED_UP_TOGETHER = 2
 _NOT_OPEN: Final = "the archive folders could not be opened yet"
 
 
@@ -85,12 +86,15 @@ class KeyDoor:
     Args:
         desk: whose requests are counted with these.
         proxy_secret: that a proxy in front shows; empty without one.
+        stack: ends its threads.
     """
 
     refusals = frozenset({"401", "403"})
 
-    def __init__(self, desk: Desk, proxy_secret: str) -> None:
+    def __init__(self, desk: Desk, proxy_secret: str, stack: contextlib.ExitStack) -> None:
         self._desk, self._proxy_secret = desk, proxy_secret.encode()
+        # Django binds a connection to its thread: few threads, few connections to the accounts.
+        self._threads = stack.enter_context(ThreadPoolExecutor(_LOOKED_UP_TOGETHER, "keys"))
         one = desk.runtime.settings.image_api_key
         self._one_key = one.get_secret_value().encode() if one else b""
 
@@ -106,7 +110,8 @@ class KeyDoor:
             return key_missing()
         if self._one_key and is_key(shown, self._one_key):
             return None
-        return self._refusal_of(await to_thread.run_sync(partial(self._named, shown)), scope)
+        key = await asyncio.get_running_loop().run_in_executor(self._threads, self._named, shown)
+        return self._refusal_of(key, scope)
 
     def _refusal_of(self, key: Key | None, scope: Scope) -> Response | None:
         if key is None:
@@ -117,7 +122,7 @@ class KeyDoor:
         return None if "images" in key.scopes else refused("the key needs the scope 'images'")
 
     def _named(self, shown: str) -> Key | None:
-        """In a thread of its own, whose connection to the accounts Django does not close by itself."""
+        """In a thread whose connection to the accounts Django does not close by itself."""
         close_old_connections()
         try:
             return valid_key(shown, self._desk.now())
@@ -153,5 +158,5 @@ def with_documents(
     stack.callback(stop.set)
     lookup.keep_fresh(stop, settings.image_api_refresh_s)
     desk.image_faults = lookup.faults
-    documents = make_app(lookup, KeyDoor(desk, proxy_secret), log, settings.image_api_refresh_s, None)
+    documents = make_app(lookup, KeyDoor(desk, proxy_secret, stack), log, settings.image_api_refresh_s, None)
     return Front(documents, pages)

@@ -396,6 +396,8 @@ def test_metrics_are_read_once_and_name_nothing(desk):
 
     assert "doc_assets_archive_documents 12.0" in text
     assert 'doc_assets_source_up{source="ledger"} 1.0' in text
+    assert 'doc_assets_cases{state="open"} 8.0' in text
+    assert 'doc_assets_cases{state="second"} 0.0' in text
     assert 'source="dagster"' not in text
     assert ".tif" not in text
     desk.desk.registry  # noqa: B018 - the same again

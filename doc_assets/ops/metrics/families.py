@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pynvml
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from doc_assets.archive.ledger.cases import CaseLedger
 from doc_assets.archive.ledger.collections import CollectionLedger
 from doc_assets.archive.ledger.database import SCHEMA_REVISION, Database, is_absent
 from doc_assets.archive.ledger.queries import LedgerStatistics, read_statistics
+from doc_assets.archive.ledger.verdicts import CaseState
 from doc_assets.errors import ServiceError
 from doc_assets.ops.backup.manifest import MANIFEST, backups_in
 from doc_assets.ops.doctor.home import connect_briefly
@@ -59,7 +61,7 @@ def ledger_families(url: str) -> Iterator[Metric]:
         ServiceError: if the database does not answer, or is a file that is not there.
     """
     with closing(_opened(url)) as database:
-        found = read_statistics(database)
+        found, cases = read_statistics(database), CaseLedger(database).counts()
     yield from _documents(found)
     yield gauge("drops", "Sealed drops.", found.drops)
     yield gauge("last_drop_timestamp_seconds", "When the last drop was sealed.", _timestamp(found.last_sealed_at))
@@ -71,6 +73,8 @@ def ledger_families(url: str) -> Iterator[Metric]:
     yield gauges("results", "Query documents of searches and screened drops.", ("flagged",), results)
     keys = dict.fromkeys(map(str, KeyState), 0) | found.keys
     yield gauges("keys", "Keys of key tables by what became of them.", ("state",), keys)
+    waiting: dict[str, int] = dict.fromkeys(get_args(CaseState), 0) | cases
+    yield gauges("cases", "Cases of the review desk by state.", ("state",), waiting)
 
 
 def _opened(url: str) -> Database:
