@@ -10,6 +10,7 @@ from django.urls import reverse
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.archive.ledger.searches import drop_of
 from doc_assets.archive.ledger.verdicts import CaseState
+from doc_assets.errors import InputError
 from doc_assets.sources.names import called
 from doc_assets.util.visible import visible
 from doc_assets.web.access import JUDGES
@@ -78,13 +79,18 @@ def hidden_pairs(request: HttpRequest, cases: Iterable[tuple[int, CaseState]]) -
     """Keys of pairs whose verdicts this person must not see: of cases that wait for this person's second review."""
     if not JUDGES & request.roles:
         return set()
-    ledger, person = the_desk().archive.ledger.cases, request.user.get_username()
-    waiting = [
-        number
-        for number in sorted({number for number, state in cases if state == "second"})
-        if ledger.refusal(number, person, is_lead="lead" in request.roles) is None
-    ]
-    return {pair.pair_key for pairs in ledger.pairs(waiting).values() for pair in pairs}
+    waiting = {number for number, state in cases if state == "second" and _waits_for(request, number)}
+    pairs = the_desk().archive.ledger.cases.pairs(waiting)
+    return {pair.pair_key for known in pairs.values() for pair in known}
+
+
+def _waits_for(request: HttpRequest, case_id: int) -> bool:
+    """Whether this person may judge a case now; not one that went meanwhile."""
+    cases, person = the_desk().archive.ledger.cases, request.user.get_username()
+    try:
+        return cases.refusal(case_id, person, is_lead="lead" in request.roles) is None
+    except InputError:
+        return False
 
 
 def dagster_runs(drop_key: str) -> str:

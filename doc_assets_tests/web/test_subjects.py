@@ -3,8 +3,12 @@
 import pytest
 from sqlalchemy import update
 
+from doc_assets.archive.ledger.groups import StoredLink
 from doc_assets.archive.ledger.schema import DocumentRow
+from doc_assets_tests.web import test_pages
 from doc_assets_tests.web.conftest import text_of
+
+hostile = test_pages.hostile
 
 
 @pytest.fixture
@@ -292,3 +296,27 @@ def test_the_case_leads_to_documents_merchant_group_and_comparison(desk, numbers
         f"/compare?own={numbers['new0']}&amp;other={numbers['old0']}",
     ):
         assert f'href="{address}"' in page, address
+
+
+@pytest.mark.whole
+def test_hostile_names_are_harmless_on_documents_merchants_groups_and_comparisons(hostile):
+    desk, names, cases = hostile
+    rows = [case.row_id for case in cases]
+    with desk.ledger.database.writing() as connection:  # in the archive, and all of one photograph
+        connection.execute(update(DocumentRow).where(DocumentRow.id.in_(rows)).values(is_current=True, n_photos=0))
+    whole = (0.0, 0.0, 1.0, 1.0)
+    links = [StoredLink((row, 0), (rows[0], 0), 0.9, whole, whole, None) for row in rows[1:]]
+    desk.ledger.groups.replace(rows, links, 0.5)
+    client = desk.client("lead")
+    group = _group_of(desk, rows[0])
+    pages = [f"/groups/{group}"]
+    pages += [path for row in rows for path in (f"/documents/{row}", f"/merchants?document={row}")]
+    pages += [f"/compare?own={row}&other={rows[0]}" for row in rows]
+    for path in pages:
+        response = client.get(path)
+        assert response.status_code == 200, path
+        test_pages._is_harmless(response.content.decode())
+    for name in names:
+        assert client.post("/merchants/find", {"merchant": name}).status_code == 302
+        assert client.post("/compare/find", {"own": name, "other": name}).status_code == 302
+        assert name not in client.post("/compare/find", {"own": name, "other": name}).headers["Location"]
