@@ -28,7 +28,7 @@ from doc_assets.cli.shell import app
 
 _COLLECT_AFTER = 10_000
 """New objects between two collections of garbage. At Python's 700, a command that only looks something up spends a
-seventh of its time looking through what it has just imported."""
+tenth of its time looking through what it has just imported."""
 
 
 def main() -> None:
