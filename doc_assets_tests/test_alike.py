@@ -92,7 +92,7 @@ def test_a_name_that_both_merchants_have_is_said_beside_a_printed_thing(home, wh
 
     assert answers[BRANCH]["top_docs"][0]["common_name"] == "큰나무약국"
     assert "The names of both merchants begin with '큰나무약국'." in said[BRANCH]["en"]
-    assert "두 가맹점의 이름이 모두 '큰나무약국'(으)로 시작함." in said[BRANCH]["ko"]
+    assert "두 가맹점 이름의 앞부분이 같음: '큰나무약국'." in said[BRANCH]["ko"]
     assert "큰나무약국" not in said[THIEF]["ko"] + said[OTHER_SHOT]["ko"]
 
 

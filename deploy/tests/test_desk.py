@@ -3,6 +3,7 @@
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ PERSON, PASSWORD = (
     f"kim-{secrets.token_hex(3)}",
     "eight merchants, one awning",
 )  # a stack that is kept knows earlier ones
+IN_PROGRESS = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 OPEN_CASE = "SELECT case_id FROM review_cases JOIN documents ON documents.id = row_id WHERE file_name = '{}'"
 
 
@@ -28,6 +30,7 @@ def case_id(ingested: Stack, corpus: Path, reused: DocumentPlan) -> int:
     """Number of the case of that document, which came by the inbox."""
     ingested.drop([corpus / "incoming" / reused.name])
     found = wait_for("its case", lambda: ingested.sql(OPEN_CASE.format(reused.name)), 600)
+    wait_for("runs ended", lambda: ingested.sql(IN_PROGRESS, "dagster") == [["0"]], 300)  # nothing changes any more
     return int(found[0][0])
 
 
@@ -50,13 +53,15 @@ def signed_in(ingested: Stack, person: str):
         yield client
 
 
-def _post(client: httpx.Client, path: str, page: str, **values: str) -> httpx.Response:
+def _post(
+    client: httpx.Client, path: str, page: str, files: list[tuple[str, Any]] | None = None, **values: str
+) -> httpx.Response:
     """A form of a page, with its token."""
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     assert token is not None
     base = str(client.base_url).rstrip("/")
     headers = {"Origin": base, "Referer": f"{base}{path}"}
-    return client.post(path, data={"csrfmiddlewaretoken": token[1], **values}, headers=headers)
+    return client.post(path, data={"csrfmiddlewaretoken": token[1], **values}, files=files, headers=headers)
 
 
 def test_strangers_are_asked_who_they_are_and_come_no_further(ingested: Stack):
@@ -92,6 +97,30 @@ def test_a_reviewer_signs_in_and_the_verdict_is_in_postgresql(ingested: Stack, s
     actions = [row[0] for row in ingested.sql("SELECT action FROM audit ORDER BY number")]
     assert {"people.add", "person.sign_in", "case.see", "case.decide"} <= set(actions)
     assert "entries fit" in ingested.compose("exec", "-T", "desk", "doc-assets", "audit", "--verify")
+
+
+def test_a_file_is_searched_for_by_a_run_in_a_container_and_leaves(
+    ingested: Stack, signed_in: httpx.Client, corpus: Path, reused: DocumentPlan
+):
+    """Another file than the archive's: a document that is there already would be found as itself."""
+    content = (corpus / "incoming" / reused.name).read_bytes()
+    form = signed_in.get("/search").text
+    upload = [("files", ("../../of somebody's phone.tif", content, "image/tiff"))]
+
+    started = _post(signed_in, "/search/start", form, upload, keep="")
+    assert started.status_code == 302, started.text
+    path = started.headers["location"]
+    wait_for("the search", lambda: signed_in.get(f"{path}/state").json()["ended"], 300)
+    shown = signed_in.get(path).text
+
+    assert reused.reuse is not None
+    assert reused.name in shown or reused.reuse.source_document in shown
+    requested = ingested.sql("SELECT requested_by, failure FROM desk_searches ORDER BY number DESC LIMIT 1")
+    assert requested == [[PERSON, ""]]
+    left = ingested.compose("exec", "-T", "desk", "find", "/var/lib/doc-assets/uploads", "-type", "f")
+    assert left.strip() == ""
+    named = ingested.sql("SELECT count(*) FROM event_logs WHERE event LIKE '%somebody%'", "dagster")
+    assert named == [["0"]]
 
 
 def test_the_desk_writes_nothing_to_the_home_and_reaches_what_it_needs_and_no_more(ingested: Stack):

@@ -145,23 +145,23 @@ def _file_says(result: ResultRecord, finding: Finding) -> Text:
     first = use_of(finding.first_use)
     texts: dict[FindingKind, Text] = {
         "reuse": Text(
-            f"파일이 {name.ko}와(과) 완전히 같음, 최초 사용 {first.ko}",
+            f"완전히 같은 파일: {name.ko}, 최초 사용 {first.ko}",
             f"The file is identical to {name.en}, first used in {first.en}",
         ),
         "same_day": Text(
-            f"파일이 같은 날의 {name.ko}와(과) 완전히 같음, 선후를 알 수 없음",
+            f"같은 날의 완전히 같은 파일: {name.ko}, 선후를 알 수 없음",
             f"The file is identical to {name.en} of the same day; which was first is not known",
         ),
         "merchant_unknown": Text(
-            f"파일이 {name.ko}와(과) 완전히 같음, 가맹점을 알 수 없음",
+            f"완전히 같은 파일: {name.ko}, 가맹점을 알 수 없음",
             f"The file is identical to {name.en}; whether it is another merchant's is not known",
         ),
         "own_photo_again": Text(
-            f"파일이 같은 가맹점의 {name.ko}와(과) 완전히 같음",
+            f"같은 가맹점의 완전히 같은 파일: {name.ko}",
             f"The file is identical to {name.en} of the same merchant",
         ),
         "first_use": Text(
-            f"이 파일이 최초이며 이후 {name.ko}와(과) 완전히 같음", f"This file was first; {name.en} is identical to it"
+            f"최초 사용인 파일, 이후 완전히 같은 파일: {name.ko}", f"This file was first; {name.en} is identical to it"
         ),
     }
     return texts[finding.kind]
@@ -238,9 +238,7 @@ def _common_name(result: ResultRecord, alike: Sequence[Finding]) -> Text:
     common = next((each.common_name for each in found if each is not None and each.common_name), None)
     if common is None:
         return Text("", "")
-    return Text(
-        f" 두 가맹점의 이름이 모두 '{common}'(으)로 시작함.", f" The names of both merchants begin with '{common}'."
-    )
+    return Text(f" 두 가맹점 이름의 앞부분이 같음: '{common}'.", f" The names of both merchants begin with '{common}'.")
 
 
 def _others(finding: Finding) -> Text:

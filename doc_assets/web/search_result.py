@@ -16,13 +16,14 @@ from doc_assets.archive.ledger.desk_searches import DeskSearch, GivenFile
 from doc_assets.archive.ledger.results import FoundDocument, PhotoPair, ResultRecord
 from doc_assets.archive.ledger.rows import Document
 from doc_assets.datatypes import RgbImage
-from doc_assets.photos.cutting import encode_jpeg, scaled_down
+from doc_assets.photos.cutting import scaled_down
 from doc_assets.reports.query_pictures import QueryPictures
 from doc_assets.reports.wording import KINDS, reasons, said_of
 from doc_assets.search.completeness import beyond_reading
 from doc_assets.util.visible import visible
 from doc_assets.web.desk import the_desk
 from doc_assets.web.pairs import facts_of, known_of, percent, viewed
+from doc_assets.web.pictures import picture
 from doc_assets.web.search_runs import RunState
 from doc_assets.web.searching import AWAY
 from doc_assets.web.wording import WORDS, in_language, say
@@ -31,7 +32,7 @@ SEES_OTHERS = frozenset({"lead", "auditor"})
 """Roles that see searches of everybody."""
 _PAIRS_SHOWN = 60
 _NEAREST_SHOWN = 3
-_SIDE, _QUALITY = 1024, 85
+_SIDE = 1024
 _Find = Callable[[QueryPictures, str], RgbImage | None]
 """Finds a picture of the file with this label among those that were kept."""
 
@@ -266,7 +267,7 @@ def _kept_picture(request: HttpRequest, number: int, position: int, find: _Find)
     pixels = find(kept, files[position].label)
     if pixels is None:
         raise Http404
-    response = HttpResponse(encode_jpeg(scaled_down(pixels, _SIDE)[0], _QUALITY), content_type="image/jpeg")
+    response = picture(the_desk().redactor.redacted(scaled_down(pixels, _SIDE)[0]))
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -108,7 +108,7 @@ HOST = [
 FREE = {"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Cmd", "NetworkDisabled"}
 FREE |= {"Volumes", "Labels", "Env", "Memory", "NanoCpus", "CpuShares", "PidsLimit", "ShmSize", "Ulimits", "Tmpfs"}
 FREE |= {"MemorySwap", "LogConfig"}
-VOLUMES = ("config-runs:", "home:", "results:", "logs:", "inbox:", "queries:", "archive:")
+VOLUMES = ("config-runs:", "home:", "results:", "logs:", "inbox:", "queries:", "uploads:", "archive:")
 
 
 def folded(name):

@@ -135,6 +135,7 @@ def test_every_variable_and_volume_of_a_run_is_listed_here_with_its_use():
         "doc-assets_logs:/var/log/doc-assets": "logs",
         "doc-assets_inbox:/inbox:ro": "what is dropped",
         "doc-assets_queries:/queries:ro": "what is searched for",
+        "doc-assets_uploads:/var/lib/doc-assets/uploads:ro": "what people of the review desk search for",
         "doc-assets_archive:/archive:ro": "what keys lead to",
     }
 

@@ -13,7 +13,10 @@ import pytest
 
 from doc_assets_tests.cases.web_proxy import DESK_SECRET, IS_HERE, KEY, PASSWORDS, web_proxy
 
-pytestmark = pytest.mark.skipif(not IS_HERE, reason="no nginx with Lua here (libnginx-mod-http-lua)")
+pytestmark = [
+    pytest.mark.skipif(not IS_HERE, reason="no nginx with Lua here (libnginx-mod-http-lua)"),
+    pytest.mark.whole,
+]
 
 QUERY = {"query": "{ version }"}
 MUTATION = {"query": "mutation Stop($runId: String!) { terminateRun(runId: $runId) { __typename } }"}

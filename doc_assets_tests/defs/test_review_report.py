@@ -11,6 +11,8 @@ from doc_assets.defs.review_report import last_month, yesterday
 from doc_assets.runtime import Runtime
 from doc_assets.settings import Settings
 
+pytestmark = pytest.mark.whole  # assets are materialized
+
 SEOUL = ZoneInfo("Asia/Seoul")
 
 
@@ -59,6 +61,6 @@ def test_a_home_without_anything_gets_its_report(tmp_path, monkeypatch, name, pa
 
     folder = settings.results_dir / "review" / partition
     assert {path.name for path in folder.iterdir()} == {"review.html", "review.xlsx", "review.json"}
-    wanted = f"https://desk.example.org/reports/{partition}" if desk else str(folder / "review.html")
+    wanted = f"https://desk.example.org/statistics/{partition}" if desk else str(folder / "review.html")
     assert made.metadata["report"].value == wanted
     assert made.metadata["documents"].value == 0

@@ -24,6 +24,7 @@ def test_detections_come_from_the_checkpoint_by_class_and_score(checkpoint):
     assert DetectorExtractor(str(checkpoint), min_score=1.0).find(PAGE) == []
 
 
+@pytest.mark.whole
 def test_a_class_the_checkpoint_does_not_know_is_named_with_those_it_knows(checkpoint):
     with pytest.raises(SettingsError, match=r"picture.*photo, stamp"):
         DetectorExtractor(str(checkpoint), ["picture"])

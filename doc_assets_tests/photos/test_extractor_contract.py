@@ -15,7 +15,11 @@ def options(tmp_path_factory):
     return {"detector": {"checkpoint": str(save_detector(tmp_path_factory.mktemp("detector"))), "min_score": 0.0}}
 
 
-@pytest.fixture(params=photo_extractors.names())
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.whole) if name == "detector" else name for name in photo_extractors.names()
+    ]
+)
 def extractor(request, options):
     return make_extractor(request.param, options.get(request.param, {}))
 

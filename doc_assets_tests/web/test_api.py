@@ -10,6 +10,8 @@ from doc_assets.web.access import API, ROLES, SCOPES
 from doc_assets_tests.hostile import NAMES
 from doc_assets_tests.web.conftest import PEOPLE
 
+pytestmark = pytest.mark.whole
+
 ADDRESSES = {
     "api_cases": "/api/v1/cases",
     "api_case": "/api/v1/cases/{case}",

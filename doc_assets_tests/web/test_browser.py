@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -97,7 +98,7 @@ class Seen:
 
     def ready(self):
         """Waits for the photos of a case."""
-        if "/cases/" in self.page.url:
+        if re.search(r"/cases/\d+(\?|$)", self.page.url):
             self.page.wait_for_selector("#viewer[data-ready]")
 
     def press(self, *keys):

@@ -21,6 +21,8 @@ from doc_assets_tests.hostile import NAMES
 from doc_assets_tests.web.conftest import text_of
 from doc_assets_tests.web.home import ALONE
 
+pytestmark = pytest.mark.whole
+
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 

@@ -219,10 +219,10 @@ def test_templates_say_nothing_that_has_no_words():
 def test_all_words_are_used():
     templates, code = _sources()
 
-    used = set(re.findall(r"\bt\.(\w+)", templates)) | set(re.findall(r'"(\w+)"', code))
-    made_of = ("part_", "stage_", "not_now_", "upload_", "failed_", "search_", "column_")
+    used = set(re.findall(r"\bt\.(\w+)", templates)) | set(re.findall(r"[\"'](\w+)[\"']", code))
+    made_of = ("part_", "stage_", "not_now_", "upload_", "failed_", "search_", "column_", "why_", "arrival_")
     made = {name for name in WORDS if name.startswith(made_of)}
-    by_data = {"disputed", "gone", "second", "open", "decided"}
+    by_data = {"disputed", "gone", "second", "open", "decided", "no_own_document", "no_other_document"}
     assert WORDS.keys() - used - made - by_data == set()
 
 
@@ -232,6 +232,8 @@ def test_made_up_names_of_words_are_all_there():
     from doc_assets.archive.ledger.cases import Refusal
     from doc_assets.archive.ledger.verdicts import CaseState, Photograph, Stage
     from doc_assets.errors import StoreBusyError
+    from doc_assets.faults import DocumentState
+    from doc_assets.search.standing import StandingCode
     from doc_assets.web.case import USES
     from doc_assets.web.search_runs import CANCELED, KILLED, LOST, RunKind
     from doc_assets.web.searching import EXPIRED
@@ -242,6 +244,8 @@ def test_made_up_names_of_words_are_all_there():
     wanted |= set(get_args(Photograph)) - {"same"}
     wanted |= {f"part_{name}" for name in ("probability", "photos", "merchants", "identical_file", "age")}
     wanted |= {f"upload_{why}" for why in get_args(RefusedFor)} | {f"search_{kind}" for kind in get_args(RunKind)}
+    wanted |= {f"why_{code}" for code in get_args(StandingCode)}
+    wanted |= {f"arrival_{state}" for state in DocumentState}
     wanted |= {f"failed_{code}" for code in (KILLED, LOST, CANCELED, EXPIRED, StoreBusyError.__name__)}
     assert wanted - WORDS.keys() == set()
 

@@ -59,6 +59,8 @@ def let_in(request: HttpRequest, access: ApiAccess, respond: Callable[[HttpReque
             return _too_often(pause_s)
     if access.scope is not None and not caller.has(access.scope, access.roles):
         return problem(403, f"The key needs the scope {access.scope!r}." if caller.key else "Not for your roles.")
+    if any(len(values) > 1 for _, values in request.GET.lists()):  # one would count, nobody knows which
+        return problem(422, "A parameter was given more than once.")
     request.caller = caller
     return _in_form(respond(request))
 

@@ -32,6 +32,7 @@ _MAX_PAGE = 200
 _CURSOR = r"^-?[0-9]{1,15}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,2})?,[0-9]{1,15}$"
 _DROP_KEY = r"^[A-Za-z0-9._-]{1,64}$"
 _PROBLEMS = {
+    "400": "The request is none: too many parameters, say.",
     "401": "No key, or one that is wrong, expired or revoked; and nobody is signed in.",
     "403": "The key has not the scope, or the person not the role.",
     "404": "There is no such thing.",
@@ -102,7 +103,7 @@ def _add_problems(operation: dict[str, Any], path: str) -> None:
     if "security" in operation:  # open to everybody
         return
     wanted = {"401", "403", "429"}
-    wanted |= {"422"} if operation.get("parameters") else set()
+    wanted |= {"400", "422"} if operation.get("parameters") else set()
     wanted |= {"404"} if "{" in path else set()
     operation["responses"] |= {status: {"$ref": f"#/components/responses/{status}"} for status in sorted(wanted)}
 

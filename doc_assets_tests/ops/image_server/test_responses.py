@@ -8,6 +8,8 @@ import pytest
 
 from doc_assets_tests.hostile import NAMES
 
+pytestmark = pytest.mark.whole  # a server answers hundreds of requests
+
 FIRST, SECOND = "N20240101THA00100001_12.tif", "N20240101THA00100001_13.tif"
 
 

@@ -6,6 +6,8 @@ from doc_assets.datatypes import Page
 from doc_assets.lab.forms import Style, form_page, photo_page
 from doc_assets.lab.pictures import draw_picture
 
+pytestmark = pytest.mark.whole  # Tesseract reads whole pages
+
 
 @pytest.fixture(scope="module")
 def pages():
