@@ -101,6 +101,8 @@ try:
     print(urllib.request.urlopen(request, timeout=10).status)
 except urllib.error.HTTPError as error:
     print(error.code)
+except urllib.error.URLError as error:  # a body that is too long is refused while it is still being sent
+    print(403 if isinstance(error.reason, (BrokenPipeError, ConnectionResetError)) else error)
 """
 
 
